@@ -1,0 +1,38 @@
+//! A local stand-in for the sign-in of GitHub and of Google, for development and for tests.
+//!
+//! It speaks what the two speak: an authorize page, a token endpoint that really checks client, redirect address and
+//! PKCE verifier, profiles, and RS256 id tokens with their keys. A developer picks on the page who signs in;
+//! a test registers people, goes through the flow without a browser and makes single endpoints fail.
+//!
+//! ```no_run
+//! # async fn example(authorize_url: &str) -> std::io::Result<()> {
+//! use provider::{Endpoint, Fault, Person, Provider};
+//!
+//! let provider = Provider::start().await?;
+//! let ada = provider.register(Person::new("ada").bio("Analyst").unverified());
+//!
+//! // `authorize_url` is what `POST /api/auth/sign-in/social` answered.
+//! let callback = provider.sign_in(authorize_url, &ada);
+//!
+//! provider.fail(Endpoint::GitHubToken, Fault::Status(500));
+//! # Ok(())
+//! # }
+//! ```
+
+mod authorize;
+mod fault;
+mod github;
+mod google;
+mod grant;
+mod http;
+mod keys;
+mod page;
+mod people;
+mod server;
+
+pub use fault::{Endpoint, Fault, Received};
+pub use grant::Service;
+pub use people::{Email, Person, sample_people};
+pub use server::{
+    GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, Provider,
+};

@@ -1,0 +1,323 @@
+//! The server, and what a test can do with it.
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode, header},
+    middleware,
+    routing::{get, post},
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    authorize,
+    fault::{self, Endpoint, Fault, Received, merge},
+    github, google,
+    grant::{Grant, Service, random},
+    http, keys,
+    people::{Person, sample_people},
+};
+
+pub const GITHUB_CLIENT_ID: &str = "local-github-client";
+pub const GITHUB_CLIENT_SECRET: &str = "local-github-secret";
+pub const GOOGLE_CLIENT_ID: &str = "local-google-client.apps.googleusercontent.com";
+pub const GOOGLE_CLIENT_SECRET: &str = "local-google-secret";
+
+pub(crate) struct Client {
+    pub id: &'static str,
+    pub secret: &'static str,
+}
+
+pub(crate) const GITHUB: Client = Client {
+    id: GITHUB_CLIENT_ID,
+    secret: GITHUB_CLIENT_SECRET,
+};
+
+pub(crate) const GOOGLE: Client = Client {
+    id: GOOGLE_CLIENT_ID,
+    secret: GOOGLE_CLIENT_SECRET,
+};
+
+/// What the handlers share.
+pub(crate) type Shared = Arc<State>;
+
+pub(crate) struct State {
+    /// `http://address:port`
+    pub url: String,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub people: Vec<Person>,
+    pub codes: HashMap<String, Grant>,
+    pub access_tokens: HashMap<String, Grant>,
+    pub refresh_tokens: HashMap<String, Grant>,
+    pub faults: HashMap<Endpoint, Fault>,
+    pub received: Vec<Received>,
+    /// Whether GitHub's tokens expire, as those of a GitHub App do.
+    pub github_tokens_expire: bool,
+}
+
+impl State {
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom the request's access token belongs to.
+    pub fn bearer(&self, headers: &HeaderMap, service: Service) -> Option<Grant> {
+        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let token = value
+            .strip_prefix("Bearer ")
+            .or_else(|| value.strip_prefix("token "))?;
+        self.lock()
+            .access_tokens
+            .get(token)
+            .filter(|grant| grant.service == service)
+            .cloned()
+    }
+
+    /// Adds the person, in the place of one with the same id.
+    pub fn register(&self, person: Person) -> Person {
+        let mut inner = self.lock();
+        match inner.people.iter_mut().find(|known| known.id == person.id) {
+            Some(known) => *known = person.clone(),
+            None => inner.people.push(person.clone()),
+        }
+        person
+    }
+}
+
+/// A running stand-in for GitHub and Google; dropping it ends it.
+pub struct Provider {
+    state: Shared,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Provider {
+    /// Listens on a free port of 127.0.0.1.
+    pub async fn start() -> io::Result<Self> {
+        Self::bind((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    /// Listens on that address, with the sample people registered.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let state = Arc::new(State {
+            url: format!("http://{}", listener.local_addr()?),
+            inner: Mutex::new(Inner {
+                people: sample_people(),
+                ..Inner::default()
+            }),
+        });
+        let router = router(state.clone());
+        let server = tokio::spawn(async move {
+            // axum::serve goes on for ever: it retries what accept refuses.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { state, server })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> &str {
+        &self.state.url
+    }
+
+    /// The variables that point the API here: client ids, secrets and all addresses of both services.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = self.github_settings();
+        settings.extend(self.google_settings());
+        settings
+    }
+
+    /// The part of [`Self::settings`] that is GitHub's.
+    pub fn github_settings(&self) -> Vec<(&'static str, String)> {
+        let url = self.url();
+        vec![
+            ("GITHUB_CLIENT_ID", GITHUB_CLIENT_ID.to_owned()),
+            ("GITHUB_CLIENT_SECRET", GITHUB_CLIENT_SECRET.to_owned()),
+            (
+                "GITHUB_AUTHORIZE_URL",
+                format!("{url}/github/login/oauth/authorize"),
+            ),
+            (
+                "GITHUB_TOKEN_URL",
+                format!("{url}/github/login/oauth/access_token"),
+            ),
+            ("GITHUB_API_URL", format!("{url}/github")),
+        ]
+    }
+
+    /// The part of [`Self::settings`] that is Google's.
+    pub fn google_settings(&self) -> Vec<(&'static str, String)> {
+        let url = self.url();
+        vec![
+            ("GOOGLE_CLIENT_ID", GOOGLE_CLIENT_ID.to_owned()),
+            ("GOOGLE_CLIENT_SECRET", GOOGLE_CLIENT_SECRET.to_owned()),
+            (
+                "GOOGLE_AUTHORIZE_URL",
+                format!("{url}/google/o/oauth2/v2/auth"),
+            ),
+            ("GOOGLE_TOKEN_URL", format!("{url}/google/token")),
+            ("GOOGLE_JWKS_URL", format!("{url}/google/certs")),
+            ("GOOGLE_USERINFO_URL", format!("{url}/google/userinfo")),
+            ("GOOGLE_ISSUER", google::issuer(url)),
+        ]
+    }
+
+    /// Adds the person, in the place of one with the same id, and hands them back.
+    pub fn register(&self, person: Person) -> Person {
+        self.state.register(person)
+    }
+
+    /// What happens when the person agrees at the address that the API sent the browser to: the callback's address
+    /// with `code` and `state`.
+    ///
+    /// # Panics
+    /// When the services would refuse the authorize address, with their words.
+    pub fn sign_in(&self, authorize_url: &str, person: &Person) -> String {
+        self.decide(authorize_url, |ask| ask.accept(&self.state, person))
+    }
+
+    /// What happens when the person declines: the callback's address with `error=access_denied`.
+    ///
+    /// # Panics
+    /// As [`Self::sign_in`].
+    pub fn deny(&self, authorize_url: &str) -> String {
+        self.decide(authorize_url, authorize::Ask::decline)
+    }
+
+    /// The code alone of [`Self::sign_in`].
+    pub fn code_for(&self, person: &Person, authorize_url: &str) -> String {
+        let callback = self.sign_in(authorize_url, person);
+        let query = callback.split_once('?').map_or("", |(_, query)| query);
+        let fields = http::Fields::parse(query.as_bytes());
+        fields.get("code").unwrap_or_default().to_owned()
+    }
+
+    fn decide(
+        &self,
+        authorize_url: &str,
+        decision: impl FnOnce(authorize::Ask) -> String,
+    ) -> String {
+        let ask = authorize::Ask::parse_address(self.url(), authorize_url)
+            .unwrap_or_else(|reason| panic!("{authorize_url} is refused: {reason}"));
+        decision(ask)
+    }
+
+    /// A token that the profile endpoints accept for the person, as if a code had been exchanged.
+    pub fn access_token_for(&self, person: &Person, service: Service) -> String {
+        let token = random("access_");
+        let grant = grant_for(person, service);
+        self.state.lock().access_tokens.insert(token.clone(), grant);
+        token
+    }
+
+    /// A token that the token endpoint takes with `grant_type=refresh_token`.
+    pub fn refresh_token_for(&self, person: &Person, service: Service) -> String {
+        let token = random("refresh_");
+        let grant = grant_for(person, service);
+        self.state
+            .lock()
+            .refresh_tokens
+            .insert(token.clone(), grant);
+        token
+    }
+
+    /// Makes GitHub's tokens expire after eight hours and come with a refresh token, as those of a GitHub App do.
+    pub fn expire_github_tokens(&self) {
+        self.state.lock().github_tokens_expire = true;
+    }
+
+    /// An id token of the person with the members of `changes` put into its claims; null takes a claim out.
+    ///
+    /// `json!({})` is a good token, `json!({ "aud": "another" })` is somebody else's.
+    pub fn google_id_token(&self, person: &Person, changes: &Value) -> String {
+        keys::OWN.sign(&self.claims(person, changes))
+    }
+
+    /// The same, signed by a key that is not in the JWKS.
+    pub fn forged_google_id_token(&self, person: &Person, changes: &Value) -> String {
+        keys::STRANGER.sign(&self.claims(person, changes))
+    }
+
+    /// The same, with `alg` none and no signature.
+    pub fn unsigned_google_id_token(&self, person: &Person, changes: &Value) -> String {
+        keys::unsigned(&self.claims(person, changes))
+    }
+
+    fn claims(&self, person: &Person, changes: &Value) -> Value {
+        let mut claims = google::claims(self.url(), person);
+        merge(&mut claims, changes);
+        claims
+    }
+
+    /// From now on the endpoint misbehaves.
+    pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
+        self.state.lock().faults.insert(endpoint, fault);
+    }
+
+    /// From now on the endpoint behaves again.
+    pub fn recover(&self, endpoint: Endpoint) {
+        self.state.lock().faults.remove(&endpoint);
+    }
+
+    /// What the endpoint got so far, oldest first.
+    pub fn received(&self, endpoint: Endpoint) -> Vec<Received> {
+        let inner = self.state.lock();
+        inner
+            .received
+            .iter()
+            .filter(|request| request.endpoint == endpoint)
+            .cloned()
+            .collect()
+    }
+}
+
+/// What somebody agreed to without having been asked.
+fn grant_for(person: &Person, service: Service) -> Grant {
+    let scopes: &[&str] = match service {
+        Service::GitHub => &["read:user", "user:email"],
+        Service::Google => &["email", "profile", "openid"],
+    };
+    Grant {
+        service,
+        person: person.clone(),
+        redirect_uri: String::new(),
+        challenge: None,
+        scopes: scopes.iter().map(ToString::to_string).collect(),
+        nonce: None,
+        offline: true,
+    }
+}
+
+fn router(state: Shared) -> Router {
+    Router::new()
+        .route("/", get(authorize::welcome))
+        .route("/avatars/{file}", get(authorize::avatar))
+        .route("/github/login/oauth/authorize", get(authorize::github))
+        .route("/google/o/oauth2/v2/auth", get(authorize::google))
+        .route("/github/login/oauth/access_token", post(github::token))
+        .route("/github/user", get(github::user))
+        .route("/github/user/emails", get(github::emails))
+        .route("/google/token", post(google::token))
+        .route("/google/certs", get(google::keys))
+        .route("/google/userinfo", get(google::userinfo))
+        .route("/elsewhere", get(github::token).post(github::token))
+        .fallback(|| async { (StatusCode::NOT_FOUND, "Not Found") })
+        .layer(middleware::from_fn_with_state(state.clone(), fault::layer))
+        .with_state(state)
+}
