@@ -1,0 +1,5 @@
+//! Entry point of the auth function.
+
+fn main() -> anyhow::Result<()> {
+    shared::serve::run(auth::api())
+}

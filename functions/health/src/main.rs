@@ -1,0 +1,5 @@
+//! Entry point of the health function.
+
+fn main() -> anyhow::Result<()> {
+    shared::serve::run(health::api())
+}

@@ -1,0 +1,498 @@
+//! One instance's way to PostgreSQL: a lazy pool that survives freezes, failovers, rotated passwords and poolers.
+
+use std::{
+    cell::Cell,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
+use sqlx::{
+    Connection, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr, Transaction,
+    pool::PoolConnection,
+    postgres::{
+        PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult, PgRow, PgSslMode, PgStatement,
+        PgTypeInfo,
+    },
+};
+
+use crate::{
+    config::{DatabaseConfig, Variables},
+    http,
+};
+
+/// How long a request waits for a connection before it is answered with 503.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A connection that was not used for so long, by the wall clock, is tried before it is used: the instance may have been
+/// frozen in between, and the server may have hung up.
+const STALE_AFTER: Duration = Duration::from_secs(10);
+/// How often a transaction that lost a race is tried.
+const MAX_ATTEMPTS: u32 = 5;
+/// How seldom the secret is read again when the database refuses the password.
+const REREAD_AFTER: Duration = Duration::from_secs(5);
+
+type Rows<'e> = BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>;
+
+/// The database. `&Db` runs single statements; [`Db::begin`] and [`Db::transaction`] run several as one.
+#[derive(Clone)]
+pub struct Db(Arc<Inner>);
+
+struct Inner {
+    pool: PgPool,
+    transaction_pooler: bool,
+    begin: String,
+    production: bool,
+    secret_names: &'static [&'static str],
+    reread: tokio::sync::Mutex<Option<Instant>>,
+}
+
+impl Db {
+    /// A pool that opens its first connection when it is needed. `secret_names` as in [`Variables::load`], which is asked
+    /// again when the database refuses the password.
+    pub fn new(
+        config: &DatabaseConfig,
+        production: bool,
+        secret_names: &'static [&'static str],
+    ) -> anyhow::Result<Self> {
+        let options = connect_options(config, production)?;
+        let last_use = Arc::new(AtomicU64::new(wall_clock()));
+        let on_release = last_use.clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(Duration::from_secs(30 * 60))
+            .test_before_acquire(false)
+            .before_acquire(move |connection, _| {
+                let idle = wall_clock().saturating_sub(last_use.load(Ordering::Relaxed));
+                Box::pin(async move {
+                    if idle > STALE_AFTER.as_secs() {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_release(move |_, _| {
+                on_release.store(wall_clock(), Ordering::Relaxed);
+                Box::pin(async { Ok(true) })
+            })
+            .connect_lazy_with(options);
+        Ok(Self::with_pool(pool, config, production, secret_names))
+    }
+
+    /// The same over a pool that exists already.
+    pub fn with_pool(
+        pool: PgPool,
+        config: &DatabaseConfig,
+        production: bool,
+        secret_names: &'static [&'static str],
+    ) -> Self {
+        // A pooler takes no session settings, so there the limit comes with the transaction, in the same message.
+        let begin = if config.transaction_pooler {
+            format!(
+                "begin; set local statement_timeout = {}",
+                config.statement_timeout.as_millis()
+            )
+        } else {
+            "begin".to_owned()
+        };
+        Self(Arc::new(Inner {
+            pool,
+            transaction_pooler: config.transaction_pooler,
+            begin,
+            production,
+            secret_names,
+            reread: tokio::sync::Mutex::new(None),
+        }))
+    }
+
+    /// Opens a connection ahead of the first request. Failure is logged: the first request tries again.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.acquire().await {
+            tracing::warn!(%error, "the database is not reachable yet");
+        }
+    }
+
+    /// Starts a transaction; it is rolled back when dropped without [`Tx::commit`].
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        let started = Instant::now();
+        let connection = self.acquire().await?;
+        let begin = sqlx::AssertSqlSafe(self.0.begin.clone());
+        let inner = Transaction::begin(connection, Some(begin.into_sql_str())).await?;
+        record("begin", started);
+        Ok(Tx {
+            inner,
+            unnamed: self.0.transaction_pooler,
+        })
+    }
+
+    /// Runs `work` in a transaction and commits it; from the start again where it lost a race (serialization failure or
+    /// deadlock), up to five times. `work` may therefore run more than once and must have no other effects.
+    pub async fn transaction<T: Send>(
+        &self,
+        work: impl for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, http::Result<T>> + Send + Sync,
+    ) -> http::Result<T> {
+        let mut attempt = 1;
+        loop {
+            let mut tx = self.begin().await?;
+            let result = match work(&mut tx).await {
+                Ok(value) => tx.commit().await.map(|()| value).map_err(http::Error::from),
+                Err(error) => Err(error),
+            };
+            match result {
+                Err(error) if attempt < MAX_ATTEMPTS && error.lost_race() => {
+                    attempt += 1;
+                    tracing::debug!(attempt, "a transaction lost a race and is tried again");
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
+        match self.0.pool.acquire().await {
+            Err(error) if is_refused_password(&error) && self.reread_secret().await => {
+                self.0.pool.acquire().await
+            }
+            result => result,
+        }
+    }
+
+    /// Takes the address from the secret again, after a rotation. Whether it is worth another try.
+    async fn reread_secret(&self) -> bool {
+        let mut last = self.0.reread.lock().await;
+        if let Some(last) = *last
+            && last.elapsed() < REREAD_AFTER
+        {
+            return true;
+        }
+        let variables = match Variables::load(self.0.secret_names).await {
+            Ok(variables) => variables,
+            Err(error) => {
+                tracing::error!(error = %format_args!("{error:#}"), "the secret cannot be read again");
+                return false;
+            }
+        };
+        let options = DatabaseConfig::read(&variables)
+            .and_then(|config| connect_options(&config, self.0.production));
+        match options {
+            Ok(options) => {
+                self.0.pool.set_connect_options(options);
+                *last = Some(Instant::now());
+                true
+            }
+            Err(error) => {
+                tracing::error!(error = %format_args!("{error:#}"), "the secret has no usable address");
+                false
+            }
+        }
+    }
+}
+
+fn connect_options(config: &DatabaseConfig, production: bool) -> anyhow::Result<PgConnectOptions> {
+    let options: PgConnectOptions = match &config.url {
+        // The parser's words may quote the password.
+        Some(url) => url
+            .parse()
+            .map_err(|_| anyhow::anyhow!("the value of DATABASE_URL is not an address"))?,
+        None => PgConnectOptions::new(),
+    };
+    let verified = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    );
+    let local = matches!(
+        options.get_host(),
+        "localhost" | "127.0.0.1" | "::1" | "[::1]"
+    ) || options.get_socket().is_some();
+    let options = if production && !local && !verified {
+        options.ssl_mode(PgSslMode::VerifyFull)
+    } else {
+        options
+    };
+    Ok(if config.transaction_pooler {
+        options.statement_cache_capacity(0)
+    } else {
+        options.application_name("codecave").options([(
+            "statement_timeout",
+            config.statement_timeout.as_millis().to_string(),
+        )])
+    })
+}
+
+fn wall_clock() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+/// A transaction. `&mut tx` runs statements.
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    unnamed: bool,
+}
+
+impl Tx {
+    /// Makes the work durable and visible.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        let started = Instant::now();
+        let result = self.inner.commit().await;
+        record("commit", started);
+        result
+    }
+
+    /// Drops the work.
+    pub async fn rollback(self) -> sqlx::Result<()> {
+        self.inner.rollback().await
+    }
+}
+
+impl<'c> Executor<'c> for &'c Db {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let rows = async move {
+            let started = Instant::now();
+            let mut connection = self.acquire().await?;
+            let rows: Vec<_> = if self.0.transaction_pooler {
+                let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
+                let mut tx = connection.begin_with(begin).await?;
+                let rows = (&mut *tx).fetch_many(Unnamed(query)).try_collect().await?;
+                tx.commit().await?;
+                rows
+            } else {
+                connection.fetch_many(query).try_collect().await?
+            };
+            record("statement", started);
+            Ok::<_, sqlx::Error>(stream::iter(rows.into_iter().map(Ok)))
+        };
+        stream::once(rows).try_flatten().boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        Box::pin(async move {
+            let started = Instant::now();
+            let mut connection = self.acquire().await?;
+            let row = if self.0.transaction_pooler {
+                let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
+                let mut tx = connection.begin_with(begin).await?;
+                let row = (&mut *tx).fetch_optional(Unnamed(query)).await?;
+                tx.commit().await?;
+                row
+            } else {
+                connection.fetch_optional(query).await?
+            };
+            record("statement", started);
+            Ok(row)
+        })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: sqlx::SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, sqlx::Result<PgStatement>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let mut connection = self.acquire().await?;
+            connection.prepare_with(sql, parameters).await
+        })
+    }
+
+    fn describe<'e>(
+        self,
+        sql: sqlx::SqlStr,
+    ) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
+    where
+        'c: 'e,
+    {
+        Box::pin(async move {
+            let mut connection = self.acquire().await?;
+            connection.describe(sql).await
+        })
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut Tx {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let started = Instant::now();
+        let connection: &mut PgConnection = &mut self.inner;
+        let rows = if self.unnamed {
+            connection.fetch_many(Unnamed(query))
+        } else {
+            connection.fetch_many(query)
+        };
+        let rows = async move {
+            let rows: Vec<_> = rows.try_collect().await?;
+            record("statement", started);
+            Ok::<_, sqlx::Error>(stream::iter(rows.into_iter().map(Ok)))
+        };
+        stream::once(rows).try_flatten().boxed()
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<PgRow>>>
+    where
+        'c: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        Box::pin(async move {
+            let started = Instant::now();
+            let connection: &mut PgConnection = &mut self.inner;
+            let row = if self.unnamed {
+                connection.fetch_optional(Unnamed(query)).await
+            } else {
+                connection.fetch_optional(query).await
+            };
+            record("statement", started);
+            row
+        })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        sql: sqlx::SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, sqlx::Result<PgStatement>>
+    where
+        'c: 'e,
+    {
+        let connection: &mut PgConnection = &mut self.inner;
+        connection.prepare_with(sql, parameters)
+    }
+
+    fn describe<'e>(
+        self,
+        sql: sqlx::SqlStr,
+    ) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
+    where
+        'c: 'e,
+    {
+        let connection: &mut PgConnection = &mut self.inner;
+        connection.describe(sql)
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db")
+            .field("transaction_pooler", &self.0.transaction_pooler)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Tx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").finish_non_exhaustive()
+    }
+}
+
+/// A query that leaves no named statement behind on the server: behind a transaction-mode pooler the next transaction
+/// may get another server connection.
+struct Unnamed<E>(E);
+
+impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {
+    fn sql(self) -> sqlx::SqlStr {
+        self.0.sql()
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        self.0.statement()
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, sqlx::error::BoxDynError> {
+        self.0.take_arguments()
+    }
+
+    fn persistent(&self) -> bool {
+        false
+    }
+}
+
+/// Statements of one request and the time spent on them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Round trips, BEGIN and COMMIT included.
+    pub statements: u32,
+    /// Time spent waiting for the database.
+    pub time: Duration,
+}
+
+tokio::task_local! {
+    static USAGE: Cell<Usage>;
+}
+
+/// Runs a request and tells what it asked of the database.
+pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Usage) {
+    USAGE
+        .scope(Cell::new(Usage::default()), async {
+            let result = work.await;
+            (result, USAGE.with(Cell::get))
+        })
+        .await
+}
+
+fn record(what: &'static str, started: Instant) {
+    let time = started.elapsed();
+    tracing::trace!(what, ?time, "database");
+    // Outside a request, as in a test's own statements, nobody counts.
+    let _ = USAGE.try_with(|usage| {
+        let so_far = usage.get();
+        usage.set(Usage {
+            statements: so_far.statements + 1,
+            time: so_far.time + time,
+        });
+    });
+}
+
+/// Whether the database could not be reached or did not answer in time, as opposed to refusing a statement.
+pub fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // Connection exceptions, refused credentials, unknown database, too few resources, operator intervention
+            // (which a statement over its time limit is too), a standby after a failover.
+            code.starts_with("08")
+                || code.starts_with("28")
+                || code.starts_with("53")
+                || code.starts_with("57")
+                || code == "3D000"
+                || code == "25006"
+        }),
+        _ => false,
+    }
+}
+
+/// Whether the same work may succeed when tried again: serialization failure or deadlock.
+pub fn lost_race(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("40001" | "40P01")))
+}
+
+fn is_refused_password(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("28P01" | "28000")))
+}

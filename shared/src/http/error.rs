@@ -1,0 +1,180 @@
+//! Why a request was refused or failed, in the shape of NestJS.
+
+use std::fmt;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+/// A handler's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request was refused or failed.
+#[derive(Debug)]
+pub enum Error {
+    /// 400 with every failing rule of every field.
+    Validation(Vec<String>),
+    /// 400 for a rule that no single field breaks.
+    BadRequest(&'static str),
+    /// 401: no credential, or a bad one.
+    Unauthorized,
+    /// 403: known, and not allowed.
+    Forbidden(&'static str),
+    /// 404 of a thing, by its noun: `Project`.
+    NotFound(&'static str),
+    /// 409.
+    Conflict(&'static str),
+    /// 413: the body is over the limit.
+    TooLarge,
+    /// 415: a body that is not JSON.
+    UnsupportedMediaType,
+    /// 422.
+    Unprocessable(&'static str),
+    /// 429, with the seconds until the window ends.
+    TooManyRequests(u64),
+    /// 503: the database or the storage cannot be reached. The cause is logged, never sent.
+    Unavailable(anyhow::Error),
+    /// 500: a bug. The cause is logged, never sent.
+    Internal(anyhow::Error),
+    /// An answer of the caller's own making, e.g. another protocol's error shape.
+    Custom(Box<Response>),
+}
+
+/// Seconds after which a client may try again when the database cannot be reached.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a, M: Serialize> {
+    message: M,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    status_code: u16,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        use StatusCode as S;
+        match self {
+            Self::Validation(messages) => answer(S::BAD_REQUEST, messages),
+            Self::BadRequest(message) => answer(S::BAD_REQUEST, message),
+            Self::Unauthorized => with(
+                standard(S::UNAUTHORIZED, "Unauthorized"),
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer"),
+            ),
+            Self::Forbidden(message) => answer(S::FORBIDDEN, message),
+            Self::NotFound(noun) => answer(S::NOT_FOUND, format!("{noun} not found")),
+            Self::Conflict(message) => answer(S::CONFLICT, message),
+            Self::TooLarge => standard(S::PAYLOAD_TOO_LARGE, "request entity too large"),
+            Self::UnsupportedMediaType => answer(
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "Content-Type must be application/json",
+            ),
+            Self::Unprocessable(message) => answer(S::UNPROCESSABLE_ENTITY, message),
+            Self::TooManyRequests(seconds) => with(
+                standard(S::TOO_MANY_REQUESTS, "Too Many Requests"),
+                header::RETRY_AFTER,
+                HeaderValue::from(seconds),
+            ),
+            Self::Unavailable(cause) => {
+                tracing::error!(error = %format_args!("{cause:#}"), "a dependency is unreachable");
+                with(
+                    standard(S::SERVICE_UNAVAILABLE, "Service Unavailable"),
+                    header::RETRY_AFTER,
+                    RETRY_AFTER,
+                )
+            }
+            Self::Internal(cause) => {
+                tracing::error!(error = %format_args!("{cause:#}"), "request failed");
+                standard(S::INTERNAL_SERVER_ERROR, "Internal server error")
+            }
+            Self::Custom(response) => *response,
+        }
+    }
+}
+
+/// The NestJS answer to a path or method that no route has. `path` carries no query.
+pub(super) fn no_route(method: &axum::http::Method, path: &str) -> Response {
+    answer(StatusCode::NOT_FOUND, format!("Cannot {method} {path}"))
+}
+
+fn answer(status: StatusCode, message: impl Serialize) -> Response {
+    body(
+        status,
+        &Body {
+            message,
+            error: status.canonical_reason(),
+            status_code: status.as_u16(),
+        },
+    )
+}
+
+/// The form without `error`, for a message that is the status's own phrase.
+fn standard(status: StatusCode, message: &str) -> Response {
+    body(
+        status,
+        &Body {
+            message,
+            error: None,
+            status_code: status.as_u16(),
+        },
+    )
+}
+
+fn body(status: StatusCode, body: &impl Serialize) -> Response {
+    (status, super::Json(body)).into_response()
+}
+
+fn with(mut response: Response, name: header::HeaderName, value: HeaderValue) -> Response {
+    response.headers_mut().insert(name, value);
+    response
+}
+
+impl Error {
+    /// Whether the same work may succeed when tried again: a serialization failure or a deadlock.
+    pub fn lost_race(&self) -> bool {
+        matches!(self, Self::Internal(cause) if cause.downcast_ref().is_some_and(crate::db::lost_race))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if crate::db::is_outage(&error) {
+            Self::Unavailable(error.into())
+        } else {
+            Self::Internal(error.into())
+        }
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
+/// Turns a violated constraint into an answer.
+pub trait ResultExt<T> {
+    /// `answer` where exactly the constraint of that name was violated; other errors as usual.
+    fn on_constraint(self, name: &str, answer: Error) -> Result<T>;
+}
+
+impl<T> ResultExt<T> for sqlx::Result<T> {
+    fn on_constraint(self, name: &str, answer: Error) -> Result<T> {
+        self.map_err(|error| match &error {
+            sqlx::Error::Database(cause) if cause.constraint() == Some(name) => answer,
+            _ => error.into(),
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! Extractors and answers of handlers: what is wrong with a request is said in our shape.
+
+use axum::{
+    extract::{FromRequestParts, Path as AxumPath},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{Error, Fields, body::JsonBody};
+
+/// Longest id that is looked up; anything longer names nothing.
+const MAX_ID_LENGTH: usize = 255;
+
+/// A type that is read from the fields of a body or a query. Failing rules are reported to `fields`; the value is used
+/// only when there were none.
+pub trait FromFields: Sized {
+    /// Reads and checks all fields.
+    fn from_fields(fields: &mut Fields) -> Self;
+}
+
+/// As an extractor, the checked JSON body; as an answer, 200 with JSON.
+#[derive(Clone, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Json<T> {
+    type Rejection = Error;
+
+    /// The guard has read and parsed the body by now.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let body = parts.extensions.remove::<JsonBody>().unwrap_or_default();
+        read(Fields::of_body(body.0)).map(Self)
+    }
+}
+
+/// The checked query.
+#[derive(Clone, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        read(Fields::of_query(parts.uri.query().unwrap_or_default())).map(Self)
+    }
+}
+
+fn read<T: FromFields>(mut fields: Fields) -> Result<T, Error> {
+    let value = T::from_fields(&mut fields);
+    fields.finish().map_err(Error::Validation)?;
+    Ok(value)
+}
+
+/// The path's one id. Ids are opaque: whatever cannot be one (too long, not UTF-8, with a NUL) is looked up as an empty
+/// text, which names nothing, so that the answer is the same 404 as for an unknown id.
+#[derive(Clone, Debug)]
+pub struct Path(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Path {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        #[expect(
+            clippy::disallowed_types,
+            reason = "this is the wrapper that replaces it"
+        )]
+        let id = AxumPath::<String>::from_request_parts(parts, state)
+            .await
+            .map_or_else(|_| String::new(), |AxumPath(id)| id);
+        let possible = id.chars().count() <= MAX_ID_LENGTH && !id.contains('\0');
+        Ok(Self(if possible { id } else { String::new() }))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => {
+                let mut headers = HeaderMap::new();
+                headers.insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json; charset=utf-8"),
+                );
+                (headers, body).into_response()
+            }
+            Err(error) => {
+                tracing::error!(%error, "an answer cannot be written as JSON");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+/// 201 with the thing made and the path where it lives.
+#[derive(Clone, Debug)]
+pub struct Created<T>(pub String, pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.1)).into_response();
+        if let Ok(location) = HeaderValue::try_from(self.0) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// 204.
+#[derive(Clone, Copy, Debug)]
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}

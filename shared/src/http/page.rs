@@ -1,0 +1,240 @@
+//! Keyset pages: a bare array, and a `Link` to the next page when there is one.
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{Error, Fields, Json};
+
+/// Longest cursor that is looked at.
+const MAX_CURSOR_LENGTH: usize = 512;
+
+/// Where a page starts: the sort and the key columns of the row before it.
+///
+/// On the wire base64url (RFC 4648, 5; no padding) of `{"v":1,"s":"<sort>","k":[<key columns…>,"<id>"]}`. It grants
+/// nothing: visibility is checked again on each page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cursor {
+    v: u8,
+    s: String,
+    k: Value,
+}
+
+impl Cursor {
+    /// The cursor behind a row. `keys` is a tuple of its key columns, time keys with full database precision.
+    pub fn new(sort: &str, keys: impl Serialize) -> Self {
+        let k = serde_json::to_value(keys).unwrap_or(Value::Null);
+        Self {
+            v: 1,
+            s: sort.to_owned(),
+            k,
+        }
+    }
+
+    /// The text that clients hand back.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        if text.len() > MAX_CURSOR_LENGTH {
+            return None;
+        }
+        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let cursor: Self = serde_json::from_slice(&json).ok()?;
+        let has_nul = cursor
+            .k
+            .as_array()?
+            .iter()
+            .any(|key| key.as_str().is_some_and(|key| key.contains('\0')));
+        (cursor.v == 1 && !has_nul).then_some(cursor)
+    }
+
+    fn keys<K: DeserializeOwned>(&self, sort: &str) -> Option<K> {
+        if self.s != sort {
+            return None;
+        }
+        serde_json::from_value(self.k.clone()).ok()
+    }
+}
+
+/// How much of a list is asked for, and from where.
+#[derive(Clone, Debug)]
+pub struct PageQuery {
+    limit: i64,
+    cursor: Option<Cursor>,
+}
+
+impl PageQuery {
+    /// Reads `limit` (1–100, default 20) and `cursor`.
+    pub fn from_fields(fields: &mut Fields) -> Self {
+        Self::with_max(fields, 100)
+    }
+
+    /// Reads `limit` with another maximum, and `cursor`.
+    pub fn with_max(fields: &mut Fields, max: i64) -> Self {
+        let limit = fields.integer("limit", 1, max).unwrap_or(20.min(max));
+        let cursor = fields.text("cursor").optional().and_then(|text| {
+            let cursor = Cursor::decode(&text);
+            if cursor.is_none() {
+                fields.refuse("cursor must be a valid cursor");
+            }
+            cursor
+        });
+        Self { limit, cursor }
+    }
+
+    /// Rows to answer at most.
+    pub fn limit(&self) -> i64 {
+        self.limit
+    }
+
+    /// Rows to fetch: one more than [`Self::limit`], which tells whether there is a next page.
+    pub fn fetch(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// The keys of the row before this page, as the tuple that [`Cursor::new`] was given; `None` for the first page.
+    ///
+    /// # Errors
+    /// 400 for a cursor of another sort, or one with other keys.
+    pub fn after<K: DeserializeOwned>(&self, sort: &str) -> Result<Option<K>, Error> {
+        match &self.cursor {
+            None => Ok(None),
+            Some(cursor) => cursor
+                .keys(sort)
+                .map(Some)
+                .ok_or_else(|| Error::Validation(vec!["cursor must be a valid cursor".to_owned()])),
+        }
+    }
+
+    /// The page of up to [`Self::fetch`] rows; `cursor` tells where the page after a row starts.
+    pub fn page<T>(&self, mut rows: Vec<T>, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).map(|row| cursor(row).encode());
+        Page { rows, next }
+    }
+}
+
+/// One page of a list. Answers a bare array; the request stack turns the cursor into a `Link` header.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    rows: Vec<T>,
+    next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A list that has one page only.
+    pub fn single(rows: Vec<T>) -> Self {
+        Self { rows, next: None }
+    }
+
+    /// The same page of other items, e.g. answers made of rows.
+    pub fn map<U>(self, item: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            rows: self.rows.into_iter().map(item).collect(),
+            next: self.next,
+        }
+    }
+}
+
+/// The next page's cursor on its way from the handler to the guard, which knows the request's query.
+#[derive(Clone)]
+pub(super) struct NextCursor(String);
+
+impl NextCursor {
+    /// A query-only reference (RFC 3986, 4.2) that repeats the request's parameters.
+    pub(super) fn link(&self, query: &str) -> Option<HeaderValue> {
+        let mut target = form_urlencoded::Serializer::new(String::new());
+        target.extend_pairs(
+            form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor"),
+        );
+        target.append_pair("cursor", &self.0);
+        HeaderValue::try_from(format!("<?{}>; rel=\"next\"", target.finish())).ok()
+    }
+}
+
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self.rows).into_response();
+        if let Some(next) = self.next {
+            response.extensions_mut().insert(NextCursor(next));
+        }
+        response
+    }
+}
+
+/// Adds the `Link` header where the answer is a page with a next one.
+pub(super) fn add_link(response: &mut Response, query: &str) {
+    if let Some(link) = response
+        .extensions()
+        .get::<NextCursor>()
+        .and_then(|next| next.link(query))
+    {
+        response.headers_mut().insert(header::LINK, link);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(text: &str) -> (PageQuery, Result<(), Vec<String>>) {
+        let mut fields = Fields::of_query(text);
+        let page = PageQuery::from_fields(&mut fields);
+        (page, fields.finish())
+    }
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was() {
+        let text = Cursor::new("newest", ("2025-01-15T10:30:00.000Z", "abc")).encode();
+        let (page, checked) = query(&format!("cursor={text}"));
+        assert!(checked.is_ok());
+
+        let keys: Option<(String, String)> = page.after("newest").unwrap();
+        assert_eq!(keys.unwrap().1, "abc");
+        assert!(page.after::<(String, String)>("likes").is_err());
+        assert!(page.after::<(i64, String)>("newest").is_err());
+    }
+
+    #[test]
+    fn a_malformed_cursor_is_refused() {
+        let long = "A".repeat(513);
+        let nul = Cursor::new("newest", ("a\0", "b")).encode();
+        for text in ["", "x", "e30", "%00", long.as_str(), nul.as_str()] {
+            let (_, checked) = query(&format!("cursor={text}"));
+            assert_eq!(
+                checked.unwrap_err()[0],
+                "cursor must be a valid cursor",
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_link_repeats_the_filters() {
+        let link = NextCursor("abc".to_owned())
+            .link("tag=c%2B%2B&cursor=old&tag=rust")
+            .unwrap();
+        assert_eq!(link, "<?tag=c%2B%2B&tag=rust&cursor=abc>; rel=\"next\"");
+    }
+
+    #[test]
+    fn a_full_page_with_one_more_row_has_a_next() {
+        let (page, _) = query("limit=2");
+        let answer = page.page(vec![1, 2, 3], |row| Cursor::new("newest", (row, "id")));
+        assert_eq!(answer.rows, [1, 2]);
+        assert_eq!(answer.next, Some(Cursor::new("newest", (2, "id")).encode()));
+        assert_eq!(
+            page.page(vec![1, 2], |row| Cursor::new("s", (row, "id")))
+                .next,
+            None
+        );
+    }
+}

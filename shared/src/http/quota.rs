@@ -1,0 +1,160 @@
+//! Rate limits of the application's routes: fixed windows, counted in the database, told in `RateLimit` headers.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Spend, guard::CurrentUser};
+use crate::config::{Quota, Quotas};
+
+/// Draft-ietf-httpapi-ratelimit-headers-08.
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// A named quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Policy {
+    pub name: &'static str,
+    pub quota: Quota,
+}
+
+/// What was counted of a request, by policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub policy: Policy,
+    pub count: i64,
+    pub resets_in_seconds: u64,
+}
+
+impl Counted {
+    fn remaining(&self) -> i64 {
+        (i64::from(self.policy.quota.requests) - self.count).max(0)
+    }
+}
+
+/// The policies that a known caller's request is counted under.
+pub(super) fn of_user(quotas: &Quotas, spend: Spend) -> Vec<Policy> {
+    match spend {
+        Spend::Nothing => vec![],
+        Spend::Read => vec![Policy {
+            name: "read",
+            quota: quotas.read,
+        }],
+        Spend::Write => vec![Policy {
+            name: "write",
+            quota: quotas.write,
+        }],
+        Spend::Create => vec![
+            Policy {
+                name: "create",
+                quota: quotas.create,
+            },
+            Policy {
+                name: "write",
+                quota: quotas.write,
+            },
+        ],
+        Spend::Sentry => of_address(quotas, spend),
+    }
+}
+
+/// The policies that an anonymous request is counted under.
+pub(super) fn of_address(quotas: &Quotas, spend: Spend) -> Vec<Policy> {
+    match spend {
+        Spend::Nothing => vec![],
+        Spend::Sentry => vec![Policy {
+            name: "sentry",
+            quota: quotas.sentry,
+        }],
+        _ => vec![Policy {
+            name: "anon",
+            quota: quotas.anon,
+        }],
+    }
+}
+
+/// The policies as this caller has them: a Pro member writes and creates twice as much.
+pub(super) fn adjust(policies: &mut [Counted], user: Option<&CurrentUser>) {
+    if user.is_some_and(CurrentUser::is_pro) {
+        for counted in policies {
+            if matches!(counted.policy.name, "write" | "create") {
+                counted.policy.quota.requests = counted.policy.quota.requests.saturating_mul(2);
+            }
+        }
+    }
+}
+
+/// Seconds to wait where any quota is used up.
+pub(super) fn exceeded(counted: &[Counted]) -> Option<u64> {
+    counted
+        .iter()
+        .filter(|counted| counted.count > i64::from(counted.policy.quota.requests))
+        .map(|counted| counted.resets_in_seconds)
+        .max()
+}
+
+/// `RateLimit-Policy` names all policies; `RateLimit` the one with the fewest remaining.
+pub(super) fn add_headers(headers: &mut HeaderMap, counted: &[Counted]) {
+    let Some(tightest) = counted.iter().min_by_key(|counted| counted.remaining()) else {
+        return;
+    };
+    let policies: Vec<String> = counted
+        .iter()
+        .rev()
+        .map(|Counted { policy, .. }| {
+            format!(
+                "\"{}\";q={};w={}",
+                policy.name, policy.quota.requests, policy.quota.seconds
+            )
+        })
+        .collect();
+    let limit = format!(
+        "\"{}\";r={};t={}",
+        tightest.policy.name,
+        tightest.remaining(),
+        tightest.resets_in_seconds
+    );
+    for (name, value) in [(POLICY, policies.join(", ")), (LIMIT, limit)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(name: &'static str, requests: u32, count: i64, resets_in_seconds: u64) -> Counted {
+        let quota = Quota {
+            requests,
+            seconds: 60,
+        };
+        Counted {
+            policy: Policy { name, quota },
+            count,
+            resets_in_seconds,
+        }
+    }
+
+    #[test]
+    fn headers_name_the_tightest_policy() {
+        let mut headers = HeaderMap::new();
+        add_headers(
+            &mut headers,
+            &[
+                counted("create", 120, 79, 1803),
+                counted("write", 60, 2, 40),
+            ],
+        );
+        assert_eq!(headers[LIMIT], "\"create\";r=41;t=1803");
+        assert_eq!(
+            headers[POLICY],
+            "\"write\";q=60;w=60, \"create\";q=120;w=60"
+        );
+    }
+
+    #[test]
+    fn the_last_request_of_a_quota_passes() {
+        assert_eq!(exceeded(&[counted("write", 60, 60, 9)]), None);
+        assert_eq!(exceeded(&[counted("write", 60, 61, 9)]), Some(9));
+    }
+}

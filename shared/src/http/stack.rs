@@ -1,0 +1,254 @@
+//! The one request stack around every group: request id, CORS, security headers, time limit, panics, the log line.
+
+use std::{
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header,
+        uri::{Parts as UriParts, PathAndQuery},
+    },
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use tower::ServiceExt;
+
+use super::{
+    ClientAddress, Error,
+    guard::{LoggedRoute, LoggedUser},
+};
+use crate::{AppState, config::Config, db};
+
+/// How long a request may take before it is answered with 503; API Gateway gives up at 30 seconds.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What helmet sets, in the version of the Node deployment, and a policy for a service that has no pages.
+const SECURITY_HEADERS: [(&str, &str); 12] = [
+    (
+        "strict-transport-security",
+        "max-age=31536000; includeSubDomains",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "SAMEORIGIN"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("origin-agent-cluster", "?1"),
+    ("x-dns-prefetch-control", "off"),
+    ("x-download-options", "noopen"),
+    ("x-permitted-cross-domain-policies", "none"),
+    ("x-xss-protection", "0"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+];
+
+const VARY: &str = "Origin, Cookie, Authorization, Accept-Encoding";
+const ALLOW_METHODS: &str = "GET,POST,PUT,DELETE,OPTIONS";
+const ALLOW_HEADERS: &str =
+    "Content-Type,Authorization,X-Api-Key,Idempotency-Key,If-None-Match,sentry-trace,baggage";
+const EXPOSE_HEADERS: &str = "Link, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotent-Replayed";
+
+/// What the client asked for, before HEAD and a trailing slash were taken away.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub method: Method,
+    pub path: String,
+}
+
+/// Puts a group's router into the stack. `exact` routing leaves paths and HEAD as they are.
+pub fn wrap(router: Router, app: AppState, group: &'static str, exact: bool) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let (router, app) = (router.clone(), app.clone());
+        async move { answer(router, &app.config, group, exact, request).await }
+    })
+}
+
+async fn answer(
+    router: Router,
+    config: &Config,
+    group: &'static str,
+    exact: bool,
+    mut request: Request,
+) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(&request);
+    let asked = Asked {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+    };
+    let origin = allowed_origin(config, request.headers());
+    let address = ClientAddress::of(config, request.headers(), request.extensions());
+    request.extensions_mut().insert(address);
+    request.extensions_mut().insert(asked.clone());
+    let is_head = asked.method == Method::HEAD;
+    if !exact {
+        if is_head {
+            *request.method_mut() = Method::GET;
+        }
+        drop_trailing_slash(&mut request);
+    }
+
+    let (mut response, usage) = if asked.method == Method::OPTIONS {
+        (preflight(origin.is_some()), db::Usage::default())
+    } else {
+        db::measured(guarded(router, request)).await
+    };
+    decorate(&mut response, origin, &request_id, exact);
+    if is_head {
+        response = without_body(response);
+    }
+
+    let user = response
+        .extensions()
+        .get::<LoggedUser>()
+        .map(|user| user.0.as_str());
+    let route = response
+        .extensions()
+        .get::<LoggedRoute>()
+        .map_or("", |route| route.0);
+    tracing::info!(
+        requestId = request_id.to_str().unwrap_or_default(),
+        function = group,
+        route,
+        method = asked.method.as_str(),
+        status = response.status().as_u16(),
+        durationMs = millis(started.elapsed()),
+        userId = user,
+        dbStatements = usage.statements,
+        dbMs = millis(usage.time),
+        "request"
+    );
+    response
+}
+
+/// A panic becomes one 500, and a request over its time limit one 503; the instance lives on.
+async fn guarded(router: Router, request: Request) -> Response {
+    let work = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
+    match tokio::time::timeout(TIME_LIMIT, work).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Err(panic)) => {
+            let message = panic
+                .downcast_ref::<&str>()
+                .map(|message| (*message).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_default();
+            Error::Internal(anyhow::anyhow!("panic: {message}")).into_response()
+        }
+        Err(_) => Error::Unavailable(anyhow::anyhow!("the time limit of a request has passed"))
+            .into_response(),
+    }
+}
+
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 100_000.0).round() / 100.0
+}
+
+/// The platform's id under Lambda, else a new one. A client's own is not believed: it could forge log lines.
+fn request_id(request: &Request) -> HeaderValue {
+    let id = request
+        .extensions()
+        .get::<lambda_http::Context>()
+        .map(|context| context.request_id.clone())
+        .filter(|id| !id.is_empty())
+        .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<HeaderValue> {
+    let origin = headers.get(header::ORIGIN)?;
+    config
+        .trusted_origins
+        .allows_origin(origin.to_str().ok()?)
+        .then(|| origin.clone())
+}
+
+fn preflight(allowed: bool) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    if allowed {
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::ACCESS_CONTROL_ALLOW_METHODS, ALLOW_METHODS),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOW_HEADERS),
+            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    response
+}
+
+fn drop_trailing_slash(request: &mut Request) {
+    let path = request.uri().path();
+    let Some(shorter) = path.strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return;
+    };
+    let shorter = match request.uri().query() {
+        Some(query) => format!("{shorter}?{query}"),
+        None => shorter.to_owned(),
+    };
+    if let Ok(shorter) = PathAndQuery::try_from(shorter) {
+        let mut parts = UriParts::from(request.uri().clone());
+        parts.path_and_query = Some(shorter);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+}
+
+/// Headers of every answer. What a handler set itself stays.
+fn decorate(
+    response: &mut Response,
+    origin: Option<HeaderValue>,
+    request_id: &HeaderValue,
+    exact: bool,
+) {
+    let failed = response.status().is_client_error() || response.status().is_server_error();
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers
+            .entry(HeaderName::from_static(name))
+            .or_insert(HeaderValue::from_static(value));
+    }
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSE_HEADERS),
+        );
+    }
+    // `append`: /images/* varies by Accept too.
+    headers.append(header::VARY, HeaderValue::from_static(VARY));
+    headers.insert(REQUEST_ID, request_id.clone());
+    if failed && !exact {
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
+}
+
+/// The answer to HEAD: the headers of GET, the length included.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact()
+        && length > 0
+    {
+        parts
+            .headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Body::empty())
+}

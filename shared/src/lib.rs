@@ -1,0 +1,17 @@
+//! What all five functions need and none owns: configuration, database, session guard, request stack, telemetry.
+
+pub mod config;
+pub mod cookie;
+pub mod db;
+pub mod http;
+pub mod openapi;
+pub mod random;
+pub mod secrets;
+pub mod serve;
+pub mod state;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod time;
+
+pub use state::AppState;

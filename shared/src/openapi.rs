@@ -1,0 +1,1 @@
+//! OpenAPI documents of the groups, written down beside their routes.

@@ -1,0 +1,23 @@
+//! Random text as Better Auth 1.7 makes it: a uniform choice from an alphabet by a secure source.
+
+use rand::RngExt;
+
+/// `a-z A-Z 0-9`: row ids and session tokens.
+pub const ALPHANUMERIC: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+/// `a-z 0-9 A-Z - _`: OAuth state and PKCE verifier.
+pub const URL_SAFE: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+/// `a-z A-Z`: API keys.
+pub const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// `length` characters of `alphabet`, each chosen uniformly (by rejection, so without modulo bias).
+pub fn text(length: usize, alphabet: &[u8]) -> String {
+    let mut rng = rand::rng();
+    (0..length)
+        .map(|_| char::from(alphabet[rng.random_range(..alphabet.len())]))
+        .collect()
+}
+
+/// A row id or session token: 32 letters and digits.
+pub fn id() -> String {
+    text(32, ALPHANUMERIC)
+}

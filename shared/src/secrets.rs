@@ -1,0 +1,73 @@
+//! The one Secrets Manager secret of a deployment: a JSON object with the names of the environment variables.
+
+use std::{collections::HashMap, time::Duration};
+
+use anyhow::Context;
+use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+
+/// How long reading the secret may take, retries included, before the start fails with a clear error.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Reads the secret of that name or ARN. Errors name the secret, never its content.
+pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(TIME_LIMIT)
+        .build();
+    let aws = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .load()
+        .await;
+    let secret = aws_sdk_secretsmanager::Client::new(&aws)
+        .get_secret_value()
+        .secret_id(id)
+        .send()
+        .await
+        .map_err(|error| {
+            let cause = aws_sdk_secretsmanager::error::DisplayErrorContext(&error).to_string();
+            anyhow::anyhow!("the secret {id} cannot be read: {cause}")
+        })?;
+    let text = secret
+        .secret_string()
+        .with_context(|| format!("the secret {id} has no text"))?;
+    parse(text).with_context(|| format!("the secret {id} must be a JSON object of texts"))
+}
+
+/// The object's texts, numbers and booleans as text. The parser's own words are dropped: they may quote the secret.
+fn parse(text: &str) -> anyhow::Result<HashMap<String, String>> {
+    let values: HashMap<String, serde_json::Value> =
+        serde_json::from_str(text).map_err(|_| anyhow::anyhow!("it is not a JSON object"))?;
+    values
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| match value {
+            serde_json::Value::String(text) => Ok((name, text)),
+            serde_json::Value::Number(_) | serde_json::Value::Bool(_) => {
+                Ok((name, value.to_string()))
+            }
+            _ => Err(anyhow::anyhow!("the value of {name} is not a text")),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_malformed_secret_is_never_quoted() {
+        for text in ["hunter2", "[\"hunter2\"]", "{\"A\": {\"b\": \"hunter2\"}}"] {
+            let error = format!("{:#}", parse(text).unwrap_err());
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn texts_and_numbers_are_taken() {
+        let values = parse(r#"{"A":"x","PORT":3001,"NONE":null}"#).unwrap();
+        assert_eq!(values.get("A").map(String::as_str), Some("x"));
+        assert_eq!(values.get("PORT").map(String::as_str), Some("3001"));
+        assert_eq!(values.get("NONE"), None);
+    }
+}

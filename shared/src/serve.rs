@@ -1,0 +1,95 @@
+//! Serves a group: under Lambda when there is a Lambda runtime, otherwise as plain HTTP.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::Context;
+use axum::{Router, extract::FromRef};
+
+use crate::{AppState, http::Api, telemetry};
+
+/// Whether the process was started by a Lambda runtime.
+pub fn under_lambda() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// Runs a group whose handlers need nothing but [`AppState`].
+pub fn run(api: Api) -> anyhow::Result<()> {
+    run_with(api, |_, app| Ok(app))
+}
+
+/// Runs a group with a state of its own, which `state` makes at init.
+pub fn run_with<S>(
+    api: Api<S>,
+    state: impl FnOnce(&Api<S>, AppState) -> anyhow::Result<S>,
+) -> anyhow::Result<()>
+where
+    S: Clone + Send + Sync + 'static,
+    AppState: FromRef<S>,
+{
+    telemetry::init();
+    // One request is served at a time under Lambda, so one thread does; it is also a third faster there.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let app = AppState::load(&api).await?;
+        let db = app.db.clone();
+        let state = state(&api, app)?;
+        let port = AppState::from_ref(&state)
+            .config
+            .variables
+            .parsed("PORT", 3001)?;
+        let router = api.router(state);
+        if under_lambda() {
+            // Opening the connection overlaps with the runtime's own start.
+            let warm_up = tokio::spawn(async move { db.warm_up().await });
+            let result = serve_lambda(router).await;
+            warm_up.abort();
+            result
+        } else {
+            serve_http(router, port).await
+        }
+    })
+}
+
+async fn serve_lambda(router: Router) -> anyhow::Result<()> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that serves"
+    )]
+    lambda_http::run(router)
+        .await
+        .map_err(|error| anyhow::anyhow!(error))
+}
+
+async fn serve_http(router: Router, port: u16) -> anyhow::Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("port {port} cannot be used"))?;
+    tracing::info!(%address, "listening");
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stopped())
+        .await?;
+    Ok(())
+}
+
+/// Ends on Ctrl-C and on SIGTERM, which container platforms send.
+async fn stopped() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be awaited");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,0 +1,35 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use crate::{
+    config::{Config, Variables},
+    db::Db,
+    http::Api,
+};
+
+/// Configuration and database of one instance; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// The database.
+    pub db: Db,
+    /// The configuration.
+    pub config: Arc<Config>,
+}
+
+impl AppState {
+    /// Reads the configuration that the group needs and prepares the database.
+    pub async fn load<S>(api: &Api<S>) -> anyhow::Result<Self>
+    where
+        S: Clone + Send + Sync + 'static,
+        Self: axum::extract::FromRef<S>,
+    {
+        let variables = Variables::load(api.secret_names()).await?;
+        let config = Config::read(variables, api.required_names())?;
+        let db = Db::new(&config.database, config.production, api.secret_names())?;
+        Ok(Self {
+            db,
+            config: Arc::new(config),
+        })
+    }
+}

@@ -1,0 +1,336 @@
+//! People who send requests to a group's real router over a fresh database.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{ConnectInfo, FromRef},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use serde_json::Value;
+use sqlx::{PgPool, migrate::Migrator};
+use tower::ServiceExt;
+
+use crate::{
+    AppState,
+    config::{Config, Quota, Quotas, Variables},
+    db::Db,
+    http::Api,
+    random,
+};
+
+/// The project's migrations, for `#[sqlx::test(migrator = "shared::testing::MIGRATOR")]`.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// Quotas that no test reaches by accident.
+const GENEROUS: Quotas = {
+    let quota = Quota {
+        requests: 1_000_000,
+        seconds: 3600,
+    };
+    Quotas {
+        read: quota,
+        anon: quota,
+        write: quota,
+        create: quota,
+        sentry: quota,
+    }
+};
+
+/// A group over a database of its own.
+#[derive(Clone)]
+pub struct App {
+    /// What the handlers see.
+    pub state: AppState,
+    router: Router,
+}
+
+impl App {
+    /// A group that needs nothing but [`AppState`], in development, with quotas out of reach.
+    pub fn new(api: Api, db: PgPool) -> Self {
+        Self::configured(api, db, &[])
+    }
+
+    /// The same with variables set as the environment would. `RATE_LIMITS=real` keeps the default quotas.
+    pub fn configured(api: Api, db: PgPool, variables: &[(&str, &str)]) -> Self {
+        Self::with_state(api, db, variables, |app| app)
+    }
+
+    /// A group with a state of its own.
+    pub fn with_state<S>(
+        api: Api<S>,
+        db: PgPool,
+        variables: &[(&str, &str)],
+        state: impl FnOnce(AppState) -> S,
+    ) -> Self
+    where
+        S: Clone + Send + Sync + 'static,
+        AppState: FromRef<S>,
+    {
+        let app = app_state(db, variables);
+        let state = state(app.clone());
+        Self {
+            state: app,
+            router: api.router(state),
+        }
+    }
+
+    /// Makes a user of that name with a session, and sends as them. E-mail: `NAME@test.example`, id: random.
+    pub async fn user(&self, name: &str) -> Caller {
+        let id = random::id();
+        self.insert_user(&id, name).await;
+        self.session(&id).await
+    }
+
+    /// Inserts a user without a session.
+    pub async fn insert_user(&self, id: &str, name: &str) {
+        sqlx::query(
+            r#"insert into "user" (id, name, email, "emailVerified", "updatedAt", "githubUsername")
+               values ($1, $2, lower($2) || '-' || $1 || '@test.example', true, now() at time zone 'utc', lower($2))"#,
+        )
+        .bind(id)
+        .bind(name)
+        .execute(&self.state.db)
+        .await
+        .expect("a user is inserted");
+    }
+
+    /// Makes a session for a user that exists, and sends as them.
+    pub async fn session(&self, user_id: &str) -> Caller {
+        let token = random::id();
+        sqlx::query(
+            r#"insert into session (id, token, "userId", "expiresAt", "createdAt", "updatedAt")
+               values ($1, $2, $3, now() at time zone 'utc' + interval '7 days', now() at time zone 'utc', now() at time zone 'utc')"#,
+        )
+        .bind(random::id())
+        .bind(&token)
+        .bind(user_id)
+        .execute(&self.state.db)
+        .await
+        .expect("a session is inserted");
+        self.with_token(user_id, &token)
+    }
+
+    /// Sends with the signed cookie of a session token.
+    pub fn with_token(&self, user_id: &str, token: &str) -> Caller {
+        let cookies = &self.state.config.cookies;
+        let cookie = format!("{}={}", cookies.name("session_token"), cookies.sign(token));
+        Caller {
+            cookie: Some(cookie),
+            id: user_id.to_owned(),
+            ..self.anyone()
+        }
+    }
+
+    /// Sends without a credential, from 127.0.0.1.
+    pub fn anyone(&self) -> Caller {
+        Caller {
+            router: self.router.clone(),
+            id: String::new(),
+            cookie: None,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
+/// State over a database, configured by variables alone.
+pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
+    let variables: Variables = [
+        (
+            "BETTER_AUTH_SECRET",
+            "reference-secret-for-tests-0123456789abcdef",
+        ),
+        ("BETTER_AUTH_URL", "http://localhost:3001"),
+        ("DATABASE_URL", "postgres://in-the-pool"),
+    ]
+    .iter()
+    .chain(variables)
+    .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+    .collect();
+    let real_limits = variables.get("RATE_LIMITS") == Some("real");
+    let mut config = Config::read(variables, &[]).expect("the configuration is good");
+    if !real_limits {
+        config.quotas = GENEROUS;
+    }
+    // The whole suite can be run as if behind a transaction-mode pooler.
+    config.database.transaction_pooler |=
+        std::env::var("DATABASE_POOLER").is_ok_and(|pooler| pooler == "transaction");
+    let db = Db::with_pool(db, &config.database, config.production, &[]);
+    AppState {
+        db,
+        config: Arc::new(config),
+    }
+}
+
+/// Somebody who sends requests.
+#[derive(Clone)]
+pub struct Caller {
+    router: Router,
+    /// `user.id`; empty for somebody without a session.
+    pub id: String,
+    cookie: Option<String>,
+    address: IpAddr,
+    headers: HeaderMap,
+}
+
+impl Caller {
+    /// Sends from another address.
+    pub fn from_address(mut self, address: &str) -> Self {
+        self.address = address.parse().expect("an address");
+        self
+    }
+
+    /// Sends that header with each request.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers
+            .append(name, value.parse().expect("a header value"));
+        self
+    }
+
+    /// The `Cookie` header that this caller sends.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// `POST` with JSON.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// `PUT` with JSON.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PUT, path, Some(body)).await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    /// Any method, with JSON or without a body.
+    pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.request(request.body(body).expect("a request")).await
+    }
+
+    /// Any request; the caller's cookie, headers and address are added.
+    pub async fn request(&self, mut request: Request<Body>) -> Answer {
+        if let Some(cookie) = &self.cookie {
+            request
+                .headers_mut()
+                .append("cookie", cookie.parse().expect("a cookie"));
+        }
+        for (name, value) in &self.headers {
+            request.headers_mut().append(name, value.clone());
+        }
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::new(self.address, 50_000)));
+        let response = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("an answer");
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.to_vec(),
+        }
+    }
+}
+
+/// What came back.
+#[derive(Clone)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body as it came.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value, or an empty text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// All values of a header.
+    pub fn header_all(&self, name: &str) -> Vec<String> {
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().expect("text").to_owned())
+            .collect()
+    }
+
+    /// The `message` of an error as a sorted list.
+    pub fn messages(&self) -> Vec<String> {
+        let mut messages: Vec<String> = match &self.json()["message"] {
+            Value::Array(messages) => messages
+                .iter()
+                .map(|message| message.as_str().expect("text").to_owned())
+                .collect(),
+            Value::String(message) => vec![message.clone()],
+            other => panic!("no message but {other}"),
+        };
+        messages.sort();
+        messages
+    }
+
+    /// Checks the status and hands the answer on.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self
+    }
+
+    /// Checks status and `message` (compared as a set) of an error.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, messages: &[&str]) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        let mut expected = messages.to_vec();
+        expected.sort_unstable();
+        assert_eq!(self.messages(), expected, "{self:?}");
+        self
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{:?}\n{}", self.status, self.headers, self.text())
+    }
+}
