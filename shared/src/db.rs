@@ -65,7 +65,7 @@ impl Db {
             .max_connections(config.max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
-            .max_lifetime(Duration::from_secs(30 * 60))
+            .max_lifetime(Duration::from_mins(30))
             .test_before_acquire(false)
             .before_acquire(move |connection, _| {
                 let idle = wall_clock().saturating_sub(last_use.load(Ordering::Relaxed));

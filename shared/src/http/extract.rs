@@ -1,7 +1,7 @@
 //! Extractors and answers of handlers: what is wrong with a request is said in our shape.
 
 use axum::{
-    extract::{FromRequestParts, Path as AxumPath},
+    extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -64,9 +64,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Path {
             clippy::disallowed_types,
             reason = "this is the wrapper that replaces it"
         )]
-        let id = AxumPath::<String>::from_request_parts(parts, state)
+        let id = axum::extract::Path::<String>::from_request_parts(parts, state)
             .await
-            .map_or_else(|_| String::new(), |AxumPath(id)| id);
+            .map_or_else(|_| String::new(), |path| path.0);
         let possible = id.chars().count() <= MAX_ID_LENGTH && !id.contains('\0');
         Ok(Self(if possible { id } else { String::new() }))
     }

@@ -19,6 +19,6 @@ pub use client::ClientAddress;
 pub use error::{Error, Result, ResultExt};
 pub use extract::{Created, FromFields, Json, NoContent, Path, Query};
 pub use fields::{Fields, List, Text};
-pub use guard::{CurrentUser, Viewer};
+pub use guard::{CurrentUser, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer};
 pub use page::{Cursor, Page, PageQuery};
 pub use stack::wrap;

@@ -1,0 +1,332 @@
+//! Credentials, inactive callers, Origin, bodies.
+
+use axum::{
+    body::Body,
+    http::{Method, Request},
+};
+use serde_json::json;
+use shared::testing::{App, Caller};
+use sqlx::PgPool;
+
+use crate::api;
+
+async fn change(app: &App, sql: &'static str, id: &str) {
+    sqlx::query(sql)
+        .bind(id)
+        .execute(&app.state.db)
+        .await
+        .unwrap();
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_route_needs_a_session_unless_it_is_opened(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+
+    let answer = app
+        .anyone()
+        .get("/me")
+        .await
+        .expect_error(401, &["Unauthorized"]);
+    assert_eq!(
+        answer.json(),
+        json!({"statusCode": 401, "message": "Unauthorized"})
+    );
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(
+        ada.get("/me").await.expect(200).json()["id"],
+        ada.id.as_str()
+    );
+    assert_eq!(
+        app.anyone().get("/open").await.expect(200).json(),
+        json!({"viewer": null})
+    );
+    assert_eq!(
+        ada.get("/open").await.expect(200).json(),
+        json!({"viewer": ada.id})
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_forged_expired_or_unknown_session_is_no_session(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let cookie = ada.cookie().unwrap().to_owned();
+    let send = |cookie: &str| {
+        let caller = app.anyone().header("cookie", cookie);
+        async move { (caller.get("/me").await.status, caller.get("/open").await) }
+    };
+
+    let forged = cookie.replacen("session_token=", "session_token=x", 1);
+    let secure = format!("__Secure-{cookie}");
+    let unknown = app
+        .with_token("nobody", "unknown")
+        .cookie()
+        .unwrap()
+        .to_owned();
+    for bad in [
+        forged.as_str(),
+        secure.as_str(),
+        unknown.as_str(),
+        "better-auth.session_token=%zz",
+    ] {
+        let (guarded, open) = send(bad).await;
+        assert_eq!(guarded, 401, "{bad}");
+        assert_eq!(open.expect(200).json(), json!({"viewer": null}), "{bad}");
+    }
+
+    change(
+        &app,
+        r#"update session set "expiresAt" = now() at time zone 'utc' where "userId" = $1"#,
+        &ada.id,
+    )
+    .await;
+    assert_eq!(send(&cookie).await.0, 401);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_day_old_session_is_extended_without_a_cookie(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let left = async || -> f64 {
+        sqlx::query_scalar(r#"select extract(epoch from "expiresAt" - now() at time zone 'utc')::float8 from session where "userId" = $1"#)
+            .bind(&ada.id)
+            .fetch_one(&app.state.db)
+            .await
+            .unwrap()
+    };
+
+    change(&app, r#"update session set "expiresAt" = now() at time zone 'utc' + interval '6 days 1 hour' where "userId" = $1"#, &ada.id).await;
+    ada.get("/me").await.expect(200);
+    assert!(left().await < 6.1 * 86_400.0);
+
+    change(&app, r#"update session set "expiresAt" = now() at time zone 'utc' + interval '5 days' where "userId" = $1"#, &ada.id).await;
+    let answer = ada.get("/me").await.expect(200);
+    assert!(answer.header_all("set-cookie").is_empty());
+    assert!(left().await > 6.9 * 86_400.0);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn deactivated_and_banned_callers_are_refused_or_anonymous(db: PgPool) {
+    let app = App::new(api(), db);
+    for (name, sql) in [
+        (
+            "ada",
+            r#"update "user" set "isActive" = false where id = $1"#,
+        ),
+        ("bob", r#"update "user" set banned = true where id = $1"#),
+        (
+            "cyd",
+            r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
+        ),
+    ] {
+        let caller = app.user(name).await;
+        change(&app, sql, &caller.id).await;
+        caller
+            .get("/me")
+            .await
+            .expect_error(403, &["Account is deactivated"]);
+        caller
+            .delete("/me")
+            .await
+            .expect_error(403, &["Account is deactivated"]);
+        assert_eq!(
+            caller.get("/open").await.expect(200).json(),
+            json!({"viewer": null})
+        );
+    }
+
+    let dan = app.user("dan").await;
+    change(&app, r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#, &dan.id).await;
+    dan.get("/me").await.expect(200);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
+    let app = App::configured(
+        api(),
+        db,
+        &[
+            ("ADMIN_USER_IDS", "root-id, other"),
+            ("METRICS_TOKEN", "t0ken"),
+        ],
+    );
+    app.insert_user("root-id", "root").await;
+    let root = app.session("root-id").await;
+    let moderator = app.user("mia").await;
+    change(
+        &app,
+        r#"update "user" set role = 'user,moderator' where id = $1"#,
+        &moderator.id,
+    )
+    .await;
+
+    assert_eq!(root.get("/me").await.json()["isAdmin"], true);
+    assert_eq!(moderator.get("/me").await.json()["isAdmin"], false);
+    assert_eq!(moderator.get("/me").await.json()["isStaff"], true);
+    root.get("/figures").await.expect(200);
+    moderator.get("/figures").await.expect(403);
+    app.anyone().get("/figures").await.expect(401);
+    app.anyone()
+        .header("authorization", "Bearer t0ken")
+        .get("/figures")
+        .await
+        .expect(200);
+    app.anyone()
+        .header("authorization", "Bearer t0kem")
+        .get("/figures")
+        .await
+        .expect(401);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_unknown_api_key_is_refused_on_open_routes_too(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    for (name, value) in [
+        ("x-api-key", "cc_guess"),
+        ("authorization", "Bearer cc_guess"),
+    ] {
+        app.anyone()
+            .header(name, value)
+            .get("/open")
+            .await
+            .expect(401);
+        ada.clone().header(name, value).get("/me").await.expect(401);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn another_site_cannot_write_with_the_cookie(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let note = json!({"text": "hi"});
+
+    ada.clone()
+        .header("origin", "https://evil.example")
+        .post("/notes", note.clone())
+        .await
+        .expect_error(403, &["Invalid origin"]);
+    ada.clone()
+        .header("origin", "null")
+        .post("/notes", note.clone())
+        .await
+        .expect_error(403, &["Invalid origin"]);
+    ada.clone()
+        .header("origin", "https://codecave.tech")
+        .post("/notes", note.clone())
+        .await
+        .expect(200);
+    ada.post("/notes", note).await.expect(200);
+    ada.clone()
+        .header("origin", "https://evil.example")
+        .get("/me")
+        .await
+        .expect(200);
+}
+
+async fn send(
+    caller: &Caller,
+    content_type: Option<&str>,
+    body: impl Into<Body>,
+) -> shared::testing::Answer {
+    let mut request = Request::builder().method(Method::POST).uri("/notes");
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    caller.request(request.body(body.into()).unwrap()).await
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn bodies_are_small_json_objects(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let json = Some("application/json");
+
+    send(
+        &ada,
+        Some("application/json; charset=utf-8"),
+        r#"{"text":"a","text":"b"}"#,
+    )
+    .await
+    .expect(200);
+    for broken in [
+        "{",
+        "[]",
+        "\"x\"",
+        "1",
+        "{\"text\":\"\u{1}\"}",
+        "{\"text\":\"x\"} y",
+    ] {
+        send(&ada, json, broken)
+            .await
+            .expect_error(400, &["Malformed JSON body"]);
+    }
+    send(&ada, json, vec![b'{', 0xff, b'}'])
+        .await
+        .expect_error(400, &["Malformed JSON body"]);
+    send(&ada, json, "[".repeat(100_000))
+        .await
+        .expect_error(400, &["Malformed JSON body"]);
+    for other in [
+        None,
+        Some("text/plain"),
+        Some("application/x-www-form-urlencoded"),
+    ] {
+        send(&ada, other, "text=x")
+            .await
+            .expect_error(415, &["Content-Type must be application/json"]);
+    }
+    send(&ada, json, Body::empty()).await.expect_error(
+        400,
+        &[
+            "text must be a string",
+            "text must be shorter than or equal to 10 characters",
+            "text should not be empty",
+        ],
+    );
+    app.anyone()
+        .post("/notes", json!({"nonsense": 1}))
+        .await
+        .expect(401);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_body_of_one_mebibyte_passes_and_one_more_byte_does_not(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let body = |size: usize| format!("{{\"x\":\"{}\"}}", "a".repeat(size - 8));
+    let put = |size: usize| {
+        Request::put("/notes")
+            .header("content-type", "application/json")
+            .body(Body::from(body(size)))
+            .unwrap()
+    };
+
+    assert_eq!(
+        ada.request(put(1_048_576)).await.expect(200).json(),
+        1_048_576
+    );
+    let answer = ada.request(put(1_048_577)).await.expect(413);
+    assert_eq!(
+        answer.json(),
+        json!({"statusCode": 413, "message": "request entity too large"})
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_callers_row_comes_in_the_same_round_trip(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+
+    let (answer, usage) = shared::db::measured(ada.get("/account")).await;
+
+    assert_eq!(answer.expect(200).json()["privateProjectsCount"], 0);
+    assert_eq!(usage.statements, 0, "the request counts its own");
+    let rows: i64 = sqlx::query_scalar("select count(*) from quota")
+        .fetch_one(&app.state.db)
+        .await
+        .unwrap();
+    assert_eq!(rows, 1);
+}

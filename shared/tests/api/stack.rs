@@ -1,0 +1,214 @@
+//! Headers, CORS, HEAD, slashes, caching, failures.
+
+use axum::http::Method;
+use serde_json::json;
+use shared::testing::App;
+use sqlx::PgPool;
+
+use crate::api;
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn every_answer_has_the_security_headers(db: PgPool) {
+    let app = App::new(api(), db);
+    for path in ["/open", "/me", "/nope", "/panics", "/free"] {
+        let answer = app.anyone().get(path).await;
+        assert_eq!(
+            answer.header("strict-transport-security"),
+            "max-age=31536000; includeSubDomains"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; frame-ancestors 'none'"
+        );
+        assert_eq!(
+            answer.header("vary"),
+            "Origin, Cookie, Authorization, Accept-Encoding"
+        );
+        assert_eq!(answer.header("x-request-id").len(), 36);
+        assert_eq!(answer.header("x-powered-by"), "");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
+    let app = App::configured(
+        api(),
+        db,
+        &[("FRONTEND_URL", "https://a.example,https://b.example")],
+    );
+    for origin in [
+        "https://a.example",
+        "https://b.example",
+        "https://www.codecave.tech",
+    ] {
+        let answer = app
+            .anyone()
+            .header("origin", origin)
+            .get("/me")
+            .await
+            .expect(401);
+        assert_eq!(answer.header("access-control-allow-origin"), origin);
+        assert_eq!(answer.header("access-control-allow-credentials"), "true");
+        assert!(
+            answer
+                .header("access-control-expose-headers")
+                .contains("Idempotent-Replayed")
+        );
+    }
+    let answer = app
+        .anyone()
+        .header("origin", "https://evil.example")
+        .get("/open")
+        .await
+        .expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn preflights_are_answered_on_every_path(db: PgPool) {
+    let app = App::new(api(), db);
+    for path in ["/me", "/nope"] {
+        let answer = app
+            .anyone()
+            .header("origin", "http://localhost:3000")
+            .header("access-control-request-method", "PUT")
+            .send(Method::OPTIONS, path, None)
+            .await
+            .expect(204);
+        assert_eq!(
+            answer.header("access-control-allow-methods"),
+            "GET,POST,PUT,DELETE,OPTIONS"
+        );
+        assert_eq!(
+            answer.header("access-control-allow-headers"),
+            "Content-Type,Authorization,X-Api-Key,Idempotency-Key,If-None-Match,sentry-trace,baggage"
+        );
+        assert_eq!(answer.header("access-control-max-age"), "600");
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            "http://localhost:3000"
+        );
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn unknown_routes_and_methods_answer_as_nestjs_does(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    ada.send(Method::PATCH, "/me?x=1", None)
+        .await
+        .expect_error(404, &["Cannot PATCH /me"]);
+    let answer = ada
+        .get("/nope/")
+        .await
+        .expect_error(404, &["Cannot GET /nope/"]);
+    assert_eq!(answer.json()["error"], "Not Found");
+    assert_eq!(
+        answer.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn head_is_get_without_a_body_and_one_trailing_slash_is_tolerated(db: PgPool) {
+    let app = App::new(api(), db);
+    let get = app.anyone().get("/open/?a=b").await.expect(200);
+    let head = app
+        .anyone()
+        .send(Method::HEAD, "/open", None)
+        .await
+        .expect(200);
+    assert!(head.body.is_empty());
+    assert_eq!(head.header("content-length"), get.body.len().to_string());
+    assert_eq!(head.header("etag"), get.header("etag"));
+    app.anyone().get("/open//").await.expect(404);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_known_etag_is_answered_with_304(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let first = ada.get("/open").await.expect(200);
+    let etag = first.header("etag").to_owned();
+    assert!(etag.starts_with("W/\""));
+    assert_eq!(first.header("cache-control"), "private, no-cache");
+
+    for sent in [
+        etag.clone(),
+        format!("\"x\", {etag}"),
+        "*".to_owned(),
+        etag.replace("W/", ""),
+    ] {
+        let again = ada
+            .clone()
+            .header("if-none-match", &sent)
+            .get("/open")
+            .await
+            .expect(304);
+        assert!(again.body.is_empty());
+        assert_eq!(again.header("etag"), etag);
+        assert_eq!(again.header("cache-control"), "private, no-cache");
+        assert!(!again.header("vary").is_empty());
+    }
+    ada.clone()
+        .header("if-none-match", "W/\"other\"")
+        .get("/open")
+        .await
+        .expect(200);
+    assert_eq!(
+        app.anyone().get("/open").await.header("cache-control"),
+        "public, max-age=0, s-maxage=15"
+    );
+    assert_eq!(
+        app.anyone().get("/one").await.header("cache-control"),
+        "public, no-cache"
+    );
+    let free = app.anyone().get("/free").await.expect(200);
+    assert_eq!(free.header("cache-control"), "no-store");
+    assert_eq!(free.header("etag"), "");
+    assert_eq!(
+        ada.put("/notes", json!({}))
+            .await
+            .expect(200)
+            .header("cache-control"),
+        "no-store"
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_failure_tells_nothing_and_the_next_request_is_served(db: PgPool) {
+    let app = App::new(api(), db);
+    for path in ["/panics", "/fails"] {
+        let answer = app.anyone().get(path).await.expect(500);
+        assert_eq!(
+            answer.json(),
+            json!({"statusCode": 500, "message": "Internal server error"})
+        );
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    app.anyone().get("/open").await.expect(200);
+}
+
+#[tokio::test]
+async fn without_a_database_the_answer_is_503_and_open_pages_live() {
+    let options = "postgres://nobody@127.0.0.1:9/none"
+        .parse::<sqlx::postgres::PgConnectOptions>()
+        .unwrap();
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .acquire_timeout(std::time::Duration::from_millis(300))
+        .connect_lazy_with(options);
+    let app = App::new(api(), pool);
+
+    let answer = app.with_token("ada", "token").get("/me").await.expect(503);
+    assert_eq!(
+        answer.json(),
+        json!({"statusCode": 503, "message": "Service Unavailable"})
+    );
+    assert_eq!(answer.header("retry-after"), "5");
+    let open = app.anyone().get("/open").await.expect(200);
+    assert_eq!(open.header("ratelimit"), "");
+    app.anyone().get("/free").await.expect(200);
+}
