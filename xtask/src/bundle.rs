@@ -1,0 +1,57 @@
+//! The five functions, built.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+
+use crate::workspace;
+
+/// Names of the functions, of their crates and of their binaries.
+pub const FUNCTIONS: [&str; 5] = ["auth", "users", "projects", "social", "health"];
+
+/// Builds the binaries as `cargo lambda watch` does, with cargo's progress on standard error.
+pub fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
+    executables(&["build", "--workspace", "--bins"])
+}
+
+/// Runs cargo and returns the programs that it made, by name.
+pub fn executables(arguments: &[&str]) -> anyhow::Result<HashMap<String, PathBuf>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(workspace())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo cannot be run")?;
+    ensure!(
+        output.status.success(),
+        "cargo {} failed",
+        arguments.join(" ")
+    );
+    let messages = String::from_utf8(output.stdout)?;
+    Ok(messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter_map(|message| Some((message.target?.name, message.executable?)))
+        .collect())
+}
+
+/// The part of cargo's messages that tells what was made:
+/// <https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages>.
+#[derive(Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}

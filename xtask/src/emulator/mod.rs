@@ -1,0 +1,281 @@
+//! An emulated Lambda instance: a built binary as a child process, under a Runtime API of its own.
+//!
+//! What Lambda does and a plain server does not: it serves one request at a time, reports how the init phase went, and
+//! freezes the process as soon as the runtime and all extensions wait.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use xtask::emulator::Instance;
+//!
+//! let health = Instance::start("target/debug/health".as_ref(), &[("NODE_ENV", "test")]).await?;
+//! let answer = health.invoke(&serde_json::json!({ "version": "2.0" })).await?;
+//! println!("{:?}: {}", answer.duration, answer.response);
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+
+use std::{
+    io,
+    net::Ipv4Addr,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use axum::body::Bytes;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    net::TcpListener,
+    process::Command,
+    sync::{Mutex as AsyncMutex, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use api::{Answer, Api};
+
+/// What an init phase or an invocation may take.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// What Lambda leaves to an instance with internal extensions between SIGTERM and SIGKILL.
+const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+
+/// A process that serves invocations; dropping it kills the process.
+pub struct Instance {
+    api: api::Shared,
+    server: JoinHandle<()>,
+    watcher: JoinHandle<()>,
+    exited: watch::Receiver<Option<ExitStatus>>,
+    pid: Pid,
+    init: Duration,
+    logs: Arc<Mutex<Vec<String>>>,
+    /// One invocation at a time.
+    turn: AsyncMutex<()>,
+}
+
+/// The answer to an invocation.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    pub response: Value,
+    /// From the event's being handed over to the answer's arrival.
+    pub duration: Duration,
+}
+
+/// Why an instance did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The function reported an error, which is what Lambda tells an API Gateway that then answers 500.
+    #[error("the function failed: {0}")]
+    Function(Value),
+    #[error("the process ended: {0}")]
+    Exited(ExitStatus),
+    #[error("no answer within {TIME_LIMIT:?}")]
+    TimedOut,
+    #[error("the answer is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+}
+
+impl Instance {
+    /// Starts the binary with these variables and none else but Lambda's own, and waits until its init phase is over.
+    pub async fn start(binary: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let name = binary
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("the binary's name is no text")?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?.to_string();
+        let api = Api::new(name);
+        let router = api::router(api.clone());
+        let server = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+
+        let started = Instant::now();
+        let mut child = Command::new(binary)
+            .env_clear()
+            .envs(lambda_variables(name, &address))
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let pid = child.id().context("the process ended at once")?;
+        let logs = Arc::default();
+        keep(child.stdout.take(), &logs);
+        keep(child.stderr.take(), &logs);
+        let (exit, exited) = watch::channel(None);
+        let watcher = tokio::spawn(async move {
+            if let Ok(status) = child.wait().await {
+                exit.send_replace(Some(status));
+            }
+        });
+
+        let mut instance = Self {
+            api,
+            server,
+            watcher,
+            exited,
+            pid: Pid::from_raw(pid.try_into()?),
+            init: Duration::ZERO,
+            logs,
+            turn: AsyncMutex::new(()),
+        };
+        instance
+            .settled()
+            .await
+            .with_context(|| format!("{name} did not start:\n{}", instance.logs().join("\n")))?;
+        let first_next = instance.api.first_next().unwrap_or(started);
+        instance.init = first_next - started;
+        Ok(instance)
+    }
+
+    /// From the process's start to its first request for an invocation.
+    pub fn init(&self) -> Duration {
+        self.init
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw().unsigned_abs()
+    }
+
+    /// The lines that the process wrote so far, standard output and standard error together.
+    pub fn logs(&self) -> Vec<String> {
+        self.logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Hands the event over once the instance is settled, and waits for the answer.
+    pub async fn invoke(&self, event: &Value) -> Result<Invocation, Failure> {
+        let (body, duration) = self.invoke_raw(event.to_string().into()).await?;
+        let response = serde_json::from_slice(&body)?;
+        Ok(Invocation { response, duration })
+    }
+
+    /// The same with bytes in and out, where parsing would be in the way.
+    pub async fn invoke_raw(&self, event: Bytes) -> Result<(Bytes, Duration), Failure> {
+        let _turn = self.turn.lock().await;
+        self.settled().await?;
+        let started = Instant::now();
+        let answered = self.api.invoke(event);
+        let answer = self.unless_exited(answered).await?;
+        match answer {
+            Ok(Answer::Response(body)) => Ok((body, started.elapsed())),
+            Ok(Answer::Error(error)) => Err(Failure::Function(error)),
+            Err(_) => Err(Failure::TimedOut),
+        }
+    }
+
+    /// Waits until runtime and extensions wait for the next event, when Lambda would freeze the instance.
+    pub async fn settled(&self) -> Result<(), Failure> {
+        self.unless_exited(self.api.settled())
+            .await?
+            .map_err(Failure::Function)
+    }
+
+    /// Stops the process as Lambda does between invocations, after it has settled.
+    pub async fn freeze(&self) -> anyhow::Result<()> {
+        self.settled().await?;
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// Lets a frozen process go on.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// Ends the instance as Lambda does: where extensions are registered, SIGTERM and half a second; then SIGKILL.
+    pub async fn stop(mut self) -> anyhow::Result<ExitStatus> {
+        self.thaw()?;
+        if self.api.has_extensions() {
+            self.signal(Signal::SIGTERM)?;
+            if let Ok(status) = timeout(SHUTDOWN_LIMIT, exit_of(&mut self.exited)).await {
+                return Ok(status);
+            }
+        }
+        self.signal(Signal::SIGKILL)?;
+        Ok(exit_of(&mut self.exited).await)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        if let Some(status) = *self.exited.borrow() {
+            return Err(Failure::Exited(status).into());
+        }
+        kill(self.pid, signal).with_context(|| format!("cannot send {signal}"))
+    }
+
+    async fn unless_exited<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        let mut exited = self.exited.clone();
+        tokio::select! {
+            done = timeout(TIME_LIMIT, work) => done.map_err(|_| Failure::TimedOut),
+            status = exit_of(&mut exited) => Err(Failure::Exited(status)),
+        }
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // The watcher owns the child, which is killed when dropped.
+        self.watcher.abort();
+        self.server.abort();
+    }
+}
+
+async fn exit_of(exited: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
+    match exited.wait_for(Option::is_some).await {
+        Ok(status) => status.unwrap_or_default(),
+        // Nobody knows how it ended, if it did.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// The variables that Lambda sets: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
+fn lambda_variables(name: &str, address: &str) -> [(&'static str, String); 14] {
+    let text = str::to_owned;
+    [
+        ("AWS_LAMBDA_RUNTIME_API", text(address)),
+        ("AWS_LAMBDA_FUNCTION_NAME", text(name)),
+        ("AWS_LAMBDA_FUNCTION_VERSION", text("$LATEST")),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", text("256")),
+        ("AWS_LAMBDA_INITIALIZATION_TYPE", text("on-demand")),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
+        (
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            text("2025/01/15/[$LATEST]emulated"),
+        ),
+        ("AWS_EXECUTION_ENV", text("AWS_Lambda_provided.al2023")),
+        ("AWS_REGION", text("eu-central-1")),
+        ("AWS_DEFAULT_REGION", text("eu-central-1")),
+        ("LAMBDA_TASK_ROOT", text("/var/task")),
+        ("_HANDLER", text("bootstrap")),
+        ("TZ", text(":UTC")),
+        ("PATH", text("/usr/local/bin:/usr/bin:/bin")),
+    ]
+}
+
+/// Collects what the process writes, so that it never waits for a reader.
+fn keep(output: Option<impl AsyncRead + Send + Unpin + 'static>, logs: &Arc<Mutex<Vec<String>>>) {
+    let Some(output) = output else { return };
+    let logs = logs.clone();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(output).split(b'\n');
+        while let io::Result::Ok(Some(line)) = lines.next_segment().await {
+            logs.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(String::from_utf8_lossy(&line).into_owned());
+        }
+    });
+}

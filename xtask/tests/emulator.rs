@@ -1,0 +1,150 @@
+//! The emulated Lambda instance.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::{
+    path::{Path, PathBuf},
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use xtask::{
+    bundle,
+    emulator::{Failure, Instance},
+};
+
+/// `examples/echo.rs`, built whichever tests are run.
+fn echo() -> &'static Path {
+    static ECHO: LazyLock<PathBuf> = LazyLock::new(|| {
+        let made = bundle::executables(&["build", "--quiet", "--package=xtask", "--example=echo"]);
+        made.unwrap()["echo"].clone()
+    });
+    &ECHO
+}
+
+async fn instance(init: &str) -> anyhow::Result<Instance> {
+    Instance::start(echo(), &[("ECHO_INIT", init)]).await
+}
+
+#[tokio::test]
+async fn an_event_is_answered() {
+    let echo = instance("").await.unwrap();
+
+    let answer = echo.invoke(&json!({ "a": 1 })).await.unwrap();
+
+    assert_eq!(answer.response["event"], json!({ "a": 1 }));
+    assert_eq!(answer.response["name"], "echo");
+    assert_eq!(
+        answer.response["arn"],
+        "arn:aws:lambda:eu-central-1:123456789012:function:echo"
+    );
+    assert_eq!(
+        answer.response["home"],
+        json!(null),
+        "the environment leaks in"
+    );
+    assert!(echo.init() > Duration::ZERO);
+    assert!(answer.duration > Duration::ZERO);
+    assert!(echo.logs().contains(&r#"event {"a":1}"#.to_owned()));
+}
+
+#[tokio::test]
+async fn invocations_take_turns() {
+    let echo = instance("").await.unwrap();
+
+    let (first, second) = (json!(1), json!(2));
+    let (first, second) = tokio::join!(echo.invoke(&first), echo.invoke(&second));
+
+    assert_eq!(first.unwrap().response["event"], 1);
+    assert_eq!(second.unwrap().response["event"], 2);
+}
+
+#[tokio::test]
+async fn an_error_is_reported() {
+    let echo = instance("").await.unwrap();
+
+    let failure = echo.invoke(&json!({ "do": "fail" })).await.unwrap_err();
+
+    let Failure::Function(error) = failure else {
+        panic!("{failure}")
+    };
+    assert_eq!(error["errorMessage"], "as asked");
+    echo.invoke(&json!({}))
+        .await
+        .expect("the instance lives on");
+}
+
+#[tokio::test]
+async fn an_answer_over_six_megabytes_is_refused() {
+    let echo = instance("").await.unwrap();
+
+    let failure = echo.invoke(&json!({ "do": "grow" })).await.unwrap_err();
+
+    let Failure::Function(error) = failure else {
+        panic!("{failure}")
+    };
+    assert_eq!(error["errorType"], "Function.ResponseSizeTooLarge");
+}
+
+#[tokio::test]
+async fn a_process_that_ends_is_noticed() {
+    let echo = instance("").await.unwrap();
+    let failure = echo.invoke(&json!({ "do": "exit" })).await.unwrap_err();
+    assert!(
+        matches!(failure, Failure::Exited(status) if status.code() == Some(3)),
+        "{failure}"
+    );
+
+    let error = instance("exit").await.err().unwrap();
+    assert!(format!("{error:#}").contains("exit status: 7"), "{error:#}");
+}
+
+#[tokio::test]
+async fn the_instance_is_busy_until_the_extension_is_done() {
+    let echo = instance("extension").await.unwrap();
+
+    let answer = echo.invoke(&json!({})).await.unwrap();
+    assert!(
+        answer.duration < Duration::from_millis(150),
+        "the caller waits"
+    );
+    let answered = Instant::now();
+    echo.settled().await.unwrap();
+
+    assert!(answered.elapsed() > Duration::from_millis(100));
+    assert_eq!(echo.logs().last().unwrap(), "flushed true");
+}
+
+#[tokio::test]
+async fn a_frozen_instance_goes_on_where_it_was() {
+    let echo = instance("extension").await.unwrap();
+    echo.invoke(&json!({})).await.unwrap();
+
+    echo.freeze().await.unwrap();
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", echo.pid())).unwrap();
+    assert!(state.contains(") T "), "{state}");
+    echo.thaw().unwrap();
+
+    echo.invoke(&json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_internal_extension_cannot_register_for_the_shutdown() {
+    let error = instance("shutdown").await.err().unwrap();
+    assert!(format!("{error:#}").contains("did not start"), "{error:#}");
+}
+
+#[tokio::test]
+async fn stopping_leaves_no_process() {
+    for init in ["", "extension"] {
+        let echo = instance(init).await.unwrap();
+        let process = PathBuf::from(format!("/proc/{}", echo.pid()));
+        assert!(process.exists());
+
+        let status = echo.stop().await.unwrap();
+
+        assert_ne!(status.code(), Some(0));
+        assert!(!process.exists());
+    }
+}
