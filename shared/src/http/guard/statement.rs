@@ -110,7 +110,7 @@ impl Statement<'_> {
             ),
             counted as (
                 insert into quota as q (key, count, "resetAt")
-                select key, 1, now() at time zone 'utc' + make_interval(secs => seconds) from policy
+                select key, 1, date_trunc('milliseconds', now() at time zone 'utc') + make_interval(secs => seconds) from policy
                 on conflict (key) do update set
                     count = case when q."resetAt" <= now() at time zone 'utc' then 1 else least(q.count, 1000000000) + 1 end,
                     "resetAt" = case when q."resetAt" <= now() at time zone 'utc' then excluded."resetAt" else q."resetAt" end
