@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
-    extract::{FromRef, Request},
+    extract::{FromRef, Request, State},
     handler::Handler,
     http::Method,
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
     routing::{MethodFilter, MethodRouter, on},
 };
+use futures_util::future::BoxFuture;
 
 use super::{error, guard, stack};
 use crate::AppState;
@@ -180,6 +181,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     }
 }
 
+type Around<S> = Arc<dyn Fn(S, Request, Next) -> BoxFuture<'static, Response> + Send + Sync>;
+
 /// A group: its name, its routes, and the secrets that it may be given.
 #[derive(Clone)]
 pub struct Api<S = AppState> {
@@ -188,6 +191,7 @@ pub struct Api<S = AppState> {
     secrets: &'static [&'static str],
     required: &'static [&'static str],
     exact: bool,
+    around: Option<Around<S>>,
 }
 
 impl<S> Api<S>
@@ -203,6 +207,7 @@ where
             secrets: &[],
             required: &[],
             exact: false,
+            around: None,
         }
     }
 
@@ -227,10 +232,27 @@ where
         self
     }
 
-    /// Better Auth's routing: paths match exactly, HEAD is not GET, and what has no route answers 404 with nothing.
+    /// Better Auth's protocol: paths match exactly, HEAD is not GET, and what has no route answers 404 with nothing. The
+    /// guard leaves public routes alone: they judge origin, credential and body in that protocol's order and words.
     pub fn exact(mut self) -> Self {
         self.exact = true;
         self
+    }
+
+    /// Runs `work` around the whole group, inside the request stack: it sees requests that have no route, too.
+    pub fn around<F>(mut self, work: impl Fn(S, Request, Next) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        self.around = Some(Arc::new(move |state, request, next| {
+            Box::pin(work(state, request, next))
+        }));
+        self
+    }
+
+    /// Whether it has Better Auth's routing, and with it Better Auth's protocol.
+    pub fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// The group's name, as in `functions/`.
@@ -283,10 +305,18 @@ where
                 raw_body: route.raw_body,
                 path: route.path,
             });
+            let left_alone = self.exact && matches!(route.access, Access::Public(_));
             let guarded = route
                 .handler
                 .layer(from_fn(move |request: Request, next: Next| {
-                    guard::run(rule.clone(), request, next)
+                    let rule = rule.clone();
+                    async move {
+                        if left_alone {
+                            guard::leave_alone(&rule, request, next).await
+                        } else {
+                            guard::run(rule, request, next).await
+                        }
+                    }
                 }));
             let methods = paths.remove(route.path).unwrap_or_default();
             paths.insert(route.path, methods.merge(guarded));
@@ -299,21 +329,35 @@ where
         let missing = move |request: Request| async move { no_route(exact, &request) };
         let router = router
             .fallback(missing)
-            .method_not_allowed_fallback(missing)
-            .with_state(state);
+            .method_not_allowed_fallback(missing);
+        let router = match self.around {
+            None => router,
+            Some(around) => router.layer(from_fn_with_state(
+                state.clone(),
+                move |State(state): State<S>, request: Request, next: Next| {
+                    around(state, request, next)
+                },
+            )),
+        };
+        let router = router.with_state(state);
         stack::wrap(router, app, self.name, exact)
     }
 }
 
 fn no_route(exact: bool, request: &Request) -> Response {
     if exact {
-        let mut response = Response::default();
-        *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
-        return response;
+        return nothing_here();
     }
     let asked = request.extensions().get::<stack::Asked>();
     asked.map_or_else(
         || error::no_route(request.method(), request.uri().path()),
         |asked| error::no_route(&asked.method, &asked.path),
     )
+}
+
+/// Better Auth's 404.
+pub(super) fn nothing_here() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
+    response
 }

@@ -1,1 +1,0 @@
-//! OpenAPI documents of the groups, written down beside their routes.
