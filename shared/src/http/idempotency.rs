@@ -1,0 +1,273 @@
+//! `Idempotency-Key`: a POST that is sent again has the answer of the first time and no second effect.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Created, CurrentUser, Error, RawBody, Result, ResultExt};
+use crate::db::{Db, Tx};
+
+/// Longest key that is taken.
+const MAX_KEY_LENGTH: usize = 255;
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+const BUSY: Error = Error::Conflict("Request is still being processed");
+
+/// What a request that makes something is recognised by; an extractor. Without the header every request is the first.
+#[derive(Clone, Debug)]
+pub struct Idempotency(Option<Key>);
+
+#[derive(Clone, Debug)]
+struct Key {
+    /// Method and path: the same key for another project is another key.
+    route: String,
+    key: String,
+    request_hash: Vec<u8>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let Some(key) = key(&parts.headers)? else {
+            return Ok(Self(None));
+        };
+        let body = parts.extensions.get::<RawBody>();
+        Ok(Self(Some(Key {
+            route: format!("{} {}", parts.method, parts.uri.path()),
+            key,
+            request_hash: Sha256::digest(body.map_or(&[][..], |body| &body.0)).to_vec(),
+        })))
+    }
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>> {
+    let mut values = headers.get_all(KEY).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let printable = |key: &&str| {
+        (1..=MAX_KEY_LENGTH).contains(&key.len())
+            && key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    };
+    value
+        .to_str()
+        .ok()
+        .filter(printable)
+        .filter(|_| values.next().is_none())
+        .map(|key| Some(key.to_owned()))
+        .ok_or(Error::BadRequest(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters",
+        ))
+}
+
+/// What to do about a request.
+#[must_use]
+pub enum Attempt {
+    /// Do the work in the transaction and end it with [`First::answer`].
+    First(First),
+    /// It was done before; this is its answer.
+    Again(Response),
+}
+
+/// The transaction of a request that is being done for the first time. Dropped, it leaves nothing behind: neither the
+/// work nor a claim on the key.
+#[derive(Debug)]
+pub struct First {
+    /// Where the work is done.
+    pub tx: Tx,
+    user_id: String,
+    key: Option<Key>,
+}
+
+impl Idempotency {
+    /// Starts a transaction and claims the key in it.
+    ///
+    /// # Errors
+    /// 409 while the first request is still running, 422 where the key came with another body before.
+    pub async fn begin(self, db: &Db, user: &CurrentUser) -> Result<Attempt> {
+        let mut tx = db.begin().await?;
+        if let Some(key) = &self.0 {
+            let claim = claim(&mut tx, user.id(), key).await?;
+            if let Some(stored) = claim.stored {
+                tx.rollback().await?;
+                if stored.request_hash != key.request_hash {
+                    return Err(Error::Unprocessable(
+                        "Idempotency-Key was used with a different request",
+                    ));
+                }
+                return Ok(Attempt::Again(stored.replay()));
+            }
+            if !claim.is_mine {
+                return Err(BUSY);
+            }
+        }
+        Ok(Attempt::First(First {
+            tx,
+            user_id: user.id().to_owned(),
+            key: self.0,
+        }))
+    }
+}
+
+impl First {
+    /// Keeps the answer for 24 hours and commits it together with the work.
+    pub async fn answer<T: Serialize>(
+        mut self,
+        Created(location, thing): Created<T>,
+    ) -> Result<Response> {
+        let body = serde_json::to_string(&thing).map_err(anyhow::Error::from)?;
+        let answer = Stored {
+            request_hash: Vec::new(),
+            status: StatusCode::CREATED.as_u16().cast_signed(),
+            body,
+            location: Some(location),
+        };
+        if let Some(key) = &self.key {
+            let kept = insert_answer(&mut self.tx, &self.user_id, key, &answer)
+                .await
+                .on_constraint("idempotencyKey_userId_fkey", Error::Unauthorized)?;
+            // The first request was committed after the claim had looked for it and before the claim was made.
+            if !kept {
+                return Err(BUSY);
+            }
+        }
+        self.tx.commit().await?;
+        Ok(answer.into_response())
+    }
+}
+
+/// An answer as it is kept.
+struct Stored {
+    request_hash: Vec<u8>,
+    status: i16,
+    body: String,
+    location: Option<String>,
+}
+
+impl Stored {
+    fn replay(self) -> Response {
+        let mut response = self.into_response();
+        response
+            .headers_mut()
+            .insert(REPLAYED, HeaderValue::from_static("true"));
+        response
+    }
+}
+
+impl IntoResponse for Stored {
+    fn into_response(self) -> Response {
+        let status = u16::try_from(self.status)
+            .ok()
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .unwrap_or(StatusCode::OK);
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json; charset=utf-8"),
+        );
+        if let Some(location) = self
+            .location
+            .and_then(|location| HeaderValue::try_from(location).ok())
+        {
+            headers.insert(header::LOCATION, location);
+        }
+        (status, headers, self.body).into_response()
+    }
+}
+
+struct Claim {
+    is_mine: bool,
+    stored: Option<Stored>,
+}
+
+/// Claims the key until the end of the transaction, and finds the answer that is kept for it.
+async fn claim(tx: &mut Tx, user_id: &str, key: &Key) -> sqlx::Result<Claim> {
+    let row = sqlx::query!(
+        r#"
+        select
+            -- A lock of its own name space, which no row has: nothing stays claimed when the transaction ends.
+            pg_try_advisory_xact_lock(
+                hashtextextended(concat_ws(e'\n', 'idempotencyKey', $1::text, $2::text, $3::text), 0)
+            ) as "is_mine!",
+            stored."requestHash" as "request_hash?",
+            stored.status as "status?",
+            stored.body as "body?",
+            stored.location as "location?"
+        from (values (1)) as one (row)
+        left join "idempotencyKey" stored
+            on stored."userId" = $1
+            and stored.route = $2
+            and stored.key = $3
+            and stored."createdAt" > now() at time zone 'utc' - interval '24 hours'
+        "#,
+        user_id,
+        key.route,
+        key.key,
+    )
+    .fetch_one(tx)
+    .await?;
+    let stored = match (row.request_hash, row.status, row.body) {
+        (Some(request_hash), Some(status), Some(body)) => Some(Stored {
+            request_hash,
+            status,
+            body,
+            location: row.location,
+        }),
+        _ => None,
+    };
+    Ok(Claim {
+        is_mine: row.is_mine,
+        stored,
+    })
+}
+
+/// Keeps an answer, and sweeps up a few that are over 24 hours old. Whether the key was still free.
+async fn insert_answer(
+    tx: &mut Tx,
+    user_id: &str,
+    key: &Key,
+    answer: &Stored,
+) -> sqlx::Result<bool> {
+    let result = sqlx::query!(
+        r#"
+        with swept as (
+            delete from "idempotencyKey"
+            where ctid = any (array(
+                select ctid
+                from "idempotencyKey"
+                where "createdAt" <= now() at time zone 'utc' - interval '24 hours'
+                    and "userId" <> $1
+                order by "createdAt"
+                limit 10
+                for update skip locked
+            ))
+        )
+        insert into "idempotencyKey" as stored
+            ("userId", route, key, "requestHash", status, body, location, "createdAt")
+        values ($1, $2, $3, $4, $5, $6, $7, now() at time zone 'utc')
+        on conflict ("userId", route, key) do update set
+            "requestHash" = excluded."requestHash",
+            status = excluded.status,
+            body = excluded.body,
+            location = excluded.location,
+            "createdAt" = excluded."createdAt"
+        where stored."createdAt" <= now() at time zone 'utc' - interval '24 hours'
+        "#,
+        user_id,
+        key.route,
+        key.key,
+        key.request_hash,
+        answer.status,
+        answer.body,
+        answer.location,
+    )
+    .execute(tx)
+    .await?;
+    Ok(result.rows_affected() == 1)
+}
