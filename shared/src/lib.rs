@@ -1,5 +1,6 @@
 //! What all five functions need and none owns: configuration, database, session guard, request stack, telemetry.
 
+pub mod api_key;
 pub mod config;
 pub mod cookie;
 pub mod db;

@@ -8,6 +8,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use crate::api_key::Refusal;
+
 /// A handler's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -20,6 +22,8 @@ pub enum Error {
     BadRequest(&'static str),
     /// 401: no credential, or a bad one.
     Unauthorized,
+    /// 401, or 429 where it was used too often: an API key that is refused.
+    ApiKey(Refusal),
     /// 403: known, and not allowed.
     Forbidden(&'static str),
     /// 404 of a thing, by its noun: `Project`.
@@ -65,6 +69,7 @@ impl IntoResponse for Error {
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer"),
             ),
+            Self::ApiKey(refusal) => refused_key(refusal),
             Self::Forbidden(message) => answer(S::FORBIDDEN, message),
             Self::NotFound(noun) => answer(S::NOT_FOUND, format!("{noun} not found")),
             Self::Conflict(message) => answer(S::CONFLICT, message),
@@ -94,6 +99,23 @@ impl IntoResponse for Error {
             Self::Custom(response) => *response,
         }
     }
+}
+
+/// A refused key is 401 whatever the plugin's own status, but for its limits.
+fn refused_key(refusal: Refusal) -> Response {
+    if let Refusal::RateLimited(millis) = refusal {
+        let seconds = u64::try_from(millis).unwrap_or(0).div_ceil(1000).max(1);
+        let response = standard(refusal.status(), refusal.message());
+        return with(response, header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if refusal.status() == StatusCode::TOO_MANY_REQUESTS {
+        return standard(refusal.status(), refusal.message());
+    }
+    with(
+        standard(StatusCode::UNAUTHORIZED, refusal.message()),
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer"),
+    )
 }
 
 /// The NestJS answer to a path or method that no route has. `path` carries no query.

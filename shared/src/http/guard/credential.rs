@@ -13,7 +13,8 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// The credential that a request carries.
 pub(super) enum Credential {
     None,
-    ApiKey,
+    /// The key as it was sent, in `x-api-key` or as a bearer token.
+    ApiKey(String),
     /// The token of a well-signed session cookie.
     Session {
         token: String,
@@ -24,8 +25,11 @@ pub(super) enum Credential {
 impl Credential {
     /// An API key comes before a cookie; a cookie with a bad signature counts as absent.
     pub(super) fn of(config: &Config, headers: &HeaderMap) -> Self {
-        if headers.contains_key(API_KEY) || bearer(headers).is_some() {
-            return Self::ApiKey;
+        let key = headers
+            .get(API_KEY)
+            .map(|key| key.to_str().unwrap_or_default().trim());
+        if let Some(key) = key.or_else(|| bearer(headers)) {
+            return Self::ApiKey(key.to_owned());
         }
         match config.cookies.read(headers, "session_token") {
             None => Self::None,

@@ -17,7 +17,7 @@ pub use self::user::{CurrentUser, SessionInfo, Viewer};
 use self::{
     credential::{Credential, check_origin, has_metrics_token},
     statement::Statement,
-    user::{Caller, has_role},
+    user::{Caller, NO_API_KEYS, has_role},
 };
 use super::{
     Access, Cache, ClientAddress, Error, Result, Spend,
@@ -25,7 +25,10 @@ use super::{
     cache, page,
     quota::{self, Counted},
 };
-use crate::AppState;
+use crate::{
+    AppState,
+    api_key::{self, ApiKey, Refusal},
+};
 
 /// How long a session lives, in seconds (Better Auth 1.7: `expiresIn`).
 pub const SESSION_LIFETIME: u32 = 604_800;
@@ -45,7 +48,7 @@ pub(super) struct Rule {
 
 /// The caller's id on its way to the request's log line.
 #[derive(Clone)]
-pub(super) struct LoggedUser(pub String);
+pub struct LoggedUser(pub String);
 
 /// The route's template on its way to the request's log line.
 #[derive(Clone, Copy)]
@@ -82,6 +85,17 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
     response
 }
 
+/// Runs a route that judges its requests itself. HEAD, which axum's GET routes take as well, is none of its methods.
+pub(super) async fn leave_alone(rule: &Rule, request: Request, next: Next) -> Response {
+    let mut response = if request.method() == Method::HEAD {
+        super::api::nothing_here()
+    } else {
+        next.run(request).await
+    };
+    response.extensions_mut().insert(LoggedRoute(rule.path));
+    response
+}
+
 /// What was found out about a request, whether or not it was refused.
 #[derive(Default)]
 struct Judged {
@@ -106,8 +120,7 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         .get()
         .copied()
         .unwrap_or(ClientAddress(None));
-    let found = find_caller(rule, &credential, address).await;
-    let found = match found {
+    let mut found = match find_caller(rule, &credential, address).await {
         Ok(found) => found,
         // Limits fail open: what needs no database is answered without one.
         Err(Error::Unavailable(cause)) if is_open(rule) && !judged.with_credential => {
@@ -116,21 +129,23 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         }
         Err(error) => return Err(error),
     };
-    judged.counted = found.counted;
+    judged.counted = std::mem::take(&mut found.counted);
     quota::adjust(&mut judged.counted, found.user.as_ref());
     let limited = quota::exceeded(&judged.counted)
         .map_or(Ok(()), |seconds| Err(Error::TooManyRequests(seconds)));
-    match (rule.access, &found.user) {
-        (Access::Public(_), _) if !matches!(credential, Credential::ApiKey) => {}
-        (_, None) if found.inactive => return Err(Error::Forbidden("Account is deactivated")),
+    if let Some(refusal) = found.refusal {
         // A guessed key must not be told from a used-up quota.
-        (_, None) => return Err(limited.err().unwrap_or(Error::Unauthorized)),
-        (Access::Metrics, Some(user)) if !user.is_admin() => {
-            return Err(Error::Forbidden("Forbidden resource"));
-        }
-        _ => {}
+        return Err(limited.err().unwrap_or(Error::ApiKey(refusal)));
+    }
+    if found.user.is_none() && !is_open(rule) {
+        return Err(match limited {
+            _ if found.inactive => Error::Forbidden("Account is deactivated"),
+            Err(limited) => limited,
+            Ok(()) => Error::Unauthorized,
+        });
     }
     limited?;
+    check_access(rule, &request, &found)?;
     let mut request = if is_safe(request.method()) || rule.raw_body {
         request
     } else {
@@ -141,6 +156,34 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         request.extensions_mut().insert(user);
     }
     Ok(request)
+}
+
+/// Which keys and which users a route takes.
+fn check_access(rule: &Rule, request: &Request, found: &Found) -> Result<()> {
+    let by_metrics_key = match &found.key {
+        None => false,
+        Some(_) if rule.access == Access::SessionOnly => {
+            return Err(Error::Forbidden(NO_API_KEYS));
+        }
+        Some(key) if rule.access == Access::Metrics => key.allows("metrics", "read"),
+        Some(key) if is_safe(request.method()) => {
+            if !key.allows("api", "read") {
+                return Err(Error::Forbidden("API key lacks the read scope"));
+            }
+            false
+        }
+        Some(key) => {
+            if !key.allows("api", "write") {
+                return Err(Error::Forbidden("API key lacks the write scope"));
+            }
+            false
+        }
+    };
+    let is_admin = found.user.as_ref().is_some_and(CurrentUser::is_admin);
+    if rule.access == Access::Metrics && !(is_admin && (found.key.is_none() || by_metrics_key)) {
+        return Err(Error::Forbidden("Forbidden resource"));
+    }
+    Ok(())
 }
 
 fn is_open(rule: &Rule) -> bool {
@@ -163,6 +206,10 @@ async fn read_body(request: Request) -> Result<Request> {
 #[derive(Default)]
 struct Found {
     user: Option<CurrentUser>,
+    /// The key that the user came with.
+    key: Option<ApiKey>,
+    /// Why the key was refused.
+    refusal: Option<Refusal>,
     /// The credential is good, and its owner deactivated or banned.
     inactive: bool,
     counted: Vec<Counted>,
@@ -176,18 +223,29 @@ async fn find_caller(
     let config = &rule.app.config;
     let by_user = quota::of_user(&config.quotas, rule.spend);
     let by_address = quota::of_address(&config.quotas, rule.spend);
+    let (key, refusal) = match credential {
+        Credential::ApiKey(key) => match api_key::verify(&rule.app.db, key).await? {
+            Ok(key) => (Some(key), None),
+            Err(refusal) => (None, Some(refusal)),
+        },
+        _ => (None, None),
+    };
     let (token, dont_remember) = match credential {
         Credential::Session {
             token,
             dont_remember,
         } => (Some(token.as_str()), *dont_remember),
-        Credential::ApiKey | Credential::None => (None, false),
+        _ => (None, false),
     };
-    if token.is_none() && by_address.is_empty() {
-        return Ok(Found::default());
+    if token.is_none() && key.is_none() && by_address.is_empty() {
+        return Ok(Found {
+            refusal,
+            ..Found::default()
+        });
     }
     let row = Statement {
         token,
+        key_owner: key.as_ref().map(|key| key.user_id.as_str()),
         may_refresh: !dont_remember,
         with_account: rule.account,
         by_user: &by_user,
@@ -196,20 +254,15 @@ async fn find_caller(
     }
     .fetch(&rule.app)
     .await?;
-    let counted = row.counted(&by_user, &by_address);
-    let Some(id) = row.id else {
-        return Ok(Found {
-            counted,
-            ..Found::default()
-        });
+    let found = Found {
+        counted: row.counted(&by_user, &by_address),
+        refusal,
+        inactive: row.id.is_some() && !row.active,
+        ..Found::default()
     };
-    if !row.active {
-        return Ok(Found {
-            user: None,
-            inactive: true,
-            counted,
-        });
-    }
+    let Some(id) = row.id.filter(|_| row.active) else {
+        return Ok(found);
+    };
     let role = row.role.unwrap_or_default();
     let is_admin = has_role(&role, "admin") || config.admin_user_ids.contains(&id);
     let user = CurrentUser::new(Caller {
@@ -222,7 +275,7 @@ async fn find_caller(
     });
     Ok(Found {
         user: Some(user),
-        inactive: false,
-        counted,
+        key,
+        ..found
     })
 }

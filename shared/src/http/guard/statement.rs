@@ -15,6 +15,8 @@ use crate::{
 /// The session, its user, and the request's counters: everything the guard wants of the database, in one statement.
 pub(super) struct Statement<'r> {
     pub token: Option<&'r str>,
+    /// The owner of an API key that was accepted, in place of a session's user.
+    pub key_owner: Option<&'r str>,
     pub may_refresh: bool,
     pub with_account: bool,
     pub by_user: &'r [Policy],
@@ -84,9 +86,15 @@ impl Statement<'_> {
                         'privateProjectsCount',
                         (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
                     ) end as account
-                from session s
+                from (
+                    select "userId", "createdAt"
+                    from session
+                    where token = $1 and "expiresAt" > now() at time zone 'utc'
+                    union all
+                    select $11::text, null
+                    where $11::text is not null
+                ) s
                 join "user" u on u.id = s."userId"
-                where s.token = $1 and s."expiresAt" > now() at time zone 'utc'
             ),
             -- Better Auth's guard extends a session that is a day old, and drops the cookie.
             refreshed as (
@@ -146,6 +154,7 @@ impl Statement<'_> {
             self.network,
             f64::from(SESSION_LIFETIME),
             f64::from(SESSION_UPDATE_AGE),
+            self.key_owner,
         )
         .fetch_one(&app.db)
         .await?;

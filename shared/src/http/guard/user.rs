@@ -13,6 +13,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// What an API key is told where only a session will do.
+pub(super) const NO_API_KEYS: &str = "API keys cannot be used here";
+
 /// How old a session may be for what needs a fresh one (Better Auth 1.7: `freshAge`).
 const FRESH: Duration = Duration::from_hours(24);
 
@@ -59,7 +62,21 @@ impl CurrentUser {
 
     /// May moderate content: a moderator or an admin, with a session of their own. Never through an API key.
     pub fn is_staff(&self) -> bool {
-        self.0.session.is_some() && (self.is_admin() || has_role(&self.0.role, "moderator"))
+        self.0.session.is_some() && self.has_staff_role()
+    }
+
+    /// 403 with that message; staff who came with an API key are told that their role does not count there.
+    pub fn forbidden(&self, message: &'static str) -> Error {
+        let by_key = self.0.session.is_none();
+        Error::Forbidden(if by_key && self.has_staff_role() {
+            NO_API_KEYS
+        } else {
+            message
+        })
+    }
+
+    fn has_staff_role(&self) -> bool {
+        self.is_admin() || has_role(&self.0.role, "moderator")
     }
 
     /// Whether the session is young enough for what cannot be undone; a refresh does not make it younger.

@@ -1,0 +1,311 @@
+//! API keys as the Better Auth API-key plugin (1.7.5) checks them: in its order, each use counted by one guarded update.
+
+use axum::http::StatusCode;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::Duration;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::{db::Db, time::Timestamp};
+
+/// Length below which the plugin does not look a key up: that of its random part.
+const MIN_LENGTH: usize = 64;
+/// Longest key that is looked up: the longest prefix and the random part, with room to spare.
+const MAX_LENGTH: usize = 256;
+/// How seldom `lastRequest` is written for a key that has neither a rate limit nor remaining uses.
+const TOUCH_AFTER: Duration = Duration::minutes(1);
+
+/// What is stored of a key: unpadded base64url of its SHA-256, prefix included.
+pub fn hash(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(key))
+}
+
+/// A key that was accepted, and counted.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// `apikey.id`.
+    pub id: String,
+    /// `user.id` of its owner.
+    pub user_id: String,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    permissions: Option<Value>,
+}
+
+impl ApiKey {
+    /// Whether the key may `action` (`read`, `write`) on `resource` (`api`, `metrics`). A key without permissions may read
+    /// and write the API.
+    pub fn allows(&self, resource: &str, action: &str) -> bool {
+        match &self.permissions {
+            None => resource == "api",
+            Some(permissions) => permissions[resource]
+                .as_array()
+                .is_some_and(|actions| actions.iter().any(|allowed| allowed == action)),
+        }
+    }
+}
+
+/// Why a key was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Too short to be a key.
+    Malformed,
+    /// No such key.
+    Unknown,
+    /// Switched off.
+    Disabled,
+    /// Past its end; the row is deleted.
+    Expired,
+    /// No uses are left.
+    UsedUp,
+    /// Used too often within its window, with the milliseconds until it ends.
+    RateLimited(i64),
+    /// Its owner is gone.
+    NoOwner,
+}
+
+impl Refusal {
+    /// The plugin's status. Application routes answer 401 where this is 403.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed => StatusCode::FORBIDDEN,
+            Self::UsedUp | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unknown | Self::Disabled | Self::Expired | Self::NoOwner => {
+                StatusCode::UNAUTHORIZED
+            }
+        }
+    }
+
+    /// The plugin's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Unknown => "INVALID_API_KEY",
+            Self::Disabled => "KEY_DISABLED",
+            Self::Expired => "KEY_EXPIRED",
+            Self::UsedUp => "USAGE_EXCEEDED",
+            Self::RateLimited(_) => "RATE_LIMITED",
+            Self::NoOwner => "INVALID_REFERENCE_ID_FROM_API_KEY",
+        }
+    }
+
+    /// The plugin's message.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Malformed | Self::Unknown => "Invalid API key.",
+            Self::Disabled => "API Key is disabled",
+            Self::Expired => "API Key has expired",
+            Self::UsedUp => "API Key has reached its usage limit",
+            Self::RateLimited(_) => "Rate limit exceeded.",
+            Self::NoOwner => "The reference id from the API key is invalid.",
+        }
+    }
+}
+
+/// Looks a key up, checks it and counts its use, all in one statement. Refused uses are not counted; parallel requests
+/// cannot pass a limit, since the update's condition is judged again on the row as the one before left it.
+pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, Refusal>> {
+    if key.len() < MIN_LENGTH {
+        return Ok(Err(Refusal::Malformed));
+    }
+    if key.len() > MAX_LENGTH {
+        return Ok(Err(Refusal::Unknown));
+    }
+    let hash = hash(key);
+    let Some(mut found) = use_key(db, &hash).await? else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    if !found.used {
+        // The row is told as it was before the statement; asked again, it tells what others left of it meanwhile.
+        match use_key(db, &hash).await? {
+            Some(again) => found = again,
+            None => return Ok(Err(Refusal::UsedUp)),
+        }
+    }
+    let now = found.now;
+    if !found.enabled {
+        return Ok(Err(Refusal::Disabled));
+    }
+    if found.expires_at.is_some_and(|end| end < now) {
+        delete(db, &found.id).await?;
+        return Ok(Err(Refusal::Expired));
+    }
+    if !found.used {
+        return Ok(Err(refusal_of_use(db, found).await?));
+    }
+    if !found.has_owner {
+        return Ok(Err(Refusal::NoOwner));
+    }
+    // Permissions that cannot be read allow nothing.
+    let permissions = found.permissions.as_deref().map(|permissions| {
+        serde_json::from_str(permissions).unwrap_or_else(|_| Value::Array(Vec::new()))
+    });
+    Ok(Ok(ApiKey {
+        id: found.id,
+        user_id: found.reference_id,
+        expires_at: found.expires_at,
+        permissions: permissions.filter(|permissions| !permissions.is_null()),
+    }))
+}
+
+/// Why the guarded update did not take: no uses left, or too many within the window.
+async fn refusal_of_use(db: &Db, found: Found) -> sqlx::Result<Refusal> {
+    let refills = found.refill_interval.is_some() && found.refill_amount.is_some();
+    if found.remaining == Some(0) && !refills {
+        delete(db, &found.id).await?;
+        return Ok(Refusal::UsedUp);
+    }
+    if found.remaining.is_none_or(|remaining| remaining > 0)
+        && let Some(window) = found
+            .rate_limit_time_window
+            .filter(|_| found.rate_limit_enabled)
+    {
+        let window = Duration::milliseconds(i64::from(window));
+        let wait = found
+            .last_request
+            .map_or(window, |last| last + window - found.now);
+        return Ok(Refusal::RateLimited(
+            wait.clamp(Duration::zero(), window).num_milliseconds(),
+        ));
+    }
+    Ok(Refusal::UsedUp)
+}
+
+struct Found {
+    id: String,
+    reference_id: String,
+    enabled: bool,
+    expires_at: Option<Timestamp>,
+    remaining: Option<i32>,
+    refill_interval: Option<i32>,
+    refill_amount: Option<i32>,
+    rate_limit_enabled: bool,
+    rate_limit_time_window: Option<i32>,
+    last_request: Option<Timestamp>,
+    permissions: Option<String>,
+    now: Timestamp,
+    has_owner: bool,
+    used: bool,
+}
+
+async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<Found>> {
+    sqlx::query_as!(
+        Found,
+        r#"
+        with clock as (
+            select date_trunc('milliseconds', now() at time zone 'utc') as now
+        ),
+        used as (
+            update apikey k set
+                remaining = case
+                    when k.remaining is null then null
+                    when k."refillAmount" is not null
+                        and clock.now - coalesce(k."lastRefillAt", k."createdAt")
+                            > k."refillInterval" * interval '1 millisecond'
+                        then k."refillAmount" - 1
+                    else k.remaining - 1
+                end,
+                "lastRefillAt" = case
+                    when k.remaining is not null
+                        and k."refillAmount" is not null
+                        and clock.now - coalesce(k."lastRefillAt", k."createdAt")
+                            > k."refillInterval" * interval '1 millisecond'
+                        then clock.now
+                    else k."lastRefillAt"
+                end,
+                "requestCount" = case
+                    when not k."rateLimitEnabled" then k."requestCount"
+                    when k."lastRequest" is null
+                        or clock.now - k."lastRequest" > k."rateLimitTimeWindow" * interval '1 millisecond'
+                        then 1
+                    else k."requestCount" + 1
+                end,
+                "lastRequest" = clock.now,
+                "updatedAt" = clock.now
+            from clock
+            where k.key = $1
+                and k.enabled
+                and (k."expiresAt" is null or k."expiresAt" >= clock.now)
+                and (
+                    k.remaining is null
+                    or k.remaining > 0
+                    or (
+                        k."refillAmount" > 0
+                        and clock.now - coalesce(k."lastRefillAt", k."createdAt")
+                            > k."refillInterval" * interval '1 millisecond'
+                    )
+                )
+                and (
+                    not k."rateLimitEnabled"
+                    or k."rateLimitMax" is null
+                    or k."rateLimitTimeWindow" is null
+                    or k."lastRequest" is null
+                    or clock.now - k."lastRequest" > k."rateLimitTimeWindow" * interval '1 millisecond'
+                    or k."requestCount" < k."rateLimitMax"
+                )
+                -- A key without any limit is touched once a minute only.
+                and (
+                    k.remaining is not null
+                    or k."rateLimitEnabled"
+                    or k."lastRequest" is null
+                    or clock.now - k."lastRequest" >= make_interval(secs => $2)
+                )
+            returning k.id
+        )
+        select
+            k.id,
+            k."referenceId" as reference_id,
+            k.enabled,
+            k."expiresAt" as "expires_at: Timestamp",
+            k.remaining,
+            k."refillInterval" as refill_interval,
+            k."refillAmount" as refill_amount,
+            k."rateLimitEnabled" as rate_limit_enabled,
+            k."rateLimitTimeWindow" as rate_limit_time_window,
+            k."lastRequest" as "last_request: Timestamp",
+            k.permissions,
+            clock.now as "now!: Timestamp",
+            exists (select from "user" u where u.id = k."referenceId") as "has_owner!",
+            (
+                exists (select from used)
+                or (k.remaining is null and not k."rateLimitEnabled")
+            ) as "used!"
+        from apikey k, clock
+        where k.key = $1
+        "#,
+        hash,
+        f64::from(u32::try_from(TOUCH_AFTER.num_seconds()).unwrap_or(u32::MAX)),
+    )
+    .fetch_optional(db)
+    .await
+}
+
+async fn delete(db: &Db, id: &str) -> sqlx::Result<()> {
+    sqlx::query!("delete from apikey where id = $1", id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn scopes_are_what_permissions_say() {
+        let key = |permissions: Option<Value>| ApiKey {
+            id: String::new(),
+            user_id: String::new(),
+            expires_at: None,
+            permissions,
+        };
+
+        assert!(key(None).allows("api", "write"));
+        assert!(!key(None).allows("metrics", "read"));
+        assert!(key(Some(json!({"api": ["read"]}))).allows("api", "read"));
+        assert!(!key(Some(json!({"api": ["read"]}))).allows("api", "write"));
+        assert!(key(Some(json!({"metrics": ["read"]}))).allows("metrics", "read"));
+        assert!(!key(Some(json!([]))).allows("api", "read"));
+    }
+}
