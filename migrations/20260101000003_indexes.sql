@@ -52,20 +52,18 @@ create index if not exists "projects_lower_language_createdAt_id_idx"
     on projects (lower(language), "createdAt", id) where "isPublic";
 create index if not exists "projects_tags_idx" on projects using gin (tags);
 
+-- With the author, so that comments of active authors are counted from the index alone.
 create index if not exists "comments_projectId_createdAt_id_idx"
     on comments ("projectId", "createdAt", id) include ("authorId");
 create index if not exists "comments_authorId_createdAt_id_idx" on comments ("authorId", "createdAt", id);
 create index if not exists "comments_createdAt_idx" on comments ("createdAt") include ("projectId", "authorId");
 
-create index if not exists "likes_projectId_createdAt_id_idx"
-    on likes ("projectId", "createdAt", id) include ("userId");
-create index if not exists "likes_userId_createdAt_id_idx" on likes ("userId", "createdAt", id) include ("projectId");
+create index if not exists "likes_projectId_createdAt_id_idx" on likes ("projectId", "createdAt", id);
+create index if not exists "likes_userId_createdAt_id_idx" on likes ("userId", "createdAt", id);
 create index if not exists "likes_createdAt_idx" on likes ("createdAt") include ("projectId", "userId");
 
-create index if not exists "follows_followerId_createdAt_id_idx"
-    on follows ("followerId", "createdAt", id) include ("followingId");
-create index if not exists "follows_followingId_createdAt_id_idx"
-    on follows ("followingId", "createdAt", id) include ("followerId");
+create index if not exists "follows_followerId_createdAt_id_idx" on follows ("followerId", "createdAt", id);
+create index if not exists "follows_followingId_createdAt_id_idx" on follows ("followingId", "createdAt", id);
 
 create index if not exists "projectView_day_idx" on "projectView" (day);
 create index if not exists "idempotencyKey_createdAt_idx" on "idempotencyKey" ("createdAt");
