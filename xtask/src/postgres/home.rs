@@ -1,0 +1,114 @@
+//! The folder of a local server, and the user who owns it.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, chown},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use nix::unistd::{self, Uid};
+
+/// A user other than the one who runs this program.
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// Whom PostgreSQL must run as, since it refuses to run as root. `None` is the present user.
+pub fn server_user() -> anyhow::Result<Option<User>> {
+    if !Uid::effective().is_root() {
+        return Ok(None);
+    }
+    for name in ["postgres", "nobody"] {
+        if let Some(user) = unistd::User::from_name(name)? {
+            return Ok(Some(User {
+                uid: user.uid.as_raw(),
+                gid: user.gid.as_raw(),
+            }));
+        }
+    }
+    bail!("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`");
+}
+
+/// Makes the folder `name` that belongs to `user`: under cargo's target folder or, where that user cannot get there, in
+/// the folder for temporary files.
+pub fn make(name: &str, user: Option<User>) -> anyhow::Result<PathBuf> {
+    let target = crate::target();
+    fs::create_dir_all(&target)?;
+    let folder = match user {
+        Some(user) if !can_reach(&target, user)? => {
+            std::env::temp_dir().join(format!("codecave-postgres-{:016x}", hash(&target)))
+        }
+        _ => target.join("postgres"),
+    };
+    let home = folder.join(name);
+    fs::create_dir_all(&home)?;
+    if let Some(user) = user {
+        // The folder for temporary files is everybody's: what lies there may have been put there by somebody else.
+        for path in [&folder, &home] {
+            let metadata = fs::symlink_metadata(path)?;
+            if !metadata.is_dir() || ![0, user.uid].contains(&metadata.uid()) {
+                bail!("{} belongs to somebody else", path.display());
+            }
+        }
+        chown(&home, Some(user.uid), Some(user.gid))
+            .with_context(|| format!("{} cannot be given away", home.display()))?;
+    }
+    Ok(home)
+}
+
+/// Whether a folder and all that lead to it let `user` pass.
+fn can_reach(folder: &Path, user: User) -> anyhow::Result<bool> {
+    for ancestor in folder.canonicalize()?.ancestors() {
+        let metadata = fs::metadata(ancestor)?;
+        let pass = if metadata.uid() == user.uid {
+            0o100
+        } else if metadata.gid() == user.gid {
+            0o010
+        } else {
+            0o001
+        };
+        if metadata.mode() & pass == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// FNV-1a: the same in every build, which the standard library does not promise of its hashes.
+fn hash(path: &Path) -> u64 {
+    path.as_os_str()
+        .as_encoded_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_behind_a_private_one_cannot_be_reached() {
+        let private = std::env::temp_dir().join(format!("xtask-home-{}", std::process::id()));
+        let inner = private.join("inner");
+        fs::create_dir_all(&inner).unwrap();
+        let stranger = User {
+            uid: 4_000_000,
+            gid: 4_000_000,
+        };
+        let pass = |mode| {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            fs::set_permissions(&private, mode).unwrap();
+            can_reach(&inner, stranger).unwrap()
+        };
+
+        assert!(!pass(0o700));
+        assert!(pass(0o711));
+
+        fs::remove_dir_all(private).unwrap();
+    }
+}

@@ -1,0 +1,213 @@
+//! Runs a local server for as long as somebody uses it.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
+    process::Command,
+};
+
+use anyhow::Context as _;
+
+use super::{
+    Server,
+    binaries::Binaries,
+    home::{self, User},
+    run,
+};
+
+/// Starts the server if it does not run, tells its port on standard output, and waits for the end of standard input. The
+/// last keeper stops the server.
+pub async fn keep(server: Server) -> anyhow::Result<()> {
+    let local = match Local::open(server).await.and_then(Local::start) {
+        Ok((local, port)) => {
+            // Whoever asked may be gone by now; then the input has ended too.
+            writeln!(io::stdout(), "{port}").ok();
+            local
+        }
+        Err(error) => {
+            // One line for the process that waits for it, which tells its user.
+            let complaint = format!("{error:#}").replace('\n', " ");
+            writeln!(io::stdout(), "{complaint}").ok();
+            return Ok(());
+        }
+    };
+    io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+    local.leave()
+}
+
+struct Local {
+    server: Server,
+    binaries: Binaries,
+    user: Option<User>,
+    home: PathBuf,
+    /// Held for reading by every keeper of this server.
+    users: File,
+    /// Held while the server is started or stopped.
+    change: File,
+}
+
+impl Local {
+    async fn open(server: Server) -> anyhow::Result<Self> {
+        let user = home::server_user()?;
+        let binaries = Binaries::find_or_fetch(user).await?;
+        let home = home::make(&format!("{server}-{}", binaries.major), user)?;
+        let lock = |name: &str| File::create(home.join(name));
+        let users = lock("users.lock")?;
+        users.lock_shared()?;
+        Ok(Self {
+            server,
+            binaries,
+            user,
+            users,
+            change: lock("change.lock")?,
+            home,
+        })
+    }
+
+    fn start(self) -> anyhow::Result<(Self, u16)> {
+        self.change.lock()?;
+        let port = match self.running_port() {
+            Some(port) => port,
+            None => self.start_server()?,
+        };
+        self.change.unlock()?;
+        Ok((self, port))
+    }
+
+    fn leave(self) -> anyhow::Result<()> {
+        // In this order: who comes now waits for `users`, or holds it and waits for `change`.
+        self.change.lock()?;
+        self.users.unlock()?;
+        if self.users.try_lock().is_ok() && self.running_port().is_some() {
+            run(self.pg_ctl("stop").args(["-m", "fast"]))?;
+        }
+        Ok(())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.home.join("data")
+    }
+
+    /// The port of a server that runs on this data and answers.
+    fn running_port(&self) -> Option<u16> {
+        let port = self.pid_file_line(3)?.parse().ok()?;
+        run(&mut self.pg_ctl("status")).ok()?;
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+        Some(port)
+    }
+
+    /// See <https://www.postgresql.org/docs/current/storage-file-layout.html>: the process id comes first, the port fourth.
+    fn pid_file_line(&self, index: usize) -> Option<String> {
+        let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        Some(text.lines().nth(index)?.trim().to_owned())
+    }
+
+    fn start_server(&self) -> anyhow::Result<u16> {
+        if !self.data().join("PG_VERSION").exists() {
+            self.initialise()?;
+        }
+        self.clear_remains()?;
+        let port = self.choose_port()?;
+        let mut options = format!("-p {port} -h 127.0.0.1 -c unix_socket_directories= ");
+        if self.server == Server::Test {
+            options += "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+                        -c max_connections=300";
+        }
+        let log = self.home.join("log");
+        run(self
+            .pg_ctl("start")
+            .arg("-l")
+            .arg(&log)
+            .arg("-o")
+            .arg(options))
+        .with_context(|| tail(&log))?;
+        Ok(port)
+    }
+
+    fn initialise(&self) -> anyhow::Result<()> {
+        // An attempt that was interrupted leaves a folder that initdb refuses.
+        if self.data().exists() {
+            fs::remove_dir_all(self.data())?;
+        }
+        // Lower case beyond ASCII needs a locale that knows it, and its name depends on the system.
+        let locales = ["C.UTF-8", "en_US.UTF-8", "C"];
+        let mut outcome = Ok(String::new());
+        for locale in locales {
+            outcome = run(self
+                .command("initdb")
+                .args(["--username", "postgres", "--auth", "trust", "--no-sync"])
+                .args(["--encoding", "UTF8", "--locale", locale]));
+            match &outcome {
+                Err(error) if error.to_string().contains("locale") => {}
+                _ => break,
+            }
+        }
+        outcome.map(|_| ())
+    }
+
+    /// After a crash of the machine the pid file names a process that is gone, or has become another.
+    fn clear_remains(&self) -> anyhow::Result<()> {
+        let Some(pid) = self.pid_file_line(0) else {
+            return Ok(());
+        };
+        // Where nobody collects its status, a killed server stays in the list as a zombie.
+        let process = run(Command::new("ps").args(["-o", "stat=,comm=", "-p", &pid]));
+        let process = process.unwrap_or_default();
+        if !process.starts_with('Z') && process.contains("post") {
+            run(self.pg_ctl("stop").args(["-m", "fast"]))?;
+        } else {
+            fs::remove_file(self.data().join("postmaster.pid"))?;
+        }
+        Ok(())
+    }
+
+    /// The port of the last time, if it is free.
+    fn choose_port(&self) -> anyhow::Result<u16> {
+        let file = self.home.join("port");
+        let remembered = fs::read_to_string(&file)
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        let free = |port: u16| -> io::Result<u16> {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            Ok(listener.local_addr()?.port())
+        };
+        let port = match remembered.map(free) {
+            Some(Ok(port)) => port,
+            _ => free(0)?,
+        };
+        fs::write(file, port.to_string())?;
+        Ok(port)
+    }
+
+    fn pg_ctl(&self, action: &str) -> Command {
+        let mut command = self.command("pg_ctl");
+        command.args([action, "-w", "-s"]);
+        command
+    }
+
+    /// A program of PostgreSQL on this server's data, as the user who owns it.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.binaries.program(name));
+        command.current_dir(&self.home).arg("-D").arg(self.data());
+        if let Some(user) = self.user {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command
+    }
+}
+
+/// The end of the server's log, where it says why it does not start.
+fn tail(log: &std::path::Path) -> String {
+    let mut text = String::new();
+    if let Ok(mut file) = File::open(log) {
+        file.read_to_string(&mut text).ok();
+    }
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    format!(
+        "the server's log ends: {}",
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+    )
+}

@@ -1,0 +1,99 @@
+//! Fills the database: with a few people who can sign in and what they have made, or with very many.
+
+mod many;
+mod sample;
+
+use sqlx::PgConnection;
+
+use crate::recount;
+
+/// How much to put into the database. Without options: a few believable people and projects.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Options {
+    /// Also make this many projects
+    #[arg(long)]
+    pub projects: Option<i32>,
+    /// … by this many users [default: a fifth of the projects]
+    #[arg(long)]
+    pub users: Option<i32>,
+    /// … with this many likes [default: ten a project]
+    #[arg(long)]
+    pub likes: Option<i32>,
+    /// … comments [default: five a project]
+    #[arg(long)]
+    pub comments: Option<i32>,
+    /// … and follows [default: twenty-five a user]
+    #[arg(long)]
+    pub follows: Option<i32>,
+}
+
+/// How many rows of each kind to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Size {
+    users: i32,
+    projects: i32,
+    likes: i32,
+    comments: i32,
+    follows: i32,
+}
+
+impl Options {
+    fn size(&self) -> Option<Size> {
+        let given = [
+            self.projects,
+            self.users,
+            self.likes,
+            self.comments,
+            self.follows,
+        ];
+        if given.iter().all(Option::is_none) {
+            return None;
+        }
+        let users = self.users.or(self.projects.map(|projects| projects / 5));
+        let users = users.unwrap_or(1000).max(1);
+        let projects = self.projects.unwrap_or_else(|| users.saturating_mul(5));
+        let each = |given: Option<i32>, count: i32, of: i32| {
+            given.unwrap_or_else(|| of.saturating_mul(count)).max(0)
+        };
+        Some(Size {
+            users,
+            projects: projects.max(0),
+            likes: each(self.likes, 10, projects),
+            comments: each(self.comments, 5, projects),
+            follows: each(self.follows, 25, users),
+        })
+    }
+}
+
+/// Adds what is not there yet, and makes the counters agree. Running it again changes nothing.
+pub async fn run(db: &mut PgConnection, options: &Options) -> anyhow::Result<()> {
+    sample::insert(db).await?;
+    if let Some(size) = options.size() {
+        many::insert(db, size).await?;
+    }
+    recount::run(db).await?;
+    // For the planner, and so that an index alone can answer where it holds all columns.
+    sqlx::raw_sql("vacuum (analyze)").execute(&mut *db).await?;
+    report(db).await
+}
+
+async fn report(db: &mut PgConnection) -> anyhow::Result<()> {
+    let counts: (i64, i64, i64, i64, i64) = sqlx::query_as(
+        r#"
+        select
+            (select count(*) from "user"),
+            (select count(*) from projects),
+            (select count(*) from likes),
+            (select count(*) from comments),
+            (select count(*) from follows)
+        "#,
+    )
+    .fetch_one(db)
+    .await?;
+    let (users, projects, likes, comments, follows) = counts;
+    println!(
+        "the database holds {users} users, {projects} projects, {likes} likes, {comments} comments \
+         and {follows} follows"
+    );
+    Ok(())
+}

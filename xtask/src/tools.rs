@@ -1,0 +1,71 @@
+//! Programs that the commands need and a machine may lack.
+
+use std::{
+    env,
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, ensure};
+use tokio::process::Command;
+
+use crate::{bundle::cargo, process::Group, target};
+
+/// What is installed where `cargo-lambda` is missing.
+const CARGO_LAMBDA: &str = "1.9.2";
+
+/// The `cargo-lambda` on `PATH`, or else one under `target/tools`, which is installed first if need be.
+pub async fn cargo_lambda() -> anyhow::Result<PathBuf> {
+    let tools = target().join("tools");
+    let places = [tools.join("python/bin"), tools.join("bin")];
+    let installed = || {
+        places
+            .iter()
+            .map(|folder| folder.join("cargo-lambda"))
+            .find(|program| program.is_file())
+    };
+    if let Some(program) = find("cargo-lambda").or_else(installed) {
+        return Ok(program);
+    }
+    eprintln!("Installing cargo-lambda {CARGO_LAMBDA} into {} …", tools.display());
+    if let Err(error) = with_python(&tools).await {
+        eprintln!("Not with Python ({error:#}); building it, which takes some minutes …");
+        run(Command::new(cargo())
+            .args(["install", "--quiet", "--locked", "cargo-lambda"])
+            .args(["--version", CARGO_LAMBDA, "--root"])
+            .arg(&tools))
+        .await?;
+    }
+    installed().context("cargo-lambda was installed, but not where it is expected")
+}
+
+/// From the Python package index, which has built programs.
+async fn with_python(tools: &Path) -> anyhow::Result<()> {
+    let python = find("python3")
+        .or_else(|| find("python"))
+        .context("there is none")?;
+    let folder = tools.join("python");
+    run(Command::new(python).args(["-m", "venv"]).arg(&folder)).await?;
+    // Its dependency, the Zig compiler, is for building for other systems.
+    run(Command::new(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .arg("--disable-pip-version-check")
+        .arg(format!("cargo-lambda=={CARGO_LAMBDA}")))
+    .await
+}
+
+/// The program of that name on `PATH`.
+pub fn find(name: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(name.as_ref()))
+        .find(|program| program.is_file())
+}
+
+/// Runs a command to its end, its output in view.
+pub async fn run(command: &mut Command) -> anyhow::Result<()> {
+    let name = command.as_std().get_program().to_owned();
+    let status = Group::spawn(command)?.wait().await?;
+    ensure!(status.success(), "{} failed: {status}", name.display());
+    Ok(())
+}

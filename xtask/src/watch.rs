@@ -1,0 +1,110 @@
+//! The bundle under `cargo lambda watch`: all five functions behind one address.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context as _, bail};
+use reqwest::{Client, redirect::Policy};
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
+
+use crate::{process::Group, tools, workspace};
+
+/// A path of each function that answers without a credential, if only with 401.
+const PROBES: [&str; 5] = ["/health", "/api/auth/ok", "/users/profile", "/projects", "/feed"];
+
+/// How long the functions may take to answer; they are built by then.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A running `cargo lambda watch`; dropping it ends it and the functions.
+pub struct Watch {
+    group: Group,
+    url: String,
+}
+
+/// Whether the functions are built and started anew when a source changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    OnChange,
+    Never,
+}
+
+impl Watch {
+    /// Starts it on that port of this machine. The functions get the present environment and `variables`.
+    pub async fn start(
+        port: u16,
+        reload: Reload,
+        variables: &[(String, String)],
+        output: Stdio,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(tools::cargo_lambda().await?);
+        command
+            .args(["lambda", "watch", "--disable-cors", "--concurrency", "4"])
+            .args(["--invoke-address", "127.0.0.1"])
+            .args(["--invoke-port", &port.to_string()])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .current_dir(workspace())
+            .stdout(output);
+        if reload == Reload::Never {
+            command.arg("--ignore-changes");
+        }
+        Ok(Self {
+            group: Group::spawn(&mut command)?,
+            url: format!("http://localhost:{port}"),
+        })
+    }
+
+    /// The address of the API, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits until each function answers.
+    pub async fn ready(&mut self) -> anyhow::Result<()> {
+        let url = self.url.clone();
+        tokio::select! {
+            outcome = answers(&url) => outcome,
+            outcome = self.ended() => outcome,
+        }
+    }
+
+    /// Waits until it ends of itself, which is a failure.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        let status = self.group.wait().await?;
+        bail!("cargo lambda watch ended: {status}");
+    }
+}
+
+async fn answers(url: &str) -> anyhow::Result<()> {
+    let client = Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .timeout(PATIENCE)
+        .build()?;
+    let deadline = Instant::now() + PATIENCE;
+    for path in PROBES {
+        let address = format!("{url}{path}");
+        loop {
+            let problem = match client.get(&address).send().await {
+                Ok(answer) if !answer.status().is_server_error() => break,
+                Ok(answer) => format!("answers {}", answer.status()),
+                Err(error) => format!("does not answer: {error}"),
+            };
+            if Instant::now() > deadline {
+                bail!("{address} {problem}");
+            }
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+    Ok(())
+}
+
+/// Fails with one sentence where another program has the port.
+pub fn claim(port: u16, option: &str) -> anyhow::Result<()> {
+    std::net::TcpListener::bind(("127.0.0.1", port))
+        .map(drop)
+        .with_context(|| {
+            format!("port {port} is in use by another program; end that, or choose another with {option}")
+        })
+}
