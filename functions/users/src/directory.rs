@@ -1,0 +1,172 @@
+//! Finding people: the list with its search and suggestions, facets, and single users.
+
+use axum::extract::State;
+use chrono::NaiveDateTime;
+use serde::Serialize;
+use shared::{
+    AppState,
+    http::{
+        CurrentUser, Cursor, Error, Fields, FromFields, Json, Page, PageQuery, Path, Query, Result,
+        Viewer,
+    },
+};
+use utoipa::ToSchema;
+
+use crate::{
+    queries::{self, Filter},
+    search,
+    user::PublicUser,
+};
+
+/// Orders of the list.
+#[derive(Clone, Copy, Default)]
+enum Sort {
+    #[default]
+    Newest,
+    Followers,
+    Suggested,
+}
+
+/// The query of the list.
+pub struct ListUsers {
+    filter: Filter,
+    sort: Sort,
+    page: PageQuery,
+}
+
+impl FromFields for ListUsers {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let q = fields.text("q").not_empty().max(100).optional();
+        let terms = search::terms(&q.unwrap_or_default());
+        if terms.len() > search::MAX_TERMS {
+            fields.refuse(format!(
+                "q must contain no more than {} terms",
+                search::MAX_TERMS
+            ));
+        }
+        let skills = fields.list("skill").max_items(10).trimmed().not_empty();
+        let skills = skills.optional().unwrap_or_default();
+        let location = fields.text("location").trimmed().max(100).optional();
+        let sort = fields.one_of(
+            "sort",
+            &[
+                ("newest", Sort::Newest),
+                ("followers", Sort::Followers),
+                ("suggested", Sort::Suggested),
+            ],
+        );
+        Self {
+            filter: Filter {
+                longest: terms.iter().max_by_key(|term| term.len()).cloned(),
+                terms,
+                skills,
+                location: location
+                    .filter(|location| !location.is_empty())
+                    .map(|location| search::anywhere(&location)),
+            },
+            sort: sort.unwrap_or_default(),
+            page: PageQuery::from_fields(fields),
+        }
+    }
+}
+
+/// `GET /users`
+pub async fn list(
+    user: CurrentUser,
+    State(app): State<AppState>,
+    Query(ListUsers { filter, sort, page }): Query<ListUsers>,
+) -> Result<Page<PublicUser>> {
+    let (db, viewer) = (&app.db, user.id());
+    match sort {
+        Sort::Newest => {
+            let after = page.after::<(NaiveDateTime, String)>("newest")?;
+            let users =
+                queries::list_newest_users(db, viewer, &filter, after.as_ref(), page.fetch())
+                    .await?;
+            Ok(page.page(users, |user| {
+                Cursor::new("newest", (user.created_at.0, &user.id))
+            }))
+        }
+        Sort::Followers => {
+            let after = page.after::<(i32, String)>("followers")?;
+            let users =
+                queries::list_followed_users(db, viewer, &filter, after.as_ref(), page.fetch())
+                    .await?;
+            Ok(page.page(users, |user| {
+                Cursor::new("followers", (user.followers_count, &user.id))
+            }))
+        }
+        Sort::Suggested => {
+            // One page only, so no cursor was ever handed out for it.
+            page.after::<()>("suggested")?;
+            let users = queries::list_suggested_users(db, viewer, &filter, page.limit()).await?;
+            Ok(Page::single(users))
+        }
+    }
+}
+
+/// The query of the facets.
+pub struct ListFacets {
+    prefix: Option<String>,
+    limit: i64,
+}
+
+impl FromFields for ListFacets {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let prefix = fields.text("prefix").max(50).optional();
+        Self {
+            prefix: prefix
+                .filter(|prefix| !prefix.is_empty())
+                .map(|prefix| search::beginning(&prefix)),
+            limit: fields.integer("limit", 1, 100).unwrap_or(20),
+        }
+    }
+}
+
+/// What active users know, and where they are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UserFacets {
+    skills: Vec<Facet>,
+    locations: Vec<Facet>,
+}
+
+/// A value in its most frequent spelling, and how many users have it in any spelling.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Facet {
+    pub name: String,
+    pub count: i64,
+}
+
+/// `GET /users/facets`
+pub async fn facets(
+    State(app): State<AppState>,
+    Query(query): Query<ListFacets>,
+) -> Result<Json<UserFacets>> {
+    let rows = queries::list_facets(&app.db, query.prefix.as_deref(), query.limit).await?;
+    let (skills, locations): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_skill);
+    let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(Facet::from).collect();
+    Ok(Json(UserFacets {
+        skills: facets(skills),
+        locations: facets(locations),
+    }))
+}
+
+/// `GET /users/{userId}`
+pub async fn show(
+    viewer: Viewer,
+    State(app): State<AppState>,
+    Path(id): Path,
+) -> Result<Json<PublicUser>> {
+    let user = queries::find_user(&app.db, viewer.id(), &id).await?;
+    user.map(Json).ok_or(Error::NotFound("User"))
+}
+
+/// `GET /users/by-github/{githubUsername}`
+pub async fn show_by_github(
+    viewer: Viewer,
+    State(app): State<AppState>,
+    Path(name): Path,
+) -> Result<Json<PublicUser>> {
+    let user = queries::find_user_by_github(&app.db, viewer.id(), &name).await?;
+    user.map(Json).ok_or(Error::NotFound("User"))
+}

@@ -1,0 +1,55 @@
+//! Counting what a user did.
+
+use chrono::NaiveDate;
+use sqlx::PgExecutor;
+
+use crate::contributions::ContributionDay;
+
+/// A visible user's days with something on them, oldest first; `None` where there is no such user.
+pub async fn find_contributions(
+    db: impl PgExecutor<'_>,
+    id: &str,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> sqlx::Result<Option<Vec<ContributionDay>>> {
+    // A user without any has one row, whose day is null.
+    let rows = sqlx::query!(
+        r#"
+        select day.date as "date?", coalesce(day.count, 0) as "count!"
+        from "user" u
+        left join lateral (
+            select made."createdAt"::date as date, count(*) as count
+            from (
+                select p."createdAt"
+                from projects p
+                where p."authorId" = u.id and p."isPublic"
+                    and p."createdAt" >= $2::date and p."createdAt" < $3::date + 1
+                union all
+                select c."createdAt"
+                from comments c
+                join projects p on p.id = c."projectId"
+                where c."authorId" = u.id and p."isPublic"
+                    and c."createdAt" >= $2::date and c."createdAt" < $3::date + 1
+            ) made
+            group by made."createdAt"::date
+        ) day on true
+        where u.id = $1 and is_visible(u)
+        order by day.date
+        "#,
+        id,
+        from,
+        to,
+    )
+    .fetch_all(db)
+    .await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let days = rows.into_iter().filter_map(|row| {
+        Some(ContributionDay {
+            date: row.date?,
+            count: row.count,
+        })
+    });
+    Ok(Some(days.collect()))
+}

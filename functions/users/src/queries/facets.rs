@@ -1,0 +1,68 @@
+//! Counting what users have in common.
+
+use sqlx::PgExecutor;
+
+use crate::directory::Facet;
+
+/// A facet of either kind.
+pub struct FacetRow {
+    pub is_skill: bool,
+    name: String,
+    count: i64,
+}
+
+impl From<FacetRow> for Facet {
+    fn from(row: FacetRow) -> Self {
+        Self {
+            name: row.name,
+            count: row.count,
+        }
+    }
+}
+
+/// The most frequent skills and locations that match a pattern, `limit` of each.
+pub async fn list_facets(
+    db: impl PgExecutor<'_>,
+    prefix: Option<&str>,
+    limit: i64,
+) -> sqlx::Result<Vec<FacetRow>> {
+    // Counted by exact spelling first: there are few of them, so little is left to be changed to lower case.
+    sqlx::query_as!(
+        FacetRow,
+        r#"
+        with spelling as (
+            select true as is_skill, skill as name, count(*) as count
+            from "user" u
+            cross join unnest(u.skills) as skill
+            where is_visible(u)
+            group by skill
+            union all
+            select false, u.location, count(*)
+            from "user" u
+            where is_visible(u)
+            group by u.location
+        ),
+        facet as (
+            select
+                is_skill,
+                (array_agg(name order by count desc, name))[1] as name,
+                sum(count)::bigint as count
+            from spelling
+            where name <> '' and ($1::text is null or lower(name) like lower($1))
+            group by is_skill, lower(name)
+        ),
+        ranked as (
+            select *, row_number() over (partition by is_skill order by count desc, name) as rank
+            from facet
+        )
+        select is_skill as "is_skill!", name as "name!", count as "count!"
+        from ranked
+        where rank <= $2
+        order by is_skill, rank
+        "#,
+        prefix,
+        limit,
+    )
+    .fetch_all(db)
+    .await
+}

@@ -1,0 +1,14 @@
+//! All SQL of this function.
+
+mod account;
+mod contributions;
+mod facets;
+mod users;
+
+pub use account::{delete_account, lock_account, update_profile};
+pub use contributions::find_contributions;
+pub use facets::{FacetRow, list_facets};
+pub use users::{
+    Filter, find_user, find_user_by_github, list_followed_users, list_newest_users,
+    list_suggested_users,
+};
