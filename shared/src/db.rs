@@ -12,7 +12,8 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use sqlx::{
-    Connection, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr, Transaction,
+    Connection, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr,
+    Transaction,
     pool::PoolConnection,
     postgres::{
         PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult, PgRow, PgSslMode, PgStatement,
@@ -22,7 +23,7 @@ use sqlx::{
 
 use crate::{
     config::{DatabaseConfig, Variables},
-    http,
+    http, telemetry,
 };
 
 /// How long a request waits for a connection before it is answered with 503.
@@ -30,6 +31,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A connection that was not used for so long, by the wall clock, is tried before it is used: the instance may have been
 /// frozen in between, and the server may have hung up.
 const STALE_AFTER: Duration = Duration::from_secs(10);
+/// Time from which a statement is told of in the log.
+const SLOW: Duration = Duration::from_millis(200);
 /// How often a transaction that lost a race is tried.
 const MAX_ATTEMPTS: u32 = 5;
 /// How seldom the secret is read again when the database refuses the password.
@@ -119,11 +122,10 @@ impl Db {
 
     /// Starts a transaction; it is rolled back when dropped without [`Tx::commit`].
     pub async fn begin(&self) -> sqlx::Result<Tx> {
-        let started = Instant::now();
+        let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
+        let _timer = Timer::start(&begin);
         let connection = self.acquire().await?;
-        let begin = sqlx::AssertSqlSafe(self.0.begin.clone());
-        let inner = Transaction::begin(connection, Some(begin.into_sql_str())).await?;
-        record("begin", started);
+        let inner = Transaction::begin(connection, Some(begin)).await?;
         Ok(Tx {
             inner,
             unnamed: self.0.transaction_pooler,
@@ -151,6 +153,35 @@ impl Db {
                 result => return result,
             }
         }
+    }
+
+    /// Runs a single statement; again where it lost a race (serialization failure or deadlock), up to five times.
+    pub async fn retry<T, F>(&self, statement: impl Fn() -> F) -> sqlx::Result<T>
+    where
+        F: Future<Output = sqlx::Result<T>>,
+    {
+        let mut attempt = 1;
+        loop {
+            match statement().await {
+                Err(error) if attempt < MAX_ATTEMPTS && lost_race(&error) => {
+                    attempt += 1;
+                    tracing::debug!(attempt, "a statement lost a race and is tried again");
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Asks another server, e.g. a replica, whether it answers, over a connection of its own.
+    pub async fn reaches(&self, config: &DatabaseConfig, url: &str) -> anyhow::Result<()> {
+        let config = DatabaseConfig {
+            url: Some(url.to_owned()),
+            ..config.clone()
+        };
+        let options = connect_options(&config, self.0.production)?;
+        let mut connection = PgConnection::connect_with(&options).await?;
+        connection.ping().await?;
+        Ok(connection.close().await?)
     }
 
     async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
@@ -240,10 +271,8 @@ pub struct Tx {
 impl Tx {
     /// Makes the work durable and visible.
     pub async fn commit(self) -> sqlx::Result<()> {
-        let started = Instant::now();
-        let result = self.inner.commit().await;
-        record("commit", started);
-        result
+        let _timer = Timer::start(&SqlStr::from_static("commit"));
+        self.inner.commit().await
     }
 
     /// Drops the work.
@@ -261,18 +290,18 @@ impl<'c> Executor<'c> for &'c Db {
         E: 'q + Execute<'q, Postgres>,
     {
         let rows = async move {
-            let started = Instant::now();
+            let query = Statement::of(query, self.0.transaction_pooler)?;
+            let _timer = Timer::start(&query.sql);
             let mut connection = self.acquire().await?;
             let rows: Vec<_> = if self.0.transaction_pooler {
                 let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
                 let mut tx = connection.begin_with(begin).await?;
-                let rows = (&mut *tx).fetch_many(Unnamed(query)).try_collect().await?;
+                let rows = (&mut *tx).fetch_many(query).try_collect().await?;
                 tx.commit().await?;
                 rows
             } else {
                 connection.fetch_many(query).try_collect().await?
             };
-            record("statement", started);
             Ok::<_, sqlx::Error>(stream::iter(rows.into_iter().map(Ok)))
         };
         stream::once(rows).try_flatten().boxed()
@@ -284,25 +313,25 @@ impl<'c> Executor<'c> for &'c Db {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(async move {
-            let started = Instant::now();
+            let query = Statement::of(query, self.0.transaction_pooler)?;
+            let _timer = Timer::start(&query.sql);
             let mut connection = self.acquire().await?;
             let row = if self.0.transaction_pooler {
                 let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
                 let mut tx = connection.begin_with(begin).await?;
-                let row = (&mut *tx).fetch_optional(Unnamed(query)).await?;
+                let row = (&mut *tx).fetch_optional(query).await?;
                 tx.commit().await?;
                 row
             } else {
                 connection.fetch_optional(query).await?
             };
-            record("statement", started);
             Ok(row)
         })
     }
 
     fn prepare_with<'e>(
         self,
-        sql: sqlx::SqlStr,
+        sql: SqlStr,
         parameters: &'e [PgTypeInfo],
     ) -> BoxFuture<'e, sqlx::Result<PgStatement>>
     where
@@ -314,10 +343,7 @@ impl<'c> Executor<'c> for &'c Db {
         })
     }
 
-    fn describe<'e>(
-        self,
-        sql: sqlx::SqlStr,
-    ) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
     where
         'c: 'e,
     {
@@ -336,16 +362,11 @@ impl<'c> Executor<'c> for &'c mut Tx {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let started = Instant::now();
-        let connection: &mut PgConnection = &mut self.inner;
-        let rows = if self.unnamed {
-            connection.fetch_many(Unnamed(query))
-        } else {
-            connection.fetch_many(query)
-        };
         let rows = async move {
-            let rows: Vec<_> = rows.try_collect().await?;
-            record("statement", started);
+            let query = Statement::of(query, self.unnamed)?;
+            let _timer = Timer::start(&query.sql);
+            let connection: &mut PgConnection = &mut self.inner;
+            let rows: Vec<_> = connection.fetch_many(query).try_collect().await?;
             Ok::<_, sqlx::Error>(stream::iter(rows.into_iter().map(Ok)))
         };
         stream::once(rows).try_flatten().boxed()
@@ -357,21 +378,16 @@ impl<'c> Executor<'c> for &'c mut Tx {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(async move {
-            let started = Instant::now();
+            let query = Statement::of(query, self.unnamed)?;
+            let _timer = Timer::start(&query.sql);
             let connection: &mut PgConnection = &mut self.inner;
-            let row = if self.unnamed {
-                connection.fetch_optional(Unnamed(query)).await
-            } else {
-                connection.fetch_optional(query).await
-            };
-            record("statement", started);
-            row
+            connection.fetch_optional(query).await
         })
     }
 
     fn prepare_with<'e>(
         self,
-        sql: sqlx::SqlStr,
+        sql: SqlStr,
         parameters: &'e [PgTypeInfo],
     ) -> BoxFuture<'e, sqlx::Result<PgStatement>>
     where
@@ -381,10 +397,7 @@ impl<'c> Executor<'c> for &'c mut Tx {
         connection.prepare_with(sql, parameters)
     }
 
-    fn describe<'e>(
-        self,
-        sql: sqlx::SqlStr,
-    ) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
+    fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
     where
         'c: 'e,
     {
@@ -407,25 +420,42 @@ impl fmt::Debug for Tx {
     }
 }
 
-/// A query that leaves no named statement behind on the server: behind a transaction-mode pooler the next transaction
-/// may get another server connection.
-struct Unnamed<E>(E);
+/// A query taken apart, so that its text can be told of and its kind of preparation chosen.
+struct Statement {
+    sql: SqlStr,
+    arguments: Option<PgArguments>,
+    persistent: bool,
+}
 
-impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Unnamed<E> {
-    fn sql(self) -> sqlx::SqlStr {
-        self.0.sql()
+impl Statement {
+    /// `unnamed` leaves no named statement behind on the server: behind a transaction-mode pooler the next transaction may
+    /// get another server connection.
+    fn of<'q, E: Execute<'q, Postgres>>(mut query: E, unnamed: bool) -> sqlx::Result<Self> {
+        let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?;
+        let persistent = query.persistent() && !unnamed;
+        Ok(Self {
+            sql: query.sql(),
+            arguments,
+            persistent,
+        })
+    }
+}
+
+impl Execute<'_, Postgres> for Statement {
+    fn sql(self) -> SqlStr {
+        self.sql
     }
 
     fn statement(&self) -> Option<&PgStatement> {
-        self.0.statement()
+        None
     }
 
     fn take_arguments(&mut self) -> Result<Option<PgArguments>, sqlx::error::BoxDynError> {
-        self.0.take_arguments()
+        Ok(self.arguments.take())
     }
 
     fn persistent(&self) -> bool {
-        false
+        self.persistent
     }
 }
 
@@ -436,6 +466,8 @@ pub struct Usage {
     pub statements: u32,
     /// Time spent waiting for the database.
     pub time: Duration,
+    /// The guard's part of that time.
+    pub session_time: Duration,
 }
 
 tokio::task_local! {
@@ -452,15 +484,51 @@ pub async fn measured<T>(work: impl Future<Output = T>) -> (T, Usage) {
         .await
 }
 
-fn record(what: &'static str, started: Instant) {
-    let time = started.elapsed();
-    tracing::trace!(what, ?time, "database");
-    // Outside a request, as in a test's own statements, nobody counts.
+/// Measures one round trip from its start until it is dropped.
+struct Timer {
+    sql: SqlStr,
+    started: Instant,
+    _span: Option<telemetry::Span>,
+}
+
+impl Timer {
+    fn start(sql: &SqlStr) -> Self {
+        Self {
+            // A statement's text has no values in it: they are bound.
+            _span: telemetry::span("db.sql.query", sql.as_str()),
+            sql: sql.clone(),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        let time = self.started.elapsed();
+        // Outside a request, as in a test's own statements, nobody counts.
+        let _ = USAGE.try_with(|usage| {
+            let so_far = usage.get();
+            usage.set(Usage {
+                statements: so_far.statements + 1,
+                time: so_far.time + time,
+                ..so_far
+            });
+        });
+        metrics::histogram!("db_query_duration_seconds").record(time.as_secs_f64());
+        if time >= SLOW {
+            let text: Vec<&str> = self.sql.as_str().split_whitespace().collect();
+            let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(statement = text.join(" "), ms, "slow statement");
+        }
+    }
+}
+
+/// Notes how long the guard took to find the caller, for `Server-Timing`.
+pub fn record_session(time: Duration) {
     let _ = USAGE.try_with(|usage| {
-        let so_far = usage.get();
         usage.set(Usage {
-            statements: so_far.statements + 1,
-            time: so_far.time + time,
+            session_time: time,
+            ..usage.get()
         });
     });
 }

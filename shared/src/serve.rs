@@ -5,7 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::Context;
 use axum::{Router, extract::FromRef};
 
-use crate::{AppState, http::Api, telemetry};
+use tower::ServiceExt;
+
+use crate::{
+    AppState,
+    config::Variables,
+    db::Db,
+    http::Api,
+    telemetry::{self, Flush, Settings},
+};
 
 /// Whether the process was started by a Lambda runtime.
 pub fn under_lambda() -> bool {
@@ -26,40 +34,54 @@ where
     S: Clone + Send + Sync + 'static,
     AppState: FromRef<S>,
 {
-    telemetry::init();
     // One request is served at a time under Lambda, so one thread does; it is also a third faster there.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let app = AppState::load(&api).await?;
+        let variables = Variables::load(api.secret_names()).await?;
+        let _telemetry = telemetry::init(&Settings::read(&variables)?, api.name());
+        let port = variables.parsed("PORT", 3001)?;
+        let app = AppState::new(&api, variables)?;
         let db = app.db.clone();
         let state = state(&api, app)?;
-        let port = AppState::from_ref(&state)
-            .config
-            .variables
-            .parsed("PORT", 3001)?;
         let router = api.router(state);
         if under_lambda() {
-            // Opening the connection overlaps with the runtime's own start.
-            let warm_up = tokio::spawn(async move { db.warm_up().await });
-            let result = serve_lambda(router).await;
-            warm_up.abort();
-            result
+            serve_lambda(router, db).await
         } else {
             serve_http(router, port).await
         }
     })
 }
 
-async fn serve_lambda(router: Router) -> anyhow::Result<()> {
+async fn serve_lambda(router: Router, db: Db) -> anyhow::Result<()> {
+    // With nothing to send after a response there is no extension.
+    let flush = if telemetry::is_on() {
+        Some(Flush::register().await?)
+    } else {
+        None
+    };
+    // Opening the connection overlaps with the runtime's own start.
+    let warm_up = tokio::spawn(async move { db.warm_up().await });
+    let service = tower::service_fn(move |request: lambda_http::Request| {
+        let (router, flush) = (router.clone(), flush.clone());
+        async move {
+            let response = router.oneshot(request).await;
+            if let Some(flush) = flush {
+                flush.answered();
+            }
+            response
+        }
+    });
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that serves"
     )]
-    lambda_http::run(router)
+    let result = lambda_http::run(service)
         .await
-        .map_err(|error| anyhow::anyhow!(error))
+        .map_err(|error| anyhow::anyhow!(error));
+    warm_up.abort();
+    result
 }
 
 async fn serve_http(router: Router, port: u16) -> anyhow::Result<()> {

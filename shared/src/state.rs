@@ -19,12 +19,11 @@ pub struct AppState {
 
 impl AppState {
     /// Reads the configuration that the group needs and prepares the database.
-    pub async fn load<S>(api: &Api<S>) -> anyhow::Result<Self>
+    pub fn new<S>(api: &Api<S>, variables: Variables) -> anyhow::Result<Self>
     where
         S: Clone + Send + Sync + 'static,
         Self: axum::extract::FromRef<S>,
     {
-        let variables = Variables::load(api.secret_names()).await?;
         let config = Config::read(variables, api.required_names())?;
         let db = Db::new(&config.database, config.production, api.secret_names())?;
         Ok(Self {

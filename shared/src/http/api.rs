@@ -326,7 +326,13 @@ where
             router = router.route(path, methods);
         }
         let exact = self.exact;
-        let missing = move |request: Request| async move { no_route(exact, &request) };
+        let missing = move |request: Request| async move {
+            if exact {
+                nothing_here()
+            } else {
+                no_route(&request)
+            }
+        };
         let router = router
             .fallback(missing)
             .method_not_allowed_fallback(missing);
@@ -344,10 +350,8 @@ where
     }
 }
 
-fn no_route(exact: bool, request: &Request) -> Response {
-    if exact {
-        return nothing_here();
-    }
+/// The NestJS answer to a path or method that no route has; for a handler whose route is switched off.
+pub fn no_route(request: &Request) -> Response {
     let asked = request.extensions().get::<stack::Asked>();
     asked.map_or_else(
         || error::no_route(request.method(), request.uri().path()),

@@ -1,6 +1,6 @@
 //! Why a request was refused or failed, in the shape of NestJS.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::api_key::Refusal;
+use crate::{api_key::Refusal, telemetry::Cause};
 
 /// A handler's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -84,18 +84,18 @@ impl IntoResponse for Error {
                 header::RETRY_AFTER,
                 HeaderValue::from(seconds),
             ),
-            Self::Unavailable(cause) => {
-                tracing::error!(error = %format_args!("{cause:#}"), "a dependency is unreachable");
+            Self::Unavailable(cause) => caused_by(
+                cause,
                 with(
                     standard(S::SERVICE_UNAVAILABLE, "Service Unavailable"),
                     header::RETRY_AFTER,
                     RETRY_AFTER,
-                )
-            }
-            Self::Internal(cause) => {
-                tracing::error!(error = %format_args!("{cause:#}"), "request failed");
-                standard(S::INTERNAL_SERVER_ERROR, "Internal server error")
-            }
+                ),
+            ),
+            Self::Internal(cause) => caused_by(
+                cause,
+                standard(S::INTERNAL_SERVER_ERROR, "Internal server error"),
+            ),
             Self::Custom(response) => *response,
         }
     }
@@ -148,6 +148,12 @@ fn standard(status: StatusCode, message: &str) -> Response {
 
 fn body(status: StatusCode, body: &impl Serialize) -> Response {
     (status, super::Json(body)).into_response()
+}
+
+/// The cause goes to the request's log line and to Sentry, never to the client.
+fn caused_by(cause: anyhow::Error, mut response: Response) -> Response {
+    response.extensions_mut().insert(Cause(Arc::new(cause)));
+    response
 }
 
 fn with(mut response: Response, name: header::HeaderName, value: HeaderValue) -> Response {

@@ -1,6 +1,7 @@
 //! Bodies and queries read field by field, so that every failing rule of every field is reported in one answer, in the
 //! words of class-validator 0.14.
 
+use chrono::Datelike;
 use serde_json::{Map, Value};
 
 use crate::time::Timestamp;
@@ -63,6 +64,7 @@ impl Fields {
             max_items: None,
             element: Element {
                 trim: false,
+                form: None,
                 not_empty: false,
                 max: None,
                 rules: Vec::new(),
@@ -124,7 +126,11 @@ impl Fields {
     /// An ISO 8601 date or date-time; `None` where absent or refused.
     pub fn date(&mut self, name: &'static str) -> Option<Timestamp> {
         let value = self.take(name)?;
-        let date = value.as_str().and_then(|text| text.parse().ok());
+        // The years of ISO 8601; PostgreSQL knows fewer than chrono does.
+        let date = value
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .filter(|date: &Timestamp| (0..=9999).contains(&date.0.year()));
         if date.is_none() {
             self.refuse(format!("{name} must be a valid ISO 8601 date string"));
         }
@@ -289,6 +295,7 @@ pub struct List<'f> {
 
 struct Element {
     trim: bool,
+    form: Option<fn(&str) -> String>,
     not_empty: bool,
     max: Option<usize>,
     rules: Vec<Rule>,
@@ -304,6 +311,12 @@ impl List<'_> {
     /// White space at both ends of each element is dropped before the rules are looked at.
     pub fn trimmed(mut self) -> Self {
         self.element.trim = true;
+        self
+    }
+
+    /// Each element is brought into this form before the rules are looked at, and kept in it.
+    pub fn in_form(mut self, form: fn(&str) -> String) -> Self {
+        self.element.form = Some(form);
         self
     }
 
@@ -344,6 +357,7 @@ impl List<'_> {
         }
         let Element {
             trim,
+            form,
             not_empty,
             max,
             rules,
@@ -352,7 +366,13 @@ impl List<'_> {
         let mut errors = Vec::new();
         let texts = values
             .iter()
-            .filter_map(|value| check(value, &label, trim, not_empty, max, &rules, &mut errors))
+            .filter_map(|value| {
+                let formed: Option<Value> = form
+                    .zip(value.as_str())
+                    .map(|(form, text)| form(text).into());
+                let value = formed.as_ref().unwrap_or(value);
+                check(value, &label, trim, not_empty, max, &rules, &mut errors)
+            })
             .collect();
         for error in errors {
             self.fields.refuse(error);

@@ -14,13 +14,15 @@ mod page;
 mod quota;
 mod stack;
 
-pub use api::{Access, Api, Cache, Route, Routes, Spend};
+pub use api::{Access, Api, Cache, Route, Routes, Spend, no_route};
 pub use body::RawBody;
 pub use client::ClientAddress;
 pub use error::{Error, Result, ResultExt};
 pub use extract::{Created, FromFields, Json, NoContent, Path, Query};
 pub use fields::{Fields, List, Text};
-pub use guard::{CurrentUser, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer};
+pub use guard::{
+    CurrentUser, LoggedUser, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer,
+};
 pub use idempotency::{Attempt, First, Idempotency};
 pub use page::{Cursor, Page, PageQuery};
 pub use stack::wrap;

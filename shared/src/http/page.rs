@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{Datelike, NaiveDateTime};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -46,12 +47,7 @@ impl Cursor {
         }
         let json = URL_SAFE_NO_PAD.decode(text).ok()?;
         let cursor: Self = serde_json::from_slice(&json).ok()?;
-        let has_nul = cursor
-            .k
-            .as_array()?
-            .iter()
-            .any(|key| key.as_str().is_some_and(|key| key.contains('\0')));
-        (cursor.v == 1 && !has_nul).then_some(cursor)
+        (cursor.v == 1 && cursor.k.as_array()?.iter().all(is_storable)).then_some(cursor)
     }
 
     fn keys<K: DeserializeOwned>(&self, sort: &str) -> Option<K> {
@@ -207,7 +203,8 @@ mod tests {
     fn a_malformed_cursor_is_refused() {
         let long = "A".repeat(513);
         let nul = Cursor::new("newest", ("a\0", "b")).encode();
-        for text in ["", "x", "e30", "%00", long.as_str(), nul.as_str()] {
+        let year = Cursor::new("newest", ("-200000-01-01T00:00:00", "b")).encode();
+        for text in ["", "x", "e30", "%00", &long, &nul, &year] {
             let (_, checked) = query(&format!("cursor={text}"));
             assert_eq!(
                 checked.unwrap_err()[0],

@@ -1,9 +1,6 @@
 //! The one request stack around every group: request id, CORS, security headers, time limit, panics, the log line.
 
-use std::{
-    panic::AssertUnwindSafe,
-    time::{Duration, Instant},
-};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
@@ -22,7 +19,12 @@ use super::{
     ClientAddress, Error,
     guard::{LoggedRoute, LoggedUser},
 };
-use crate::{AppState, config::Config, db};
+use crate::{
+    AppState,
+    config::Config,
+    db,
+    telemetry::{Observed, Outcome},
+};
 
 /// How long a request may take before it is answered with 503; API Gateway gives up at 30 seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -79,7 +81,7 @@ async fn answer(
     exact: bool,
     mut request: Request,
 ) -> Response {
-    let started = Instant::now();
+    let observed = Observed::start(group, request.method(), request.headers());
     let request_id = request_id(&request);
     let asked = Asked {
         method: request.method().clone(),
@@ -100,33 +102,26 @@ async fn answer(
     let (mut response, usage) = if asked.method == Method::OPTIONS {
         (preflight(origin.is_some()), db::Usage::default())
     } else {
-        db::measured(guarded(router, request)).await
+        observed.run(db::measured(guarded(router, request))).await
     };
     decorate(&mut response, origin, &request_id, exact);
     if is_head {
         response = without_body(response);
     }
 
-    let user = response
-        .extensions()
-        .get::<LoggedUser>()
-        .map(|user| user.0.as_str());
+    let user = response.extensions_mut().remove::<LoggedUser>();
     let route = response
         .extensions()
         .get::<LoggedRoute>()
         .map_or("", |route| route.0);
-    tracing::info!(
-        requestId = request_id.to_str().unwrap_or_default(),
-        function = group,
+    let outcome = Outcome {
+        request_id: request_id.to_str().unwrap_or_default(),
         route,
-        method = asked.method.as_str(),
-        status = response.status().as_u16(),
-        durationMs = millis(started.elapsed()),
-        userId = user,
-        dbStatements = usage.statements,
-        dbMs = millis(usage.time),
-        "request"
-    );
+        user_id: user.as_ref().map(|user| user.0.as_str()),
+        address: address.0,
+        usage,
+    };
+    observed.finish(outcome, &mut response);
     response
 }
 
@@ -146,10 +141,6 @@ async fn guarded(router: Router, request: Request) -> Response {
         Err(_) => Error::Unavailable(anyhow::anyhow!("the time limit of a request has passed"))
             .into_response(),
     }
-}
-
-fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 100_000.0).round() / 100.0
 }
 
 /// The platform's id under Lambda, else a new one. A client's own is not believed: it could forge log lines.

@@ -4,7 +4,7 @@ mod credential;
 mod statement;
 mod user;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::Request,
@@ -28,6 +28,7 @@ use super::{
 use crate::{
     AppState,
     api_key::{self, ApiKey, Refusal},
+    db,
 };
 
 /// How long a session lives, in seconds (Better Auth 1.7: `expiresIn`).
@@ -120,7 +121,10 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         .get()
         .copied()
         .unwrap_or(ClientAddress(None));
-    let mut found = match find_caller(rule, &credential, address).await {
+    let started = Instant::now();
+    let found = find_caller(rule, &credential, address).await;
+    db::record_session(started.elapsed());
+    let mut found = match found {
         Ok(found) => found,
         // Limits fail open: what needs no database is answered without one.
         Err(Error::Unavailable(cause)) if is_open(rule) && !judged.with_credential => {
@@ -220,6 +224,12 @@ async fn find_caller(
     credential: &Credential,
     address: ClientAddress,
 ) -> Result<Found> {
+    // Nobody is asked who they are where neither the answer nor a limit depends on it: health is told without a database.
+    // A refused API key is refused even there.
+    let by_key = matches!(credential, Credential::ApiKey(_));
+    if is_open(rule) && rule.spend == Spend::Nothing && !by_key {
+        return Ok(Found::default());
+    }
     let config = &rule.app.config;
     let by_user = quota::of_user(&config.quotas, rule.spend);
     let by_address = quota::of_address(&config.quotas, rule.spend);

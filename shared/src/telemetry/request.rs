@@ -1,0 +1,148 @@
+//! One request as telemetry sees it, from its first byte to its log line.
+
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use axum::{
+    http::{HeaderMap, Method},
+    response::Response,
+};
+use futures_util::future::Either;
+use sentry::SentryFutureExt;
+
+use super::{Cause, log, spans::Trace};
+use crate::db::Usage;
+
+static COLD: AtomicBool = AtomicBool::new(true);
+
+/// A request that is being served.
+pub struct Observed {
+    group: &'static str,
+    method: Method,
+    started: Instant,
+    cold_start: bool,
+    trace: Option<Trace>,
+    trace_id: Option<String>,
+}
+
+/// What is told of a request.
+pub(super) struct Facts<'r> {
+    pub group: &'r str,
+    pub request_id: &'r str,
+    pub trace_id: Option<&'r str>,
+    pub route: &'r str,
+    pub method: &'r str,
+    pub status: u16,
+    pub duration_ms: f64,
+    pub user_id: Option<&'r str>,
+    pub address: Option<IpAddr>,
+    pub cold_start: bool,
+    pub usage: Usage,
+}
+
+/// What only the request stack knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<'r> {
+    /// `X-Request-Id`.
+    pub request_id: &'r str,
+    /// The route's template, empty where none matched.
+    pub route: &'r str,
+    /// `user.id` of the caller.
+    pub user_id: Option<&'r str>,
+    /// The caller's address.
+    pub address: Option<IpAddr>,
+    /// What was asked of the database.
+    pub usage: Usage,
+}
+
+impl Observed {
+    /// Starts the clock, and a Sentry transaction that continues the caller's trace.
+    pub fn start(group: &'static str, method: &Method, headers: &HeaderMap) -> Self {
+        let trace = Trace::start(method, headers);
+        let trace_id = trace
+            .as_ref()
+            .map(Trace::id)
+            .or_else(|| incoming_trace(headers));
+        Self {
+            group,
+            method: method.clone(),
+            started: Instant::now(),
+            cold_start: COLD.swap(false, Ordering::Relaxed),
+            trace,
+            trace_id,
+        }
+    }
+
+    /// Runs the request with its own breadcrumbs and spans.
+    pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        match &self.trace {
+            Some(trace) => Either::Left(work.bind_hub(trace.hub.clone())),
+            None => Either::Right(work),
+        }
+    }
+
+    /// Writes the log line and the metrics, and hands a failure to Sentry. Nothing here waits for the network.
+    pub fn finish(self, outcome: Outcome<'_>, response: &mut Response) {
+        let cause = response.extensions_mut().remove::<Cause>();
+        let elapsed = self.started.elapsed();
+        let facts = Facts {
+            group: self.group,
+            request_id: outcome.request_id,
+            trace_id: self.trace_id.as_deref(),
+            route: outcome.route,
+            method: self.method.as_str(),
+            status: response.status().as_u16(),
+            duration_ms: log::millis(elapsed),
+            user_id: outcome.user_id,
+            address: outcome.address,
+            cold_start: self.cold_start,
+            usage: outcome.usage,
+        };
+        log::server_timing(&facts, response);
+        log::line(&facts, cause.as_ref());
+        record(&facts, elapsed.as_secs_f64());
+        if let Some(trace) = self.trace {
+            trace.finish(&facts, cause.as_ref());
+        }
+    }
+}
+
+/// Figures for whoever scrapes this process; nobody listens under Lambda, where the log line carries them.
+fn record(facts: &Facts<'_>, seconds: f64) {
+    let route = || facts.route.to_owned();
+    metrics::counter!(
+        "http_requests_total",
+        "group" => facts.group.to_owned(), "route" => route(),
+        "method" => facts.method.to_owned(), "status" => facts.status.to_string()
+    )
+    .increment(1);
+    metrics::histogram!(
+        "http_request_duration_seconds",
+        "group" => facts.group.to_owned(), "route" => route()
+    )
+    .record(seconds);
+}
+
+/// The id of a trace that came with the request: W3C's, or X-Ray's.
+fn incoming_trace(headers: &HeaderMap) -> Option<String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let w3c = header("traceparent")
+        .and_then(|value| value.split('-').nth(1))
+        .filter(|id| id.len() == 32);
+    let sentry = header("sentry-trace")
+        .and_then(|value| value.split('-').next())
+        .filter(|id| id.len() == 32);
+    let x_ray = header("x-amzn-trace-id").and_then(|value| {
+        value
+            .split(';')
+            .find_map(|part| part.trim().strip_prefix("Root="))
+    });
+    sentry
+        .or(w3c)
+        .or(x_ray)
+        .filter(|id| id.len() <= 64)
+        .map(str::to_owned)
+}

@@ -1,0 +1,220 @@
+//! Sentry's view of a request: the hub, the transaction, its child spans. Nothing happens without a DSN.
+
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use axum::http::{HeaderMap, Method};
+use sentry::{
+    Hub, TransactionContext, TransactionOrSpan,
+    protocol::{Context, Event, Exception, Level, SpanStatus, User, Value},
+};
+
+use super::{Cause, request::Facts};
+
+static ON: AtomicBool = AtomicBool::new(false);
+static GROUP: OnceLock<&'static str> = OnceLock::new();
+static SEND_PII: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn switch_on(group: &'static str, send_pii: bool) {
+    // A second start in one process keeps the first one's group.
+    let _ = GROUP.set(group);
+    SEND_PII.store(send_pii, Ordering::Relaxed);
+    ON.store(true, Ordering::Relaxed);
+}
+
+/// Whether Sentry is on.
+pub fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+/// A child span of the request; it ends when dropped.
+pub struct Span(sentry::Span);
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        self.0.clone().finish();
+    }
+}
+
+/// Starts a child span of the request that runs here: `op` as in Sentry's list of operations, e.g. `db.sql.query`.
+pub fn span(op: &str, description: &str) -> Option<Span> {
+    if !is_on() {
+        return None;
+    }
+    let parent = Hub::with_active(|hub| hub.configure_scope(|scope| scope.get_span()))?;
+    Some(Span(parent.start_child(op, description)))
+}
+
+/// What `GET /sentry-test` sends: a breadcrumb, the tag `endpoint`, the context `test`, and a message to carry them.
+pub fn sentry_test(environment: &str) {
+    sentry::add_breadcrumb(sentry::Breadcrumb {
+        message: Some("Sentry test endpoint called".to_owned()),
+        level: Level::Info,
+        ..sentry::Breadcrumb::default()
+    });
+    sentry::configure_scope(|scope| {
+        scope.set_tag("endpoint", "sentry-test");
+        let values = [("environment", environment), ("feature", "sentry-testing")];
+        let values = values.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        scope.set_context("test", Context::Other(values.into_iter().collect()));
+    });
+    sentry::capture_message("Sentry test", Level::Info);
+}
+
+/// The hub and the transaction of one request.
+pub(super) struct Trace {
+    pub hub: Arc<Hub>,
+    transaction: sentry::Transaction,
+}
+
+impl Trace {
+    /// Starts a transaction that continues the caller's trace; `None` without a DSN.
+    pub fn start(method: &Method, headers: &HeaderMap) -> Option<Self> {
+        if !is_on() {
+            return None;
+        }
+        let hub = Arc::new(Hub::new_from_top(Hub::main()));
+        let traceparent = headers
+            .get("traceparent")
+            .and_then(|value| from_w3c(value.to_str().ok()?));
+        let pairs = headers
+            .iter()
+            .filter(|(name, _)| matches!(name.as_str(), "sentry-trace" | "baggage"))
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let has_own = headers.contains_key("sentry-trace");
+        let foreign = traceparent
+            .as_deref()
+            .filter(|_| !has_own)
+            .map(|value| ("sentry-trace", value));
+        let context = TransactionContext::continue_from_headers(
+            method.as_str(),
+            "http.server",
+            pairs.chain(foreign),
+        );
+        let transaction = hub.start_transaction(context);
+        hub.configure_scope(|scope| {
+            scope.set_span(Some(TransactionOrSpan::Transaction(transaction.clone())));
+        });
+        Some(Self { hub, transaction })
+    }
+
+    /// The trace's id, in hexadecimal.
+    pub fn id(&self) -> String {
+        self.transaction.get_trace_context().trace_id.to_string()
+    }
+
+    /// Ends the transaction and sends an event for a failure.
+    pub fn finish(self, facts: &Facts<'_>, cause: Option<&Cause>) {
+        let name = format!(
+            "{} {}",
+            facts.method,
+            if facts.route.is_empty() {
+                "unknown route"
+            } else {
+                facts.route
+            }
+        );
+        self.hub.configure_scope(|scope| {
+            scope.set_transaction(Some(&name));
+            for (tag, value) in [
+                ("route", facts.route),
+                ("method", facts.method),
+                ("function", facts.group),
+                ("request_id", facts.request_id),
+                (
+                    "cold_start",
+                    if facts.cold_start { "true" } else { "false" },
+                ),
+            ] {
+                scope.set_tag(tag, value);
+            }
+            scope.set_tag("status", facts.status);
+            let pii = SEND_PII.load(Ordering::Relaxed);
+            scope.set_user(facts.user_id.map(|id| {
+                User {
+                    id: Some(id.to_owned()),
+                    ip_address: facts
+                        .address
+                        .filter(|_| pii)
+                        .map(sentry::protocol::IpAddress::Exact),
+                    ..User::default()
+                }
+            }));
+        });
+        if facts.status >= 500 {
+            self.hub.capture_event(failure(facts, cause));
+        }
+        self.transaction.set_name(&name);
+        self.transaction
+            .set_data("http.response.status_code", Value::from(facts.status));
+        self.transaction.set_status(span_status(facts.status));
+        Hub::run(self.hub, || self.transaction.finish());
+    }
+}
+
+fn failure(facts: &Facts<'_>, cause: Option<&Cause>) -> Event<'static> {
+    let exceptions: Vec<Exception> = cause
+        .map(|cause| {
+            // Sentry shows the last one first, as the one that was raised.
+            let chain: Vec<_> = cause.0.chain().map(ToString::to_string).collect();
+            chain.into_iter().rev().map(exception).collect()
+        })
+        .unwrap_or_default();
+    let exceptions = if exceptions.is_empty() {
+        vec![exception(format!("answered with status {}", facts.status))]
+    } else {
+        exceptions
+    };
+    Event {
+        level: Level::Error,
+        exception: exceptions.into(),
+        ..Event::default()
+    }
+}
+
+fn exception(value: String) -> Exception {
+    Exception {
+        ty: "Error".to_owned(),
+        value: Some(value),
+        ..Exception::default()
+    }
+}
+
+/// W3C Trace Context 1.0 (`00-TRACE-SPAN-FLAGS`) in the form of `sentry-trace`.
+fn from_w3c(value: &str) -> Option<String> {
+    let mut parts = value.trim().split('-');
+    let (_, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let sampled = u8::from_str_radix(flags, 16).ok()? & 1;
+    (trace.len() == 32 && span.len() == 16).then(|| format!("{trace}-{span}-{sampled}"))
+}
+
+fn span_status(status: u16) -> SpanStatus {
+    match status {
+        0..400 => SpanStatus::Ok,
+        401 => SpanStatus::Unauthenticated,
+        403 => SpanStatus::PermissionDenied,
+        404 => SpanStatus::NotFound,
+        409 => SpanStatus::AlreadyExists,
+        429 => SpanStatus::ResourceExhausted,
+        400..500 => SpanStatus::InvalidArgument,
+        503 => SpanStatus::Unavailable,
+        _ => SpanStatus::InternalError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_w3c_trace_is_continued() {
+        let value = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(
+            from_w3c(value).as_deref(),
+            Some("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1")
+        );
+        assert_eq!(from_w3c("00-short-00f067aa0ba902b7-01"), None);
+    }
+}
