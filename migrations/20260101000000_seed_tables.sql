@@ -128,13 +128,18 @@ begin
         union all
         select format('table %I has no primary key on "id"', "table")
         from existing
+        join pg_class on pg_class.oid = existing.oid and relkind in ('r', 'p')
         where not exists (
             select from pg_index
             join pg_attribute on attrelid = indrelid and attnum = any (indkey)
             where indrelid = existing.oid and indisprimary and indnatts = 1 and attname = 'id'
         )
         union all
-        select format('%I.%I references %s without cascading from %I', "table", "column", confrelid::regclass, "target")
+        select case
+            when confrelid is distinct from to_regclass(quote_ident("target"))
+                then format('%I.%I references %s instead of %I', "table", "column", confrelid::regclass, "target")
+            else format('%I.%I references %I without "on delete cascade"', "table", "column", "target")
+        end
         from "expectedReference" as expected
         join existing using ("table")
         join pg_attribute on attrelid = existing.oid and attname = "column"

@@ -1,5 +1,7 @@
 -- Columns and tables of the Better Auth plugins for administration, API keys and rate limits in the database. The names
--- and types are the plugins' own, so that the Node server could switch them on.
+-- and types are the plugins' own, so that the Node server could switch them on, or may have done so.
+
+set local client_min_messages = warning;
 
 alter table "user"
     add column if not exists role text default 'user',
@@ -37,6 +39,21 @@ create table if not exists apikey (
     metadata text,
     constraint "apikey_pkey" primary key (id)
 );
+
+alter table apikey
+    add column if not exists name text,
+    add column if not exists start text,
+    add column if not exists prefix text,
+    add column if not exists "refillInterval" integer,
+    add column if not exists "refillAmount" integer,
+    add column if not exists "lastRefillAt" timestamp(3),
+    add column if not exists "rateLimitTimeWindow" integer,
+    add column if not exists "rateLimitMax" integer,
+    add column if not exists remaining integer,
+    add column if not exists "lastRequest" timestamp(3),
+    add column if not exists "expiresAt" timestamp(3),
+    add column if not exists permissions text,
+    add column if not exists metadata text;
 
 -- Counters may be lost in a crash, and half-full pages let an update stay on its page. "lastRequest" is in milliseconds.
 create unlogged table if not exists "rateLimit" (

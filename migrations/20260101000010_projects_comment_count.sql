@@ -1,0 +1,127 @@
+-- The sort key of `sort=comments`: how many comments by users who are neither deactivated nor banned a project has. Counting
+-- them for all projects on each request would read the whole table of comments. Comments are written, and users switched
+-- off, by several functions and by the Node application, so triggers keep the column; they leave "updatedAt" alone.
+-- A ban that has run out but was not lifted yet still counts here as a ban; the answers add those comments.
+
+alter table projects add column if not exists "commentCount" integer not null default 0;
+
+update projects
+set "commentCount" = counted.count
+from (
+    select "projectId" as id, count(*)::integer as count
+    from comments
+    join "user" u on u.id = comments."authorId"
+    where u."isActive" and not coalesce(u.banned, false)
+    group by "projectId"
+) counted
+where projects.id = counted.id;
+
+-- Users are locked before projects, so that nobody is switched off between the question and the count.
+create or replace function count_inserted_comments() returns trigger
+language plpgsql
+as $$
+begin
+    with author as (
+        select id
+        from "user"
+        where id in (select "authorId" from inserted) and "isActive" and not coalesce(banned, false)
+        order by id
+        for share
+    )
+    update projects
+    set "commentCount" = "commentCount" + added.count
+    from (
+        select "projectId", count(*)::integer as count
+        from inserted
+        join author on author.id = inserted."authorId"
+        group by "projectId"
+    ) added
+    where projects.id = added."projectId";
+    return null;
+end
+$$;
+
+-- When a project or an author goes, their comments follow, and by then there is no row any more to count or to ask.
+create or replace function count_deleted_comments() returns trigger
+language plpgsql
+as $$
+begin
+    with remaining as (
+        select deleted."projectId", deleted."authorId"
+        from deleted
+        join projects on projects.id = deleted."projectId"
+    ),
+    author as (
+        select id
+        from "user"
+        where id in (select "authorId" from remaining) and "isActive" and not coalesce(banned, false)
+        order by id
+        for share
+    )
+    update projects
+    set "commentCount" = "commentCount" - removed.count
+    from (
+        select "projectId", count(*)::integer as count
+        from remaining
+        join author on author.id = remaining."authorId"
+        group by "projectId"
+    ) removed
+    where projects.id = removed."projectId";
+    return null;
+end
+$$;
+
+-- A user was switched on or off, or deleted; in the latter case the comments are still there.
+create or replace function count_comments_of_user() returns trigger
+language plpgsql
+as $$
+declare
+    sign integer := -1;
+begin
+    if tg_op = 'UPDATE' then
+        sign := case when new."isActive" and not coalesce(new.banned, false) then 1 else -1 end;
+    end if;
+    -- In the order of their ids: two users may have written about the same projects.
+    perform id
+    from projects
+    where id in (select "projectId" from comments where "authorId" = old.id)
+    order by id
+    for no key update;
+    update projects
+    set "commentCount" = "commentCount" + sign * written.count
+    from (
+        select "projectId", count(*)::integer as count
+        from comments
+        where "authorId" = old.id
+        group by "projectId"
+    ) written
+    where projects.id = written."projectId";
+    return null;
+end
+$$;
+
+create or replace trigger "comments_count_inserted"
+    after insert on comments
+    referencing new table as inserted
+    for each statement execute function count_inserted_comments();
+
+create or replace trigger "comments_count_deleted"
+    after delete on comments
+    referencing old table as deleted
+    for each statement execute function count_deleted_comments();
+
+create or replace trigger "user_count_switched"
+    after update of "isActive", banned on "user"
+    for each row
+    when ((old."isActive" and not coalesce(old.banned, false)) <> (new."isActive" and not coalesce(new.banned, false)))
+    execute function count_comments_of_user();
+
+-- Triggers fire in the order of their names, and this one must come before the foreign keys' RI_ConstraintTrigger.
+create or replace trigger "Count_comments_of_deleted_user"
+    after delete on "user"
+    for each row
+    when (old."isActive" and not coalesce(old.banned, false))
+    execute function count_comments_of_user();
+
+create index if not exists "projects_commentCount_createdAt_id_idx"
+    on projects ("commentCount", "createdAt", id) where "isPublic";
