@@ -71,7 +71,7 @@ pub async fn create_database(url: &str) -> anyhow::Result<()> {
 }
 
 /// Migrations only add, so an older program, as after a rollback, works on a newer schema.
-fn migrator() -> Migrator {
+pub fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("../migrations");
     migrator.set_locking(false).set_ignore_missing(true);
     migrator

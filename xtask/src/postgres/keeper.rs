@@ -156,7 +156,8 @@ impl Local {
         // Where nobody collects its status, a killed server stays in the list as a zombie.
         let process = run(Command::new("ps").args(["-o", "stat=,comm=", "-p", &pid]));
         let process = process.unwrap_or_default();
-        if !process.starts_with('Z') && process.contains("post") {
+        let is_server = process.ends_with("postgres") || process.ends_with("postmaster");
+        if is_server && !process.starts_with('Z') {
             run(self.pg_ctl("stop").args(["-m", "fast"]))?;
         } else {
             fs::remove_file(self.data().join("postmaster.pid"))?;

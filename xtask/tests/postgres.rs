@@ -1,0 +1,157 @@
+//! The local server lives as long as somebody uses it, and starts whatever the last one left behind.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A folder of its own for a server, in the place of cargo's target folder.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn keeper(&self) -> Keeper {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["keep-postgres", "test"])
+            .env("CARGO_TARGET_DIR", &self.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let Ok(port) = line.trim().parse() else {
+            panic!("{line}");
+        };
+        Keeper { child, port }
+    }
+
+    /// The folder of the server, which is named after its version.
+    fn home(&self) -> PathBuf {
+        let mut homes = fs::read_dir(self.0.join("postgres")).unwrap();
+        homes.next().unwrap().unwrap().path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+struct Keeper {
+    child: Child,
+    port: u16,
+}
+
+impl Keeper {
+    fn answers(&self) -> bool {
+        answers(self.port)
+    }
+
+    /// Ends the keeper's standard input, as the end of the process that uses it does.
+    fn let_go(mut self) -> u16 {
+        drop(self.child.stdin.take());
+        assert!(self.child.wait().unwrap().success());
+        self.port
+    }
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+fn postmaster(home: &Path) -> String {
+    let text = fs::read_to_string(home.join("data/postmaster.pid")).unwrap();
+    text.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn the_last_of_its_users_stops_the_server() {
+    let folder = Folder::new("shared");
+    let first = folder.keeper();
+    let second = folder.keeper();
+    assert_eq!(first.port, second.port);
+
+    first.let_go();
+    assert!(second.answers());
+
+    let port = second.let_go();
+    assert!(!answers(port));
+    assert!(!folder.home().join("data/postmaster.pid").exists());
+}
+
+#[test]
+fn users_who_come_and_go_at_once_all_have_a_server() {
+    let folder = Folder::new("crowd");
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let keeper = folder.keeper();
+                assert!(keeper.answers());
+                keeper.let_go();
+            });
+        }
+    });
+
+    let keeper = folder.keeper();
+    assert!(keeper.answers());
+    assert!(!answers(keeper.let_go()));
+}
+
+#[test]
+fn a_killed_server_is_started_again() {
+    let folder = Folder::new("killed");
+    let keeper = folder.keeper();
+    let pid = postmaster(&folder.home());
+    let kill = Command::new("kill").args(["-9", &pid]).status().unwrap();
+    assert!(kill.success());
+    while keeper.answers() {
+        std::thread::yield_now();
+    }
+    keeper.let_go();
+
+    let keeper = folder.keeper();
+    assert!(keeper.answers());
+    keeper.let_go();
+}
+
+#[test]
+fn what_a_crash_of_the_machine_left_behind_is_cleared_away() {
+    let folder = Folder::new("stale");
+    folder.keeper().let_go();
+    // The number belongs to another process by now.
+    let own = std::process::id();
+    let pid_file = folder.home().join("data/postmaster.pid");
+    fs::write(&pid_file, format!("{own}\n/nowhere\n0\n1\n")).unwrap();
+
+    let keeper = folder.keeper();
+    assert!(keeper.answers());
+    keeper.let_go();
+}
+
+#[test]
+fn the_port_stays_the_same_unless_it_is_taken() {
+    let folder = Folder::new("port");
+    let port = folder.keeper().let_go();
+    let again = folder.keeper().let_go();
+    assert_eq!(again, port);
+
+    let _taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let other = folder.keeper();
+    assert_ne!(other.port, port);
+    assert!(other.answers());
+    other.let_go();
+}

@@ -1,0 +1,222 @@
+//! Seeding and recounting.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use sqlx::{Acquire as _, PgConnection, PgPool};
+use xtask::{
+    migrate::migrator,
+    recount::{self, Repair},
+    seed::{self, Options},
+};
+
+async fn migrated(db: &PgPool) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
+    migrator().run(db).await.unwrap();
+    db.acquire().await.unwrap()
+}
+
+async fn count(db: &mut PgConnection, of: &'static str) -> i64 {
+    sqlx::query_scalar(of).fetch_one(db).await.unwrap()
+}
+
+/// How many counters differ from their rows.
+const DRIFT: &str = r#"
+    select
+        (select count(*) from projects where "likeCount" <> (select count(*) from likes where "projectId" = projects.id))
+        + (
+            select count(*)
+            from "user"
+            where "projectsCount" <> (
+                    select count(*) from projects where "authorId" = "user".id and "isPublic"
+                )
+                or "followersCount" <> (select count(*) from follows where "followingId" = "user".id)
+                or "followingCount" <> (select count(*) from follows where "followerId" = "user".id)
+        )
+"#;
+
+#[sqlx::test(migrations = false)]
+async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
+    let mut db = migrated(&db).await;
+
+    seed::run(&mut db, &Options::default()).await.unwrap();
+
+    let ada = &provider::sample_people()[0];
+    let (name, projects): (String, i32) = sqlx::query_as(
+        r#"select name, "projectsCount" from "user" join account on "userId" = "user".id
+           where account."providerId" = 'github' and "accountId" = $1"#,
+    )
+    .bind(ada.id.to_string())
+    .fetch_one(&mut *db)
+    .await
+    .unwrap();
+    assert_eq!((name.as_str(), projects), ("Ada Lovelace", 2));
+    assert_eq!(count(&mut db, DRIFT).await, 0);
+    for rows in [
+        "select count(*) from comments",
+        "select count(*) from likes",
+        "select count(*) from follows",
+    ] {
+        assert!(count(&mut db, rows).await > 5, "{rows}");
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn seeding_again_changes_nothing(db: PgPool) {
+    let mut db = migrated(&db).await;
+    let options = Options {
+        projects: Some(50),
+        ..Options::default()
+    };
+    let all = r#"
+        select hashtextextended(string_agg(line, ' ' order by line), 0) from (
+            select "user"::text from "user" union all select projects::text from projects
+            union all select likes::text from likes union all select comments::text from comments
+            union all select follows::text from follows union all select account::text from account
+        ) as rows (line)
+    "#;
+    seed::run(&mut db, &options).await.unwrap();
+    let before = count(&mut db, all).await;
+
+    seed::run(&mut db, &options).await.unwrap();
+
+    assert_eq!(count(&mut db, all).await, before);
+}
+
+/// Somebody has signed in as a sample person, under the address of one, before the seeding.
+#[sqlx::test(migrations = false)]
+async fn who_is_there_already_stays(db: PgPool) {
+    let mut db = migrated(&db).await;
+    sqlx::raw_sql(
+        r#"insert into "user" (id, name, email, "updatedAt") values ('mine', 'Me', 'ada@example.com', now())"#,
+    )
+    .execute(&mut *db)
+    .await
+    .unwrap();
+
+    seed::run(&mut db, &Options::default()).await.unwrap();
+
+    let mine = r#"select count(*) from projects where "authorId" = 'mine'"#;
+    assert_eq!(count(&mut db, mine).await, 3);
+    assert_eq!(
+        count(&mut db, r#"select count(*) from "user" where name = 'Me'"#).await,
+        1
+    );
+}
+
+#[sqlx::test(migrations = false)]
+async fn many_are_made_as_ordered_and_their_counters_agree(db: PgPool) {
+    let mut db = migrated(&db).await;
+    let options = Options {
+        projects: Some(300),
+        users: Some(200),
+        likes: Some(2000),
+        comments: Some(700),
+        follows: Some(1500),
+    };
+
+    seed::run(&mut db, &options).await.unwrap();
+
+    // The sample's come on top.
+    assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 205);
+    assert_eq!(count(&mut db, "select count(*) from projects").await, 308);
+    assert_eq!(count(&mut db, "select count(*) from likes").await, 2013);
+    assert_eq!(count(&mut db, "select count(*) from comments").await, 707);
+    assert_eq!(count(&mut db, "select count(*) from follows").await, 1507);
+    assert_eq!(count(&mut db, DRIFT).await, 0);
+    let impossible = r#"
+        select
+            (select count(*) from follows where "followerId" = "followingId")
+            + (select count(*) from likes join projects on projects.id = "projectId"
+                where not "isPublic" or likes."createdAt" < projects."createdAt")
+            + (select count(*) from projects join "user" on "user".id = "authorId"
+                where projects."createdAt" < "user"."createdAt" or projects."createdAt" > now() at time zone 'utc')
+    "#;
+    assert_eq!(count(&mut db, impossible).await, 0);
+}
+
+#[sqlx::test(migrations = false)]
+async fn wrong_counters_are_found_and_repaired(db: PgPool) {
+    let mut db = migrated(&db).await;
+    seed::run(&mut db, &Options::default()).await.unwrap();
+    let before =
+        r#"select hashtextextended(string_agg("user"::text, ' ' order by id), 0) from "user""#;
+    let people = count(&mut db, before).await;
+    sqlx::raw_sql(
+        r#"
+        update "user" set "projectsCount" = 7, "followersCount" = 0 where email = 'ada@example.com';
+        update "user" set "followingCount" = -1 where email = 'radia@example.com';
+        update projects set "likeCount" = "likeCount" + 1 where title = 'Bernoulli';
+        update projects set "likeCount" = 3 where title = 'Letters to Babbage';
+        "#,
+    )
+    .execute(&mut *db)
+    .await
+    .unwrap();
+
+    let repairs = recount::run(&mut db).await.unwrap();
+
+    let mut found: Vec<_> = repairs
+        .iter()
+        .map(
+            |Repair {
+                 table,
+                 column,
+                 stored,
+                 counted,
+                 ..
+             }| (table.as_str(), column.as_str(), *stored, *counted),
+        )
+        .collect();
+    found.sort_unstable();
+    assert_eq!(
+        found,
+        [
+            ("projects", "likeCount", 2, 1),
+            ("projects", "likeCount", 3, 0),
+            ("user", "followersCount", 0, 3),
+            ("user", "followingCount", -1, 1),
+            ("user", "projectsCount", 7, 2),
+        ]
+    );
+    assert_eq!(count(&mut db, DRIFT).await, 0);
+    assert_eq!(count(&mut db, before).await, people);
+    assert_eq!(recount::run(&mut db).await.unwrap(), []);
+}
+
+/// The like is in a transaction that has begun before the recount and ends after it has found the project suspicious.
+#[sqlx::test(migrations = false)]
+async fn a_like_that_is_being_given_is_counted_once(pool: PgPool) {
+    let mut db = migrated(&pool).await;
+    seed::run(&mut db, &Options::default()).await.unwrap();
+    sqlx::raw_sql(r#"update projects set "likeCount" = 100 where title = 'Algorhyme'"#)
+        .execute(&mut *db)
+        .await
+        .unwrap();
+    let mut liker = pool.acquire().await.unwrap();
+    let mut like = liker.begin().await.unwrap();
+    sqlx::raw_sql(
+        r#"
+        insert into likes (id, "userId", "projectId")
+        select 'late', "user".id, projects.id from "user", projects
+        where email = 'ada@example.com' and title = 'Algorhyme';
+        update projects set "likeCount" = "likeCount" + 1 where title = 'Algorhyme';
+        "#,
+    )
+    .execute(&mut *like)
+    .await
+    .unwrap();
+
+    let (repairs, ()) = tokio::join!(recount::run(&mut db), async {
+        // Until the recount waits for the row of the project.
+        let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        let mut watcher = pool.acquire().await.unwrap();
+        while count(&mut watcher, waits).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        like.commit().await.unwrap();
+    });
+
+    assert_eq!(
+        (repairs.unwrap()[0].stored, count(&mut db, DRIFT).await),
+        (101, 0)
+    );
+}
