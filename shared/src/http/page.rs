@@ -58,6 +58,14 @@ impl Cursor {
     }
 }
 
+/// PostgreSQL's texts hold no NUL, and its timestamps fewer years than chrono's.
+fn is_storable(key: &Value) -> bool {
+    key.as_str().is_none_or(|key| {
+        let in_range = |time: NaiveDateTime| (0..=9999).contains(&time.year());
+        !key.contains('\0') && key.parse().map_or(true, in_range)
+    })
+}
+
 /// How much of a list is asked for, and from where.
 #[derive(Clone, Debug)]
 pub struct PageQuery {
