@@ -1,0 +1,229 @@
+//! Comments on a project.
+
+use axum::{extract::State, response::Response};
+use chrono::NaiveDateTime;
+use serde::Serialize;
+use shared::{
+    AppState,
+    http::{
+        Attempt, Created, CurrentUser, Cursor, Error, Fields, FromFields, Idempotency, Json,
+        NoContent, Page, PageQuery, Path, Query, Result, ResultExt, Viewer,
+    },
+    time::Timestamp,
+};
+use utoipa::ToSchema;
+
+use crate::{people::Author, queries};
+
+/// Longest comment, in Unicode scalar values.
+const MAX_LENGTH: usize = 5_000;
+
+/// What somebody said about a project.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Comment {
+    pub id: String,
+    pub content: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub is_edited: bool,
+    pub author_id: String,
+    pub author: Author,
+    pub project_id: String,
+}
+
+/// Orders of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    #[default]
+    Oldest,
+    Newest,
+}
+
+impl Sort {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Oldest => "oldest",
+            Self::Newest => "newest",
+        }
+    }
+}
+
+/// The query of the list.
+pub struct ListComments {
+    sort: Sort,
+    page: PageQuery,
+}
+
+impl FromFields for ListComments {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let sort = fields.one_of(
+            "sort",
+            &[("oldest", Sort::Oldest), ("newest", Sort::Newest)],
+        );
+        Self {
+            sort: sort.unwrap_or_default(),
+            page: PageQuery::from_fields(fields),
+        }
+    }
+}
+
+/// `GET /projects/{projectId}/comments`
+pub async fn list(
+    viewer: Viewer,
+    State(app): State<AppState>,
+    Path(project): Path,
+    Query(ListComments { sort, page }): Query<ListComments>,
+) -> Result<Page<Comment>> {
+    let after: Option<(NaiveDateTime, String)> = page.after(sort.name())?;
+    let comments =
+        queries::list_comments(&app.db, viewer.id(), &project, sort, after, page.fetch())
+            .await?
+            .ok_or(Error::NotFound("Project"))?;
+    Ok(page.page(comments, |comment| {
+        Cursor::new(sort.name(), (comment.created_at.0, &comment.id))
+    }))
+}
+
+/// A new comment.
+#[derive(ToSchema)]
+pub struct CreateComment {
+    /// Markdown; neither empty nor blank.
+    #[schema(min_length = 1, max_length = 5000)]
+    content: String,
+}
+
+impl FromFields for CreateComment {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            content: fields
+                .text("content")
+                .not_empty()
+                .max(MAX_LENGTH)
+                .required(),
+        }
+    }
+}
+
+/// `POST /projects/{projectId}/comments`
+pub async fn create(
+    user: CurrentUser,
+    State(app): State<AppState>,
+    Path(project): Path,
+    idempotency: Idempotency,
+    Json(comment): Json<CreateComment>,
+) -> Result<Response> {
+    let mut first = match idempotency.begin(&app.db, &user).await? {
+        Attempt::First(first) => first,
+        Attempt::Again(answer) => return Ok(answer),
+    };
+    let comment = queries::insert_comment(&mut first.tx, user.id(), &project, &comment.content)
+        .await
+        // The project or the account was deleted in this moment.
+        .on_constraint("comments_projectId_fkey", Error::NotFound("Project"))?
+        .ok_or(Error::NotFound("Project"))?;
+    let location = format!("/comments/{}", comment.id);
+    first.answer(Created(location, comment)).await
+}
+
+/// `GET /comments/{commentId}`
+pub async fn show(
+    viewer: Viewer,
+    State(app): State<AppState>,
+    Path(id): Path,
+) -> Result<Json<Comment>> {
+    let comment = queries::find_comment(&app.db, viewer.id(), &id)
+        .await?
+        .ok_or(Error::NotFound("Comment"))?;
+    Ok(Json(comment))
+}
+
+/// Changes of a comment; what is absent stays.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub struct UpdateComment {
+    /// Markdown; neither empty nor blank.
+    #[schema(min_length = 1, max_length = 5000, nullable = false)]
+    content: Option<String>,
+    /// The comment's `updatedAt` that the change is based on: 409 where it has moved since.
+    #[schema(nullable = false)]
+    expected_updated_at: Option<Timestamp>,
+}
+
+impl FromFields for UpdateComment {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            content: fields
+                .text("content")
+                .not_empty()
+                .max(MAX_LENGTH)
+                .optional(),
+            expected_updated_at: fields.date("expectedUpdatedAt"),
+        }
+    }
+}
+
+/// `PUT /comments/{commentId}`
+pub async fn update(
+    user: CurrentUser,
+    State(app): State<AppState>,
+    Path(id): Path,
+    Json(changes): Json<UpdateComment>,
+) -> Result<Json<Comment>> {
+    let updated = app
+        .db
+        .retry(|| {
+            queries::update_comment(
+                &app.db,
+                user.id(),
+                &id,
+                changes.content.as_deref(),
+                changes.expected_updated_at,
+            )
+        })
+        .await?;
+    if let Some(comment) = updated {
+        return Ok(Json(comment));
+    }
+    // Nothing was changed; only the reason is asked for.
+    match queries::find_comment(&app.db, Some(user.id()), &id).await? {
+        None => Err(Error::NotFound("Comment")),
+        Some(comment) if comment.author_id != user.id() => {
+            Err(Error::Forbidden("You can only edit your own comments"))
+        }
+        Some(_) => Err(Error::Conflict("Comment was changed by another request")),
+    }
+}
+
+/// `DELETE /comments/{commentId}`
+pub async fn delete(
+    user: CurrentUser,
+    State(app): State<AppState>,
+    Path(id): Path,
+) -> Result<NoContent> {
+    let deleted = app
+        .db
+        .retry(|| queries::delete_comment(&app.db, user.id(), user.is_staff(), &id))
+        .await?;
+    let Some(deleted) = deleted else {
+        // Nothing was deleted; only the reason is asked for.
+        return Err(
+            match queries::find_comment(&app.db, Some(user.id()), &id).await? {
+                None => Error::NotFound("Comment"),
+                Some(_) => user.forbidden("You can only delete your own comments"),
+            },
+        );
+    };
+    if deleted.by_staff {
+        tracing::info!(
+            target: "audit",
+            actor = user.id(),
+            action = "comment.delete",
+            comment = id,
+            author = deleted.author_id,
+            project = deleted.project_id,
+            "a comment was deleted by staff"
+        );
+    }
+    Ok(NoContent)
+}

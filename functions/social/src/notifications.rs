@@ -1,0 +1,204 @@
+//! Notifications: what others did with the caller's projects and profile. They are derived from the likes, comments and
+//! follows themselves, so undoing the act removes the notice.
+
+use axum::extract::State;
+use chrono::Duration;
+use serde::Serialize;
+use shared::{
+    AppState,
+    http::{
+        CurrentUser, Cursor, Error, Fields, FromFields, Json, NoContent, Page, PageQuery, Query,
+        Result, ResultExt,
+    },
+    time::Timestamp,
+};
+use utoipa::ToSchema;
+
+use crate::{
+    people::Author,
+    queries::{self, After, Bounds, Kinds},
+};
+
+/// What somebody did.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    pub created_at: Timestamp,
+    pub is_read: bool,
+    pub actor: Author,
+    /// Null of a follow.
+    pub project: Option<NotifiedProject>,
+    /// Of a comment only.
+    pub comment: Option<NotifiedComment>,
+}
+
+/// The project that was liked or commented on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotifiedProject {
+    pub id: String,
+    pub title: String,
+}
+
+/// The comment that was made.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NotifiedComment {
+    pub id: String,
+    /// The first 200 characters.
+    pub content: String,
+}
+
+/// Kinds of acts, in the order in which those of one instant are listed, the last first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = NotificationType)]
+pub enum Kind {
+    Comment,
+    Follow,
+    Like,
+}
+
+impl Kind {
+    const ALL: [(&str, Self); 3] = [
+        ("like", Self::Like),
+        ("comment", Self::Comment),
+        ("follow", Self::Follow),
+    ];
+
+    /// The kind of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, kind)| *kind)
+    }
+}
+
+/// The query of the list.
+pub struct ListNotifications {
+    kind: Option<Kind>,
+    unread: bool,
+    page: PageQuery,
+}
+
+impl FromFields for ListNotifications {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            kind: fields.one_of("type", &Kind::ALL),
+            unread: fields.boolean("unread").unwrap_or(false),
+            page: PageQuery::from_fields(fields),
+        }
+    }
+}
+
+const NEWEST: &str = "newest";
+
+/// `GET /notifications`
+pub async fn list(
+    user: CurrentUser,
+    State(app): State<AppState>,
+    Query(ListNotifications { kind, unread, page }): Query<ListNotifications>,
+) -> Result<Page<Notification>> {
+    let after = page.after(NEWEST)?.map(bounds).transpose()?;
+    let kinds = Kinds::only(kind);
+    let rows =
+        queries::list_notifications(&app.db, user.id(), kinds, unread, after, page.fetch()).await?;
+    Ok(page.page(rows, |notification| {
+        Cursor::new(NEWEST, (notification.created_at.0, &notification.id))
+    }))
+}
+
+/// The key that rows of each kind must come before. The whole order is by time, kind and id, and each kind is read by
+/// time and id alone: of the instant of the cursor, later kinds were listed already, and earlier ones not yet.
+fn bounds((at, id): After) -> Result<Bounds> {
+    let (cursor_kind, cursor_id) = id
+        .split_once(':')
+        .and_then(|(kind, id)| Some((Kind::of(kind)?, id)))
+        .ok_or_else(|| Error::Validation(vec!["cursor must be a valid cursor".to_owned()]))?;
+    let bound = |kind: Kind| match kind.cmp(&cursor_kind) {
+        std::cmp::Ordering::Greater => (at, String::new()),
+        std::cmp::Ordering::Equal => (at, cursor_id.to_owned()),
+        // PostgreSQL's next instant.
+        std::cmp::Ordering::Less => (at + Duration::microseconds(1), String::new()),
+    };
+    Ok(Bounds {
+        like: bound(Kind::Like),
+        comment: bound(Kind::Comment),
+        follow: bound(Kind::Follow),
+    })
+}
+
+/// How much is unread.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreadCount {
+    /// At most 100.
+    #[schema(minimum = 0, maximum = 100)]
+    pub unread: i64,
+}
+
+/// `GET /notifications/count`
+pub async fn count(user: CurrentUser, State(app): State<AppState>) -> Result<Json<UnreadCount>> {
+    let unread = queries::count_unread(&app.db, user.id()).await?;
+    Ok(Json(UnreadCount { unread }))
+}
+
+/// Up to when all is read.
+#[derive(ToSchema)]
+pub struct ReadNotifications {
+    /// Now, where it is absent or later than now.
+    #[schema(nullable = false)]
+    before: Option<Timestamp>,
+}
+
+impl FromFields for ReadNotifications {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            before: fields.date("before"),
+        }
+    }
+}
+
+/// `PUT /notifications/read`
+pub async fn mark_read(
+    user: CurrentUser,
+    State(app): State<AppState>,
+    Json(ReadNotifications { before }): Json<ReadNotifications>,
+) -> Result<NoContent> {
+    queries::move_mark(&app.db, user.id(), before)
+        .await
+        // The account was deleted in this moment.
+        .on_constraint("notificationMark_userId_fkey", Error::Unauthorized)?;
+    Ok(NoContent)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveDateTime;
+
+    use super::*;
+
+    fn at(text: &str) -> NaiveDateTime {
+        text.parse::<Timestamp>().unwrap().0
+    }
+
+    #[test]
+    fn of_one_instant_each_kind_goes_on_where_it_was() {
+        let now = at("2025-01-15T10:30:00Z");
+
+        let bounds = bounds((now, "follow:f1".to_owned())).unwrap();
+
+        assert_eq!(bounds.like, (now, String::new()));
+        assert_eq!(bounds.follow, (now, "f1".to_owned()));
+        let next = now + Duration::microseconds(1);
+        assert_eq!(bounds.comment, (next, String::new()));
+    }
+
+    #[test]
+    fn a_cursor_of_no_kind_is_refused() {
+        for id in ["", "like", "Like:1", "share:1", ":"] {
+            assert!(bounds((at("2025-01-15"), id.to_owned())).is_err(), "{id}");
+        }
+    }
+}
