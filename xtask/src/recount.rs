@@ -10,11 +10,22 @@ struct Counter {
     rows: &'static str,
 }
 
-const COUNTERS: [Counter; 4] = [
+const COUNTERS: [Counter; 5] = [
     Counter {
         table: "projects",
         column: "likeCount",
         rows: r#"select "projectId" as id, count(*) as n from likes group by 1"#,
+    },
+    Counter {
+        table: "projects",
+        column: "commentCount",
+        rows: r#"
+            select "projectId" as id, count(*) as n
+            from comments
+            join "user" on "user".id = "authorId"
+            where "isActive" and not coalesce(banned, false)
+            group by 1
+        "#,
     },
     Counter {
         table: "user",

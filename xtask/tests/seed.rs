@@ -24,6 +24,14 @@ const DRIFT: &str = r#"
         (select count(*) from projects where "likeCount" <> (select count(*) from likes where "projectId" = projects.id))
         + (
             select count(*)
+            from projects
+            where "commentCount" <> (
+                select count(*) from comments join "user" on "user".id = comments."authorId"
+                where "projectId" = projects.id and "isActive" and not coalesce(banned, false)
+            )
+        )
+        + (
+            select count(*)
             from "user"
             where "projectsCount" <> (
                     select count(*) from projects where "authorId" = "user".id and "isPublic"
@@ -146,6 +154,7 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
         update "user" set "followingCount" = -1 where email = 'radia@example.com';
         update projects set "likeCount" = "likeCount" + 1 where title = 'Bernoulli';
         update projects set "likeCount" = 3 where title = 'Letters to Babbage';
+        update projects set "commentCount" = 0 where title = 'Analytical Engine';
         "#,
     )
     .execute(&mut *db)
@@ -170,6 +179,7 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
     assert_eq!(
         found,
         [
+            ("projects", "commentCount", 0, 3),
             ("projects", "likeCount", 2, 1),
             ("projects", "likeCount", 3, 0),
             ("user", "followersCount", 0, 3),

