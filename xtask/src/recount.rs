@@ -54,7 +54,8 @@ pub struct Repair {
     pub counted: i32,
 }
 
-/// Repairs all counters while others use the database, and tells what was wrong.
+/// Repairs all counters while others use the database, and tells what was wrong. Like the migrations, it leaves no prepared
+/// statement behind in the server connection of a pooler.
 pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     let mut repairs = Vec::new();
     for counter in &COUNTERS {
@@ -85,7 +86,10 @@ impl Counter {
             for no key update of counter
             "#
         ));
-        let suspects: Vec<String> = sqlx::query_scalar(lock).fetch_all(&mut *tx).await?;
+        let suspects: Vec<String> = sqlx::query_scalar(lock)
+            .persistent(false)
+            .fetch_all(&mut *tx)
+            .await?;
 
         let repair = AssertSqlSafe(format!(
             r#"
@@ -104,6 +108,7 @@ impl Counter {
         ));
         let repairs = sqlx::query_as(repair)
             .bind(suspects)
+            .persistent(false)
             .fetch_all(&mut *tx)
             .await?;
         tx.commit().await?;
