@@ -126,13 +126,13 @@ impl FromFields for ListFacets {
 /// What active users know, and where they are.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserFacets {
-    skills: Vec<Facet>,
-    locations: Vec<Facet>,
+    skills: Vec<UserFacet>,
+    locations: Vec<UserFacet>,
 }
 
 /// A value in its most frequent spelling, and how many users have it in any spelling.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Facet {
+pub struct UserFacet {
     pub name: String,
     pub count: i64,
 }
@@ -144,7 +144,7 @@ pub async fn facets(
 ) -> Result<Json<UserFacets>> {
     let rows = queries::list_facets(&app.db, query.prefix.as_deref(), query.limit).await?;
     let (skills, locations): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_skill);
-    let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(Facet::from).collect();
+    let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(UserFacet::from).collect();
     Ok(Json(UserFacets {
         skills: facets(skills),
         locations: facets(locations),

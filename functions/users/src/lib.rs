@@ -2,6 +2,7 @@
 
 mod contributions;
 mod directory;
+pub mod openapi;
 mod profile;
 mod queries;
 mod search;

@@ -13,27 +13,19 @@ pub struct SelfUser {
     pub name: String,
     pub email: String,
     pub email_verified: bool,
-    #[schema(required)]
     pub image: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    #[schema(required)]
     pub avatar: Option<String>,
-    #[schema(required)]
     pub bio: Option<String>,
-    #[schema(required)]
     pub website: Option<String>,
-    #[schema(required)]
     pub location: Option<String>,
-    #[schema(required)]
     pub company: Option<String>,
     /// Null in rows of the Node application that never had any.
     #[serde(deserialize_with = "or_default")]
     pub skills: Vec<String>,
     pub provider: String,
-    #[schema(required)]
     pub provider_id: Option<String>,
-    #[schema(required)]
     pub github_username: Option<String>,
     pub projects_count: i32,
     pub followers_count: i32,
@@ -52,20 +44,13 @@ pub struct SelfUser {
 pub struct PublicUser {
     pub id: String,
     pub name: String,
-    #[schema(required)]
     pub image: Option<String>,
-    #[schema(required)]
     pub avatar: Option<String>,
-    #[schema(required)]
     pub bio: Option<String>,
-    #[schema(required)]
     pub website: Option<String>,
-    #[schema(required)]
     pub location: Option<String>,
-    #[schema(required)]
     pub company: Option<String>,
     pub skills: Vec<String>,
-    #[schema(required)]
     pub github_username: Option<String>,
     pub projects_count: i32,
     pub followers_count: i32,
@@ -76,11 +61,9 @@ pub struct PublicUser {
     pub follows_me: bool,
     /// People whom the caller follows and who follow this user; of suggestions only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub mutual_count: Option<i64>,
     /// Skills that the caller and this user have both; of suggestions only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub shared_skills_count: Option<i64>,
 }
 

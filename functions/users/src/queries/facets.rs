@@ -2,7 +2,7 @@
 
 use sqlx::PgExecutor;
 
-use crate::directory::Facet;
+use crate::directory::UserFacet;
 
 /// A facet of either kind.
 pub struct FacetRow {
@@ -11,7 +11,7 @@ pub struct FacetRow {
     count: i64,
 }
 
-impl From<FacetRow> for Facet {
+impl From<FacetRow> for UserFacet {
     fn from(row: FacetRow) -> Self {
         Self {
             name: row.name,
