@@ -37,17 +37,7 @@ pub async fn write() -> anyhow::Result<()> {
 pub async fn check() -> anyhow::Result<()> {
     let made = collect().await?;
     let present = read(&workspace().join(".sqlx"))?;
-    let missing = made.keys().filter(|name| !present.contains_key(*name));
-    let stale = present
-        .iter()
-        .filter(|(name, text)| made.get(*name).is_some_and(|made| made != *text))
-        .map(|(name, _)| name);
-    let left_over = present.keys().filter(|name| !made.contains_key(*name));
-    let problems: Vec<String> = missing
-        .map(|name| format!("{name} is missing"))
-        .chain(stale.map(|name| format!("{name} is stale")))
-        .chain(left_over.map(|name| format!("{name} is left over")))
-        .collect();
+    let problems = differences(&made, &present);
     if !problems.is_empty() {
         bail!(
             ".sqlx is not up to date, run `cargo xtask sqlx-prepare`:\n  {}",
@@ -58,7 +48,24 @@ pub async fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The text of each file, by its name.
 type Queries = BTreeMap<String, String>;
+
+/// What is wrong with the files that are present.
+fn differences(made: &Queries, present: &Queries) -> Vec<String> {
+    let missing = made
+        .keys()
+        .filter(|name| !present.contains_key(*name))
+        .map(|name| format!("{name} is missing"));
+    let wrong = present
+        .iter()
+        .filter_map(|(name, text)| match made.get(name) {
+            None => Some(format!("{name} is left over")),
+            Some(made) if made != text => Some(format!("{name} is stale")),
+            Some(_) => None,
+        });
+    missing.chain(wrong).collect()
+}
 
 /// Compiles everything against a scratch database; the macros write what they learn.
 async fn collect() -> anyhow::Result<Queries> {
@@ -144,4 +151,30 @@ fn read(folder: &Path) -> anyhow::Result<Queries> {
         }
     }
     Ok(queries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queries(files: [(&str, &str); 2]) -> Queries {
+        files
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into()
+    }
+
+    #[test]
+    fn differences_are_found_in_both_directions() {
+        let made = queries([("a.json", "1"), ("b.json", "2")]);
+
+        assert_eq!(differences(&made, &made), Vec::<String>::new());
+        assert_eq!(
+            differences(&made, &queries([("b.json", "3"), ("c.json", "4")])),
+            [
+                "a.json is missing",
+                "b.json is stale",
+                "c.json is left over"
+            ]
+        );
+    }
 }
