@@ -1,5 +1,5 @@
 //! Entry point of the health function.
 
 fn main() -> anyhow::Result<()> {
-    shared::serve::run(health::api())
+    shared::serve::run_with(health::api(), |_, app| Ok(health::HealthState::new(app)))
 }

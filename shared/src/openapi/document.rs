@@ -215,6 +215,11 @@ impl Rule {
         self.method == Method::GET
     }
 
+    /// Whether the guard looks sessions up.
+    fn knows_caller(&self) -> bool {
+        self.is_limited() || !matches!(self.access, Access::Public(_))
+    }
+
     fn is_limited(&self) -> bool {
         self.spend != Spend::Nothing
     }
@@ -243,7 +248,7 @@ fn describe(
         .operation_id(Some(operation.id))
         .summary(Some(operation.summary))
         .description(operation.description)
-        .securities(Some(security(&operation, route.access)));
+        .securities(Some(security(&operation, route)));
     for parameter in path_parameters(&operation) {
         described = described.parameter(parameter);
     }
@@ -341,11 +346,12 @@ fn path_parameters(operation: &Operation) -> Vec<Parameter> {
 }
 
 /// Any one of these lets the caller in; the empty one is for nobody in particular.
-fn security(operation: &Operation, access: Access) -> Vec<SecurityRequirement> {
+fn security(operation: &Operation, route: &Rule) -> Vec<SecurityRequirement> {
     let nothing: [&str; 0] = [];
     let needs = |name: &str| SecurityRequirement::new(name, nothing);
-    match access {
+    match route.access {
         Access::Public(_) if operation.signed_in => vec![needs(SESSION), needs(SECURE_SESSION)],
+        Access::Public(_) if !route.knows_caller() => vec![SecurityRequirement::default()],
         Access::Public(_) => vec![
             SecurityRequirement::default(),
             needs(SESSION),

@@ -44,4 +44,4 @@ mod tests;
 
 pub use document::{Group, document};
 pub use operation::Operation;
-pub use schema::{boolean, date, date_time, integer, list, text, words};
+pub use schema::{boolean, date, date_time, integer, list, object, text, words};

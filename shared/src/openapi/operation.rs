@@ -185,6 +185,14 @@ impl Operation {
         self.json_as(status, schema::reference::<T>())
     }
 
+    /// Answers JSON of either type.
+    pub fn json_either<T: ToSchema, U: ToSchema>(mut self, status: u16) -> Self {
+        schema::collect::<T>(Use::Answer, &mut self.schemas);
+        schema::collect::<U>(Use::Answer, &mut self.schemas);
+        let either = schema::either(schema::reference::<T>(), schema::reference::<U>());
+        self.json_as(status, either)
+    }
+
     /// Answers JSON that may be `null`.
     pub fn json_or_null<T: ToSchema>(mut self, status: u16) -> Self {
         schema::collect::<T>(Use::Answer, &mut self.schemas);

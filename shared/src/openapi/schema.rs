@@ -4,7 +4,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, Ref, RefOr, Schema, SchemaFormat,
-        schema::{AdditionalProperties, SchemaType, Type},
+        schema::{AdditionalProperties, AnyOfBuilder, OneOfBuilder, SchemaType, Type},
     },
 };
 
@@ -45,6 +45,11 @@ pub fn date_time() -> ObjectBuilder {
 /// A list; in a query the name is repeated.
 pub fn list(items: impl Into<RefOr<Schema>>) -> ArrayBuilder {
     ArrayBuilder::new().items(items.into())
+}
+
+/// An object of any properties.
+pub fn object() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Object)
 }
 
 /// What a schema is used for.
@@ -145,9 +150,7 @@ fn each_item(items: &mut [RefOr<Schema>], visit: &mut impl FnMut(&mut Object)) {
 
 /// The body of an error, as NestJS writes it.
 pub(super) fn error() -> Object {
-    let message = utoipa::openapi::schema::OneOfBuilder::new()
-        .item(text())
-        .item(list(text()));
+    let message = OneOfBuilder::new().item(text()).item(list(text()));
     ObjectBuilder::new()
         .description(Some("Why a request was refused or failed"))
         .property(
@@ -178,10 +181,15 @@ pub(super) fn auth_error() -> Object {
         .build()
 }
 
+/// What one or both of the schemas say; objects are open, so the richer one may fit both.
+pub(super) fn either(one: Ref, other: Ref) -> Schema {
+    Schema::AnyOf(AnyOfBuilder::new().item(one).item(other).build())
+}
+
 /// `null`, or what the schema says.
 pub(super) fn or_null(schema: impl Into<RefOr<Schema>>) -> Schema {
     Schema::OneOf(
-        utoipa::openapi::schema::OneOfBuilder::new()
+        OneOfBuilder::new()
             .item(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)))
             .item(schema)
             .build(),

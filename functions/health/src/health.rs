@@ -1,0 +1,181 @@
+//! Whether the service is up, and what of it.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use shared::{
+    AppState,
+    http::{Fields, FromFields, Json, Query},
+    time::Timestamp,
+};
+use utoipa::ToSchema;
+
+use crate::checks::{Checks, ServiceState, Services};
+
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`, or `alive` of `/health/live`.
+    status: &'static str,
+    timestamp: Timestamp,
+}
+
+/// How the service and all it uses are doing.
+#[derive(Serialize, ToSchema)]
+pub struct HealthDetails {
+    status: Overall,
+    timestamp: Timestamp,
+    services: Services,
+    /// Version of this release.
+    version: &'static str,
+    /// `NODE_ENV`.
+    environment: String,
+}
+
+/// The worst of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Overall {
+    /// All is well.
+    Ok,
+    /// Something optional is down.
+    Degraded,
+    /// The database is down.
+    Error,
+}
+
+/// Whether requests may be sent here.
+#[derive(Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready` or `not ready`.
+    status: &'static str,
+    timestamp: Timestamp,
+    ready: bool,
+    checks: ReadinessChecks,
+}
+
+/// What readiness was judged by.
+#[derive(Serialize, ToSchema)]
+pub struct ReadinessChecks {
+    /// Whether the primary answers.
+    database: bool,
+    replicas: Replicas,
+}
+
+/// How many read replicas answer; they are no condition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Replicas {
+    /// Those that answer.
+    pub healthy: usize,
+    /// Those that are configured.
+    pub total: usize,
+}
+
+/// Query of `/health`.
+pub struct ShowHealth {
+    details: bool,
+}
+
+impl FromFields for ShowHealth {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            details: fields.boolean("details").unwrap_or(false),
+        }
+    }
+}
+
+/// `GET /health`
+pub async fn show(
+    State(app): State<AppState>,
+    State(checks): State<Arc<Checks>>,
+    Query(query): Query<ShowHealth>,
+) -> Response {
+    if !query.details {
+        return Json(now("ok")).into_response();
+    }
+    let services = checks.services().await;
+    let status = overall(services);
+    let details = HealthDetails {
+        status,
+        timestamp: Timestamp::now(),
+        services,
+        version: env!("CARGO_PKG_VERSION"),
+        environment: app.config.environment.clone(),
+    };
+    let code = match status {
+        Overall::Error => StatusCode::SERVICE_UNAVAILABLE,
+        Overall::Ok | Overall::Degraded => StatusCode::OK,
+    };
+    (code, Json(details)).into_response()
+}
+
+/// `GET /health/live`
+pub async fn live() -> Json<Health> {
+    Json(now("alive"))
+}
+
+/// `GET /health/ready`
+pub async fn ready(State(checks): State<Arc<Checks>>) -> Response {
+    let (database, replicas) = checks.databases().await;
+    let (code, status) = if database {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    };
+    let readiness = Readiness {
+        status,
+        timestamp: Timestamp::now(),
+        ready: database,
+        checks: ReadinessChecks { database, replicas },
+    };
+    (code, Json(readiness)).into_response()
+}
+
+fn now(status: &'static str) -> Health {
+    Health {
+        status,
+        timestamp: Timestamp::now(),
+    }
+}
+
+fn overall(services: Services) -> Overall {
+    let optional = [services.redis, services.meilisearch, services.sentry];
+    if services.database != ServiceState::Healthy {
+        Overall::Error
+    } else if optional.contains(&ServiceState::Unhealthy) {
+        Overall::Degraded
+    } else {
+        Overall::Ok
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_database_is_indispensable() {
+        let fine = Services {
+            database: ServiceState::Healthy,
+            redis: ServiceState::Disabled,
+            meilisearch: ServiceState::Disabled,
+            sentry: ServiceState::Healthy,
+        };
+        assert_eq!(overall(fine), Overall::Ok);
+        let without_redis = Services {
+            redis: ServiceState::Unhealthy,
+            ..fine
+        };
+        assert_eq!(overall(without_redis), Overall::Degraded);
+        let without_database = Services {
+            database: ServiceState::Unhealthy,
+            ..without_redis
+        };
+        assert_eq!(overall(without_database), Overall::Error);
+    }
+}

@@ -1,0 +1,68 @@
+//! Prometheus metrics: the database's truth about the whole deployment.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use metrics::{describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use shared::{AppState, http::Result};
+
+use crate::queries;
+
+/// Text format 0.0.4 of Prometheus.
+const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All rows, counted.
+pub struct Totals {
+    pub users: i64,
+    pub public_projects: i64,
+    pub private_projects: i64,
+    pub comments: i64,
+    pub likes: i64,
+    pub follows: i64,
+    pub sessions_active: i64,
+}
+
+/// `GET /metrics`
+pub async fn show(State(app): State<AppState>) -> Result<Response> {
+    let totals = queries::count_all(&app.db).await?;
+    let connections = queries::list_connections(&app.db).await?;
+    let text = database_gauges(&totals, &connections);
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
+}
+
+/// Written by a recorder of their own: another instance's figures of a minute ago must not stand beside them.
+fn database_gauges(totals: &Totals, connections: &[(String, i64)]) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    with_local_recorder(&recorder, || {
+        describe_gauge!("codecave_users", "Users");
+        gauge!("codecave_users").set(float(totals.users));
+        describe_gauge!("codecave_projects", "Projects");
+        gauge!("codecave_projects", "visibility" => "public").set(float(totals.public_projects));
+        gauge!("codecave_projects", "visibility" => "private").set(float(totals.private_projects));
+        describe_gauge!("codecave_comments", "Comments");
+        gauge!("codecave_comments").set(float(totals.comments));
+        describe_gauge!("codecave_likes", "Likes");
+        gauge!("codecave_likes").set(float(totals.likes));
+        describe_gauge!("codecave_follows", "Follows");
+        gauge!("codecave_follows").set(float(totals.follows));
+        describe_gauge!("codecave_sessions_active", "Sessions that have not expired");
+        gauge!("codecave_sessions_active").set(float(totals.sessions_active));
+        describe_gauge!(
+            "codecave_database_connections",
+            "Connections to the database"
+        );
+        for (state, count) in connections {
+            gauge!("codecave_database_connections", "state" => state.clone()).set(float(*count));
+        }
+    });
+    handle.render()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 rows")]
+fn float(count: i64) -> f64 {
+    count as f64
+}

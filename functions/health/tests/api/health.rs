@@ -1,0 +1,213 @@
+//! `/health`, `/health/live`, `/health/ready`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use shared::testing::Answer;
+use sqlx::PgPool;
+
+use crate::{
+    app, app_without_database,
+    servers::{meilisearch, redis, serve, silent},
+};
+
+/// Checks that it is an instant of the right form, and takes it out.
+fn without_timestamp(answer: &Answer) -> serde_json::Value {
+    let mut json = answer.json();
+    let timestamp = json.as_object_mut().unwrap().remove("timestamp").unwrap();
+    let timestamp = timestamp.as_str().unwrap();
+    assert!(
+        timestamp.len() == 24 && timestamp.ends_with('Z'),
+        "{timestamp}"
+    );
+    json
+}
+
+#[tokio::test]
+async fn health_has_two_keys_and_needs_no_database() {
+    let app = app_without_database(&[]);
+
+    let answer = app.anyone().get("/health").await.expect(200);
+
+    assert_eq!(without_timestamp(&answer), json!({"status": "ok"}));
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("ratelimit"), "");
+}
+
+#[tokio::test]
+async fn live_needs_no_database() {
+    let app = app_without_database(&[]);
+    let answer = app.anyone().get("/health/live").await.expect(200);
+    assert_eq!(without_timestamp(&answer), json!({"status": "alive"}));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn ready_while_the_database_answers(db: PgPool) {
+    let answer = app(db, &[]).anyone().get("/health/ready").await.expect(200);
+
+    assert_eq!(
+        without_timestamp(&answer),
+        json!({
+            "status": "ready",
+            "ready": true,
+            "checks": {"database": true, "replicas": {"healthy": 0, "total": 0}},
+        })
+    );
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[tokio::test]
+async fn not_ready_without_a_database_and_soon_told() {
+    let started = Instant::now();
+    let answer = app_without_database(&[])
+        .anyone()
+        .get("/health/ready")
+        .await
+        .expect(503);
+
+    assert!(started.elapsed() < Duration::from_secs(2));
+    assert_eq!(
+        without_timestamp(&answer),
+        json!({
+            "status": "not ready",
+            "ready": false,
+            "checks": {"database": false, "replicas": {"healthy": 0, "total": 0}},
+        })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn replicas_that_answer_are_counted(db: PgPool) {
+    let options = db.connect_options();
+    let good = format!(
+        "postgres://{}@{}:{}/{}",
+        options.get_username(),
+        options.get_host(),
+        options.get_port(),
+        options.get_database().unwrap()
+    );
+    let app = app(
+        db,
+        &[
+            ("DATABASE_READ_REPLICA_PRIMARY_URL", good.as_str()),
+            (
+                "DATABASE_READ_REPLICA_EAST_URL",
+                "postgres://nobody@127.0.0.1:1/none",
+            ),
+        ],
+    );
+
+    let answer = app.anyone().get("/health/ready").await.expect(200);
+
+    assert_eq!(
+        answer.json()["checks"]["replicas"],
+        json!({"healthy": 1, "total": 2})
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn details_name_what_is_not_configured(db: PgPool) {
+    let app = app(db, &[("NODE_ENV", "test")]);
+
+    let answer = app.anyone().get("/health?details=true").await.expect(200);
+
+    assert_eq!(
+        without_timestamp(&answer),
+        json!({
+            "status": "ok",
+            "services": {
+                "database": "healthy", "redis": "disabled", "meilisearch": "disabled", "sentry": "disabled",
+            },
+            "version": env!("CARGO_PKG_VERSION"),
+            "environment": "test",
+        })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn details_ask_every_service(db: PgPool) {
+    let redis = format!("redis://127.0.0.1:{}", serve(redis).await);
+    let meilisearch = format!("http://127.0.0.1:{}/", serve(meilisearch).await);
+    let app = app(
+        db,
+        &[
+            ("REDIS_URL", redis.as_str()),
+            ("REDIS_PASSWORD", "secret"),
+            ("MEILI_HOST", meilisearch.as_str()),
+            ("SENTRY_DSN", "https://key@sentry.example/1"),
+        ],
+    );
+
+    let answer = app.anyone().get("/health?details=true").await.expect(200);
+
+    assert_eq!(answer.json()["status"], "ok");
+    assert_eq!(
+        answer.json()["services"],
+        json!({
+            "database": "healthy", "redis": "healthy", "meilisearch": "healthy", "sentry": "healthy",
+        })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_optional_service_that_is_silent_degrades_within_a_second(db: PgPool) {
+    let port = serve(silent).await;
+    let (redis, meilisearch) = (
+        format!("redis://127.0.0.1:{port}"),
+        format!("http://127.0.0.1:{port}"),
+    );
+    let app = app(
+        db,
+        &[
+            ("REDIS_URL", redis.as_str()),
+            ("MEILI_HOST", meilisearch.as_str()),
+            ("SENTRY_DSN", "not an address"),
+        ],
+    );
+    let started = Instant::now();
+
+    let answer = app.anyone().get("/health?details=true").await.expect(200);
+
+    assert!(started.elapsed() < Duration::from_millis(1800));
+    assert_eq!(answer.json()["status"], "degraded");
+    assert_eq!(
+        answer.json()["services"],
+        json!({
+            "database": "healthy", "redis": "unhealthy", "meilisearch": "unhealthy", "sentry": "unhealthy",
+        })
+    );
+}
+
+#[tokio::test]
+async fn details_without_a_database_are_an_error() {
+    let answer = app_without_database(&[])
+        .anyone()
+        .get("/health?details=true")
+        .await
+        .expect(503);
+
+    assert_eq!(answer.json()["status"], "error");
+    assert_eq!(answer.json()["services"]["database"], "unhealthy");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn details_are_remembered(db: PgPool) {
+    let app = app(db.clone(), &[]);
+    app.anyone().get("/health?details=true").await.expect(200);
+
+    db.close().await;
+
+    let answer = app.anyone().get("/health?details=true").await.expect(200);
+    assert_eq!(answer.json()["services"]["database"], "healthy");
+    app.anyone().get("/health/ready").await.expect(503);
+}
+
+#[tokio::test]
+async fn details_are_true_or_false() {
+    app_without_database(&[])
+        .anyone()
+        .get("/health?details=please")
+        .await
+        .expect_error(400, &["details must be a boolean value"]);
+}

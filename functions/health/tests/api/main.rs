@@ -1,0 +1,29 @@
+//! The health function over HTTP.
+
+mod docs;
+mod health;
+mod metrics;
+mod sentry;
+mod servers;
+mod stats;
+mod strings;
+
+use std::time::Duration;
+
+use ::health::HealthState;
+use shared::testing::App;
+use sqlx::{PgPool, postgres::PgPoolOptions};
+
+/// The group over that database.
+fn app(db: PgPool, variables: &[(&str, &str)]) -> App {
+    App::with_state(::health::api(), db, variables, HealthState::new)
+}
+
+/// The group with a database that nobody can reach: nothing listens on port 1.
+fn app_without_database(variables: &[(&str, &str)]) -> App {
+    let db = PgPoolOptions::new()
+        .acquire_timeout(Duration::from_millis(200))
+        .connect_lazy("postgres://nobody@127.0.0.1:1/none")
+        .unwrap();
+    app(db, variables)
+}

@@ -1,0 +1,65 @@
+//! `/`, and paths that nobody has.
+
+use axum::http::Method;
+use serde_json::json;
+
+use crate::app_without_database;
+
+#[tokio::test]
+async fn the_root_greets_as_nest_did() {
+    let app = app_without_database(&[]);
+
+    let answer = app.anyone().get("/").await.expect(200);
+
+    assert_eq!(answer.text(), "Hello from CodeCave API!");
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(answer.header("ratelimit"), "");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+}
+
+#[tokio::test]
+async fn head_has_the_headers_alone() {
+    let app = app_without_database(&[]);
+
+    let answer = app.anyone().send(Method::HEAD, "/", None).await.expect(200);
+
+    assert_eq!(answer.header("content-length"), "24");
+    assert!(answer.body.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_is_not_looked_up_where_nothing_depends_on_it() {
+    let app = app_without_database(&[]);
+    let somebody = app.with_token("id", "token");
+
+    for path in ["/", "/health", "/health/live", "/openapi.json"] {
+        somebody.get(path).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_no_group_has_is_nests_404() {
+    let app = app_without_database(&[]);
+    let anyone = app.anyone();
+    for (method, path) in [
+        (Method::GET, "/nothing/here?x=1"),
+        (Method::POST, "/health"),
+        (Method::PATCH, "/users/profile"),
+        (Method::GET, "/healthz"),
+        (Method::DELETE, "/"),
+    ] {
+        let answer = anyone.send(method.clone(), path, None).await.expect(404);
+        let bare = path.split('?').next().unwrap();
+        assert_eq!(
+            answer.json(),
+            json!({"message": format!("Cannot {method} {bare}"), "error": "Not Found", "statusCode": 404})
+        );
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
+async fn one_trailing_slash_is_tolerated() {
+    let app = app_without_database(&[]);
+    app.anyone().get("/health/").await.expect(200);
+}
