@@ -33,6 +33,7 @@ pub async fn show(user: CurrentUser) -> Result<Json<Profile>> {
 
 /// The fields that may be changed. Absent keeps the value, null clears it.
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[expect(clippy::option_option, reason = "absent and null differ")]
 pub struct UpdateProfile {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 255, nullable = false)]
