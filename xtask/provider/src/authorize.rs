@@ -185,12 +185,15 @@ fn new_person(email: &str, fields: &Fields) -> Person {
 }
 
 /// `GET /`
-pub async fn welcome() -> Response {
-    http::answer(
-        StatusCode::OK,
-        "text/plain; charset=utf-8",
-        "The local stand-in for GitHub and Google. Sign in from the application.\n",
-    )
+pub async fn front(AxumState(state): AxumState<Shared>) -> Response {
+    match &state.api {
+        Some(api) => http::html(StatusCode::OK, page::front(api)),
+        None => http::answer(
+            StatusCode::OK,
+            "text/plain; charset=utf-8",
+            "The local stand-in for GitHub and Google. Sign in from the application.\n",
+        ),
+    }
 }
 
 /// `GET /avatars/{login}.svg`: a coloured disc with the initial.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::Ipv4Addr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -49,8 +49,10 @@ pub(crate) const GOOGLE: Client = Client {
 pub(crate) type Shared = Arc<State>;
 
 pub(crate) struct State {
-    /// `http://address:port`
+    /// The address of this server, without a slash at its end.
     pub url: String,
+    /// The API to which the page at `/` signs in.
+    pub api: Option<String>,
     inner: Mutex<Inner>,
 }
 
@@ -110,14 +112,25 @@ impl Drop for Provider {
 impl Provider {
     /// Listens on a free port of 127.0.0.1.
     pub async fn start() -> io::Result<Self> {
-        Self::bind((Ipv4Addr::LOCALHOST, 0).into()).await
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        Ok(Self::serve(listener, url, None))
     }
 
-    /// Listens on that address, with the sample people registered.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address).await?;
+    /// Listens on that port of 127.0.0.1, with a page at `/` from which a developer signs in to the API.
+    ///
+    /// Its name is `localhost`, so that browsers take it for one site with an API at that name and keep the cookies
+    /// that the API sets. The API has to trust the origin [`Self::url`].
+    pub async fn for_api(api: &str, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        Ok(Self::serve(listener, url, Some(api.to_owned())))
+    }
+
+    fn serve(listener: TcpListener, url: String, api: Option<String>) -> Self {
         let state = Arc::new(State {
-            url: format!("http://{}", listener.local_addr()?),
+            url,
+            api,
             inner: Mutex::new(Inner {
                 people: sample_people(),
                 ..Inner::default()
@@ -128,10 +141,10 @@ impl Provider {
             // axum::serve goes on for ever: it retries what accept refuses.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { state, server })
+        Self { state, server }
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// The address, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.state.url
     }
@@ -306,7 +319,7 @@ fn grant_for(person: &Person, service: Service) -> Grant {
 
 fn router(state: Shared) -> Router {
     Router::new()
-        .route("/", get(authorize::welcome))
+        .route("/", get(authorize::front))
         .route("/avatars/{file}", get(authorize::avatar))
         .route("/github/login/oauth/authorize", get(authorize::github))
         .route("/google/o/oauth2/v2/auth", get(authorize::google))

@@ -413,6 +413,19 @@ async fn the_page_lets_a_developer_choose() {
 }
 
 #[tokio::test]
+async fn a_developer_signs_in_from_the_front_page() {
+    let provider = Provider::for_api("http://localhost:3001", 0).await.unwrap();
+    assert!(provider.url().starts_with("http://localhost:"));
+
+    let page = client().get(provider.url()).send().await.unwrap();
+
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.unwrap();
+    assert!(page.contains(r#"data-api="http://localhost:3001""#));
+    assert!(page.contains("Sign in with Google"));
+}
+
+#[tokio::test]
 async fn the_page_refuses_what_the_services_refuse() {
     let provider = Provider::start().await.unwrap();
     let page = setting(&provider, "GOOGLE_AUTHORIZE_URL");

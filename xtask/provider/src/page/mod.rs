@@ -71,6 +71,16 @@ pub fn refusal(reason: &str) -> String {
     )
 }
 
+/// The page from which a developer signs in to the API at that address.
+pub fn front(api: &str) -> String {
+    format!(
+        include_str!("front.html"),
+        style = STYLE,
+        script = include_str!("front.js"),
+        api = escape(api)
+    )
+}
+
 /// A coloured disc with the initial of the file's name.
 pub fn avatar(file: &str) -> String {
     let hue = file
