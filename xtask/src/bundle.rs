@@ -4,7 +4,7 @@ use std::{collections::HashMap, ffi::OsString, path::PathBuf, process::Stdio};
 
 use anyhow::ensure;
 use serde::Deserialize;
-use tokio::process::Command;
+use tokio::{io::AsyncReadExt as _, process::Command};
 
 use crate::{process::Group, workspace};
 
@@ -25,9 +25,12 @@ pub async fn executables(arguments: &[&str]) -> anyhow::Result<HashMap<String, P
             .current_dir(workspace())
             .stdout(Stdio::piped()),
     )?;
-    let output = cargo.output().await?;
-    ensure!(output.status.success(), "cargo {} failed", arguments.join(" "));
-    let messages = String::from_utf8(output.stdout)?;
+    let mut messages = String::new();
+    if let Some(mut output) = cargo.stdout() {
+        output.read_to_string(&mut messages).await?;
+    }
+    let status = cargo.wait().await?;
+    ensure!(status.success(), "cargo {} failed", arguments.join(" "));
     Ok(messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())

@@ -1,15 +1,13 @@
 //! `cargo xtask dev`: the whole backend on this machine.
 
-use std::process::Stdio;
-
 use provider::Provider;
 use sqlx::{Connection as _, PgConnection};
-use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use crate::{
     bundle, migrate,
     postgres::{Postgres, Server},
+    process::unless_stopped,
     seed,
     variables::Variables,
     watch::{Reload, Watch, claim},
@@ -29,21 +27,11 @@ pub struct Options {
 
 /// Starts everything and keeps it running until Ctrl-C or SIGTERM; then nothing is left of it.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let stopped = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    tokio::select! {
-        outcome = serve(options) => outcome,
-        () = stopped => {
-            eprintln!("\nStopping …");
-            Ok(())
-        }
+    if let Some(outcome) = unless_stopped(serve(options)).await? {
+        return outcome;
     }
+    eprintln!("\nEverything is stopped.");
+    Ok(())
 }
 
 async fn serve(options: &Options) -> anyhow::Result<()> {
@@ -60,13 +48,8 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 
     let provider = Provider::for_api(&api, options.provider_port).await?;
     let services = configure(&mut variables, &api, &provider);
-    let mut watch = Watch::start(
-        options.port,
-        Reload::OnChange,
-        &variables.into_pairs(),
-        Stdio::inherit(),
-    )
-    .await?;
+    let mut watch =
+        Watch::start(options.port, Reload::OnChange, variables.into_pairs(), None).await?;
     eprintln!("Waiting for the functions …");
     watch.ready().await?;
 
@@ -83,18 +66,22 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 
 /// The migrated database, with some people and projects in it.
 async fn database(variables: &Variables) -> anyhow::Result<(String, Option<Postgres>)> {
-    let (url, postgres) = match variables.get("DATABASE_URL") {
-        Some(url) => (url.to_owned(), None),
-        None => {
-            eprintln!("Starting PostgreSQL …");
-            let program = std::env::current_exe()?;
-            let postgres =
-                tokio::task::spawn_blocking(move || Postgres::start(Server::Dev, &program))
-                    .await??;
-            migrate::create_database(postgres.url()).await?;
-            (postgres.url().to_owned(), Some(postgres))
-        }
+    let postgres = if variables.get("DATABASE_URL").is_none() {
+        eprintln!("Starting PostgreSQL …");
+        let postgres = Postgres::start(Server::Dev, &std::env::current_exe()?)?;
+        migrate::create_database(postgres.url()).await?;
+        Some(postgres)
+    } else {
+        None
     };
+    let given = variables.get("DATABASE_URL");
+    let url = postgres
+        .as_ref()
+        .map(Postgres::url)
+        .or(given)
+        .unwrap_or_default()
+        .to_owned();
+
     eprintln!("Migrating the database …");
     migrate::run(&url).await?;
     if is_here(&url) {
@@ -108,8 +95,12 @@ async fn database(variables: &Variables) -> anyhow::Result<(String, Option<Postg
 }
 
 fn is_here(database: &str) -> bool {
-    Url::parse(database)
-        .is_ok_and(|url| matches!(url.host_str(), None | Some("localhost" | "127.0.0.1" | "[::1]")))
+    Url::parse(database).is_ok_and(|url| {
+        matches!(
+            url.host_str(),
+            None | Some("localhost" | "127.0.0.1" | "[::1]")
+        )
+    })
 }
 
 /// Who answers for the two services.
@@ -122,7 +113,7 @@ struct Services {
 /// there is no client.
 fn configure(variables: &mut Variables, api: &str, provider: &Provider) -> Services {
     variables.set("BETTER_AUTH_URL", api);
-    variables.default("NODE_ENV", "development");
+    variables.set_default("NODE_ENV", "development");
     let trusted = match variables.get("BETTER_AUTH_TRUSTED_ORIGINS") {
         Some(others) => format!("{others},{}", provider.url()),
         None => provider.url().to_owned(),

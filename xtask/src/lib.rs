@@ -1,12 +1,18 @@
 //! The developers' commands, as functions that `main.rs` and the tests call.
 
 pub mod bundle;
+pub mod dev;
 pub mod emulator;
 pub mod migrate;
 pub mod postgres;
 pub mod prepare;
+pub mod process;
 pub mod recount;
 pub mod seed;
+pub mod test;
+pub mod tools;
+pub mod variables;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
 use xtask::{
-    migrate,
+    dev, migrate,
     postgres::{self, Postgres, Server},
-    prepare, recount, seed,
+    prepare, recount, seed, test,
 };
 
 /// The developers' commands
@@ -21,6 +21,13 @@ struct Arguments {
 /// A command that uses the database takes that of `DATABASE_URL`, or else the local server's.
 #[derive(Subcommand)]
 enum Command {
+    /// Run everything on this machine: the database, all functions, and somebody to sign in with
+    Dev(dev::Options),
+    /// Run all tests with everything that they need
+    Test {
+        /// Only these
+        suite: Option<test::Suite>,
+    },
     /// Apply the migrations that the database lacks
     Migrate,
     /// Put a few users and projects into the database, or very many
@@ -63,6 +70,8 @@ fn sentence(error: &anyhow::Error) -> String {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Dev(options) => dev::run(&options).await?,
+        Command::Test { suite } => test::run(suite).await?,
         Command::Migrate => {
             migrated().await?;
         }

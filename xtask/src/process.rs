@@ -1,7 +1,8 @@
 //! Child processes that leave nothing behind.
 
 use std::{
-    process::{ExitStatus, Output, Stdio},
+    io,
+    process::{ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -12,10 +13,24 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, ChildStdout, Command},
+    signal::unix::{SignalKind, signal},
+};
 
 /// How long a group may take to end after SIGTERM, and after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Does the work unless Ctrl-C or SIGTERM comes first; then it is dropped where it stands.
+pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> io::Result<Option<T>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(tokio::select! {
+        outcome = work => Some(outcome),
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+    })
+}
 
 /// A child in a process group of its own, away from the terminal's Ctrl-C. Dropping it ends the whole group.
 pub struct Group {
@@ -44,17 +59,9 @@ impl Group {
         Ok(self.child.wait().await?)
     }
 
-    /// Waits until the child ends, and collects what it writes to standard output.
-    pub async fn output(&mut self) -> anyhow::Result<Output> {
-        let mut stdout = Vec::new();
-        if let Some(mut pipe) = self.child.stdout.take() {
-            tokio::io::AsyncReadExt::read_to_end(&mut pipe, &mut stdout).await?;
-        }
-        Ok(Output {
-            status: self.wait().await?,
-            stdout,
-            stderr: Vec::new(),
-        })
+    /// Its standard output, where the command pipes it; once.
+    pub fn stdout(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// Whether a process of the group is left. Reaps the child, which would count otherwise.

@@ -27,7 +27,10 @@ pub async fn cargo_lambda() -> anyhow::Result<PathBuf> {
     if let Some(program) = find("cargo-lambda").or_else(installed) {
         return Ok(program);
     }
-    eprintln!("Installing cargo-lambda {CARGO_LAMBDA} into {} …", tools.display());
+    eprintln!(
+        "Installing cargo-lambda {CARGO_LAMBDA} into {} …",
+        tools.display()
+    );
     if let Err(error) = with_python(&tools).await {
         eprintln!("Not with Python ({error:#}); building it, which takes some minutes …");
         run(Command::new(cargo())

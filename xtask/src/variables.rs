@@ -3,6 +3,41 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
+use tokio::process::Command;
+
+/// How the names begin by which the functions are configured.
+const CONFIGURATION: &[&str] = &[
+    "ADMIN_USER_IDS",
+    "API_KEY_RATE_LIMIT_",
+    "APP_SECRETS_ID",
+    "AUTH_RATE_LIMIT",
+    "AWS_",
+    "BETTER_AUTH_",
+    "CLIENT_IP_HEADER",
+    "DATABASE_",
+    "DO_SPACES_",
+    "FRONTEND_URL",
+    "GITHUB_",
+    "GOOGLE_",
+    "MEILI_HOST",
+    "METRICS_TOKEN",
+    "NODE_ENV",
+    "PORT",
+    "PUBLIC_API_URL",
+    "REDIS_",
+    "S3_",
+    "SENTRY_",
+];
+
+/// Keeps from the command what the present environment would configure, so that everybody's tests are the same.
+pub fn without_configuration(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if CONFIGURATION.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
+        }
+    }
+}
 
 /// Names to values; an empty value counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +69,7 @@ impl Variables {
     }
 
     /// Sets what is missing.
-    pub fn default(&mut self, name: &str, value: &str) {
+    pub fn set_default(&mut self, name: &str, value: &str) {
         self.0
             .entry(name.to_owned())
             .or_insert_with(|| value.to_owned());

@@ -1,6 +1,6 @@
 //! The bundle under `cargo lambda watch`: all five functions behind one address.
 
-use std::{process::Stdio, time::Duration};
+use std::{ffi::OsStr, fs::File, time::Duration};
 
 use anyhow::{Context as _, bail};
 use reqwest::{Client, redirect::Policy};
@@ -9,13 +9,19 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{process::Group, tools, workspace};
+use crate::{process::Group, tools, variables::without_configuration, workspace};
 
 /// A path of each function that answers without a credential, if only with 401.
-const PROBES: [&str; 5] = ["/health", "/api/auth/ok", "/users/profile", "/projects", "/feed"];
+const PROBES: [&str; 5] = [
+    "/health",
+    "/api/auth/ok",
+    "/users/profile",
+    "/projects",
+    "/feed",
+];
 
 /// How long the functions may take to answer; they are built by then.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running `cargo lambda watch`; dropping it ends it and the functions.
 pub struct Watch {
@@ -31,21 +37,25 @@ pub enum Reload {
 }
 
 impl Watch {
-    /// Starts it on that port of this machine. The functions get the present environment and `variables`.
+    /// Starts it on that port of this machine, with that configuration and no other. What it and the functions say
+    /// goes into `log`, or else is in view.
     pub async fn start(
         port: u16,
         reload: Reload,
-        variables: &[(String, String)],
-        output: Stdio,
+        configuration: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+        log: Option<File>,
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(tools::cargo_lambda().await?);
+        without_configuration(&mut command);
         command
             .args(["lambda", "watch", "--disable-cors", "--concurrency", "4"])
             .args(["--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &port.to_string()])
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .current_dir(workspace())
-            .stdout(output);
+            .envs(configuration)
+            .current_dir(workspace());
+        if let Some(log) = log {
+            command.stdout(log.try_clone()?).stderr(log);
+        }
         if reload == Reload::Never {
             command.arg("--ignore-changes");
         }

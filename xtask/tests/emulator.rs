@@ -3,28 +3,25 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::{
-    path::{Path, PathBuf},
-    sync::LazyLock,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
+use tokio::sync::OnceCell;
 use xtask::{
     bundle,
     emulator::{Failure, Instance},
 };
 
 /// `examples/echo.rs`, built whichever tests are run.
-fn echo() -> &'static Path {
-    static ECHO: LazyLock<PathBuf> = LazyLock::new(|| {
-        let made = bundle::executables(&["build", "--quiet", "--package=xtask", "--example=echo"]);
-        made.unwrap()["echo"].clone()
-    });
-    &ECHO
-}
-
 async fn instance(init: &str) -> anyhow::Result<Instance> {
-    Instance::start(echo(), &[("ECHO_INIT", init)]).await
+    static ECHO: OnceCell<PathBuf> = OnceCell::const_new();
+    let build = ["build", "--quiet", "--package=xtask", "--example=echo"];
+    let echo = ECHO
+        .get_or_init(|| async { bundle::executables(&build).await.unwrap()["echo"].clone() })
+        .await;
+    Instance::start(echo, &[("ECHO_INIT", init)]).await
 }
 
 #[tokio::test]

@@ -1,0 +1,313 @@
+//! The five real binaries under the emulated Lambda runtime, fed with the files of `events/`.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::{collections::HashMap, fs, path::PathBuf};
+
+use provider::{Person, Provider};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::sync::OnceCell;
+use url::Url;
+use xtask::{
+    bundle::{self, FUNCTIONS},
+    emulator::Instance,
+    workspace,
+};
+
+/// An account with GitHub and Google, a database, and functions between them as they are asked for.
+struct Bundle {
+    provider: Provider,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Bundle {
+    async fn new(db: &PgPool) -> Self {
+        let provider = Provider::start().await.unwrap();
+        let mut database = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
+        database.set_path(db.connect_options().get_database().unwrap());
+        let mut variables = provider.settings();
+        variables.extend([
+            ("DATABASE_URL", database.to_string()),
+            ("BETTER_AUTH_URL", "https://api.codecave.tech".to_owned()),
+            (
+                "BETTER_AUTH_SECRET",
+                "a-secret-of-these-tests-0123456789".to_owned(),
+            ),
+            ("NODE_ENV", "test".to_owned()),
+            // What a REST API needs, whose stage is no part of the path.
+            ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()),
+        ]);
+        Self {
+            provider,
+            variables,
+        }
+    }
+
+    async fn start(&self, function: &str) -> Instance {
+        static BINARIES: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
+        let binaries = BINARIES
+            .get_or_init(|| async { bundle::build().await.unwrap() })
+            .await;
+        let variables: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Instance::start(&binaries[function], &variables)
+            .await
+            .unwrap()
+    }
+
+    /// Starts a sign-in; the callback's query, with code and state, and the state cookie.
+    async fn begin(&self, auth: &Instance, event: &Value) -> (String, String) {
+        let answer = send(auth, event).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let ada = self.provider.register(Person::new("ada"));
+        let authorize = body(&answer)["url"].as_str().unwrap().to_owned();
+        let callback = Url::parse(&self.provider.sign_in(&authorize, &ada)).unwrap();
+        (
+            callback.query().unwrap().to_owned(),
+            cookie(&answer, "better-auth.state"),
+        )
+    }
+
+    /// Signs in; the session cookie.
+    async fn sign_in(&self, auth: &Instance) -> String {
+        let (query, state) = self.begin(auth, &event("auth-sign-in-social")).await;
+        let mut callback = event("auth-callback-github");
+        callback["rawQueryString"] = json!(query);
+        callback["cookies"] = json!(["theme=dark", state]);
+        let answer = send(auth, &callback).await;
+        assert_eq!(
+            answer["headers"]["location"], "https://codecave.tech/welcome",
+            "{answer}"
+        );
+        cookie(&answer, "better-auth.session_token")
+    }
+}
+
+fn event(name: &str) -> Value {
+    let path = workspace().join(format!("events/{name}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+async fn send(function: &Instance, event: &Value) -> Value {
+    match function.invoke(event).await {
+        Ok(answer) => answer.response,
+        Err(failure) => panic!("{failure}\n{}", function.logs().join("\n")),
+    }
+}
+
+fn body(answer: &Value) -> Value {
+    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+fn cookies(answer: &Value) -> Vec<&str> {
+    let cookies = answer["cookies"].as_array().into_iter().flatten();
+    cookies.map(|cookie| cookie.as_str().unwrap()).collect()
+}
+
+/// What a browser sends back of the cookie of that name, which has a prefix since the API is reached over TLS.
+fn cookie(answer: &Value, name: &str) -> String {
+    let start = format!("__Secure-{name}=");
+    let set = cookies(answer)
+        .into_iter()
+        .find(|set| set.starts_with(&start));
+    let set = set.unwrap_or_else(|| panic!("no cookie {name} in {answer}"));
+    set.split(';').next().unwrap().to_owned()
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn every_function_starts_and_serves_only_its_own_routes(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    for name in FUNCTIONS {
+        let function = bundle.start(name).await;
+
+        let answer = send(&function, &event("health-unknown-route")).await;
+
+        assert_eq!(answer["statusCode"], 404, "{name}: {answer}");
+        if name != "auth" {
+            let expected = json!({
+                "statusCode": 404,
+                "message": "Cannot GET /nope",
+                "error": "Not Found",
+            });
+            assert_eq!(body(&answer), expected, "{name}");
+        }
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn health_needs_no_database(db: PgPool) {
+    let mut bundle = Bundle::new(&db).await;
+    bundle.variables.push((
+        "DATABASE_URL",
+        "postgres://nobody@127.0.0.1:9/nowhere".to_owned(),
+    ));
+    let health = bundle.start("health").await;
+
+    let answer = send(&health, &event("health-show")).await;
+
+    assert_eq!(answer["statusCode"], 200);
+    let body = body(&answer);
+    assert_eq!(body["status"], "ok");
+    assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
+    assert!(answer["headers"]["x-request-id"].is_string(), "{answer}");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_callback_answers_with_several_cookies(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    let auth = bundle.start("auth").await;
+    let (query, state) = bundle.begin(&auth, &event("auth-sign-in-social")).await;
+    let mut callback = event("auth-callback-github");
+    callback["rawQueryString"] = json!(query);
+    callback["cookies"] = json!(["theme=dark", state]);
+
+    let answer = send(&auth, &callback).await;
+
+    assert_eq!(answer["statusCode"], 302, "{answer}");
+    assert_eq!(
+        answer["headers"]["location"],
+        "https://codecave.tech/welcome"
+    );
+    let cookies = cookies(&answer);
+    assert_eq!(cookies.len(), 2, "{answer}");
+    assert_eq!(
+        cookies[0],
+        "__Secure-better-auth.state=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax"
+    );
+    assert!(
+        cookies[1].starts_with("__Secure-better-auth.session_token="),
+        "{answer}"
+    );
+    assert_eq!(answer["headers"].get("set-cookie"), None);
+    let addresses: Vec<(String, String)> =
+        sqlx::query_as(r#"select "ipAddress", "userAgent" from session"#)
+            .fetch_all(&db)
+            .await
+            .unwrap();
+    let agent = callback["headers"]["user-agent"].as_str().unwrap();
+    assert_eq!(addresses, [("203.0.113.17".to_owned(), agent.to_owned())]);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    let auth = bundle.start("auth").await;
+    let (query, state) = bundle.begin(&auth, &event("auth-sign-in-social")).await;
+    let mut callback = event("auth-callback-github-rest");
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        callback["queryStringParameters"][&*name] = json!(value);
+        callback["multiValueQueryStringParameters"][&*name] = json!([value]);
+    }
+    let sent = format!("theme=dark; {state}");
+    callback["headers"]["cookie"] = json!(sent);
+    callback["multiValueHeaders"]["cookie"] = json!([sent]);
+
+    let answer = send(&auth, &callback).await;
+
+    assert_eq!(answer["statusCode"], 302, "{answer}");
+    let set = answer["multiValueHeaders"]["set-cookie"]
+        .as_array()
+        .unwrap();
+    assert_eq!(set.len(), 2, "{answer}");
+    assert_eq!(answer["isBase64Encoded"], false);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_session_is_accepted_by_every_function(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    let auth = bundle.start("auth").await;
+    let session = bundle.sign_in(&auth).await;
+
+    let mut with_session = event("auth-get-session");
+    with_session["cookies"] = json!(["theme=dark", session]);
+    let answer = send(&auth, &with_session).await;
+    assert_eq!(answer["statusCode"], 200);
+    assert_eq!(body(&answer)["user"]["email"], "ada@example.com");
+
+    for (function, name, status) in [
+        ("users", "users-show-profile", 200),
+        ("social", "social-show-feed", 200),
+        ("projects", "projects-list", 200),
+    ] {
+        let mut with_session = event(name);
+        with_session["cookies"] = json!([session]);
+        let answer = send(&bundle.start(function).await, &with_session).await;
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+        assert_eq!(
+            answer["headers"]["cache-control"], "private, no-cache",
+            "{name}"
+        );
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_badly_signed_cookie_is_nobody(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+
+    // The cookies of the files were signed with another secret.
+    let auth = bundle.start("auth").await;
+    let answer = send(&auth, &event("auth-get-session")).await;
+    assert_eq!(answer["statusCode"], 200);
+    assert_eq!(body(&answer), Value::Null);
+    for (function, name) in [
+        ("users", "users-show-profile"),
+        ("social", "social-show-feed"),
+    ] {
+        let answer = send(&bundle.start(function).await, &event(name)).await;
+        assert_eq!(answer["statusCode"], 401, "{name}");
+        let expected = json!({ "statusCode": 401, "message": "Unauthorized" });
+        assert_eq!(body(&answer), expected, "{name}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_base64_body_is_decoded(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    let auth = bundle.start("auth").await;
+
+    bundle
+        .begin(&auth, &event("auth-sign-in-social-binary"))
+        .await;
+
+    let stored: String = sqlx::query_scalar("select value from verification")
+        .fetch_one(&db)
+        .await
+        .unwrap();
+    assert!(
+        stored.contains(r#""callbackURL":"/welcome?name=Zoë""#),
+        "{stored}"
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_body_that_is_not_text_is_refused(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    let auth = bundle.start("auth").await;
+    let mut garbage = event("auth-sign-in-social-binary");
+    garbage["body"] = json!("gIGC/w==");
+
+    let answer = send(&auth, &garbage).await;
+
+    assert_eq!(answer["statusCode"], 400, "{answer}");
+    assert_eq!(body(&answer)["code"], "BAD_REQUEST");
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn text_beyond_ascii_comes_through_unharmed(db: PgPool) {
+    let bundle = Bundle::new(&db).await;
+    let auth = bundle.start("auth").await;
+    let session = bundle.sign_in(&auth).await;
+    let users = bundle.start("users").await;
+    let mut update = event("users-update-profile");
+    update["cookies"] = json!([session]);
+
+    let answer = send(&users, &update).await;
+
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(body(&answer)["bio"], "Grüße aus Köln 👋");
+}
