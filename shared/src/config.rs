@@ -4,6 +4,7 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 
 use anyhow::Context;
 use ipnet::IpNet;
+use percent_encoding::NON_ALPHANUMERIC;
 
 use crate::{cookie::Cookies, http::origin::TrustedOrigins, secrets};
 
@@ -14,6 +15,7 @@ const COMMON_SECRETS: &[&str] = &[
     "DATABASE_WRITE_POOL_URL",
     "DATABASE_READ_REPLICA_PRIMARY_URL",
     "DATABASE_READ_REPLICA_EAST_URL",
+    "DATABASE_CA",
     "BETTER_AUTH_SECRET",
     "BETTER_AUTH_URL",
     "BETTER_AUTH_TRUSTED_ORIGINS",
@@ -48,20 +50,59 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// The process's environment and the part of the secret `APP_SECRETS_ID` that `secret_names` lists.
-    /// The environment wins. Fails when the secret cannot be read or is malformed.
+    /// The process's environment, and under it the secrets: the part of `APP_SECRETS_ID` that `secret_names` lists, and the
+    /// credentials of `DATABASE_SECRET_ID`. Fails when a secret cannot be read or is malformed.
     pub async fn load(secret_names: &[&str]) -> anyhow::Result<Self> {
-        let mut values = match std::env::var("APP_SECRETS_ID") {
-            Ok(id) if !id.is_empty() => secrets::read(&id).await?,
-            _ => HashMap::new(),
-        };
-        values.retain(|name, _| {
-            COMMON_SECRETS.contains(&name.as_str()) || secret_names.contains(&name.as_str())
-        });
-        values.extend(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }));
-        Ok(Self { values })
+        let environment = Self::of_environment();
+        let (app, database) = tokio::try_join!(
+            environment.secret("APP_SECRETS_ID"),
+            environment.secret("DATABASE_SECRET_ID"),
+        )?;
+        environment.over(app, secret_names).over_database(database)
+    }
+
+    /// The process's environment alone.
+    pub fn of_environment() -> Self {
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect()
+    }
+
+    /// The secret whose name or ARN the variable holds; empty where it holds none.
+    async fn secret(&self, variable: &str) -> anyhow::Result<HashMap<String, String>> {
+        match self.get(variable) {
+            Some(id) => secrets::read(id).await,
+            None => Ok(HashMap::new()),
+        }
+    }
+
+    /// Takes what is missing from the application's secret.
+    fn over(mut self, secret: HashMap<String, String>, names: &[&str]) -> Self {
+        for (name, value) in secret {
+            let known = COMMON_SECRETS.contains(&name.as_str()) || names.contains(&name.as_str());
+            if known && self.get(&name).is_none() {
+                self.values.insert(name, value);
+            }
+        }
+        self
+    }
+
+    /// Takes what is missing from the database's secret. One that RDS keeps and rotates has `username` and `password` in
+    /// place of the address, which then comes without them.
+    fn over_database(self, secret: HashMap<String, String>) -> anyhow::Result<Self> {
+        let credentials = secret
+            .get("username")
+            .cloned()
+            .zip(secret.get("password").cloned());
+        let mut variables = self.over(secret, &[]);
+        if let Some((user, password)) = credentials
+            && let Some(url) = variables.get("DATABASE_URL")
+        {
+            let url = with_credentials(url, &user, &password)
+                .context("the value of DATABASE_URL is not an address")?;
+            variables.values.insert("DATABASE_URL".to_owned(), url);
+        }
+        Ok(variables)
     }
 
     /// The value of that name, where it is set and not empty.
@@ -148,6 +189,8 @@ pub struct DatabaseConfig {
     pub url: Option<String>,
     /// Replicas for anonymous reads, in order of preference.
     pub replica_urls: Vec<String>,
+    /// Certificates, in PEM, that the server's may be issued by, beside the public authorities' (`DATABASE_CA`).
+    pub authorities: Option<String>,
     /// Connections an instance may open (`DATABASE_MAX_CONNECTIONS`): 1 under Lambda, where one request is served at a
     /// time, else 10.
     pub max_connections: u32,
@@ -311,6 +354,7 @@ impl DatabaseConfig {
             .filter_map(|name| variables.get(name))
             .map(str::to_owned)
             .collect(),
+            authorities: variables.get("DATABASE_CA").map(str::to_owned),
             max_connections,
             transaction_pooler,
             statement_timeout: Duration::from_secs(5),
@@ -339,6 +383,15 @@ fn report_missing(
     anyhow::ensure!(!production, sentence);
     tracing::warn!("{sentence}");
     Ok(())
+}
+
+/// The address with these credentials in place of its own.
+fn with_credentials(url: &str, user: &str, password: &str) -> Option<String> {
+    let encode = |text| percent_encoding::utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let mut url = url::Url::parse(url).ok()?;
+    url.set_username(&encode(user)).ok()?;
+    url.set_password(Some(&encode(password))).ok()?;
+    Some(url.into())
 }
 
 /// The origin of an address variable: scheme, host and port, without a path.
@@ -432,6 +485,46 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_secret_unless_it_is_empty() {
+        let secret = [
+            ("NODE_ENV", "x"),
+            ("FRONTEND_URL", "x"),
+            ("REDIS_URL", "x"),
+            ("OTHERS", "x"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+
+        let merged = variables(&[("FRONTEND_URL", "mine"), ("REDIS_URL", "")])
+            .over(secret.into(), &["NODE_ENV"]);
+
+        assert_eq!(merged.get("FRONTEND_URL"), Some("mine"));
+        assert_eq!(merged.get("REDIS_URL"), Some("x"));
+        assert_eq!(merged.get("NODE_ENV"), Some("x"));
+        assert_eq!(merged.get("OTHERS"), None, "it is another group's");
+    }
+
+    #[test]
+    fn credentials_that_rds_keeps_complete_the_address() {
+        use sqlx::ConnectOptions as _;
+
+        let secret = [("username", "codecave"), ("password", "a/b:c@d%41#?&+ é")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let url = "postgres://db.example:5432/codecave?sslmode=verify-full";
+
+        let merged = variables(&[("DATABASE_URL", url)])
+            .over_database(secret.into())
+            .unwrap();
+
+        let options: sqlx::postgres::PgConnectOptions =
+            merged.get("DATABASE_URL").unwrap().parse().unwrap();
+        assert_eq!(options.get_host(), "db.example");
+        assert_eq!(options.get_username(), "codecave");
+        assert_eq!(options.get_database(), Some("codecave"));
+        let expected = options.clone().password("a/b:c@d%41#?&+ é");
+        assert_eq!(options.to_url_lossy(), expected.to_url_lossy());
     }
 
     #[test]

@@ -224,7 +224,11 @@ impl Db {
     }
 }
 
-fn connect_options(config: &DatabaseConfig, production: bool) -> anyhow::Result<PgConnectOptions> {
+/// How to reach the database that is configured: in production with a certificate that is checked, unless it is local.
+pub fn connect_options(
+    config: &DatabaseConfig,
+    production: bool,
+) -> anyhow::Result<PgConnectOptions> {
     let options: PgConnectOptions = match &config.url {
         // The parser's words may quote the password.
         Some(url) => url
@@ -244,6 +248,10 @@ fn connect_options(config: &DatabaseConfig, production: bool) -> anyhow::Result<
         options.ssl_mode(PgSslMode::VerifyFull)
     } else {
         options
+    };
+    let options = match &config.authorities {
+        Some(certificates) => options.ssl_root_cert_from_pem(certificates.clone().into_bytes()),
+        None => options,
     };
     Ok(if config.transaction_pooler {
         options.statement_cache_capacity(0)

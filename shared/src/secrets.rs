@@ -1,37 +1,73 @@
-//! The one Secrets Manager secret of a deployment: a JSON object with the names of the environment variables.
+//! Secrets Manager's secrets of a deployment: JSON objects with the names of the environment variables.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, error::Error, time::Duration};
 
 use anyhow::Context;
 use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
+use aws_sdk_secretsmanager::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+};
+use tokio::sync::OnceCell;
 
-/// How long reading the secret may take, retries included, before the start fails with a clear error.
+/// How long reading a secret may take, retries included, before the start fails with a clear error.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads the secret of that name or ARN. Errors name the secret, never its content.
 pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(TIME_LIMIT)
-        .build();
-    let aws = aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(timeouts)
-        .load()
-        .await;
-    let secret = aws_sdk_secretsmanager::Client::new(&aws)
+    let secret = client()
+        .await
         .get_secret_value()
         .secret_id(id)
         .send()
         .await
-        .map_err(|error| {
-            let cause = aws_sdk_secretsmanager::error::DisplayErrorContext(&error).to_string();
-            anyhow::anyhow!("the secret {id} cannot be read: {cause}")
-        })?;
+        .map_err(|error| anyhow::anyhow!("the secret {id} cannot be read: {}", cause(&error)))?;
     let text = secret
         .secret_string()
         .with_context(|| format!("the secret {id} has no text"))?;
     parse(text).with_context(|| format!("the secret {id} must be a JSON object of texts"))
+}
+
+/// The instance's one client.
+async fn client() -> &'static Client {
+    static CLIENT: OnceCell<Client> = OnceCell::const_new();
+    CLIENT
+        .get_or_init(|| async {
+            let timeouts = TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(1))
+                .operation_attempt_timeout(Duration::from_secs(2))
+                .operation_timeout(TIME_LIMIT)
+                .build();
+            let aws = aws_config::defaults(BehaviorVersion::latest())
+                .timeout_config(timeouts)
+                .load()
+                .await;
+            Client::new(&aws)
+        })
+        .await
+}
+
+/// What went wrong, in one sentence: what Secrets Manager says, or why it says nothing.
+fn cause<E, R>(error: &SdkError<E, R>) -> String
+where
+    E: ProvideErrorMetadata + Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    match error {
+        SdkError::ServiceError(refusal) => {
+            let refusal = refusal.err();
+            format!(
+                "{} ({})",
+                refusal.message().unwrap_or("no reason given"),
+                refusal.code().unwrap_or("no code")
+            )
+        }
+        SdkError::TimeoutError(_) => format!("no answer within {TIME_LIMIT:?}"),
+        other => std::iter::successors(Some(other as &dyn Error), |&error| error.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": "),
+    }
 }
 
 /// The object's texts, numbers and booleans as text. The parser's own words are dropped: they may quote the secret.
