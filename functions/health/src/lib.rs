@@ -71,10 +71,6 @@ pub fn api() -> Api<HealthState> {
 }
 
 /// The group's router.
-#[expect(
-    clippy::disallowed_types,
-    reason = "its routes come from the guarded table above"
-)]
 pub fn router(app: AppState) -> axum::Router {
     api().router(HealthState::new(app))
 }

@@ -5,8 +5,8 @@ use tokio::{
     net::TcpListener,
 };
 
-/// Answers each chunk of bytes that comes in on a port of its own, and tells the port. Nothing is said for `None`.
-pub async fn serve(answer: fn(&str) -> Option<String>) -> u16 {
+/// Answers each chunk of bytes that comes in on a port of its own, and tells the port. An empty answer is none.
+pub async fn serve(answer: fn(&str) -> String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -14,9 +14,8 @@ pub async fn serve(answer: fn(&str) -> Option<String>) -> u16 {
             tokio::spawn(async move {
                 let mut buffer = [0; 4096];
                 while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-                    if let Some(answer) = answer(&String::from_utf8_lossy(&buffer[..length])) {
-                        stream.write_all(answer.as_bytes()).await.unwrap();
-                    }
+                    let answer = answer(&String::from_utf8_lossy(&buffer[..length]));
+                    stream.write_all(answer.as_bytes()).await.unwrap();
                 }
             });
         }
@@ -25,35 +24,29 @@ pub async fn serve(answer: fn(&str) -> Option<String>) -> u16 {
 }
 
 /// Redis, as far as a PING goes (RESP): each command is an array.
-pub fn redis(commands: &str) -> Option<String> {
-    let commands = commands.split('*').skip(1);
-    Some(
-        commands
-            .map(|command| {
-                if command.contains("PING") {
-                    "+PONG\r\n"
-                } else {
-                    "+OK\r\n"
-                }
-            })
-            .collect(),
-    )
+pub fn redis(commands: &str) -> String {
+    let answer = |command: &str| {
+        if command.contains("PING") {
+            "+PONG\r\n"
+        } else {
+            "+OK\r\n"
+        }
+    };
+    commands.split('*').skip(1).map(answer).collect()
 }
 
 /// Meilisearch's `GET /health`.
-pub fn meilisearch(request: &str) -> Option<String> {
+pub fn meilisearch(request: &str) -> String {
     let (status, body) = if request.starts_with("GET /health HTTP/1.1") {
         ("200 OK", r#"{"status":"available"}"#)
     } else {
         ("404 Not Found", "")
     };
-    Some(format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    ))
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 /// Listens and never says a word.
-pub fn silent(_: &str) -> Option<String> {
-    None
+pub fn silent(_: &str) -> String {
+    String::new()
 }
