@@ -71,7 +71,8 @@ impl Variables {
     /// The secret whose name or ARN the variable holds; empty where it holds none.
     async fn secret(&self, variable: &str) -> anyhow::Result<HashMap<String, String>> {
         match self.get(variable) {
-            Some(id) => secrets::read(id).await,
+            // The SDK's future is large, and every way to the database would carry it.
+            Some(id) => Box::pin(secrets::read(id)).await,
             None => Ok(HashMap::new()),
         }
     }
