@@ -1,7 +1,6 @@
 //! Comments on a project.
 
 use axum::{extract::State, response::Response};
-use chrono::NaiveDateTime;
 use serde::Serialize;
 use shared::{
     AppState,
@@ -9,6 +8,7 @@ use shared::{
         Attempt, Created, CurrentUser, Cursor, Error, Fields, FromFields, Idempotency, Json,
         NoContent, Page, PageQuery, Path, Query, Result, ResultExt, Viewer,
     },
+    markdown,
     time::Timestamp,
 };
 use utoipa::ToSchema;
@@ -30,6 +30,30 @@ pub struct Comment {
     pub author_id: String,
     pub author: Author,
     pub project_id: String,
+    /// The content as HTML that is safe to show; null where that would be too long.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub content_html: Option<Option<String>>,
+}
+
+/// Most HTML that one answer carries, in bytes. JSON can make it half as long again, and answers end at 4 MiB.
+const MAX_HTML_BYTES: usize = 2 * 1024 * 1024;
+
+/// Adds the content as HTML to each comment, to those first in the list as long as the answer has room.
+fn add_html<'c>(comments: impl IntoIterator<Item = &'c mut Comment>) {
+    let mut room = MAX_HTML_BYTES;
+    for comment in comments {
+        let html = markdown::to_html(&comment.content).filter(|html| html.len() <= room);
+        room -= html.as_ref().map_or(0, String::len);
+        comment.content_html = Some(html);
+    }
+}
+
+/// Whether `include=contentHtml` is asked for.
+fn includes_html(fields: &mut Fields) -> bool {
+    fields
+        .one_of("include", &[("contentHtml", true)])
+        .unwrap_or(false)
 }
 
 /// Orders of the list.
@@ -52,6 +76,7 @@ impl Sort {
 /// The query of the list.
 pub struct ListComments {
     sort: Sort,
+    with_html: bool,
     page: PageQuery,
 }
 
@@ -61,9 +86,12 @@ impl FromFields for ListComments {
             "sort",
             &[("oldest", Sort::Oldest), ("newest", Sort::Newest)],
         );
+        let with_html = includes_html(fields);
+        let max = if with_html { 50 } else { 100 };
         Self {
             sort: sort.unwrap_or_default(),
-            page: PageQuery::from_fields(fields),
+            with_html,
+            page: PageQuery::with_max(fields, max),
         }
     }
 }
@@ -73,13 +101,21 @@ pub async fn list(
     viewer: Viewer,
     State(app): State<AppState>,
     Path(project): Path,
-    Query(ListComments { sort, page }): Query<ListComments>,
+    Query(query): Query<ListComments>,
 ) -> Result<Page<Comment>> {
-    let after: Option<(NaiveDateTime, String)> = page.after(sort.name())?;
-    let comments =
+    let ListComments {
+        sort,
+        with_html,
+        page,
+    } = query;
+    let after = page.after(sort.name())?;
+    let mut comments =
         queries::list_comments(&app.db, viewer.id(), &project, sort, after, page.fetch())
             .await?
             .ok_or(Error::NotFound("Project"))?;
+    if with_html {
+        add_html(&mut comments);
+    }
     Ok(page.page(comments, |comment| {
         Cursor::new(sort.name(), (comment.created_at.0, &comment.id))
     }))
@@ -126,15 +162,32 @@ pub async fn create(
     first.answer(Created(location, comment)).await
 }
 
+/// The query of one comment.
+pub struct ShowComment {
+    with_html: bool,
+}
+
+impl FromFields for ShowComment {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            with_html: includes_html(fields),
+        }
+    }
+}
+
 /// `GET /comments/{commentId}`
 pub async fn show(
     viewer: Viewer,
     State(app): State<AppState>,
     Path(id): Path,
+    Query(ShowComment { with_html }): Query<ShowComment>,
 ) -> Result<Json<Comment>> {
-    let comment = queries::find_comment(&app.db, viewer.id(), &id)
+    let mut comment = queries::find_comment(&app.db, viewer.id(), &id)
         .await?
         .ok_or(Error::NotFound("Comment"))?;
+    if with_html {
+        add_html([&mut comment]);
+    }
     Ok(Json(comment))
 }
 

@@ -42,16 +42,25 @@ pub struct ListFeed {
 
 impl FromFields for ListFeed {
     fn from_fields(fields: &mut Fields) -> Self {
-        let tags = fields.list("tag").max_items(10).optional();
-        let languages = fields.list("language").max_items(10).optional();
+        let tags = fields.list("tag").max_items(10).trimmed().optional();
+        let languages = fields.list("language").max_items(10).trimmed().optional();
         Self {
             filter: Filter {
-                tags: tags.unwrap_or_default(),
+                tags: tags
+                    .unwrap_or_default()
+                    .iter()
+                    .map(|tag| stored(tag))
+                    .collect(),
                 languages: languages.unwrap_or_default(),
             },
             page: PageQuery::from_fields(fields),
         }
     }
+}
+
+/// A tag as projects keep it.
+fn stored(tag: &str) -> String {
+    tag.strip_prefix('#').unwrap_or(tag).to_lowercase()
 }
 
 const NEWEST: &str = "newest";

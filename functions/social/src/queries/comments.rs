@@ -46,6 +46,7 @@ impl CommentRow {
                 is_following: self.is_following,
             },
             project_id: self.project_id?,
+            content_html: None,
         })
     }
 }

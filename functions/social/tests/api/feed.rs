@@ -1,0 +1,169 @@
+//! `/feed`
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::{HIDDEN, SHOWN, app, comment, each, project, sql};
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_feed_of_somebody_who_follows_nobody_is_empty(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    project(&db, "own", &ada.id, true).await;
+    project(&db, "other", &bob.id, true).await;
+
+    assert_eq!(ada.get("/feed").await.expect(200).json(), json!([]));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_feed_has_public_projects_of_the_people_followed(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob, eve) = (
+        app.user("ada").await,
+        app.user("bob").await,
+        app.user("eve").await,
+    );
+    project(&db, "own", &ada.id, true).await;
+    project(&db, "bobs", &bob.id, true).await;
+    project(&db, "draft", &bob.id, false).await;
+    project(&db, "eves", &eve.id, true).await;
+    let follow = |id: &str| format!("/users/{id}/follow");
+    ada.put(&follow(&bob.id), json!({})).await.expect(200);
+    // Rows of another program may say that people follow themselves.
+    sql(
+        &db,
+        r#"insert into follows (id, "followerId", "followingId") values ('self', $1, $1)"#,
+        &[&ada.id],
+    )
+    .await;
+
+    let ids = async || {
+        let feed = ada.get("/feed").await.expect(200).json();
+        each(&feed, "id")
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids().await, ["bobs"]);
+    ada.put(&follow(&eve.id), json!({})).await.expect(200);
+    assert_eq!(ids().await, ["eves", "bobs"]);
+    for (hide, show) in HIDDEN.into_iter().zip(SHOWN) {
+        sql(&db, hide, &[&eve.id]).await;
+        assert_eq!(ids().await, ["bobs"]);
+        sql(&db, show, &[&eve.id]).await;
+        assert_eq!(ids().await, ["eves", "bobs"]);
+    }
+    ada.delete(&follow(&bob.id)).await.expect(200);
+    assert_eq!(ids().await, ["eves"]);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn projects_are_shown_as_summaries(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob, eve) = (
+        app.user("ada").await,
+        app.user("bob").await,
+        app.user("eve").await,
+    );
+    project(&db, "p", &bob.id, true).await;
+    sql(
+        &db,
+        r#"update projects set description = 'About.', tags = '{rust,cli}', language = 'Rust', content = 'long',
+           "viewCount" = 7, "createdAt" = '2025-01-15 10:30', "updatedAt" = '2025-01-16 09:00'"#,
+        &[],
+    )
+    .await;
+    ada.put(&format!("/users/{}/follow", bob.id), json!({}))
+        .await
+        .expect(200);
+    ada.put("/projects/p/like", json!({})).await.expect(200);
+    comment(&ada, "p", "1").await;
+    comment(&eve, "p", "of somebody hidden").await;
+    sql(&db, HIDDEN[2], &[&eve.id]).await;
+
+    let feed = ada.get("/feed").await.expect(200).json();
+
+    assert_eq!(
+        feed,
+        json!([{
+            "id": "p", "title": "Project p", "description": "About.", "tags": ["rust", "cli"],
+            "language": "Rust", "isPublic": true, "viewCount": 7, "likeCount": 1,
+            "commentCount": 1, "createdAt": "2025-01-15T10:30:00.000Z",
+            "updatedAt": "2025-01-16T09:00:00.000Z", "authorId": bob.id,
+            "author": {
+                "id": bob.id, "name": "bob", "image": null, "avatar": null,
+                "githubUsername": "bob", "isPro": false, "isFollowing": true
+            },
+            "isLiked": true
+        }])
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn tags_must_all_match_and_one_of_the_languages(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    for (id, tags, language) in [
+        ("a", "{rust,cli}", "Rust"),
+        ("b", "{rust}", "rust"),
+        ("c", "{cli,c++}", "C++"),
+    ] {
+        project(&db, id, &bob.id, true).await;
+        sql(
+            &db,
+            "update projects set tags = $2::text[], language = $3 where id = $1",
+            &[id, tags, language],
+        )
+        .await;
+    }
+    project(&db, "d", &bob.id, true).await;
+    sql(&db, "update projects set tags = null where id = 'd'", &[]).await;
+    ada.put(&format!("/users/{}/follow", bob.id), json!({}))
+        .await
+        .expect(200);
+
+    for (query, expected) in [
+        ("", vec!["d", "c", "b", "a"]),
+        ("tag=rust", vec!["b", "a"]),
+        ("tag=rust&tag=cli", vec!["a"]),
+        ("tag=c%2B%2B", vec!["c"]),
+        ("tag=%23Rust", vec!["b", "a"]),
+        ("tag=none", vec![]),
+        ("language=RUST", vec!["b", "a"]),
+        ("language=rust&language=c%2B%2B", vec!["c", "b", "a"]),
+        ("language=rust&tag=cli", vec!["a"]),
+        ("language=%25", vec![]),
+    ] {
+        let feed = ada.get(&format!("/feed?{query}")).await.expect(200).json();
+        assert_eq!(each(&feed, "id"), expected, "{query}");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn old_projects_are_found_behind_many_of_others(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob, eve) = (
+        app.user("ada").await,
+        app.user("bob").await,
+        app.user("eve").await,
+    );
+    sql(
+        &db,
+        r#"insert into projects (id, title, "authorId", "createdAt", "updatedAt")
+           select 'e' || n, 'x', $1, timestamp '2025-01-01' + n * interval '1 second', now()
+           from generate_series(1, 1500) n
+           union all
+           select 'b' || n, 'x', $2, timestamp '2025-01-01' + n * interval '59 seconds', now()
+           from generate_series(1, 30) n"#,
+        &[&eve.id, &bob.id],
+    )
+    .await;
+    ada.put(&format!("/users/{}/follow", bob.id), json!({}))
+        .await
+        .expect(200);
+
+    let seen = crate::walk(&ada, "/feed?limit=4").await.concat();
+
+    let expected: Vec<String> = (1..=30).rev().map(|n| format!("b{n}")).collect();
+    assert_eq!(seen, expected);
+}

@@ -1,0 +1,84 @@
+//! `include=contentHtml`
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::{app, comment, each, project};
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn html_comes_only_when_it_is_asked_for(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    let id = comment(
+        &ada,
+        "p",
+        "**bold** <script>alert(1)</script> [x](javascript:alert(1))",
+    )
+    .await;
+
+    for path in ["/projects/p/comments".to_owned(), format!("/comments/{id}")] {
+        let plain = app.anyone().get(&path).await.expect(200);
+        assert!(!plain.text().contains("contentHtml"));
+        let with = app
+            .anyone()
+            .get(&format!("{path}?include=contentHtml"))
+            .await
+            .expect(200)
+            .json();
+        let found = with.get(0).unwrap_or(&with);
+        let html = found["contentHtml"].as_str().unwrap();
+        assert!(html.contains("<strong>bold</strong>"), "{html}");
+        assert!(
+            !html.contains("<script") && !html.contains("javascript:"),
+            "{html}"
+        );
+        assert!(found["content"].as_str().unwrap().contains("<script>"));
+        let answer = app.anyone().get(&format!("{path}?include=html")).await;
+        answer.expect_error(
+            400,
+            &["include must be one of the following values: contentHtml"],
+        );
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_page_with_html_has_at_most_fifty_comments(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    comment(&ada, "p", "x").await;
+    let path = "/projects/p/comments?include=contentHtml&limit=";
+
+    app.anyone().get(&format!("{path}50")).await.expect(200);
+    let answer = app.anyone().get(&format!("{path}51")).await;
+    answer.expect_error(400, &["limit must not be greater than 50"]);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    // What grows most: many short elements, and signs that JSON escapes.
+    for content in [
+        "> ".repeat(2_500),
+        "*\n".repeat(2_500),
+        "- [ ] \n".repeat(700),
+        "\"".repeat(5_000),
+    ] {
+        for _ in 0..12 {
+            comment(&ada, "p", &content.replacen(' ', " x", 1)).await;
+        }
+    }
+
+    let answer = ada
+        .get("/projects/p/comments?include=contentHtml&limit=50")
+        .await
+        .expect(200);
+
+    assert!(answer.body.len() < 4 * 1024 * 1024, "{}", answer.body.len());
+    assert_eq!(each(&answer.json(), "content").len(), 48);
+    assert!(answer.json()[0]["contentHtml"].is_string());
+    assert_eq!(json!(null), answer.json()[0]["missing"]);
+}

@@ -1,0 +1,133 @@
+//! The specification of the social group, over HTTP and a real database.
+
+mod comments;
+mod counters;
+mod feed;
+mod follows;
+mod html;
+mod idempotency;
+mod likes;
+mod notifications;
+mod openapi;
+mod paging;
+mod races;
+mod refusals;
+mod routes;
+
+use serde_json::Value;
+use shared::testing::{App, Caller};
+use sqlx::PgPool;
+
+/// A group over a fresh database.
+pub fn app(db: &PgPool) -> App {
+    App::new(social::api(), db.clone())
+}
+
+/// Runs a statement of the test's own, with texts for its parameters.
+pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
+    let mut query = sqlx::query(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.execute(db).await.expect("the statement runs");
+}
+
+/// One number that a statement selects.
+pub async fn number(db: &PgPool, statement: &'static str, arguments: &[&str]) -> i64 {
+    let mut query = sqlx::query_scalar(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.fetch_one(db).await.expect("a number is selected")
+}
+
+/// Inserts a project.
+pub async fn project(db: &PgPool, id: &str, author: &str, is_public: bool) {
+    sqlx::query(
+        r#"insert into projects (id, title, "authorId", "isPublic", "updatedAt")
+           values ($1, 'Project ' || $1, $2, $3, now() at time zone 'utc')"#,
+    )
+    .bind(id)
+    .bind(author)
+    .bind(is_public)
+    .execute(db)
+    .await
+    .expect("a project is inserted");
+}
+
+/// Comments, and returns the comment's id.
+pub async fn comment(caller: &Caller, project: &str, content: &str) -> String {
+    let answer = caller
+        .post(
+            &format!("/projects/{project}/comments"),
+            serde_json::json!({ "content": content }),
+        )
+        .await
+        .expect(201);
+    answer.json()["id"].as_str().expect("an id").to_owned()
+}
+
+/// Makes a user staff.
+pub async fn promote(db: &PgPool, user: &Caller, role: &str) {
+    sql(
+        db,
+        r#"update "user" set role = $2 where id = $1"#,
+        &[&user.id, role],
+    )
+    .await;
+}
+
+/// Makes somebody invisible, in all ways that there are.
+pub const HIDDEN: [&str; 3] = [
+    r#"update "user" set "isActive" = false where id = $1"#,
+    r#"update "user" set banned = true where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
+];
+
+/// Lifts what [`HIDDEN`] does, the last one by letting the ban run out.
+pub const SHOWN: [&str; 3] = [
+    r#"update "user" set "isActive" = true where id = $1"#,
+    r#"update "user" set banned = false where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
+];
+
+/// Counters that differ from their rows; there must be none.
+pub const DRIFT: &str = r#"
+    select (
+        select count(*) from "user" u
+        where u."followersCount" <> (select count(*) from follows where "followingId" = u.id)
+            or u."followingCount" <> (select count(*) from follows where "followerId" = u.id)
+    ) + (
+        select count(*) from projects p
+        where p."likeCount" <> (select count(*) from likes where "projectId" = p.id)
+    )"#;
+
+/// A field of each element of a list.
+pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
+    list.as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item[field].as_str().expect("a text"))
+        .collect()
+}
+
+/// Follows `Link` to the end, and returns the ids of each page.
+pub async fn walk(caller: &Caller, path: &str) -> Vec<Vec<String>> {
+    let (base, _) = path.split_once('?').unwrap_or((path, ""));
+    let mut pages = Vec::new();
+    let mut next = path.to_owned();
+    loop {
+        let answer = caller.get(&next).await.expect(200);
+        let page = answer.json();
+        pages.push(each(&page, "id").into_iter().map(str::to_owned).collect());
+        let link = answer.header("link");
+        if link.is_empty() {
+            return pages;
+        }
+        let query = link
+            .strip_prefix("<?")
+            .and_then(|link| link.strip_suffix(">; rel=\"next\""))
+            .expect("a link to the next page");
+        next = format!("{base}?{query}");
+    }
+}

@@ -1,0 +1,247 @@
+//! `/notifications`, `/notifications/count` and `/notifications/read`
+
+use serde_json::{Value, json};
+use shared::testing::{App, Caller};
+use sqlx::PgPool;
+
+use crate::{HIDDEN, SHOWN, app, comment, each, number, project, sql};
+
+/// Ada has a project, and Bob has liked it, commented on it and followed her, a day after the other.
+async fn acts(db: &PgPool) -> (App, Caller, Caller) {
+    let app = app(db);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    project(db, "p", &ada.id, true).await;
+    bob.put("/projects/p/like", json!({})).await.expect(200);
+    comment(&bob, "p", &"🦀".repeat(201)).await;
+    bob.put(&format!("/users/{}/follow", ada.id), json!({}))
+        .await
+        .expect(200);
+    sql(
+        db,
+        r#"update likes set "createdAt" = '2025-01-01', id = 'l'"#,
+        &[],
+    )
+    .await;
+    sql(
+        db,
+        r#"update comments set "createdAt" = '2025-01-02', id = 'c'"#,
+        &[],
+    )
+    .await;
+    sql(
+        db,
+        r#"update follows set "createdAt" = '2025-01-03', id = 'f'"#,
+        &[],
+    )
+    .await;
+    (app, ada, bob)
+}
+
+async fn ids(caller: &Caller, query: &str) -> Vec<String> {
+    let list = caller
+        .get(&format!("/notifications?{query}"))
+        .await
+        .expect(200)
+        .json();
+    each(&list, "id").into_iter().map(str::to_owned).collect()
+}
+
+async fn unread(caller: &Caller) -> Value {
+    caller.get("/notifications/count").await.expect(200).json()
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn others_acts_are_listed_newest_first(db: PgPool) {
+    let (_, ada, bob) = acts(&db).await;
+
+    let list = ada.get("/notifications").await.expect(200).json();
+
+    let actor = json!({
+        "id": bob.id, "name": "bob", "image": null, "avatar": null,
+        "githubUsername": "bob", "isPro": false, "isFollowing": false
+    });
+    let project = json!({ "id": "p", "title": "Project p" });
+    assert_eq!(
+        list,
+        json!([
+            {
+                "id": "follow:f", "type": "follow", "createdAt": "2025-01-03T00:00:00.000Z",
+                "isRead": false, "actor": actor, "project": null, "comment": null
+            },
+            {
+                "id": "comment:c", "type": "comment", "createdAt": "2025-01-02T00:00:00.000Z",
+                "isRead": false, "actor": actor, "project": project,
+                "comment": { "id": "c", "content": "🦀".repeat(200) }
+            },
+            {
+                "id": "like:l", "type": "like", "createdAt": "2025-01-01T00:00:00.000Z",
+                "isRead": false, "actor": actor, "project": project, "comment": null
+            },
+        ])
+    );
+    assert_eq!(unread(&ada).await, json!({ "unread": 3 }));
+    assert_eq!(
+        bob.get("/notifications").await.expect(200).json(),
+        json!([])
+    );
+    assert_eq!(unread(&bob).await, json!({ "unread": 0 }));
+    ada.put(&format!("/users/{}/follow", bob.id), json!({}))
+        .await
+        .expect(200);
+    let list = ada.get("/notifications").await.expect(200).json();
+    assert_eq!(list[0]["actor"]["isFollowing"], true);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn one_kind_can_be_asked_for(db: PgPool) {
+    let (_, ada, _) = acts(&db).await;
+
+    assert_eq!(ids(&ada, "type=like").await, ["like:l"]);
+    assert_eq!(ids(&ada, "type=comment").await, ["comment:c"]);
+    assert_eq!(ids(&ada, "type=follow").await, ["follow:f"]);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn own_acts_and_those_of_hidden_people_are_left_out(db: PgPool) {
+    let (_, ada, bob) = acts(&db).await;
+    ada.put("/projects/p/like", json!({})).await.expect(200);
+    comment(&ada, "p", "mine").await;
+
+    assert_eq!(ids(&ada, "").await.len(), 3);
+    assert_eq!(unread(&ada).await, json!({ "unread": 3 }));
+    for (hide, show) in HIDDEN.into_iter().zip(SHOWN) {
+        sql(&db, hide, &[&bob.id]).await;
+        assert!(ids(&ada, "").await.is_empty());
+        assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
+        sql(&db, show, &[&bob.id]).await;
+        assert_eq!(ids(&ada, "").await.len(), 3);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn undoing_an_act_removes_its_notice(db: PgPool) {
+    let (_, ada, bob) = acts(&db).await;
+
+    bob.delete("/projects/p/like").await.expect(200);
+    assert_eq!(ids(&ada, "").await, ["follow:f", "comment:c"]);
+    bob.delete("/comments/c").await.expect(204);
+    assert_eq!(ids(&ada, "").await, ["follow:f"]);
+    bob.delete(&format!("/users/{}/follow", ada.id))
+        .await
+        .expect(200);
+    assert!(ids(&ada, "").await.is_empty());
+    assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn acts_on_a_project_that_became_private_are_still_told(db: PgPool) {
+    let (_, ada, _) = acts(&db).await;
+
+    sql(&db, r#"update projects set "isPublic" = false"#, &[]).await;
+
+    assert_eq!(ids(&ada, "").await.len(), 3);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_mark_divides_read_from_unread(db: PgPool) {
+    let (_, ada, _) = acts(&db).await;
+
+    // Up to and with the instant itself.
+    let body = json!({ "before": "2025-01-02T00:00:00.000Z" });
+    ada.put("/notifications/read", body).await.expect(204);
+
+    let list = ada.get("/notifications").await.expect(200).json();
+    let read: Vec<bool> = (0..3).map(|i| list[i]["isRead"] == true).collect();
+    assert_eq!(read, [false, true, true]);
+    assert_eq!(ids(&ada, "unread=true").await, ["follow:f"]);
+    assert_eq!(ids(&ada, "unread=false").await.len(), 3);
+    assert!(ids(&ada, "unread=true&type=like").await.is_empty());
+    assert_eq!(unread(&ada).await, json!({ "unread": 1 }));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_mark_only_moves_forward(db: PgPool) {
+    let (_, ada, _) = acts(&db).await;
+    let mark = async |before: &str| {
+        let body = json!({ "before": before });
+        ada.put("/notifications/read", body).await.expect(204);
+    };
+
+    mark("2025-01-02T00:00:00Z").await;
+    mark("2025-01-01").await;
+    assert_eq!(unread(&ada).await, json!({ "unread": 1 }));
+    mark("2025-01-02T01:30:00+01:30").await;
+    assert_eq!(unread(&ada).await, json!({ "unread": 1 }));
+    mark("2025-01-03T00:00:00Z").await;
+    assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_mark_is_now_by_default_and_never_later(db: PgPool) {
+    let (_, ada, bob) = acts(&db).await;
+
+    for body in [json!({}), json!({ "before": "2999-01-01" })] {
+        comment(&bob, "p", "hello").await;
+        assert_ne!(unread(&ada).await, json!({ "unread": 0 }));
+        ada.put("/notifications/read", body).await.expect(204);
+        assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
+    }
+    let future = r#"select count(*) from "notificationMark" where "readUntil" > now() at time zone 'utc' + interval '1 second'"#;
+    assert_eq!(number(&db, future, &[]).await, 0);
+    // What comes afterwards is unread.
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    comment(&bob, "p", "later").await;
+    assert_eq!(unread(&ada).await, json!({ "unread": 1 }));
+    assert_eq!(unread(&bob).await, json!({ "unread": 0 }));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn unread_ones_are_counted_up_to_a_hundred(db: PgPool) {
+    let (_, ada, bob) = acts(&db).await;
+    sql(&db, "delete from likes", &[]).await;
+    sql(&db, "delete from comments", &[]).await;
+    sql(&db, "delete from follows", &[]).await;
+    for (more, expected) in [("99", 99), ("1", 100), ("1", 100), ("200", 100)] {
+        sql(
+            &db,
+            r#"insert into comments (id, content, "authorId", "projectId", "updatedAt")
+               select gen_random_uuid()::text, 'x', $1, 'p', now() from generate_series(1, $2::int)"#,
+            &[&bob.id, more],
+        )
+        .await;
+        assert_eq!(unread(&ada).await, json!({ "unread": expected }));
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn acts_of_one_instant_are_each_on_one_page(db: PgPool) {
+    let (app, ada, _) = acts(&db).await;
+    let eve = app.user("eve").await;
+    eve.put("/projects/p/like", json!({})).await.expect(200);
+    comment(&eve, "p", "x").await;
+    eve.put(&format!("/users/{}/follow", ada.id), json!({}))
+        .await
+        .expect(200);
+    for statement in [
+        r#"update likes set "createdAt" = '2025-01-01'"#,
+        r#"update comments set "createdAt" = '2025-01-01'"#,
+        r#"update follows set "createdAt" = '2025-01-01'"#,
+    ] {
+        sql(&db, statement, &[]).await;
+    }
+
+    let whole = ids(&ada, "").await;
+    assert_eq!(whole.len(), 6);
+    let kinds: Vec<&str> = whole
+        .iter()
+        .map(|id| id.split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        ["like", "like", "follow", "follow", "comment", "comment"]
+    );
+    for limit in 1..=6 {
+        let pages = crate::walk(&ada, &format!("/notifications?limit={limit}")).await;
+        assert_eq!(pages.concat(), whole);
+    }
+}

@@ -1,0 +1,353 @@
+//! Many requests at once, over connections of their own.
+
+use futures_util::future::{join, join_all, join3};
+use serde_json::json;
+use shared::testing::{Answer, App, Caller};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::{DRIFT, comment, number, project, sql};
+
+/// A group over as many connections as there are workers.
+async fn app(options: PgPoolOptions, connect: PgConnectOptions) -> (App, PgPool) {
+    let db = options
+        .max_connections(16)
+        .connect_with(connect)
+        .await
+        .unwrap();
+    (crate::app(&db), db)
+}
+
+async fn users(app: &App, count: usize) -> Vec<Caller> {
+    let mut users = Vec::new();
+    for i in 0..count {
+        users.push(app.user(&format!("user{i}")).await);
+    }
+    users
+}
+
+async fn like(caller: &Caller) -> Answer {
+    caller.put("/projects/p/like", json!({})).await
+}
+
+async fn unlike(caller: &Caller) -> Answer {
+    caller.delete("/projects/p/like").await
+}
+
+async fn follow(caller: &Caller, target: &str) -> Answer {
+    caller
+        .put(&format!("/users/{target}/follow"), json!({}))
+        .await
+}
+
+async fn unfollow(caller: &Caller, target: &str) -> Answer {
+    caller.delete(&format!("/users/{target}/follow")).await
+}
+
+#[track_caller]
+fn expect_all(answers: &[Answer], statuses: &[u16]) {
+    for answer in answers {
+        assert!(statuses.contains(&answer.status.as_u16()), "{answer:?}");
+    }
+}
+
+async fn assert_no_drift(db: &PgPool) {
+    assert_eq!(number(db, DRIFT, &[]).await, 0);
+}
+
+const LIKES: &str = r#"select "likeCount"::bigint from projects where id = 'p'"#;
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn fifty_likes_by_one_user_are_one(options: PgPoolOptions, connect: PgConnectOptions) {
+    let (app, db) = app(options, connect).await;
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+
+    let answers = join_all((0..50).map(|_| like(&ada))).await;
+
+    for answer in answers {
+        let state = answer.expect(200).json();
+        assert_eq!(state, json!({ "isLiked": true, "likeCount": 1 }));
+    }
+    assert_eq!(number(&db, "select count(*) from likes", &[]).await, 1);
+    assert_eq!(number(&db, LIKES, &[]).await, 1);
+
+    let answers = join_all((0..50).map(|_| unlike(&ada))).await;
+
+    for answer in answers {
+        let state = answer.expect(200).json();
+        assert_eq!(state, json!({ "isLiked": false, "likeCount": 0 }));
+    }
+    assert_no_drift(&db).await;
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn fifty_likes_by_fifty_users_are_fifty(options: PgPoolOptions, connect: PgConnectOptions) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 50).await;
+    project(&db, "p", &users[0].id, true).await;
+
+    let answers = join_all(users.iter().map(like)).await;
+
+    let mut counts: Vec<i64> = answers
+        .iter()
+        .map(|answer| answer.json()["likeCount"].as_i64().unwrap())
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=50).collect::<Vec<_>>());
+    assert_eq!(number(&db, LIKES, &[]).await, 50);
+    assert_no_drift(&db).await;
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn storms_of_likes_and_their_withdrawal_leave_no_drift(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 4).await;
+    project(&db, "p", &users[0].id, true).await;
+
+    for _ in 0..10 {
+        let storm = users.iter().flat_map(|user| {
+            (0..10).map(move |i| async move {
+                if i % 2 == 0 {
+                    like(user).await
+                } else {
+                    unlike(user).await
+                }
+            })
+        });
+        let answers = join_all(storm).await;
+        expect_all(&answers, &[200]);
+        assert_no_drift(&db).await;
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn fifty_follows_by_one_user_are_one(options: PgPoolOptions, connect: PgConnectOptions) {
+    let (app, db) = app(options, connect).await;
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+
+    let answers = join_all((0..50).map(|_| follow(&ada, &bob.id))).await;
+
+    for answer in answers {
+        let state = answer.expect(200).json();
+        assert_eq!(state, json!({ "isFollowing": true, "followersCount": 1 }));
+    }
+    assert_eq!(number(&db, "select count(*) from follows", &[]).await, 1);
+    assert_no_drift(&db).await;
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn crossing_follows_do_not_block_each_other(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 4).await;
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+
+    for round in 0..10 {
+        // Everybody follows everybody else, and no longer, at once.
+        let pairs = users.iter().flat_map(|one| {
+            let others = users.iter().filter(|other| other.id != one.id);
+            others.map(move |other| async move {
+                if round % 2 == 0 {
+                    follow(one, &other.id).await
+                } else {
+                    unfollow(one, &other.id).await
+                }
+            })
+        });
+        let answers = join_all(pairs).await;
+        expect_all(&answers, &[200]);
+        assert_no_drift(&db).await;
+        let expected = if round % 2 == 0 { 12 } else { 0 };
+        assert_eq!(
+            number(&db, "select count(*) from follows", &[]).await,
+            expected
+        );
+    }
+    assert_eq!(number(&db, deadlocks, &[]).await, 0);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 6).await;
+    let orphans = r#"select count(*) from likes l where not exists (select from projects where id = l."projectId")"#;
+
+    for round in 0..30 {
+        project(&db, "p", &users[0].id, true).await;
+        let likes = join_all(users.iter().map(like));
+        let unlikes = join_all(users.iter().map(unlike));
+        let deletion = async {
+            tokio::time::sleep(std::time::Duration::from_micros(round * 300)).await;
+            sql(&db, "delete from projects where id = 'p'", &[]).await;
+        };
+        let (likes, unlikes, ()) = join3(likes, unlikes, deletion).await;
+        expect_all(&likes, &[200, 404]);
+        expect_all(&unlikes, &[200, 404]);
+        assert_eq!(number(&db, orphans, &[]).await, 0);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_like_that_waited_for_the_deletion_is_not_found(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    let mut deletion = db.begin().await.unwrap();
+    sqlx::query("delete from projects where id = 'p'")
+        .execute(&mut *deletion)
+        .await
+        .unwrap();
+
+    let body = json!({ "content": "x" });
+    let requests = join3(
+        like(&ada),
+        unlike(&ada),
+        ada.post("/projects/p/comments", body),
+    );
+    let commit = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        deletion.commit().await.unwrap();
+    };
+    let ((liked, unliked, commented), ()) = join(requests, commit).await;
+
+    for answer in [liked, unliked, commented] {
+        answer.expect_error(404, &["Project not found"]);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 6).await;
+
+    for round in 0..30 {
+        project(&db, "p", &users[0].id, true).await;
+        let id = comment(&users[1], "p", "first").await;
+        let comments = join_all(
+            users
+                .iter()
+                .map(|user| user.post("/projects/p/comments", json!({ "content": "x" }))),
+        );
+        let path = format!("/comments/{id}");
+        let edits = join_all((0..6).map(|_| users[1].put(&path, json!({ "content": "y" }))));
+        let deletion = async {
+            tokio::time::sleep(std::time::Duration::from_micros(round * 300)).await;
+            sql(&db, "delete from projects where id = 'p'", &[]).await;
+        };
+        let (comments, edits, ()) = join3(comments, edits, deletion).await;
+        expect_all(&comments, &[201, 404]);
+        expect_all(&edits, &[200, 404]);
+        assert_eq!(number(&db, "select count(*) from comments", &[]).await, 0);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn of_edits_based_on_one_version_one_is_made(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    let path = format!("/comments/{}", comment(&ada, "p", "0").await);
+
+    for round in 1..10 {
+        let before = ada.get(&path).await.json()["updatedAt"].clone();
+        let answers = join_all((0..12).map(|i| {
+            let body = json!({ "content": format!("{round} {i}"), "expectedUpdatedAt": before });
+            let (ada, path) = (&ada, &path);
+            async move { ada.put(path, body).await }
+        }))
+        .await;
+        expect_all(&answers, &[200, 409]);
+        let made = answers.iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(made, 1);
+        assert!(ada.get(&path).await.json()["updatedAt"].as_str() > before.as_str());
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn of_deletions_at_once_one_is_made(options: PgPoolOptions, connect: PgConnectOptions) {
+    let (app, db) = app(options, connect).await;
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+
+    for _ in 0..5 {
+        let path = format!("/comments/{}", comment(&ada, "p", "x").await);
+        let answers = join_all((0..12).map(|_| ada.delete(&path))).await;
+        expect_all(&answers, &[204, 404]);
+        let made = answers.iter().filter(|answer| answer.status == 204).count();
+        assert_eq!(made, 1);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_account_is_deleted_amid_its_likes_and_follows(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let accounts = App::new(users::api(), db.clone());
+    let others = users(&app, 4).await;
+    project(&db, "p", &others[0].id, true).await;
+    for other in &others {
+        like(other).await.expect(200);
+    }
+
+    for round in 0..15 {
+        let eve = app.user("eve").await;
+        // The same person at the users function.
+        let leaving = accounts.session(&eve.id).await;
+        project(&db, "q", &eve.id, true).await;
+        let theirs = join_all(others.iter().map(|other| async {
+            let answers = [
+                like(&eve).await,
+                follow(&eve, &other.id).await,
+                unlike(&eve).await,
+                eve.post("/projects/p/comments", json!({ "content": "x" }))
+                    .await,
+                like(&eve).await,
+                eve.put("/notifications/read", json!({})).await,
+            ];
+            expect_all(&answers, &[200, 201, 204, 401, 404]);
+        }));
+        let of_others = join_all(others.iter().map(|other| async {
+            let answers = [
+                follow(other, &eve.id).await,
+                other.put("/projects/q/like", json!({})).await,
+                unfollow(other, &eve.id).await,
+                other
+                    .post("/projects/q/comments", json!({ "content": "x" }))
+                    .await,
+                follow(other, &eve.id).await,
+                like(other).await,
+            ];
+            expect_all(&answers, &[200, 201, 404]);
+        }));
+        let deletion = async {
+            tokio::time::sleep(std::time::Duration::from_millis(round * 2)).await;
+            leaving.delete("/users/profile").await.expect(204);
+        };
+        join3(theirs, of_others, deletion).await;
+        assert_no_drift(&db).await;
+        let left = number(&db, r#"select count(*) from "user""#, &[]).await;
+        assert_eq!(left, 4);
+    }
+}

@@ -1,0 +1,184 @@
+//! The table of routes, and what the guard says on each.
+
+use axum::http::Method;
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::{HIDDEN, app, project, sql};
+
+const GUARDED: [(Method, &str); 12] = [
+    (Method::POST, "/projects/p/comments"),
+    (Method::PUT, "/comments/c"),
+    (Method::DELETE, "/comments/c"),
+    (Method::PUT, "/projects/p/like"),
+    (Method::DELETE, "/projects/p/like"),
+    (Method::PUT, "/users/u/follow"),
+    (Method::DELETE, "/users/u/follow"),
+    (Method::GET, "/feed"),
+    (Method::GET, "/notifications"),
+    (Method::GET, "/notifications?type=like"),
+    (Method::GET, "/notifications/count"),
+    (Method::PUT, "/notifications/read"),
+];
+
+#[test]
+fn routes_are_guarded_unless_the_contract_opens_them() {
+    let table = social::api().table();
+    let (public, guarded): (Vec<_>, Vec<_>) =
+        table.iter().partition(|line| line.contains("public: "));
+
+    let paths = |lines: Vec<&String>| -> Vec<String> {
+        lines
+            .into_iter()
+            .map(|line| {
+                line.split_whitespace()
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect()
+    };
+    assert!(guarded.iter().all(|line| line.ends_with(" session")));
+    assert_eq!(
+        paths(guarded),
+        [
+            "POST /projects/{projectId}/comments",
+            "PUT /comments/{commentId}",
+            "DELETE /comments/{commentId}",
+            "PUT /projects/{projectId}/like",
+            "DELETE /projects/{projectId}/like",
+            "PUT /users/{userId}/follow",
+            "DELETE /users/{userId}/follow",
+            "GET /feed",
+            "GET /notifications",
+            "GET /notifications/count",
+            "PUT /notifications/read",
+        ]
+    );
+    assert_eq!(
+        paths(public),
+        [
+            "GET /projects/{projectId}/comments",
+            "GET /comments/{commentId}",
+            "GET /projects/{projectId}/likes",
+            "GET /users/{userId}/followers",
+            "GET /users/{userId}/following",
+        ]
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn nobody_gets_in_without_a_session(db: PgPool) {
+    let anyone = app(&db).anyone();
+
+    for (method, path) in GUARDED {
+        // A bad body is not looked at before the credential.
+        let body = (method != Method::GET).then(|| json!({ "bad": 1 }));
+        let answer = anyone.send(method, path, body).await;
+        answer.expect_error(401, &["Unauthorized"]);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn deactivated_and_banned_callers_are_told_so(db: PgPool) {
+    let app = app(&db);
+
+    for hide in HIDDEN {
+        let eve = app.user("eve").await;
+        sql(&db, hide, &[&eve.id]).await;
+        for (method, path) in GUARDED {
+            let answer = eve.send(method, path, None).await;
+            answer.expect_error(403, &["Account is deactivated"]);
+        }
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_deactivated_caller_reads_as_anybody(db: PgPool) {
+    let app = app(&db);
+    let (ada, eve) = (app.user("ada").await, app.user("eve").await);
+    project(&db, "p", &ada.id, true).await;
+    project(&db, "draft", &eve.id, false).await;
+    eve.get("/projects/draft/comments").await.expect(200);
+
+    sql(&db, HIDDEN[0], &[&eve.id]).await;
+
+    eve.get("/projects/p/comments").await.expect(200);
+    eve.get("/projects/draft/comments").await.expect(404);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn answers_say_how_long_they_may_be_kept(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    let id = crate::comment(&ada, "p", "hello").await;
+
+    let brief = "public, max-age=0, s-maxage=15";
+    for (path, expected) in [
+        ("/projects/p/comments".to_owned(), brief),
+        ("/projects/p/likes".to_owned(), brief),
+        (format!("/users/{}/followers", ada.id), brief),
+        (format!("/users/{}/following", ada.id), brief),
+        (format!("/comments/{id}"), "public, no-cache"),
+    ] {
+        let answer = app.anyone().get(&path).await.expect(200);
+        assert_eq!(answer.header("cache-control"), expected, "{path}");
+        let answer = ada.get(&path).await.expect(200);
+        assert_eq!(
+            answer.header("cache-control"),
+            "private, no-cache",
+            "{path}"
+        );
+    }
+    for path in ["/feed", "/notifications", "/notifications/count"] {
+        let answer = ada.get(path).await.expect(200);
+        assert_eq!(
+            answer.header("cache-control"),
+            "private, no-cache",
+            "{path}"
+        );
+    }
+    let answer = ada.put("/projects/p/like", json!({})).await.expect(200);
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn reads_take_two_round_trips_and_writes_at_most_four_beside_the_guard(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    project(&db, "p", &ada.id, true).await;
+    let id = crate::comment(&ada, "p", "hello").await;
+    let statements = async |method: Method, path: String, body: Option<serde_json::Value>| {
+        let (answer, usage) = shared::db::measured(bob.send(method, &path, body)).await;
+        assert!(answer.status.is_success(), "{path} {answer:?}");
+        usage.statements
+    };
+
+    for path in [
+        "/projects/p/comments".to_owned(),
+        format!("/comments/{id}"),
+        "/projects/p/likes".to_owned(),
+        format!("/users/{}/followers", ada.id),
+        format!("/users/{}/following", ada.id),
+        "/feed".to_owned(),
+        "/notifications".to_owned(),
+        "/notifications/count".to_owned(),
+    ] {
+        let count = statements(Method::GET, path.clone(), None).await;
+        assert!(count <= 2, "{count} for {path}");
+    }
+    for (method, path) in [
+        (Method::PUT, "/projects/p/like".to_owned()),
+        (Method::DELETE, "/projects/p/like".to_owned()),
+        (Method::PUT, format!("/users/{}/follow", ada.id)),
+        (Method::DELETE, format!("/users/{}/follow", ada.id)),
+        (Method::PUT, "/notifications/read".to_owned()),
+    ] {
+        let count = statements(method, path.clone(), None).await;
+        assert!(count <= 2, "{count} for {path}");
+    }
+    let body = Some(json!({ "content": "hello" }));
+    let count = statements(Method::POST, "/projects/p/comments".to_owned(), body).await;
+    assert!(count <= 4, "{count} for a comment");
+}
