@@ -1,0 +1,257 @@
+//! A provider's tokens for the signed-in user, and what the provider says about them.
+
+use axum::response::IntoResponse;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use shared::time::Timestamp;
+
+use super::{list::scopes, selector};
+use crate::{
+    answer::Json,
+    error::{Error, Result},
+    fields::Fields,
+    provider::{self, Provider, Tokens},
+    queries::{
+        self,
+        account::{Account, Selector},
+    },
+    request::Call,
+};
+
+/// A token that ends within so many milliseconds is replaced before it is handed out.
+const MARGIN: i64 = 5000;
+
+fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
+    selector::read(fields)
+}
+
+fn invalid(part: &str) -> Error {
+    Error::validation(&[format!("[{part}] Invalid input")])
+}
+
+async fn find(call: &Call, selector: &Selector) -> Result<Account> {
+    let current = call.signed_in_or_bare().await?;
+    queries::account::find(&call.auth.app.db, &current.user.id, selector)
+        .await?
+        .ok_or_else(|| Error::bad_request("ACCOUNT_NOT_FOUND", "Account not found"))
+}
+
+fn provider_of<'c>(call: &'c Call, account: &Account) -> Result<&'c Provider> {
+    let id = &account.provider_id;
+    call.auth.providers.get(id).ok_or_else(|| {
+        Error::bad_request(
+            "PROVIDER_NOT_SUPPORTED",
+            &format!("Provider {id} is not supported."),
+        )
+    })
+}
+
+/// The account with fresh tokens, which are stored. Tokens that did not come stay; the scope does in any case, since an
+/// answer to a refresh may tell of fewer. `None` where the provider refuses.
+async fn refreshed(
+    call: &Call,
+    provider: &Provider,
+    account: Account,
+    refresh_token: &str,
+) -> Result<Option<Account>> {
+    let tokens = match call.auth.providers.refresh(provider, refresh_token).await {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            tracing::warn!(
+                service = provider.service.id(),
+                error = %format_args!("{error:#}"),
+                "tokens are not refreshed"
+            );
+            return Ok(None);
+        }
+    };
+    queries::account::update_tokens(&call.auth.app.db, &account.id, &tokens, None).await?;
+    let Tokens {
+        access_token,
+        refresh_token,
+        id_token,
+        access_token_expires_at,
+        refresh_token_expires_at,
+        scope: _,
+    } = tokens;
+    Ok(Some(Account {
+        access_token,
+        refresh_token: refresh_token.or(account.refresh_token),
+        id_token: id_token.or(account.id_token),
+        access_token_expires_at: access_token_expires_at.or(account.access_token_expires_at),
+        refresh_token_expires_at: refresh_token_expires_at.or(account.refresh_token_expires_at),
+        ..account
+    }))
+}
+
+/// The account with an access token that is good for a while, as far as that can be had.
+async fn with_valid_token(call: &Call, provider: &Provider, account: Account) -> Result<Account> {
+    let expired = account
+        .access_token_expires_at
+        .is_some_and(|end| end.millis() - Timestamp::now().millis() < MARGIN);
+    match account.refresh_token.clone() {
+        Some(token) if expired && !token.is_empty() => refreshed(call, provider, account, &token)
+            .await?
+            .ok_or_else(|| {
+                Error::bad_request(
+                    "FAILED_TO_GET_ACCESS_TOKEN",
+                    "Failed to get a valid access token",
+                )
+            }),
+        _ => Ok(account),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccessToken {
+    access_token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token_expires_at: Option<Timestamp>,
+    scopes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+/// `POST /api/auth/get-access-token`
+pub async fn access_token(call: Call) -> Result {
+    let selector = call.body(read_selector)?.ok_or_else(|| invalid("body"))?;
+    let account = find(&call, &selector).await?;
+    let provider = provider_of(&call, &account)?;
+    let account = with_valid_token(&call, provider, account).await?;
+    Ok(Json(AccessToken {
+        access_token: account.access_token.unwrap_or_default(),
+        access_token_expires_at: account.access_token_expires_at,
+        scopes: scopes(account.scope.as_deref()),
+        id_token: account.id_token,
+    })
+    .into_response())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefreshedTokens {
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token_expires_at: Option<Timestamp>,
+    refresh_token_expires_at: Option<Timestamp>,
+    scope: Option<String>,
+    id_token: Option<String>,
+    provider_id: String,
+    account_id: String,
+}
+
+/// `POST /api/auth/refresh-token`
+pub async fn refresh(call: Call) -> Result {
+    let selector = call.body(read_selector)?.ok_or_else(|| invalid("body"))?;
+    let account = find(&call, &selector).await?;
+    let provider = provider_of(&call, &account)?;
+    let Some(token) = account
+        .refresh_token
+        .clone()
+        .filter(|token| !token.is_empty())
+    else {
+        return Err(Error::bad_request(
+            "REFRESH_TOKEN_NOT_FOUND",
+            "Refresh token not found",
+        ));
+    };
+    let account = refreshed(&call, provider, account, &token)
+        .await?
+        .ok_or_else(|| {
+            Error::bad_request(
+                "FAILED_TO_REFRESH_ACCESS_TOKEN",
+                "Failed to refresh access token",
+            )
+        })?;
+    Ok(Json(RefreshedTokens {
+        access_token: account.access_token,
+        refresh_token: account.refresh_token,
+        access_token_expires_at: account.access_token_expires_at,
+        refresh_token_expires_at: account.refresh_token_expires_at,
+        scope: account.scope,
+        id_token: account.id_token,
+        provider_id: account.provider_id,
+        account_id: account.id,
+    })
+    .into_response())
+}
+
+#[derive(Serialize)]
+struct Info {
+    user: InfoUser,
+    data: Map<String, Value>,
+    account: InfoAccount,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InfoUser {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    email_verified: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InfoAccount {
+    id: String,
+    provider_id: String,
+    account_id: String,
+}
+
+/// `GET /api/auth/account-info`
+pub async fn info(call: Call) -> Result {
+    let selector = call.query(read_selector)?.ok_or_else(|| invalid("query"))?;
+    let account = find(&call, &selector).await?;
+    let Some(provider) = call.auth.providers.get(&account.provider_id) else {
+        return Err(Error::bad_request(
+            "PROVIDER_NOT_CONFIGURED",
+            "Account is not associated with a configured social provider.",
+        ));
+    };
+    let account = with_valid_token(&call, provider, account).await?;
+    let Some(access_token) = account
+        .access_token
+        .as_deref()
+        .filter(|token| !token.is_empty())
+    else {
+        return Err(Error::bad_request(
+            "ACCESS_TOKEN_NOT_FOUND",
+            "Access token not found",
+        ));
+    };
+    let profile = call
+        .auth
+        .providers
+        .profile(
+            provider,
+            Some(access_token),
+            account.id_token.as_deref(),
+            provider::deadline(),
+        )
+        .await
+        .map_err(|error| {
+            tracing::warn!(error = %format_args!("{error:#}"), "there is no profile");
+            Error::unauthorized("FAILED_TO_GET_USER_INFO", "Failed to get user info")
+        })?;
+    Ok(Json(Info {
+        user: InfoUser {
+            name: profile.name,
+            email: profile.email,
+            image: profile.image,
+            email_verified: profile.email_verified,
+        },
+        data: profile.raw,
+        account: InfoAccount {
+            id: account.id,
+            provider_id: account.provider_id,
+            account_id: account.account_id,
+        },
+    })
+    .into_response())
+}

@@ -1,0 +1,53 @@
+//! Answers as Better Auth writes them.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::Serialize;
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// 200 with JSON; the content type has no charset, unlike NestJS's.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, APPLICATION_JSON)], body).into_response(),
+            Err(error) => shared::http::Error::Internal(error.into()).into_response(),
+        }
+    }
+}
+
+/// `{"status":true}`
+pub fn done() -> Response {
+    #[derive(Serialize)]
+    struct Done {
+        status: bool,
+    }
+    Json(Done { status: true }).into_response()
+}
+
+/// 302 with an empty body.
+pub fn redirect(address: &str) -> Response {
+    (
+        StatusCode::FOUND,
+        [
+            (header::CONTENT_TYPE, APPLICATION_JSON),
+            (header::LOCATION, location(address)),
+        ],
+    )
+        .into_response()
+}
+
+/// The address as it is, or with what a header cannot carry percent-encoded.
+pub fn location(address: &str) -> HeaderValue {
+    const UNSAFE: &AsciiSet = &CONTROLS.add(b' ');
+    HeaderValue::from_str(address).unwrap_or_else(|_| {
+        let encoded = utf8_percent_encode(address, UNSAFE).to_string();
+        HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static("/"))
+    })
+}

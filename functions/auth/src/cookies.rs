@@ -1,0 +1,122 @@
+//! The cookies that an answer sets, gathered while a request is handled.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::{HeaderMap, HeaderValue};
+use shared::{config::Config, cookie, http::SESSION_LIFETIME};
+
+/// Seconds that the state cookie lives.
+const STATE_LIFETIME: u32 = 300;
+
+/// `Set-Cookie` values in order. Errors carry them as well as good answers, so they wait here.
+#[derive(Clone, Debug, Default)]
+pub struct SetCookies(Arc<Mutex<Vec<String>>>);
+
+impl SetCookies {
+    /// All values, taken out.
+    pub fn take(&self) -> Vec<HeaderValue> {
+        std::mem::take(&mut *self.lock())
+            .into_iter()
+            .filter_map(|cookie| HeaderValue::try_from(cookie).ok())
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, cookie: String) {
+        let mut cookies = self.lock();
+        if !cookies.contains(&cookie) {
+            cookies.push(cookie);
+        }
+    }
+
+    /// Takes out what was set under that full name, so that a token which is cleared does not leave at all.
+    fn forget(&self, name: &str) {
+        self.lock().retain(|cookie| {
+            cookie
+                .split_once('=')
+                .is_none_or(|(found, _)| found != name)
+        });
+    }
+}
+
+/// The cookies of one request and of its answer.
+#[derive(Clone, Copy)]
+pub struct CookieJar<'r> {
+    pub config: &'r Config,
+    pub headers: &'r HeaderMap,
+    pub answer: &'r SetCookies,
+}
+
+impl CookieJar<'_> {
+    /// The verified value of the request's cookie of that short name.
+    pub fn read(&self, name: &str) -> Option<String> {
+        self.config.cookies.read(self.headers, name)
+    }
+
+    /// Sets a signed cookie. Without `max_age`, in seconds, it ends with the browser's session.
+    pub fn set_signed(&self, name: &str, value: &str, max_age: Option<u32>) {
+        let cookies = &self.config.cookies;
+        self.answer
+            .push(cookies.set(name, &cookies.sign(value), max_age));
+    }
+
+    /// Removes a cookie, and takes back what this answer was going to set under its name.
+    pub fn clear(&self, name: &str) {
+        self.answer.forget(&self.config.cookies.name(name));
+        self.answer.push(self.config.cookies.clear(name));
+    }
+
+    /// Sets the session cookie; it ends with the browser's session where the request's did.
+    pub fn set_session(&self, token: &str) {
+        if self.read("dont_remember").is_some() {
+            self.set_signed("session_token", token, None);
+            self.set_signed("dont_remember", "true", None);
+        } else {
+            self.set_signed("session_token", token, Some(SESSION_LIFETIME));
+        }
+    }
+
+    /// Clears the three cookies of a session, and the chunks of the cookie cache that the request carries.
+    pub fn clear_session(&self) {
+        self.clear("session_token");
+        self.clear("session_data");
+        for chunk in self.session_data() {
+            self.clear(&chunk);
+        }
+        self.clear("dont_remember");
+    }
+
+    /// Clears the cookie cache that a request carries: it is off, so nobody else would.
+    pub fn clear_session_data(&self) {
+        for name in self.session_data() {
+            self.clear(&name);
+        }
+    }
+
+    /// Short names of the cookie cache's cookies in the request: `session_data`, `session_data.0`, …
+    fn session_data(&self) -> Vec<String> {
+        let whole = self.config.cookies.name("session_data");
+        let mut names: Vec<String> = Vec::new();
+        for (name, _) in cookie::pairs(self.headers) {
+            let Some(rest) = name.strip_prefix(&whole) else {
+                continue;
+            };
+            let is_chunk = rest.strip_prefix('.').is_some_and(|index| {
+                !index.is_empty() && index.len() < 4 && index.bytes().all(|b| b.is_ascii_digit())
+            });
+            let short = format!("session_data{rest}");
+            if (rest.is_empty() || is_chunk) && !names.contains(&short) {
+                names.push(short);
+            }
+        }
+        names
+    }
+
+    /// Binds a flow to this browser.
+    pub fn set_state(&self, state: &str) {
+        self.set_signed("state", state, Some(STATE_LIFETIME));
+    }
+}

@@ -1,0 +1,239 @@
+//! The token endpoint: codes and refresh tokens against tokens, by the `oauth2` crate.
+
+use std::{borrow::Cow, time::Duration};
+
+use oauth2::{
+    AccessToken, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken,
+    EndpointNotSet, EndpointSet, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardRevocableToken, TokenUrl,
+    basic::{
+        BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+        BasicTokenType,
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::time::Timestamp;
+use tokio::time::Instant;
+
+use super::{Failure, http, http::Http};
+
+/// Longest life of a token that is believed, in seconds: a hundred years.
+const MAX_LIFETIME: i64 = 100 * 365 * 86_400;
+
+/// What a token endpoint answered, in the form of our columns.
+#[derive(Clone, Debug, Default)]
+pub struct Tokens {
+    pub access_token: Option<String>,
+    pub refresh_token: Option<String>,
+    pub id_token: Option<String>,
+    pub access_token_expires_at: Option<Timestamp>,
+    pub refresh_token_expires_at: Option<Timestamp>,
+    /// Joined with commas.
+    pub scope: Option<String>,
+}
+
+/// The answer of a token endpoint (RFC 6749, 5.1) with what GitHub and OpenID Connect add. The type of the token is not
+/// looked at: both services know bearer tokens only.
+#[derive(Debug, Deserialize, Serialize)]
+struct TokenAnswer {
+    access_token: AccessToken,
+    refresh_token: Option<RefreshToken>,
+    id_token: Option<String>,
+    expires_in: Option<Value>,
+    refresh_token_expires_in: Option<Value>,
+    scope: Option<String>,
+    /// GitHub refuses with status 200.
+    error: Option<Value>,
+    #[serde(skip, default = "bearer")]
+    token_type: BasicTokenType,
+}
+
+fn bearer() -> BasicTokenType {
+    BasicTokenType::Bearer
+}
+
+impl oauth2::TokenResponse for TokenAnswer {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        let seconds = lifetime(self.expires_in.as_ref())?;
+        seconds.to_std().ok()
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    /// The list as it came is in `scope`; nobody asks here.
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        None
+    }
+}
+
+/// Seconds as a number or as text; zero and nonsense count as not given.
+fn lifetime(value: Option<&Value>) -> Option<chrono::Duration> {
+    let seconds = match value? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }?;
+    (1..=MAX_LIFETIME)
+        .contains(&seconds)
+        .then(|| chrono::Duration::seconds(seconds))
+}
+
+impl TokenAnswer {
+    fn into_tokens(self) -> Result<Tokens, Failure> {
+        anyhow::ensure!(
+            self.error.is_none(),
+            "the token endpoint answered an error with status 200"
+        );
+        let now = Timestamp::now();
+        let expires_at = |value: &Option<Value>| lifetime(value.as_ref()).map(|life| now + life);
+        let tokens = Tokens {
+            access_token_expires_at: expires_at(&self.expires_in),
+            refresh_token_expires_at: expires_at(&self.refresh_token_expires_in),
+            access_token: Some(self.access_token.into_secret()),
+            refresh_token: self
+                .refresh_token
+                .map(RefreshToken::into_secret)
+                .filter(|token| !token.is_empty()),
+            id_token: self.id_token.filter(|token| !token.is_empty()),
+            scope: self
+                .scope
+                .map(|scope| scope.split_whitespace().collect::<Vec<_>>().join(","))
+                .filter(|scope| !scope.is_empty()),
+        };
+        let texts = [
+            &tokens.access_token,
+            &tokens.refresh_token,
+            &tokens.id_token,
+            &tokens.scope,
+        ];
+        anyhow::ensure!(
+            !texts.into_iter().flatten().any(|text| text.contains('\0')),
+            "the token endpoint answered a text with U+0000"
+        );
+        anyhow::ensure!(
+            tokens
+                .access_token
+                .as_ref()
+                .is_some_and(|token| !token.is_empty()),
+            "the token endpoint answered an empty access token"
+        );
+        Ok(tokens)
+    }
+}
+
+type OAuthClient = oauth2::Client<
+    BasicErrorResponse,
+    TokenAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// A client of one service, with its id, secret and addresses.
+pub struct Client(OAuthClient);
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Client").field(self.0.client_id()).finish()
+    }
+}
+
+/// Credentials go into the body, as the Node deployment sends them.
+pub fn client(
+    id: &str,
+    secret: &str,
+    authorize_url: String,
+    token_url: String,
+) -> anyhow::Result<Client> {
+    let client = oauth2::Client::new(ClientId::new(id.to_owned()))
+        .set_client_secret(ClientSecret::new(secret.to_owned()))
+        .set_auth_uri(AuthUrl::new(authorize_url)?)
+        .set_token_uri(TokenUrl::new(token_url)?)
+        .set_auth_type(AuthType::RequestBody);
+    Ok(Client(client))
+}
+
+impl Client {
+    /// `response_type=code`, with the parameters after the client's id and the state.
+    pub fn authorize_url<'p>(
+        &self,
+        state: &str,
+        parameters: impl IntoIterator<Item = (Cow<'p, str>, Cow<'p, str>)>,
+    ) -> String {
+        let mut request = self.0.authorize_url(|| CsrfToken::new(state.to_owned()));
+        for (name, value) in parameters {
+            request = request.add_extra_param(name.into_owned(), value.into_owned());
+        }
+        request.url().0.into()
+    }
+
+    /// `grant_type=authorization_code`
+    pub async fn exchange(
+        &self,
+        http: &Http,
+        code: &str,
+        verifier: &str,
+        redirect_uri: &str,
+        deadline: Instant,
+    ) -> Result<Tokens, Failure> {
+        self.0
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()))
+            .set_redirect_uri(Cow::Owned(RedirectUrl::new(redirect_uri.to_owned())?))
+            .request_async(&http.until(deadline))
+            .await
+            .map_err(describe)?
+            .into_tokens()
+    }
+
+    /// `grant_type=refresh_token`
+    pub async fn refresh(
+        &self,
+        http: &Http,
+        token: &str,
+        deadline: Instant,
+    ) -> Result<Tokens, Failure> {
+        self.0
+            .exchange_refresh_token(&RefreshToken::new(token.to_owned()))
+            .request_async(&http.until(deadline))
+            .await
+            .map_err(describe)?
+            .into_tokens()
+    }
+}
+
+/// What failed, without the answer's text: it may hold tokens.
+fn describe(error: RequestTokenError<http::Error, BasicErrorResponse>) -> Failure {
+    match error {
+        RequestTokenError::ServerResponse(answer) => {
+            anyhow::anyhow!("the token endpoint refused: {}", answer.error())
+        }
+        RequestTokenError::Request(error) => {
+            Failure::from(error).context("the token endpoint cannot be reached")
+        }
+        RequestTokenError::Parse(..) => {
+            anyhow::anyhow!("the token endpoint answered something else than tokens")
+        }
+        RequestTokenError::Other(_) => {
+            anyhow::anyhow!("the token endpoint answered neither tokens nor an error")
+        }
+    }
+}

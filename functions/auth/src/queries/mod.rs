@@ -1,0 +1,7 @@
+//! All SQL of the auth function, a file per table.
+
+pub mod account;
+pub mod rate_limit;
+pub mod session;
+pub mod user;
+pub mod verification;

@@ -1,0 +1,303 @@
+//! Rows of `session`.
+
+use serde::Serialize;
+use shared::{
+    http::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
+    random,
+    time::Timestamp,
+};
+use sqlx::PgExecutor;
+
+use super::user::User;
+
+/// The session object of every answer, its keys in Better Auth's order.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    pub expires_at: Timestamp,
+    pub token: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub ip_address: Option<String>,
+    pub user_agent: Option<String>,
+    pub user_id: String,
+    pub impersonated_by: Option<String>,
+    pub id: String,
+}
+
+/// What became of a token.
+pub enum Found {
+    /// A good session and its user; whether its end was moved just now.
+    Session {
+        session: Session,
+        user: User,
+        refreshed: bool,
+    },
+    /// It had expired, and its row is deleted.
+    Expired,
+    /// It was to be refreshed, and somebody deleted it in that moment.
+    Vanished,
+}
+
+/// The session of a token, refreshed where that is due and allowed, deleted where it has expired: all in one statement.
+pub async fn find(
+    db: impl PgExecutor<'_>,
+    token: &str,
+    may_refresh: bool,
+) -> sqlx::Result<Option<Found>> {
+    let row = sqlx::query!(
+        r#"
+        with found as (
+            select
+                s.id, s.token, s."expiresAt", s."createdAt", s."updatedAt", s."ipAddress", s."userAgent",
+                s."userId", s."impersonatedBy",
+                s."expiresAt" < now() at time zone 'utc' as expired,
+                s."expiresAt" >= now() at time zone 'utc'
+                    and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $3::float8 - $4::float8)
+                    and $2 as due
+            from session s
+            where s.token = $1
+        ),
+        expired as (
+            delete from session where token = $1 and "expiresAt" < now() at time zone 'utc'
+        ),
+        refreshed as (
+            update session
+            set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $3::float8),
+                "updatedAt" = now() at time zone 'utc'
+            where token = $1 and exists (select from found where due)
+            returning "expiresAt", "updatedAt"
+        )
+        select
+            s.id, s.token, s."userId" as user_id, s."ipAddress" as ip_address, s."userAgent" as user_agent,
+            s."impersonatedBy" as impersonated_by,
+            coalesce(r."expiresAt", s."expiresAt") as "expires_at!: Timestamp",
+            coalesce(r."updatedAt", s."updatedAt") as "updated_at!: Timestamp",
+            s."createdAt" as "created_at: Timestamp",
+            s.expired as "expired!", s.due as "due!", r."expiresAt" is not null as "refreshed!",
+            u.name, u.email, u."emailVerified" as email_verified, u.image, u.role, u.banned,
+            u."banReason" as ban_reason, u."banExpires" as "ban_expires: Timestamp",
+            u."createdAt" as "user_created_at: Timestamp", u."updatedAt" as "user_updated_at: Timestamp"
+        from found s
+        join "user" u on u.id = s."userId"
+        left join refreshed r on true
+        "#,
+        token,
+        may_refresh,
+        f64::from(SESSION_LIFETIME),
+        f64::from(SESSION_UPDATE_AGE),
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| {
+        if row.expired {
+            return Found::Expired;
+        }
+        if row.due && !row.refreshed {
+            return Found::Vanished;
+        }
+        Found::Session {
+            refreshed: row.refreshed,
+            user: User {
+                name: row.name,
+                email: row.email,
+                email_verified: row.email_verified,
+                image: row.image,
+                created_at: row.user_created_at,
+                updated_at: row.user_updated_at,
+                role: row.role,
+                banned: row.banned,
+                ban_reason: row.ban_reason,
+                ban_expires: row.ban_expires,
+                id: row.user_id.clone(),
+            },
+            session: Session {
+                expires_at: row.expires_at,
+                token: row.token,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+                ip_address: row.ip_address,
+                user_agent: row.user_agent,
+                user_id: row.user_id,
+                impersonated_by: row.impersonated_by,
+                id: row.id,
+            },
+        }
+    }))
+}
+
+/// A session to be made.
+pub struct NewSession<'a> {
+    pub user_id: &'a str,
+    /// As it is stored: empty where there is none.
+    pub ip_address: &'a str,
+    /// The `User-Agent` header, or an empty text.
+    pub user_agent: &'a str,
+}
+
+/// What became of a session to be made.
+pub enum Made {
+    /// The session's token and its user.
+    Session(String, Box<User>),
+    /// The user is banned.
+    Banned,
+}
+
+/// Makes a session. A ban that has run out is lifted; one that has not prevents it. `None` where the user is gone.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    session: &NewSession<'_>,
+) -> sqlx::Result<Option<Made>> {
+    let token = random::id();
+    let row = sqlx::query!(
+        r#"
+        with owner as (
+            select
+                id,
+                coalesce(banned, false) as banned,
+                coalesce(banned, false) and "banExpires" < now() at time zone 'utc' is true as over
+            from "user"
+            where id = $1
+        ),
+        lifted as (
+            update "user" u
+            set banned = false, "banReason" = null, "banExpires" = null,
+                "updatedAt" = now() at time zone 'utc'
+            from owner
+            where u.id = owner.id and owner.over
+            returning u."updatedAt"
+        ),
+        made as (
+            insert into session (
+                id, token, "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent"
+            )
+            select
+                $2, $3, id, now() at time zone 'utc' + make_interval(secs => $6),
+                now() at time zone 'utc', now() at time zone 'utc', $4, $5
+            from owner
+            where not banned or over
+            returning id
+        )
+        select
+            exists (select from made) as "made!",
+            u.id, u.name, u.email, u."emailVerified" as email_verified, u.image, u.role,
+            case when owner.over then false else u.banned end as banned,
+            case when owner.over then null else u."banReason" end as ban_reason,
+            case when owner.over then null else u."banExpires" end as "ban_expires: Timestamp",
+            u."createdAt" as "created_at: Timestamp",
+            coalesce(lifted."updatedAt", u."updatedAt") as "updated_at!: Timestamp"
+        from owner
+        join "user" u on u.id = owner.id
+        left join lifted on true
+        "#,
+        session.user_id,
+        random::id(),
+        token,
+        session.ip_address,
+        session.user_agent,
+        f64::from(SESSION_LIFETIME),
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| {
+        if !row.made {
+            return Made::Banned;
+        }
+        let user = User {
+            name: row.name,
+            email: row.email,
+            email_verified: row.email_verified,
+            image: row.image,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            role: row.role,
+            banned: row.banned,
+            ban_reason: row.ban_reason,
+            ban_expires: row.ban_expires,
+            id: row.id,
+        };
+        Made::Session(token, Box::new(user))
+    }))
+}
+
+/// A user's sessions that have not expired, without those that somebody else has in their name.
+pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Session>> {
+    sqlx::query_as!(
+        Session,
+        r#"
+        select
+            id, token, "userId" as user_id, "ipAddress" as ip_address, "userAgent" as user_agent,
+            "impersonatedBy" as impersonated_by,
+            "expiresAt" as "expires_at: Timestamp",
+            "createdAt" as "created_at: Timestamp",
+            "updatedAt" as "updated_at: Timestamp"
+        from session
+        where "userId" = $1 and "expiresAt" > now() at time zone 'utc' and "impersonatedBy" is null
+        order by "createdAt" desc, id
+        limit 1000
+        "#,
+        user_id,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Whether a user's session is still good.
+pub async fn is_good(db: impl PgExecutor<'_>, id: &str, user_id: &str) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"
+        select exists (
+            select from session
+            where id = $1 and "userId" = $2 and "expiresAt" > now() at time zone 'utc'
+        ) as "good!"
+        "#,
+        id,
+        user_id,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Ends the session of a token, whoever's it is.
+pub async fn delete(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<()> {
+    sqlx::query!("delete from session where token = $1", token)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends the session of a token where it is that user's.
+pub async fn delete_own(db: impl PgExecutor<'_>, user_id: &str, token: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"delete from session where "userId" = $1 and token = $2"#,
+        user_id,
+        token,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user.
+pub async fn delete_all(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<()> {
+    sqlx::query!(r#"delete from session where "userId" = $1"#, user_id)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Ends all sessions of a user but that one.
+pub async fn delete_others(
+    db: impl PgExecutor<'_>,
+    user_id: &str,
+    token: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"delete from session where "userId" = $1 and token <> $2"#,
+        user_id,
+        token,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! Rows of `verification`: the states of sign-ins under way.
+
+use shared::random;
+use sqlx::PgExecutor;
+
+/// Writes a state that lives `seconds`.
+pub async fn insert(
+    db: impl PgExecutor<'_>,
+    identifier: &str,
+    value: &str,
+    seconds: f64,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        insert into verification (id, identifier, value, "expiresAt", "createdAt", "updatedAt")
+        values (
+            $1, $2, $3,
+            now() at time zone 'utc' + make_interval(secs => $4),
+            now() at time zone 'utc',
+            now() at time zone 'utc'
+        )
+        "#,
+        random::id(),
+        identifier,
+        value,
+        seconds,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A state's value; the row stays.
+pub async fn find(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"select value from verification where identifier = $1 order by "createdAt" desc limit 1"#,
+        identifier,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Takes a state out; of several callers at once, one gets it.
+pub async fn take(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        "delete from verification where identifier = $1 returning value",
+        identifier,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Deletes some of the states that have expired, and of the rate limits' counters whose windows are long over.
+pub async fn delete_expired(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        with counters as (
+            delete from "rateLimit"
+            where "lastRequest" < (extract(epoch from now()) * 1000)::bigint - 600000
+        )
+        delete from verification
+        where id in (
+            select id from verification
+            where "expiresAt" < now() at time zone 'utc'
+            order by "expiresAt"
+            limit 1000
+            for update skip locked
+        )
+        "#,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The endpoints about sessions.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::Current;
+use crate::{
+    answer::{self, Json},
+    error::{Error, Result},
+    queries::{self, session::Session, user::User},
+    request::Call,
+};
+
+#[derive(Serialize)]
+struct SessionAnswer {
+    session: Session,
+    user: User,
+}
+
+impl From<Current> for SessionAnswer {
+    fn from(Current { session, user }: Current) -> Self {
+        Self { session, user }
+    }
+}
+
+/// `GET /api/auth/get-session`: the session and its user, or `null`.
+pub async fn show(call: Call) -> Response {
+    let answer = call
+        .session()
+        .await
+        .map(|current| Json(current.map(SessionAnswer::from)));
+    uncached(answer.into_response())
+}
+
+/// `GET /api/auth/session`, which Better Auth does not have: the same, but 401 when signed out.
+pub async fn show_or_refuse(call: Call) -> Response {
+    let answer = call
+        .signed_in()
+        .await
+        .map(|current| Json(SessionAnswer::from(current)));
+    uncached(answer.into_response())
+}
+
+/// `POST /api/auth/get-session`
+pub async fn refuse_post(_: Call) -> Response {
+    let refusal = Error::Code(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED_DEFER_SESSION_REQUIRED",
+        "POST method requires deferSessionRefresh to be enabled in session config".to_owned(),
+    );
+    uncached(refusal.into_response())
+}
+
+fn uncached(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+/// `GET /api/auth/list-sessions`
+pub async fn list(call: Call) -> Result {
+    let current = call.freshly_signed_in().await?;
+    let sessions = queries::session::list(&call.auth.app.db, &current.user.id).await?;
+    Ok(Json(sessions).into_response())
+}
+
+/// `POST /api/auth/revoke-session`. Whether there was such a session stays unsaid.
+pub async fn revoke(call: Call) -> Result {
+    let token = call.body(|fields| fields.required_text("token"))?;
+    let current = call.signed_in().await?;
+    queries::session::delete_own(&call.auth.app.db, &current.user.id, &token).await?;
+    if token == current.session.token {
+        call.cookies().clear_session();
+    }
+    Ok(answer::done())
+}
+
+/// `POST /api/auth/revoke-sessions`
+pub async fn revoke_all(call: Call) -> Result {
+    let current = call.signed_in().await?;
+    queries::session::delete_all(&call.auth.app.db, &current.user.id).await?;
+    call.cookies().clear_session();
+    Ok(answer::done())
+}
+
+/// `POST /api/auth/revoke-other-sessions`
+pub async fn revoke_others(call: Call) -> Result {
+    let current = call.signed_in().await?;
+    let db = &call.auth.app.db;
+    queries::session::delete_others(db, &current.user.id, &current.session.token).await?;
+    Ok(answer::done())
+}
+
+/// `POST /api/auth/sign-out`, with or without a session.
+pub async fn sign_out(call: Call) -> Result {
+    #[derive(Serialize)]
+    struct SignedOut {
+        success: bool,
+    }
+
+    // For providers with a logout of their own. Neither of ours has one.
+    call.optional_body(|fields| {
+        fields.text("callbackURL");
+        fields.flag("disableRedirect");
+        fields.text("state");
+    })?;
+    if let Some(token) = call.cookies().read("session_token") {
+        queries::session::delete(&call.auth.app.db, &token).await?;
+    }
+    call.cookies().clear_session();
+    Ok(Json(SignedOut { success: true }).into_response())
+}

@@ -1,0 +1,133 @@
+//! Many requests at once.
+
+use futures_util::future::join_all;
+use provider::Person;
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::{Browser, Stage};
+
+const MANY: usize = 20;
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn one_state_gives_one_session(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.browser();
+    let url = browser.start("github").await;
+    let callback = stage.provider.sign_in(&url, &person);
+
+    let answers = join_all((0..MANY).map(|_| {
+        let mut browser = browser.clone();
+        let callback = &callback;
+        async move { browser.follow(callback).await }
+    }))
+    .await;
+
+    let good = answers
+        .iter()
+        .filter(|answer| answer.header("location") == "/home")
+        .count();
+    let mismatches = answers
+        .iter()
+        .filter(|answer| answer.header("location").ends_with("error=state_mismatch"))
+        .count();
+    assert_eq!((good, mismatches), (1, MANY - 1));
+    assert_eq!(stage.count("session").await, 1);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn first_sign_ins_at_once_make_one_user(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    let mut ready: Vec<(Browser, String)> = Vec::new();
+    for index in 0..MANY {
+        let mut browser = stage.browser();
+        let service = if index % 2 == 0 { "github" } else { "google" };
+        let url = browser.start(service).await;
+        ready.push((browser, stage.provider.sign_in(&url, &person)));
+    }
+
+    let answers = join_all(
+        ready
+            .iter_mut()
+            .map(|(browser, callback)| async { browser.follow(callback).await }),
+    )
+    .await;
+
+    for answer in &answers {
+        assert_eq!(answer.header("location"), "/home", "{answer:?}");
+    }
+    assert_eq!(stage.count(r#""user""#).await, 1);
+    assert_eq!(stage.count("account").await, 2);
+    assert_eq!(stage.count("session").await, MANY as i64);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_last_account_stays_whoever_comes_first(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    stage.signed_in(&person).await;
+    let mut browser = stage.browser();
+    browser.sign_in(&stage.provider, "google", &person).await;
+
+    let unlink = |provider: &'static str| {
+        let mut browser = browser.clone();
+        async move {
+            let body = json!({ "providerId": provider });
+            browser.post("/api/auth/unlink-account", body).await
+        }
+    };
+    join_all((0..MANY).map(|index| unlink(if index % 2 == 0 { "github" } else { "google" }))).await;
+
+    assert_eq!(stage.count("account").await, 1);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_due_refresh_at_once_harms_nobody(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    let browser = stage.signed_in(&person).await;
+    stage
+        .execute(r#"update session set "expiresAt" = now() at time zone 'utc' + interval '1 day'"#)
+        .await;
+
+    let answers = join_all((0..MANY).map(|_| {
+        let mut browser = browser.clone();
+        async move { browser.session().await }
+    }))
+    .await;
+
+    for answer in answers {
+        assert_eq!(answer["user"]["name"], "Ada");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_session_that_is_deleted_meanwhile_is_signed_out(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.signed_in(&person).await;
+    stage
+        .execute(r#"update session set "expiresAt" = now() at time zone 'utc' + interval '1 day'"#)
+        .await;
+    let mut tx = stage.db.begin().await.unwrap();
+    sqlx::query("delete from session")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+
+    let answer = tokio::join!(browser.get("/api/auth/get-session"), async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        tx.commit().await.unwrap();
+    })
+    .0;
+
+    crate::expect_code(
+        &answer,
+        401,
+        "FAILED_TO_GET_SESSION",
+        "Failed to get session",
+    );
+    assert_eq!(answer.header_all("set-cookie"), crate::CLEARED);
+}

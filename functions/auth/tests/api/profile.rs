@@ -1,0 +1,206 @@
+//! What the first sign-in writes of the provider's profile, and what later ones leave alone.
+
+use provider::{Email, Person};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{Stage, expect_redirect};
+
+const PROFILE: &str = r#"
+    select name, email, "emailVerified", image, avatar, bio, website, location, company, skills,
+        provider::text, "githubUsername"
+    from "user""#;
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn githubs_profile_fills_our_columns(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(
+        Person::new("ada-l")
+            .name("Ada")
+            .bio(" Notes ")
+            .blog("ada.example.com")
+            .location("London")
+            .company("@engines"),
+    );
+
+    stage.signed_in(&person).await;
+
+    let image = format!("{}/avatars/ada-l.svg", stage.provider.url());
+    assert_eq!(
+        stage.row(PROFILE).await,
+        json!({
+            "name": "Ada", "email": "ada-l@example.com", "emailVerified": true, "image": image, "avatar": image,
+            "bio": "Notes", "website": "https://ada.example.com", "location": "London", "company": "@engines",
+            "skills": [], "provider": "GITHUB", "githubUsername": "ada-l",
+        })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn too_long_and_malformed_values_are_dropped(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(
+        Person::new("ada")
+            .name("")
+            .bio(&"x".repeat(501))
+            .blog("javascript:alert(1)")
+            .location(&"x".repeat(256))
+            .company("a\0b"),
+    );
+
+    stage.signed_in(&person).await;
+
+    let row = stage.row(PROFILE).await;
+    assert_eq!(row["name"], "ada");
+    assert_eq!(
+        (
+            &row["bio"],
+            &row["website"],
+            &row["location"],
+            &row["company"]
+        ),
+        (&Value::Null, &Value::Null, &Value::Null, &json!("ab"))
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn google_fills_what_it_knows(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage
+        .provider
+        .register(Person::new("ada").bio("not Google's").unverified());
+    let mut browser = stage.browser();
+
+    let answer = browser.sign_in(&stage.provider, "google", &person).await;
+
+    expect_redirect(&answer, "/home");
+    let row = stage.row(PROFILE).await;
+    assert_eq!(row["provider"], "GOOGLE");
+    assert_eq!(row["emailVerified"], false);
+    assert_eq!(
+        (&row["bio"], &row["githubUsername"]),
+        (&Value::Null, &Value::Null)
+    );
+    let account = stage
+        .row(
+            r#"select scope, "idToken" is not null as id, "refreshToken",
+               extract(epoch from "accessTokenExpiresAt" - "createdAt")::int between 3500 and 3600 as hour
+               from account"#,
+        )
+        .await;
+    assert_eq!(
+        account,
+        json!({ "scope": "email,profile,openid", "id": true, "refreshToken": null, "hour": true })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_hidden_address_comes_from_the_list(db: PgPool) {
+    let stage = Stage::new(db).await;
+
+    for (login, emails, expected, verified) in [
+        (
+            "primary",
+            vec![
+                Email::new("work@x.example").verified(),
+                Email::new("me@x.example").primary().verified(),
+            ],
+            "me@x.example",
+            true,
+        ),
+        (
+            "first",
+            vec![
+                Email::new("first@x.example"),
+                Email::new("second@x.example").verified(),
+            ],
+            "first@x.example",
+            false,
+        ),
+    ] {
+        let person = stage
+            .provider
+            .register(Person::new(login).hides_email().emails(emails));
+        let mut browser = stage.signed_in(&person).await;
+        let user = &browser.session().await["user"];
+        assert_eq!(user["email"], expected);
+        assert_eq!(user["emailVerified"], verified);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn nobody_signs_in_without_an_address(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let nobody = stage.provider.register(Person::new("x").without_email());
+    let long = stage
+        .provider
+        .register(Person::new("y").email(&format!("{}@x.example", "y".repeat(9000))));
+
+    for person in [&nobody, &long] {
+        for service in ["github", "google"] {
+            let mut browser = stage.browser();
+            let answer = browser.sign_in(&stage.provider, service, person).await;
+            expect_redirect(&answer, "/oops?error=email_not_found");
+        }
+    }
+    assert_eq!(stage.count(r#""user""#).await, 0);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn later_sign_ins_change_tokens_and_the_user_name_only(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage
+        .provider
+        .register(Person::new("ada").bio("before").unverified());
+    stage.signed_in(&person).await;
+    let first = stage.row(r#"select "accessToken" as t from account"#).await;
+    stage.execute("update account set scope = 'mine'").await;
+
+    let changed = Person {
+        login: "ada-two".to_owned(),
+        ..person
+            .clone()
+            .name("Another")
+            .email("other@example.com")
+            .bio("after")
+    };
+    stage.provider.register(changed.clone());
+    stage.signed_in(&changed).await;
+
+    let row = stage.row(PROFILE).await;
+    assert_eq!(
+        (
+            &row["name"],
+            &row["email"],
+            &row["bio"],
+            &row["githubUsername"],
+            &row["emailVerified"]
+        ),
+        (
+            &json!("Ada"),
+            &json!("ada@example.com"),
+            &json!("before"),
+            &json!("ada-two"),
+            &json!(false)
+        )
+    );
+    let account = stage
+        .row(r#"select "accessToken" as t, scope from account"#)
+        .await;
+    assert_ne!(account["t"], first["t"]);
+    assert_eq!(account["scope"], "mine");
+    assert_eq!(stage.count("account").await, 1);
+    assert_eq!(stage.count("session").await, 2);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_address_that_was_verified_since_counts(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada").unverified());
+    stage.signed_in(&person).await;
+    stage.provider.register(Person::new("ada"));
+
+    let mut browser = stage.signed_in(&person).await;
+
+    assert_eq!(browser.session().await["user"]["emailVerified"], true);
+}

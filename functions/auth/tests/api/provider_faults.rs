@@ -1,0 +1,246 @@
+//! Providers that are slow, broken or hostile.
+
+use std::time::{Duration, Instant};
+
+use provider::{Endpoint, Fault, Person};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::{Stage, expect_redirect};
+
+/// A sign-in that must end at the error address, with nothing written.
+async fn expect_failure(stage: &Stage, service: &str, code: &str) {
+    let person = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.browser();
+    let answer = browser.sign_in(&stage.provider, service, &person).await;
+    expect_redirect(&answer, &format!("/oops?error={code}"));
+    assert_eq!(
+        answer.header_all("set-cookie"),
+        ["better-auth.state=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"]
+    );
+    for table in [r#""user""#, "account", "session", "verification"] {
+        assert_eq!(stage.count(table).await, 0, "{table}");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_code_that_is_not_exchanged_is_invalid(db: PgPool) {
+    let stage = Stage::new(db).await;
+
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(404),
+        Fault::Error("bad_verification_code"),
+        Fault::Garbage,
+        Fault::Body(json!({})),
+        Fault::Body(json!([])),
+        Fault::Body(json!({ "access_token": "" , "token_type": "bearer" })),
+        Fault::Body(json!({ "access_token": "a\0b", "token_type": "bearer" })),
+        Fault::Body(json!({ "access_token": "x", "error": "both" })),
+        Fault::Body(json!({ "access_token": 5 })),
+        Fault::Redirect,
+        Fault::Disconnect,
+    ] {
+        for (service, endpoint) in [
+            ("github", Endpoint::GitHubToken),
+            ("google", Endpoint::GoogleToken),
+        ] {
+            stage.provider.fail(endpoint, fault.clone());
+            expect_failure(&stage, service, "invalid_code").await;
+        }
+    }
+    assert!(stage.provider.received(Endpoint::Elsewhere).is_empty());
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_odd_expiry_does_not_matter(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+
+    for expiry in [
+        json!(-1),
+        json!("soon"),
+        json!(1e300),
+        json!(u64::MAX),
+        json!({}),
+    ] {
+        stage.provider.fail(
+            Endpoint::GitHubToken,
+            Fault::Patch(json!({ "expires_in": expiry, "refresh_token_expires_in": expiry })),
+        );
+        stage.signed_in(&person).await;
+    }
+    stage.provider.fail(
+        Endpoint::GitHubToken,
+        Fault::Patch(json!({ "expires_in": "60" })),
+    );
+    stage.signed_in(&person).await;
+    let row = stage
+        .row(r#"select "accessTokenExpiresAt" is not null as given from account"#)
+        .await;
+    assert_eq!(row["given"], true);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn without_a_profile_there_is_no_user(db: PgPool) {
+    let stage = Stage::new(db).await;
+
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(401),
+        Fault::Garbage,
+        Fault::Body(json!([])),
+        Fault::Body(json!({ "login": "ada" })),
+        Fault::Patch(json!({ "id": null })),
+        Fault::Patch(json!({ "id": "x".repeat(300) })),
+        Fault::Redirect,
+        Fault::Disconnect,
+    ] {
+        stage.provider.fail(Endpoint::GitHubUser, fault);
+        expect_failure(&stage, "github", "unable_to_get_user_info").await;
+    }
+    stage.provider.fail(
+        Endpoint::GoogleToken,
+        Fault::Patch(json!({ "id_token": null })),
+    );
+    expect_failure(&stage, "google", "unable_to_get_user_info").await;
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn without_the_list_of_addresses_none_is_verified(db: PgPool) {
+    let stage = Stage::new(db).await;
+    stage
+        .provider
+        .fail(Endpoint::GitHubEmails, Fault::Status(500));
+    let person = stage.provider.register(Person::new("ada"));
+
+    let mut browser = stage.signed_in(&person).await;
+
+    assert_eq!(browser.session().await["user"]["emailVerified"], false);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_id_token_that_does_not_hold_is_no_proof(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+
+    for token in [
+        stage.provider.forged_google_id_token(&person, &json!({})),
+        stage.provider.unsigned_google_id_token(&person, &json!({})),
+        stage
+            .provider
+            .google_id_token(&person, &json!({ "aud": "another" })),
+        stage
+            .provider
+            .google_id_token(&person, &json!({ "iss": "https://evil.example" })),
+        stage
+            .provider
+            .google_id_token(&person, &json!({ "exp": 1_000_000_000 })),
+        stage
+            .provider
+            .google_id_token(&person, &json!({ "sub": null })),
+        "nonsense".to_owned(),
+        "a.b.c".to_owned(),
+    ] {
+        stage.provider.fail(
+            Endpoint::GoogleToken,
+            Fault::Patch(json!({ "id_token": token })),
+        );
+        expect_failure(&stage, "google", "invalid_code").await;
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn without_googles_keys_nobody_signs_in(db: PgPool) {
+    let stage = Stage::new(db).await;
+
+    for fault in [
+        Fault::Status(500),
+        Fault::Garbage,
+        Fault::Body(json!({ "keys": [] })),
+        Fault::Redirect,
+        Fault::Disconnect,
+    ] {
+        stage.provider.fail(Endpoint::GoogleKeys, fault);
+        expect_failure(&stage, "google", "invalid_code").await;
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn googles_keys_are_fetched_once(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+
+    for _ in 0..3 {
+        let mut browser = stage.browser();
+        let answer = browser.sign_in(&stage.provider, "google", &person).await;
+        expect_redirect(&answer, "/home");
+    }
+
+    assert_eq!(stage.provider.received(Endpoint::GoogleKeys).len(), 1);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_slow_token_endpoint_is_given_up(db: PgPool) {
+    let stage = Stage::new(db).await;
+    stage
+        .provider
+        .fail(Endpoint::GitHubToken, Fault::Slow(Duration::from_secs(30)));
+    let started = Instant::now();
+
+    expect_failure(&stage, "github", "invalid_code").await;
+
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn all_requests_of_a_sign_in_share_one_time_limit(db: PgPool) {
+    let stage = Stage::new(db).await;
+    for endpoint in [Endpoint::GitHubToken, Endpoint::GitHubUser] {
+        stage
+            .provider
+            .fail(endpoint, Fault::Slow(Duration::from_secs(5)));
+    }
+    let started = Instant::now();
+
+    expect_failure(&stage, "github", "unable_to_get_user_info").await;
+
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_token_request_has_its_credentials_in_the_body(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    stage.signed_in(&person).await;
+
+    let requests = stage.provider.received(Endpoint::GitHubToken);
+    let request = requests.first().unwrap();
+    assert_eq!(request.header("accept"), Some("application/json"));
+    assert_eq!(
+        request.header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
+    assert_eq!(request.header("authorization"), None);
+    let mut names = request.field_names();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        [
+            "client_id",
+            "client_secret",
+            "code",
+            "code_verifier",
+            "grant_type",
+            "redirect_uri"
+        ]
+    );
+    let user = stage.provider.received(Endpoint::GitHubUser);
+    assert_eq!(user[0].header("user-agent"), Some("better-auth"));
+    assert!(
+        user[0]
+            .header("authorization")
+            .unwrap()
+            .starts_with("Bearer gho_")
+    );
+}

@@ -1,0 +1,226 @@
+//! Better Auth's rate limits.
+
+use futures_util::future::join_all;
+use serde_json::json;
+use shared::testing::Answer;
+use sqlx::PgPool;
+
+use crate::Stage;
+
+const SIGN_IN: &str = "/api/auth/sign-in/social";
+
+async fn limited(db: PgPool) -> Stage {
+    Stage::configured(db, &[("AUTH_RATE_LIMIT", "on")]).await
+}
+
+#[track_caller]
+fn expect_refusal(answer: &Answer, seconds: &str) {
+    assert_eq!(answer.status.as_u16(), 429, "{answer:?}");
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("x-retry-after"), seconds);
+    assert_eq!(answer.header("retry-after"), "");
+    assert_eq!(
+        answer.text(),
+        r#"{"message":"Too many requests. Please try again later."}"#
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_fourth_sign_in_has_to_wait(db: PgPool) {
+    let stage = limited(db).await;
+    let anyone = stage.app.anyone();
+
+    // Whatever the outcome, the method or the query.
+    anyone
+        .post(SIGN_IN, json!({ "provider": "github" }))
+        .await
+        .expect(200);
+    anyone.get(&format!("{SIGN_IN}?x=1")).await.expect(404);
+    anyone
+        .post(&format!("{SIGN_IN}/"), json!({}))
+        .await
+        .expect(404);
+
+    let answer = anyone.post(SIGN_IN, json!({ "provider": "github" })).await;
+    expect_refusal(&answer, "10");
+    assert_eq!(stage.count("verification").await, 1);
+    // Each path, and each address, for itself.
+    anyone
+        .post("/api/auth/sign-in/email", json!({}))
+        .await
+        .expect(400);
+    anyone
+        .clone()
+        .from_address("192.0.2.7")
+        .post(SIGN_IN, json!({ "provider": "github" }))
+        .await
+        .expect(200);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_window_runs_from_the_last_allowed_request(db: PgPool) {
+    let stage = limited(db).await;
+    let anyone = stage.app.anyone();
+    let age = async |seconds: f64| {
+        stage
+            .execute(&format!(
+                r#"update "rateLimit" set "lastRequest" = (extract(epoch from now()) * 1000)::bigint - {}"#,
+                seconds * 1000.0
+            ))
+            .await;
+    };
+    let send = async || anyone.post(SIGN_IN, json!({ "provider": "github" })).await;
+
+    for _ in 0..3 {
+        send().await.expect(200);
+    }
+    age(6.5).await;
+    expect_refusal(&send().await, "4");
+    // The refused one did not move the window.
+    age(9.5).await;
+    expect_refusal(&send().await, "1");
+    age(10.0).await;
+    send().await.expect(200);
+    let row = stage.row(r#"select count from "rateLimit""#).await;
+    assert_eq!(row["count"], 1);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn counters_have_better_auths_keys(db: PgPool) {
+    let stage = limited(db).await;
+
+    stage
+        .app
+        .anyone()
+        .get("/api/auth/get-session?x=1")
+        .await
+        .expect(200);
+
+    let row = stage
+        .row(
+            r#"select key, count, length(id) as id,
+               abs("lastRequest" - extract(epoch from now()) * 1000) < 60000 as millis from "rateLimit""#,
+        )
+        .await;
+    assert_eq!(
+        row,
+        json!({ "key": "127.0.0.1|/get-session", "count": 1, "id": 32, "millis": true })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_ipv6_network_is_one_client(db: PgPool) {
+    let stage = limited(db).await;
+    let body = json!({ "provider": "github" });
+    let send = async |address: &str| {
+        let caller = stage.app.anyone().from_address(address);
+        caller.post(SIGN_IN, body.clone()).await
+    };
+
+    for address in [
+        "2001:db8:1:2::1",
+        "2001:DB8:1:2:ffff::",
+        "2001:db8:1:2:3:4:5:6",
+    ] {
+        send(address).await.expect(200);
+    }
+    expect_refusal(&send("2001:db8:1:2::9").await, "10");
+    send("2001:db8:1:3::9").await.expect(200);
+    for address in ["192.0.2.7", "::ffff:192.0.2.7", "192.0.2.7"] {
+        send(address).await.expect(200);
+    }
+    expect_refusal(&send("::ffff:192.0.2.7").await, "10");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_header_names_the_client_where_it_is_configured(db: PgPool) {
+    let stage = Stage::configured(
+        db,
+        &[
+            ("AUTH_RATE_LIMIT", "on"),
+            ("CLIENT_IP_HEADER", "X-Forwarded-For"),
+        ],
+    )
+    .await;
+
+    for value in ["192.0.2.1", "192.0.2.1, 192.0.2.2", "nonsense"] {
+        let caller = stage.app.anyone().header("x-forwarded-for", value);
+        caller.get("/api/auth/ok").await.expect(200);
+    }
+
+    let row = stage
+        .row(r#"select jsonb_object_agg(key, count) as counts from "rateLimit""#)
+        .await;
+    assert_eq!(
+        row["counts"],
+        json!({ "192.0.2.1|/ok": 1, "127.0.0.1|/ok": 2 })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn in_production_the_limits_are_on_and_strangers_share_one(db: PgPool) {
+    let stage = Stage::configured(
+        db,
+        &[
+            ("NODE_ENV", "production"),
+            ("CLIENT_IP_HEADER", "x-real-ip"),
+        ],
+    )
+    .await;
+
+    stage.app.anyone().get("/api/auth/ok").await.expect(200);
+
+    let row = stage.row(r#"select key from "rateLimit""#).await;
+    assert_eq!(row["key"], "no-trusted-ip|/ok");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn many_at_once_do_not_pass_the_limit(db: PgPool) {
+    let stage = limited(db).await;
+
+    let answers = join_all((0..20).map(|_| async {
+        let anyone = stage.app.anyone();
+        anyone.post(SIGN_IN, json!({ "provider": "github" })).await
+    }))
+    .await;
+
+    let allowed = answers
+        .iter()
+        .filter(|answer| answer.status.as_u16() == 200)
+        .count();
+    assert_eq!(allowed, 3);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn long_paths_are_counted_too(db: PgPool) {
+    let stage = limited(db).await;
+    let path = format!("/api/auth/{}", "x".repeat(6000));
+
+    stage.app.anyone().get(&path).await.expect(404);
+
+    assert_eq!(stage.count(r#""rateLimit""#).await, 1);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_cannot_be_counted_is_let_through(db: PgPool) {
+    let stage = limited(db).await;
+    stage.execute(r#"drop table "rateLimit""#).await;
+
+    for _ in 0..5 {
+        stage
+            .app
+            .anyone()
+            .post(SIGN_IN, json!({ "provider": "github" }))
+            .await
+            .expect(200);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn outside_production_nobody_counts(db: PgPool) {
+    let stage = Stage::new(db).await;
+
+    stage.app.anyone().get("/api/auth/ok").await.expect(200);
+
+    assert_eq!(stage.count(r#""rateLimit""#).await, 0);
+}

@@ -1,0 +1,101 @@
+//! Exact routing, and the two pages.
+
+use axum::http::Method;
+use sqlx::PgPool;
+
+use crate::{Stage, app};
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
+    let app = app(db, &[]);
+
+    for (method, path) in [
+        (Method::GET, "/api/auth/nope"),
+        (Method::GET, "/api/auth/ok/"),
+        (Method::GET, "/api/auth//ok"),
+        (Method::GET, "/api/auth/OK"),
+        (Method::GET, "/api/auth/%6fk"),
+        (Method::GET, "/api/auth"),
+        (Method::GET, "/api/auth/"),
+        (Method::GET, "/api/auth/callback/"),
+        (Method::GET, "/api/auth/callback/github/"),
+        (Method::GET, "/api/auth/sign-out"),
+        (Method::HEAD, "/api/auth/ok"),
+        (Method::HEAD, "/api/auth/get-session"),
+        (Method::POST, "/api/auth/ok"),
+        (Method::PUT, "/api/auth/sign-out"),
+        (Method::DELETE, "/api/auth/get-session"),
+        (Method::POST, "/api/auth/session"),
+    ] {
+        let answer = app.anyone().send(method.clone(), path, None).await;
+        assert_eq!(answer.status.as_u16(), 404, "{method} {path}");
+        assert!(answer.body.is_empty(), "{method} {path}");
+        assert_eq!(answer.header("content-type"), "", "{method} {path}");
+        assert_ne!(answer.header("x-request-id"), "");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn ok_says_ok(db: PgPool) {
+    let answer = app(db, &[]).anyone().get("/api/auth/ok").await.expect(200);
+
+    assert_eq!(answer.text(), r#"{"ok":true}"#);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("cache-control"), "");
+    assert_eq!(answer.header("etag"), "");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn errors_have_a_page_that_escapes(db: PgPool) {
+    let app = app(db, &[]);
+
+    let answer = app
+        .anyone()
+        .get("/api/auth/error?error=access_denied&error_description=%3Cscript%3E")
+        .await
+        .expect(200);
+    assert_eq!(answer.header("content-type"), "text/html");
+    assert!(answer.text().contains("access_denied"));
+    assert!(answer.text().contains("&lt;script&gt;"));
+    assert!(!answer.text().contains("<script>"));
+
+    for path in ["/api/auth/error", "/api/auth/error?error=%3Cscript%3E"] {
+        let answer = app.anyone().get(path).await.expect(200);
+        assert!(answer.text().contains("UNKNOWN"));
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn in_production_errors_lead_to_the_root(db: PgPool) {
+    let stage = Stage::configured(db, &[("NODE_ENV", "production")]).await;
+
+    let answer = stage
+        .app
+        .anyone()
+        .get("/api/auth/error?error=access_denied&error_description=not%20now")
+        .await;
+    crate::expect_redirect(&answer, "/?error=access_denied&error_description=not+now");
+    let answer = stage.app.anyone().get("/api/auth/error?error=a%20b").await;
+    crate::expect_redirect(&answer, "/?error=UNKNOWN");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_frontend_may_read_answers_and_errors(db: PgPool) {
+    let app = app(db, &[]);
+
+    for path in ["/api/auth/get-session", "/api/auth/nope"] {
+        let caller = app.anyone().header("origin", "http://localhost:3000");
+        let answer = caller.get(path).await;
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            "http://localhost:3000"
+        );
+        assert_eq!(answer.header("access-control-allow-credentials"), "true");
+    }
+    let answer = app
+        .anyone()
+        .header("origin", "https://evil.example")
+        .get("/api/auth/get-session")
+        .await;
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+}
