@@ -5,6 +5,7 @@ pub mod config;
 pub mod cookie;
 pub mod db;
 pub mod http;
+pub mod markdown;
 pub mod openapi;
 pub mod random;
 pub mod secrets;

@@ -1,0 +1,266 @@
+//! Users' Markdown as HTML that a page can show as it is: `contentHtml`.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::LazyLock,
+};
+
+use ammonia::{Builder, UrlRelative};
+use pulldown_cmark::{Event, Options, Parser, html};
+
+/// Largest result, in bytes. Answers carry at most 4 MiB.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
+/// How deep elements may be nested; what is deeper is shown on the last level. The sanitiser looks through all open
+/// elements for some tags, so its time grows with the depth.
+const MAX_DEPTH: usize = 100;
+
+/// What is let through. Raw HTML is dropped before, so this list only has to hold where the renderer fails.
+static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut sanitiser = Builder::empty();
+    sanitiser
+        .tags(HashSet::from([
+            "a",
+            "blockquote",
+            "br",
+            "code",
+            "del",
+            "em",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "img",
+            "input",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "strong",
+            "table",
+            "tbody",
+            "td",
+            "th",
+            "thead",
+            "tr",
+            "ul",
+        ]))
+        .tag_attributes(HashMap::from([
+            ("a", HashSet::from(["href", "title"])),
+            ("code", HashSet::from(["class"])),
+            ("img", HashSet::from(["src", "alt", "title"])),
+            ("input", HashSet::from(["checked", "disabled"])),
+            ("ol", HashSet::from(["start"])),
+        ]))
+        .tag_attribute_values(HashMap::from([
+            (
+                "input",
+                HashMap::from([("type", HashSet::from(["checkbox"]))]),
+            ),
+            ("td", alignments()),
+            ("th", alignments()),
+        ]))
+        .attribute_filter(|element, attribute, value| {
+            let is_kept =
+                (element, attribute) != ("code", "class") || value.starts_with("language-");
+            is_kept.then(|| value.into())
+        })
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_relative(UrlRelative::PassThrough)
+        .link_rel(Some("nofollow ugc noopener"));
+    sanitiser
+});
+
+fn alignments() -> HashMap<&'static str, HashSet<&'static str>> {
+    HashMap::from([("align", HashSet::from(["left", "center", "right"]))])
+}
+
+/// CommonMark with GitHub's tables, task lists and strikethrough as sanitised HTML; `None` where that is over 2 MiB.
+/// The time it takes grows with the length of the text alone, whatever is in it.
+pub fn to_html(markdown: &str) -> Option<String> {
+    let extensions =
+        Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
+    let mut depth = 0;
+    let events = Parser::new_ext(markdown, extensions).filter(|event| match event {
+        Event::Html(_) | Event::InlineHtml(_) => false,
+        Event::Start(_) => {
+            depth += 1;
+            depth <= MAX_DEPTH
+        }
+        Event::End(_) => {
+            depth -= 1;
+            depth < MAX_DEPTH
+        }
+        _ => true,
+    });
+    let mut rendered = Bounded(String::new());
+    html::write_html_fmt(&mut rendered, events).ok()?;
+    // Styles are not let through. In texts and attributes `<` is escaped, so only the renderer's own tags are meant.
+    let aligned = rendered
+        .0
+        .replace("<td style=\"text-align: ", "<td align=\"")
+        .replace("<th style=\"text-align: ", "<th align=\"");
+    let clean = SANITISER.clean(&aligned).to_string();
+    (clean.len() <= MAX_BYTES).then_some(clean)
+}
+
+/// A text that refuses to grow over the limit, so that a short document cannot fill the memory.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > MAX_BYTES {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn html(markdown: &str) -> String {
+        to_html(markdown).unwrap()
+    }
+
+    #[test]
+    fn renders_commonmark_and_githubs_extensions() {
+        assert_eq!(
+            html("# A *b*\n\n1. c"),
+            "<h1>A <em>b</em></h1>\n<ol>\n<li>c</li>\n</ol>\n"
+        );
+        assert_eq!(html("~~a~~"), "<p><del>a</del></p>\n");
+        assert_eq!(
+            html("```rust\na < b\n```"),
+            "<pre><code class=\"language-rust\">a &lt; b\n</code></pre>\n"
+        );
+        assert_eq!(
+            html("- [x] done"),
+            "<ul>\n<li><input disabled=\"\" type=\"checkbox\" checked=\"\">\ndone</li>\n</ul>\n"
+        );
+        assert_eq!(
+            html("|a|b|\n|:-:|-|\n|c|d|"),
+            "<table><thead><tr><th align=\"center\">a</th><th>b</th></tr></thead><tbody>\n\
+             <tr><td align=\"center\">c</td><td>d</td></tr>\n</tbody></table>\n"
+        );
+    }
+
+    #[test]
+    fn only_harmless_links_stay_links() {
+        let link = "<a href=\"https://a.b/\" rel=\"nofollow ugc noopener\">x</a>";
+        assert_eq!(html("[x](https://a.b/)"), format!("<p>{link}</p>\n"));
+        for target in ["/a", "a#b", "mailto:a@b.c", "http://a"] {
+            assert!(
+                html(&format!("[x]({target})")).contains("href="),
+                "{target}"
+            );
+        }
+        for target in [
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "data:text/html,x",
+            "vbscript:x",
+            "file:///etc/passwd",
+            "java&#x73;cript:alert(1)",
+        ] {
+            assert!(
+                !html(&format!("[x](<{target}>)")).contains("href="),
+                "{target}"
+            );
+            assert!(
+                !html(&format!("![x](<{target}>)")).contains("src="),
+                "{target}"
+            );
+        }
+    }
+
+    #[test]
+    fn raw_html_is_dropped() {
+        for raw in [
+            "<script>alert(1)</script>",
+            "<b onclick=x>",
+            "<iframe src=x></iframe>",
+            "<form action=x>",
+            "<style>p{}</style>",
+            "<!-- x -->",
+        ] {
+            assert!(!html(raw).contains('<'), "{raw}");
+            assert_eq!(html(&format!("a{raw}")).matches('<').count(), 2, "{raw}");
+        }
+        assert_eq!(
+            html("```\"onclick=x><b>\na\n```"),
+            "<pre><code class=\"language-&quot;onclick=x&gt;&lt;b&gt;\">a\n</code></pre>\n"
+        );
+        assert_eq!(html("<td style=\"text-align: left\">"), "");
+        assert_eq!(
+            html("`<td style=\"text-align: `").matches("style").count(),
+            1
+        );
+    }
+
+    #[test]
+    fn what_grows_over_two_mebibytes_is_nothing() {
+        let table = |rows: usize| {
+            let head = format!("|{}\n|{}\n", "a|".repeat(1000), "-|".repeat(1000));
+            to_html(&(head + &"|b\n".repeat(rows))).is_some()
+        };
+
+        assert!(table(100));
+        assert!(!table(300));
+    }
+
+    #[test]
+    fn hostile_text_takes_no_longer_than_other_text() {
+        let nested = format!("{}{}", "+ ".repeat(2_500), "\n".repeat(5_000));
+        let quoted = format!("{}{}", ">".repeat(4_000), "\na\n".repeat(2_000));
+        let numbered = format!("{}{}", "1. ".repeat(1_600), "\n\n   a".repeat(800));
+        let mut texts = vec![nested, quoted, numbered, "**a *b ".repeat(1_400)];
+        for piece in [
+            "[",
+            "*",
+            "_a",
+            "![",
+            "[a](",
+            ">",
+            "> ",
+            "+ ",
+            "1. ",
+            "`",
+            "<",
+            "<a ",
+            "&",
+            "~",
+            "|",
+            "#",
+            "\u{1}",
+            "\"",
+            "[^a]",
+            "[a]: b\n",
+            "- [ ] a\n",
+            "[[]",
+            "***a b**",
+            "<!--",
+        ] {
+            texts.push(piece.repeat(10_000 / piece.len()));
+        }
+
+        for text in texts {
+            let started = Instant::now();
+            let html = to_html(&text);
+            // Unoptimised; ten times as long a text takes 0.2 seconds in a release build.
+            assert!(
+                started.elapsed() < Duration::from_secs(5),
+                "{}",
+                &text[..20]
+            );
+            assert!(html.is_none_or(|html| html.len() <= MAX_BYTES));
+        }
+    }
+}
