@@ -155,17 +155,18 @@ impl Db {
         }
     }
 
-    /// Runs a single statement; again where it lost a race (serialization failure or deadlock), up to five times.
-    pub async fn retry<T, F>(&self, statement: impl Fn() -> F) -> sqlx::Result<T>
+    /// Runs a single statement, or a transaction of its own; again where it lost a race (serialization failure or
+    /// deadlock), up to five times.
+    pub async fn retry<T, E: LostRace, F>(&self, work: impl Fn() -> F) -> Result<T, E>
     where
-        F: Future<Output = sqlx::Result<T>>,
+        F: Future<Output = Result<T, E>>,
     {
         let mut attempt = 1;
         loop {
-            match statement().await {
-                Err(error) if attempt < MAX_ATTEMPTS && lost_race(&error) => {
+            match work().await {
+                Err(error) if attempt < MAX_ATTEMPTS && error.lost_race() => {
                     attempt += 1;
-                    tracing::debug!(attempt, "a statement lost a race and is tried again");
+                    tracing::debug!(attempt, "work lost a race and is tried again");
                 }
                 result => return result,
             }
@@ -573,9 +574,22 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether the same work may succeed when tried again: serialization failure or deadlock.
-pub fn lost_race(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("40001" | "40P01")))
+/// An error that may tell of a lost race.
+pub trait LostRace {
+    /// Whether the same work may succeed when tried again: serialization failure or deadlock.
+    fn lost_race(&self) -> bool;
+}
+
+impl LostRace for sqlx::Error {
+    fn lost_race(&self) -> bool {
+        matches!(self, Self::Database(error) if matches!(error.code().as_deref(), Some("40001" | "40P01")))
+    }
+}
+
+impl LostRace for http::Error {
+    fn lost_race(&self) -> bool {
+        matches!(self, Self::Internal(cause) if cause.downcast_ref().is_some_and(sqlx::Error::lost_race))
+    }
 }
 
 fn is_refused_password(error: &sqlx::Error) -> bool {

@@ -161,13 +161,6 @@ fn with(mut response: Response, name: header::HeaderName, value: HeaderValue) ->
     response
 }
 
-impl Error {
-    /// Whether the same work may succeed when tried again: a serialization failure or a deadlock.
-    pub fn lost_race(&self) -> bool {
-        matches!(self, Self::Internal(cause) if cause.downcast_ref().is_some_and(crate::db::lost_race))
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
