@@ -149,17 +149,21 @@ pub async fn create(
     idempotency: Idempotency,
     Json(comment): Json<CreateComment>,
 ) -> Result<Response> {
-    let mut first = match idempotency.begin(&app.db, &user).await? {
-        Attempt::First(first) => first,
-        Attempt::Again(answer) => return Ok(answer),
+    let work = async || {
+        let mut first = match idempotency.clone().begin(&app.db, &user).await? {
+            Attempt::First(first) => first,
+            Attempt::Again(answer) => return Ok(answer),
+        };
+        let content = &comment.content;
+        let made = queries::insert_comment(&mut first.tx, user.id(), &project, content)
+            .await
+            // The project was deleted in this moment.
+            .on_constraint("comments_projectId_fkey", Error::NotFound("Project"))?
+            .ok_or(Error::NotFound("Project"))?;
+        let location = format!("/comments/{}", made.id);
+        first.answer(Created(location, made)).await
     };
-    let comment = queries::insert_comment(&mut first.tx, user.id(), &project, &comment.content)
-        .await
-        // The project or the account was deleted in this moment.
-        .on_constraint("comments_projectId_fkey", Error::NotFound("Project"))?
-        .ok_or(Error::NotFound("Project"))?;
-    let location = format!("/comments/{}", comment.id);
-    first.answer(Created(location, comment)).await
+    app.db.retry(work).await
 }
 
 /// The query of one comment.

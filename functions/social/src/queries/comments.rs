@@ -192,9 +192,10 @@ pub async fn insert_comment(
 ) -> sqlx::Result<Option<Comment>> {
     let row = comments!(
         r#"
-        -- People are locked before projects, as when an account is deleted.
+        -- People are locked before projects, as when an account is deleted; and as the trigger locks them that counts the
+        -- project's comments.
         with caller as (
-            select u.id from "user" u where u.id = $1 for key share
+            select u.id from "user" u where u.id = $1 for share
         ),
         inserted as (
             insert into comments (id, content, "createdAt", "updatedAt", "authorId", "projectId")
@@ -280,11 +281,18 @@ pub async fn delete_comment(
     sqlx::query_as!(
         DeletedComment,
         r#"
+        -- The author is locked before the comment, as when the account is deleted.
+        with author as (
+            select u.id
+            from comments c
+            join "user" u on u.id = c."authorId"
+            where c.id = $3 and is_visible(u)
+            for share of u
+        )
         delete from comments c
-        using projects p, "user" u, "user" owner
+        using author, projects p, "user" owner
         where c.id = $3
-            and u.id = c."authorId"
-            and is_visible(u)
+            and c."authorId" = author.id
             and p.id = c."projectId"
             and owner.id = p."authorId"
             and (p."authorId" = $1 or p."isPublic" and is_visible(owner))

@@ -1,6 +1,5 @@
 //! `include=contentHtml`
 
-use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{app, comment, each, project};
@@ -68,7 +67,7 @@ async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
         "\"".repeat(5_000),
     ] {
         for _ in 0..12 {
-            comment(&ada, "p", &content.replacen(' ', " x", 1)).await;
+            comment(&ada, "p", &content).await;
         }
     }
 
@@ -80,5 +79,4 @@ async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
     assert!(answer.body.len() < 4 * 1024 * 1024, "{}", answer.body.len());
     assert_eq!(each(&answer.json(), "content").len(), 48);
     assert!(answer.json()[0]["contentHtml"].is_string());
-    assert_eq!(json!(null), answer.json()[0]["missing"]);
 }
