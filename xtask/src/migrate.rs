@@ -1,59 +1,16 @@
-//! Applies the migrations.
+//! Applies the migrations to a database by its address.
 
-use anyhow::{Context as _, anyhow};
-use sqlx::{
-    Connection as _, PgConnection,
-    migrate::{MigrateDatabase as _, MigrateError, Migrator},
-};
+use anyhow::Context as _;
+use sqlx::{Connection as _, PgConnection, migrate::MigrateDatabase as _};
 
-/// Serialises migrators; the number only has to differ from that of other locks in the database.
-const LOCK: i64 = 0x636f_6465_6361_7665;
+pub use migrations::{Outcome, migrator};
 
-/// What a run has done.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Version and description of the migrations that were applied, oldest first.
-    pub applied: Vec<(i64, String)>,
-    /// Versions in the database that this program does not know: a newer one was here.
-    pub unknown: Vec<i64>,
-}
-
-/// Applies all missing migrations in one transaction, so that a failure leaves the database as it was.
-///
-/// A second migrator waits for the first. Nothing outlives the transaction on the server's side, neither lock nor prepared
-/// statement, so that this also works through a pooler that gives every transaction another server connection.
+/// Applies all missing migrations, or none: see [`migrations::run`].
 pub async fn run(url: &str) -> anyhow::Result<Outcome> {
     let mut connection = PgConnection::connect(url)
         .await
         .context("the database cannot be reached")?;
-    let mut tx = connection.begin().await?;
-    sqlx::raw_sql("deallocate all").execute(&mut *tx).await?;
-    sqlx::query("select pg_advisory_xact_lock($1)")
-        .bind(LOCK)
-        .execute(&mut *tx)
-        .await?;
-    // Whoever waits behind a waiting migration waits too, so it gives up soon. Building an index may take longer than the
-    // role is otherwise allowed.
-    sqlx::raw_sql("set local lock_timeout = '10s'; set local statement_timeout = 0")
-        .execute(&mut *tx)
-        .await?;
-
-    let before = versions(&mut tx).await?;
-    let migrator = migrator();
-    migrator.run(&mut *tx).await.map_err(sentence)?;
-    let outcome = Outcome {
-        applied: migrator
-            .iter()
-            .filter(|migration| !before.contains(&migration.version))
-            .map(|migration| (migration.version, migration.description.to_string()))
-            .collect(),
-        unknown: before
-            .into_iter()
-            .filter(|version| !migrator.version_exists(*version))
-            .collect(),
-    };
-    sqlx::raw_sql("deallocate all").execute(&mut *tx).await?;
-    tx.commit().await?;
+    let outcome = migrations::run(&mut connection, &migrator(), None).await?;
     connection.close().await?;
     Ok(outcome)
 }
@@ -67,34 +24,5 @@ pub async fn create_database(url: &str) -> anyhow::Result<()> {
         // Another process was faster.
         Err(_) if sqlx::Postgres::database_exists(url).await? => Ok(()),
         outcome => outcome.context("the database cannot be created"),
-    }
-}
-
-/// Migrations only add, so an older program, as after a rollback, works on a newer schema.
-pub fn migrator() -> Migrator {
-    let mut migrator = sqlx::migrate!("../migrations");
-    migrator.set_locking(false).set_ignore_missing(true);
-    migrator
-}
-
-async fn versions(db: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
-    let exists: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null")
-        .fetch_one(&mut *db)
-        .await?;
-    if !exists {
-        return Ok(Vec::new());
-    }
-    sqlx::query_scalar("select version from _sqlx_migrations order by version")
-        .fetch_all(db)
-        .await
-}
-
-/// What the database said is the sentence that a person should read.
-fn sentence(error: MigrateError) -> anyhow::Error {
-    match &error {
-        MigrateError::ExecuteMigration(sqlx::Error::Database(said), version) => {
-            anyhow!("{} (migration {version})", said.message())
-        }
-        _ => error.into(),
     }
 }

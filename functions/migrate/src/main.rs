@@ -1,0 +1,5 @@
+//! Entry point of the migrate function.
+
+fn main() -> anyhow::Result<()> {
+    migrate::serve()
+}

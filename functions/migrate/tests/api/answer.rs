@@ -1,0 +1,134 @@
+//! Whatever happens, CloudFormation hears of it.
+
+use std::{
+    panic::panic_any,
+    time::{Duration, Instant},
+};
+
+use migrations::Outcome;
+use serde_json::json;
+
+use crate::{CloudFormation, LEFT};
+
+async fn nothing(_: Duration) -> anyhow::Result<Outcome> {
+    Ok(Outcome::default())
+}
+
+#[tokio::test]
+async fn an_answer_has_what_cloudformation_needs_to_match_it() {
+    let answer = CloudFormation::default()
+        .ask("Create", LEFT, nothing)
+        .await
+        .unwrap();
+
+    assert_eq!(
+        answer,
+        json!({
+            "Status": "SUCCESS",
+            "Reason": "the database had all migrations",
+            "PhysicalResourceId": "migrations",
+            "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/codecave/guid",
+            "RequestId": "unique id for this request",
+            "LogicalResourceId": "Migration",
+            "Data": { "Outcome": "the database had all migrations" },
+        })
+    );
+}
+
+#[tokio::test]
+async fn an_update_keeps_the_resource() {
+    let answer = CloudFormation::default()
+        .ask("Update", LEFT, nothing)
+        .await
+        .unwrap();
+
+    assert_eq!(answer["PhysicalResourceId"], "given before");
+}
+
+#[tokio::test]
+async fn a_deletion_needs_no_database() {
+    let answer = CloudFormation::default()
+        .ask("Delete", LEFT, async |_| panic!("it was asked"))
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "SUCCESS");
+    assert_eq!(answer["PhysicalResourceId"], "given before");
+}
+
+#[tokio::test]
+async fn a_failure_is_told_with_its_reason() {
+    let answer = CloudFormation::default()
+        .ask("Update", LEFT, async |_| {
+            Err(anyhow::anyhow!("the cause").context("what failed"))
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    assert_eq!(answer["Reason"], "what failed: the cause");
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failure() {
+    let answer = CloudFormation::default()
+        .ask("Create", LEFT, async |_| panic_any("hunter2"))
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    assert_eq!(answer["Reason"], "the program panicked; its log says where");
+}
+
+#[tokio::test]
+async fn work_that_takes_too_long_is_a_failure_in_time() {
+    let started = Instant::now();
+
+    let answer = CloudFormation::default()
+        .ask("Create", Duration::from_secs(13), async |_| {
+            std::future::pending().await
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    assert_eq!(answer["Reason"], "not done within 1 s");
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_get_through_is_tried_again() {
+    let answer = CloudFormation::refusing(2)
+        .ask("Create", LEFT, nothing)
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_gets_through_is_an_error_of_the_function() {
+    let started = Instant::now();
+
+    let error = CloudFormation::refusing(u32::MAX)
+        .ask("Create", LEFT, nothing)
+        .await
+        .unwrap_err();
+
+    let error = format!("{error:#}");
+    assert!(error.contains("CloudFormation cannot be told"), "{error}");
+    assert!(!error.contains("Signature"), "{error}");
+    assert!(started.elapsed() < migrate::cloudformation::TIME_TO_ANSWER);
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut_between_two_characters() {
+    let answer = CloudFormation::default()
+        .ask("Create", LEFT, async |_| {
+            Err(anyhow::anyhow!("€".repeat(5000)))
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Reason"], "€".repeat(341));
+}

@@ -1,0 +1,219 @@
+//! What the work does to a database.
+
+use std::time::{Duration, Instant};
+
+use migrate::migrate;
+use serde_json::Value;
+use shared::config::Variables;
+use sqlx::{
+    ConnectOptions as _, PgPool, SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+use crate::{CloudFormation, LEFT};
+
+/// The variables of a deployment whose database this is.
+fn variables(url: &str) -> Variables {
+    [("DATABASE_URL", url), ("NODE_ENV", "production")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into_iter()
+        .collect()
+}
+
+fn of(db: &PgPool) -> Variables {
+    variables(db.connect_options().to_url_lossy().as_str())
+}
+
+/// The project's migrations and these.
+fn with(migrations: &[(&'static str, &'static str)]) -> Migrator {
+    let mut migrator = migrations::migrator();
+    let all = migrator.migrations.to_mut();
+    for (version, (description, sql)) in (90_000_000_000_000..).zip(migrations) {
+        all.push(Migration::new(
+            version,
+            (*description).into(),
+            MigrationType::Simple,
+            (*sql).into_sql_str(),
+            false,
+        ));
+    }
+    migrator
+}
+
+async fn ask(request: &str, variables: &Variables, migrator: &Migrator) -> Value {
+    CloudFormation::default()
+        .ask(request, LEFT, async |limit| {
+            migrate(variables, migrator, limit).await
+        })
+        .await
+        .unwrap()
+}
+
+/// The tables, and how many migrations are recorded.
+async fn state(db: &PgPool) -> (Vec<String>, usize) {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select table_name::text from information_schema.tables where table_schema = 'public' order by 1",
+    )
+    .fetch_all(db)
+    .await
+    .unwrap();
+    let recorded: Vec<i64> = if tables.iter().any(|table| table == "_sqlx_migrations") {
+        sqlx::query_scalar("select version from _sqlx_migrations")
+            .fetch_all(db)
+            .await
+            .unwrap()
+    } else {
+        Vec::new()
+    };
+    (tables, recorded.len())
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_new_stack_gets_its_tables(db: PgPool) {
+    let answer = ask("Create", &of(&db), &with(&[])).await;
+
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    let outcome = answer["Data"]["Outcome"].as_str().unwrap();
+    assert!(outcome.starts_with("applied 2026"), "{outcome}");
+    let (tables, recorded) = state(&db).await;
+    assert!(tables.contains(&"projects".to_owned()));
+    assert_eq!(recorded, with(&[]).migrations.len());
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_update_with_nothing_new_changes_nothing(db: PgPool) {
+    ask("Create", &of(&db), &with(&[])).await;
+    let before = state(&db).await;
+
+    let answer = ask("Update", &of(&db), &with(&[])).await;
+
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert_eq!(answer["Reason"], "the database had all migrations");
+    assert_eq!(state(&db).await, before);
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_update_with_a_migration_applies_it(db: PgPool) {
+    ask("Create", &of(&db), &with(&[])).await;
+
+    let new = with(&[("badges", "create table badges (id text primary key)")]);
+    let answer = ask("Update", &of(&db), &new).await;
+
+    assert_eq!(answer["Reason"], "applied 90000000000000 badges");
+    assert!(state(&db).await.0.contains(&"badges".to_owned()));
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_older_program_leaves_a_newer_schema_alone(db: PgPool) {
+    let newer = with(&[("badges", "create table badges (id text primary key)")]);
+    ask("Create", &of(&db), &newer).await;
+    let before = state(&db).await;
+
+    let answer = ask("Update", &of(&db), &with(&[])).await;
+
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert_eq!(
+        answer["Reason"],
+        "the database had all migrations; the database has newer ones, too"
+    );
+    assert_eq!(state(&db).await, before);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_failing_migration_leaves_the_database_as_it_was(db: PgPool) {
+    ask("Create", &of(&db), &with(&[])).await;
+    let before = state(&db).await;
+
+    let bad = with(&[
+        ("badges", "create table badges (id text primary key)"),
+        ("wrong", "alter table badges add column id text"),
+    ]);
+    let answer = ask("Update", &of(&db), &bad).await;
+
+    assert_eq!(answer["Status"], "FAILED");
+    assert_eq!(
+        answer["Reason"],
+        r#"column "id" of relation "badges" already exists (migration 90000000000001)"#
+    );
+    assert_eq!(state(&db).await, before);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_migration_that_takes_too_long_is_taken_back(db: PgPool) {
+    let slow = with(&[("slow", "select pg_sleep(60)")]);
+    let variables = of(&db);
+
+    let answer = CloudFormation::default()
+        .ask("Create", Duration::from_secs(15), async |limit| {
+            migrate(&variables, &slow, limit).await
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    assert_eq!(state(&db).await, (Vec::new(), 0));
+}
+
+#[sqlx::test(migrations = false)]
+async fn two_at_once_apply_each_migration_once(db: PgPool) {
+    let (variables, migrator) = (of(&db), with(&[]));
+
+    let (one, other) = tokio::join!(
+        ask("Create", &variables, &migrator),
+        ask("Create", &variables, &migrator),
+    );
+
+    assert_eq!(one["Status"], "SUCCESS", "{one}");
+    assert_eq!(other["Status"], "SUCCESS", "{other}");
+    assert_eq!(state(&db).await.1, migrator.migrations.len());
+    let idle = "the database had all migrations";
+    assert_ne!(one["Reason"] == idle, other["Reason"] == idle);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_waited_for_and_then_a_failure() {
+    let started = Instant::now();
+
+    let variables = variables("postgres://codecave:hunter2@127.0.0.1:1/codecave");
+    let answer = CloudFormation::default()
+        .ask("Create", Duration::from_secs(18), async |limit| {
+            migrate(&variables, &with(&[]), limit).await
+        })
+        .await
+        .unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    let reason = answer["Reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("the database cannot be reached: "),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("refused") && !reason.contains("hunter2"),
+        "{reason}"
+    );
+    assert!(
+        started.elapsed() > Duration::from_secs(1),
+        "it was tried once only"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_address_is_not_quoted() {
+    for url in ["hunter2", "postgres://codecave:hunter2@[x/codecave"] {
+        let answer = ask("Create", &variables(url), &with(&[])).await;
+
+        assert_eq!(answer["Status"], "FAILED");
+        assert_eq!(
+            answer["Reason"],
+            "the value of DATABASE_URL is not an address"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_address_is_named() {
+    let answer = ask("Create", &Variables::default(), &with(&[])).await;
+
+    assert_eq!(answer["Reason"], "DATABASE_URL is missing");
+}
