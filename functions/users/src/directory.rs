@@ -37,7 +37,7 @@ pub struct ListUsers {
 impl FromFields for ListUsers {
     fn from_fields(fields: &mut Fields) -> Self {
         let q = fields.text("q").not_empty().max(100).optional();
-        let terms = search::terms(&q.unwrap_or_default());
+        let mut terms = search::terms(&q.unwrap_or_default());
         if terms.len() > search::MAX_TERMS {
             fields.refuse(format!(
                 "q must contain no more than {} terms",
@@ -55,10 +55,11 @@ impl FromFields for ListUsers {
                 ("suggested", Sort::Suggested),
             ],
         );
+        terms.sort_by_key(String::len);
         Self {
             filter: Filter {
-                longest: terms.iter().max_by_key(|term| term.len()).cloned(),
-                terms,
+                term: terms.pop(),
+                more_terms: terms,
                 skills,
                 location: location
                     .filter(|location| !location.is_empty())

@@ -31,11 +31,9 @@ pub async fn list_facets(
         FacetRow,
         r#"
         with spelling as (
-            select true as is_skill, skill as name, count(*) as count
-            from "user" u
-            cross join unnest(u.skills) as skill
-            where is_visible(u)
-            group by skill
+            select true as is_skill, name, count(*) as count
+            from (select unnest(u.skills) as name from "user" u where is_visible(u)) skill
+            group by name
             union all
             select false, u.location, count(*)
             from "user" u

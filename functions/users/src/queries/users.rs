@@ -8,9 +8,10 @@ use crate::user::PublicUser;
 
 /// Which users a list has. Texts are patterns of `like`.
 pub struct Filter {
-    /// One of `terms`, which the index is asked for.
-    pub longest: Option<String>,
-    pub terms: Vec<String>,
+    /// The longest term of a search.
+    pub term: Option<String>,
+    /// The others.
+    pub more_terms: Vec<String>,
     pub skills: Vec<String>,
     pub location: Option<String>,
 }
@@ -62,7 +63,7 @@ macro_rules! eligible_users {
                     select u.*
                     from "user" u
                     where is_visible(u)
-                        -- An index finds the longest term, and the rest is looked for in what it found.
+                        -- An index finds the longest term, and the others are looked for in what it found.
                         and ($2::text is null
                             or user_search_text(u.name, u."githubUsername", u.skills) like lower($2))
                         and user_search_text(u.name, u."githubUsername", u.skills) like all (lower_all($3))
@@ -74,8 +75,8 @@ macro_rules! eligible_users {
             $hints
             [$($rest)*]
             $viewer,
-            $filter.longest.as_deref(),
-            &$filter.terms,
+            $filter.term.as_deref(),
+            &$filter.more_terms,
             &$filter.skills,
             $filter.location.as_deref()
             $(, $argument)*
@@ -196,8 +197,7 @@ pub async fn list_suggested_users(
     filter: &Filter,
     limit: i64,
 ) -> sqlx::Result<Vec<PublicUser>> {
-    let filtered =
-        !filter.terms.is_empty() || !filter.skills.is_empty() || filter.location.is_some();
+    let filtered = filter.term.is_some() || !filter.skills.is_empty() || filter.location.is_some();
     eligible_users!(
         [
             r#",
