@@ -1,9 +1,6 @@
 //! Where providers send the browser back to.
 
-use axum::{
-    extract::RawPathParams,
-    response::{IntoResponse, Response},
-};
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::time::timeout_at;
 
@@ -82,12 +79,12 @@ impl From<&str> for Ending {
 type Outcome<T> = std::result::Result<T, Ending>;
 
 /// The provider's id in the path, as it stands there.
-fn provider_id(params: &RawPathParams) -> &str {
-    params.iter().next().map_or("", |(_, value)| value)
+fn provider_id(call: &Call) -> &str {
+    call.path.rsplit('/').next().unwrap_or_default()
 }
 
 /// `POST /api/auth/callback/{provider}`: sends the browser on to the GET form, whose request carries the state cookie.
-pub async fn forward(params: RawPathParams, call: Call) -> Result {
+pub async fn forward(call: Call) -> Result {
     let body = call.optional_body(values)?;
     let query = call.query(values)?;
     let mut address = form_urlencoded::Serializer::new(String::new());
@@ -102,7 +99,7 @@ pub async fn forward(params: RawPathParams, call: Call) -> Result {
         }
     }
     let base = &call.auth.app.config.base_url;
-    let id = provider_id(&params);
+    let id = provider_id(&call);
     let query = address.finish();
     Ok(answer::redirect(&format!(
         "{base}/api/auth/callback/{id}?{query}"
@@ -122,7 +119,7 @@ fn values(fields: &mut Fields<'_>) -> Vec<(&'static str, String)> {
 }
 
 /// `GET /api/auth/callback/{provider}`
-pub async fn finish(params: RawPathParams, call: Call) -> Result {
+pub async fn finish(call: Call) -> Result {
     let sent = call.query(Sent::read)?;
     let default = format!("{}/api/auth/error", call.auth.app.config.base_url);
     let Some(state) = &sent.state else {
@@ -137,12 +134,10 @@ pub async fn finish(params: RawPathParams, call: Call) -> Result {
         }
     };
     let address = flow.error_url.clone().unwrap_or(default);
-    Ok(
-        match run(&call, provider_id(&params), &sent, &flow).await? {
-            Ok(target) => answer::redirect(&target),
-            Err(ending) => to_error(&address, &ending),
-        },
-    )
+    Ok(match run(&call, provider_id(&call), &sent, &flow).await? {
+        Ok(target) => answer::redirect(&target),
+        Err(ending) => to_error(&address, &ending),
+    })
 }
 
 /// The flow from the point where its state is used up. Gives the address where the browser goes.

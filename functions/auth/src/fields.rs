@@ -70,6 +70,10 @@ impl<'v> Fields<'v> {
     }
 
     /// A text or null; the outer `None` is a missing field.
+    #[expect(
+        clippy::option_option,
+        reason = "missing, null and a text are three things"
+    )]
     pub fn nullable_text(&mut self, name: &str) -> Option<Option<String>> {
         match self.raw(name) {
             Some(Value::Null) => Some(None),

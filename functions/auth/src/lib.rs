@@ -75,7 +75,6 @@ pub fn api() -> Api<AuthState> {
 }
 
 /// The function's router. Fails where the configuration is malformed.
-#[expect(clippy::disallowed_types, reason = "the whole router of the function")]
 pub fn router(app: AppState) -> anyhow::Result<axum::Router> {
     Ok(api().router(AuthState::new(app)?))
 }

@@ -53,12 +53,11 @@ impl Ask {
         let callback_url = fields.text("callbackURL");
         let new_user_url = fields.text("newUserCallbackURL");
         let error_url = fields.text("errorCallbackURL");
-        let provider = match fields.raw("provider") {
-            Some(Value::String(provider)) => provider.clone(),
-            _ => {
-                fields.refuse("provider", "Invalid input");
-                String::new()
-            }
+        let provider = if let Some(Value::String(provider)) = fields.raw("provider") {
+            provider.clone()
+        } else {
+            fields.refuse("provider", "Invalid input");
+            String::new()
         };
         let disable_redirect = fields.flag("disableRedirect").unwrap_or_default();
         let id_token = fields.object("idToken", |fields| {

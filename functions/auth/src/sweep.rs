@@ -10,7 +10,7 @@ use shared::db::Db;
 use crate::queries;
 
 /// How seldom an instance sweeps.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 /// When an instance swept last.
 #[derive(Debug, Default)]

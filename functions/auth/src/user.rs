@@ -13,6 +13,10 @@ use crate::{
 /// Columns that only an admin sets.
 const PROTECTED: [&str; 4] = ["role", "banned", "banReason", "banExpires"];
 
+#[expect(
+    clippy::option_option,
+    reason = "missing, null and a text are three things"
+)]
 struct Changes {
     name: Option<String>,
     image: Option<Option<String>>,

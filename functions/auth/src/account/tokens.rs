@@ -104,7 +104,7 @@ async fn with_valid_token(call: &Call, provider: &Provider, account: Account) ->
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AccessToken {
+struct TokenAnswer {
     access_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token_expires_at: Option<Timestamp>,
@@ -119,7 +119,7 @@ pub async fn access_token(call: Call) -> Result {
     let account = find(&call, &selector).await?;
     let provider = provider_of(&call, &account)?;
     let account = with_valid_token(&call, provider, account).await?;
-    Ok(Json(AccessToken {
+    Ok(Json(TokenAnswer {
         access_token: account.access_token.unwrap_or_default(),
         access_token_expires_at: account.access_token_expires_at,
         scopes: scopes(account.scope.as_deref()),
@@ -250,7 +250,7 @@ pub async fn info(call: Call) -> Result {
         account: InfoAccount {
             id: account.id,
             provider_id: account.provider_id,
-            account_id: account.account_id,
+            account_id: account.person_id,
         },
     })
     .into_response())

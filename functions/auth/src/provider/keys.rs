@@ -16,7 +16,7 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{Failure, http::Http};
 
 /// How long keys are kept; Google rotates them within days, and publishes new ones ahead.
-const KEEP: Duration = Duration::from_secs(3600);
+const KEEP: Duration = Duration::from_hours(1);
 /// How seldom an unknown key makes us ask again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// Clock skew that is allowed, in seconds (Better Auth 1.7).
@@ -120,14 +120,13 @@ impl Keys {
             };
             (at.elapsed() < keep).then_some(found)
         });
-        let keys = match known {
-            Some(keys) => keys,
-            None => {
-                let keys: JwkSet = http.get(&self.url, None, deadline).await?;
-                let found = select(&keys, kid);
-                *fetched = Some((Instant::now(), keys));
-                found
-            }
+        let keys = if let Some(keys) = known {
+            keys
+        } else {
+            let keys: JwkSet = http.get(&self.url, None, deadline).await?;
+            let found = select(&keys, kid);
+            *fetched = Some((Instant::now(), keys));
+            found
         };
         anyhow::ensure!(!keys.is_empty(), "the id token's key is unknown");
         Ok(keys)

@@ -33,7 +33,7 @@ pub struct Tokens {
     pub scope: Option<String>,
 }
 
-/// The answer of a token endpoint (RFC 6749, 5.1) with what GitHub and OpenID Connect add. The type of the token is not
+/// The answer of a token endpoint (RFC 6749, 5.1) with what GitHub and `OpenID` Connect add. The type of the token is not
 /// looked at: both services know bearer tokens only.
 #[derive(Debug, Deserialize, Serialize)]
 struct TokenAnswer {

@@ -8,7 +8,8 @@ use crate::provider::Tokens;
 /// A row with its tokens, which no list shows.
 pub struct Account {
     pub id: String,
-    pub account_id: String,
+    /// The provider's id of the person.
+    pub person_id: String,
     pub provider_id: String,
     pub access_token: Option<String>,
     pub refresh_token: Option<String>,
@@ -114,7 +115,7 @@ pub async fn find(
         Account,
         r#"
         select
-            id, "accountId" as account_id, "providerId" as provider_id,
+            id, "accountId" as person_id, "providerId" as provider_id,
             "accessToken" as access_token, "refreshToken" as refresh_token, "idToken" as id_token,
             "accessTokenExpiresAt" as "access_token_expires_at: Timestamp",
             "refreshTokenExpiresAt" as "refresh_token_expires_at: Timestamp",

@@ -27,16 +27,20 @@ pub struct Session {
 
 /// What became of a token.
 pub enum Found {
-    /// A good session and its user; whether its end was moved just now.
-    Session {
-        session: Session,
-        user: User,
-        refreshed: bool,
-    },
+    /// A good one.
+    Session(Box<Good>),
     /// It had expired, and its row is deleted.
     Expired,
     /// It was to be refreshed, and somebody deleted it in that moment.
     Vanished,
+}
+
+/// A good session and its user.
+pub struct Good {
+    pub session: Session,
+    pub user: User,
+    /// Whether its end was moved just now.
+    pub refreshed: bool,
 }
 
 /// The session of a token, refreshed where that is due and allowed, deleted where it has expired: all in one statement.
@@ -96,7 +100,7 @@ pub async fn find(
         if row.due && !row.refreshed {
             return Found::Vanished;
         }
-        Found::Session {
+        Found::Session(Box::new(Good {
             refreshed: row.refreshed,
             user: User {
                 name: row.name,
@@ -122,7 +126,7 @@ pub async fn find(
                 impersonated_by: row.impersonated_by,
                 id: row.id,
             },
-        }
+        }))
     }))
 }
 

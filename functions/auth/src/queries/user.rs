@@ -90,6 +90,10 @@ pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>) -> sqlx::Result
 }
 
 /// Changes name and image as far as they are given.
+#[expect(
+    clippy::option_option,
+    reason = "missing, null and a text are three things"
+)]
 pub async fn update(
     db: impl PgExecutor<'_>,
     id: &str,

@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     queries::{
         self,
-        session::{Found, Session},
+        session::{Found, Good, Session},
         user::User,
     },
     request::Call,
@@ -47,11 +47,13 @@ impl Call {
                     "Failed to get session",
                 ))
             }
-            Some(Found::Session {
-                session,
-                user,
-                refreshed,
-            }) => {
+            Some(Found::Session(found)) => {
+                let Good {
+                    session,
+                    user,
+                    refreshed,
+                } = *found;
+                self.is_of(&user.id);
                 if refreshed {
                     cookies.set_session(&session.token);
                 }

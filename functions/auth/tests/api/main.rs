@@ -1,4 +1,5 @@
 //! The auth function over HTTP, with a real PostgreSQL and a local GitHub and Google.
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod account;
 mod body;

@@ -198,7 +198,7 @@ async fn an_address_that_was_verified_since_counts(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada").unverified());
     stage.signed_in(&person).await;
-    stage.provider.register(Person::new("ada"));
+    let person = stage.provider.register(Person::new("ada"));
 
     let mut browser = stage.signed_in(&person).await;
 

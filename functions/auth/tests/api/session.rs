@@ -7,10 +7,13 @@ use sqlx::PgPool;
 
 use crate::{CLEARED, Stage, expect_code};
 
+/// In seconds.
+const SIX_DAYS: i32 = 518_400;
+
 const SESSION: &str = "/api/auth/get-session";
 
 /// A session that ends so many seconds from now, made so many seconds ago.
-async fn session(stage: &Stage, left: i64, age: i64) -> (String, Caller) {
+async fn session(stage: &Stage, left: i32, age: i32) -> (String, Caller) {
     let user = random::id();
     stage.app.insert_user(&user, "ada").await;
     let token = random::id();
@@ -23,8 +26,8 @@ async fn session(stage: &Stage, left: i64, age: i64) -> (String, Caller) {
     .bind(random::id())
     .bind(&token)
     .bind(&user)
-    .bind(left as f64)
-    .bind(age as f64)
+    .bind(f64::from(left))
+    .bind(f64::from(age))
     .execute(&stage.db)
     .await
     .unwrap();
@@ -159,7 +162,6 @@ async fn an_expired_session_is_deleted(db: PgPool) {
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn a_session_with_six_days_left_is_refreshed(db: PgPool) {
     let stage = Stage::new(db).await;
-    const SIX_DAYS: i64 = 518_400;
 
     for (left, due) in [
         (SIX_DAYS + 60, false),
@@ -182,7 +184,7 @@ async fn a_session_with_six_days_left_is_refreshed(db: PgPool) {
             .await;
         assert_eq!(body["session"]["expiresAt"], row["ends"]);
         assert_eq!(body["session"]["updatedAt"], row["updated"]);
-        let kept = row["left"].as_i64().unwrap();
+        let kept = i32::try_from(row["left"].as_i64().unwrap()).unwrap();
         if due {
             assert!((604_790..=604_800).contains(&kept), "{left} {row}");
             assert!(row["age"].as_i64().unwrap() < 10);

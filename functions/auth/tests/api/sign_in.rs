@@ -174,11 +174,11 @@ async fn the_clients_own_data_stays_below_ours(db: PgPool) {
     assert_eq!(
         names,
         [
-            "plan",
+            "callbackURL",
+            "codeVerifier",
             "expiresAt",
             "oauthState",
-            "callbackURL",
-            "codeVerifier"
+            "plan"
         ]
     );
     assert_eq!(row["value"]["callbackURL"], "/a");
