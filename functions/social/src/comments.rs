@@ -33,6 +33,7 @@ pub struct Comment {
     /// The content as HTML that is safe to show; null where that would be too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
+    #[expect(clippy::option_option, reason = "absent and null differ")]
     pub content_html: Option<Option<String>>,
 }
 

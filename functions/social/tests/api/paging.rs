@@ -121,10 +121,10 @@ async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
         r#"insert into likes (id, "userId", "projectId") values ('new', 'new', 'p00')"#,
         r#"insert into comments (id, content, "authorId", "projectId", "updatedAt") values ('new', 'x', 'new', 'p00', now())"#,
         r#"insert into follows (id, "followerId", "followingId") values ('new', 'new', 'u00'), ('new2', 'u00', 'new')"#,
-        r#"delete from likes where id = 'xu19'"#,
-        r#"delete from comments where id in ('xu05', 'xu19')"#,
-        r#"delete from follows where id in ('xu19', 'yu19')"#,
-        r#"delete from projects where id = 'p19'"#,
+        "delete from likes where id = 'xu19'",
+        "delete from comments where id in ('xu05', 'xu19')",
+        "delete from follows where id in ('xu19', 'yu19')",
+        "delete from projects where id = 'p19'",
     ] {
         sql(&db, statement, &[]).await;
     }

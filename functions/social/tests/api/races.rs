@@ -16,7 +16,7 @@ async fn app(options: PgPoolOptions, connect: PgConnectOptions) -> (App, PgPool)
         .max_connections(16)
         .connect_with(connect)
         .await
-        .unwrap();
+        .expect("the database is there");
     (crate::app(&db), db)
 }
 

@@ -78,7 +78,7 @@ async fn no_other_column_can_be_written(db: PgPool) {
         "Content",
         "content ",
     ] {
-        let refused = format!("property {} should not exist", column);
+        let refused = format!("property {column} should not exist");
         let body = json!({ "content": "y", column: "z" });
         let answer = ada.post(PATH, body.clone()).await;
         answer.expect_error(400, &[&refused]);
