@@ -13,14 +13,28 @@ pub const FUNCTIONS: [&str; 5] = ["auth", "users", "projects", "social", "health
 
 /// Builds the binaries as `cargo lambda watch` does, with cargo's progress on standard error.
 pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
-    executables(&["build", "--workspace", "--bins"]).await
+    executables(&mut build_command()).await
 }
 
-/// Runs cargo and returns the programs that it made, by name.
-pub async fn executables(arguments: &[&str]) -> anyhow::Result<HashMap<String, PathBuf>> {
+/// The same with the queries checked against that database instead of `.sqlx`, as long as they are being written.
+pub async fn build_against(database: &str) -> anyhow::Result<()> {
+    let mut command = build_command();
+    command
+        .env("DATABASE_URL", database)
+        .env("SQLX_OFFLINE", "false");
+    executables(&mut command).await.map(drop)
+}
+
+fn build_command() -> Command {
+    let mut command = Command::new(cargo());
+    command.args(["build", "--workspace", "--bins"]);
+    command
+}
+
+/// Runs a command of cargo and returns the programs that it made, by name.
+pub async fn executables(command: &mut Command) -> anyhow::Result<HashMap<String, PathBuf>> {
     let mut cargo = Group::spawn(
-        Command::new(cargo())
-            .args(arguments)
+        command
             .arg("--message-format=json-render-diagnostics")
             .current_dir(workspace())
             .stdout(Stdio::piped()),
@@ -30,7 +44,7 @@ pub async fn executables(arguments: &[&str]) -> anyhow::Result<HashMap<String, P
         output.read_to_string(&mut messages).await?;
     }
     let status = cargo.wait().await?;
-    ensure!(status.success(), "cargo {} failed", arguments.join(" "));
+    ensure!(status.success(), "the build failed");
     Ok(messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())

@@ -42,9 +42,10 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 
     let (database, _postgres) = database(&variables).await?;
     variables.set("DATABASE_URL", &database);
+    variables.set("SQLX_OFFLINE", "false");
 
     eprintln!("Building the functions …");
-    bundle::build().await?;
+    bundle::build_against(&database).await?;
 
     let provider = Provider::for_api(&api, options.provider_port).await?;
     let services = configure(&mut variables, &api, &provider);
@@ -113,6 +114,10 @@ struct Services {
 /// there is no client.
 fn configure(variables: &mut Variables, api: &str, provider: &Provider) -> Services {
     variables.set("BETTER_AUTH_URL", api);
+    variables.set_default(
+        "BETTER_AUTH_SECRET",
+        "a-secret-for-development-only-0123456789",
+    );
     variables.set_default("NODE_ENV", "development");
     let trusted = match variables.get("BETTER_AUTH_TRUSTED_ORIGINS") {
         Some(others) => format!("{others},{}", provider.url()),

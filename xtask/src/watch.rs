@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, fs::File, time::Duration};
 
 use anyhow::{Context as _, bail};
+use futures_util::future::try_join_all;
 use reqwest::{Client, redirect::Policy};
 use tokio::{
     process::Command,
@@ -92,22 +93,23 @@ async fn answers(url: &str) -> anyhow::Result<()> {
         .redirect(Policy::none())
         .timeout(PATIENCE)
         .build()?;
-    let deadline = Instant::now() + PATIENCE;
-    for path in PROBES {
-        let address = format!("{url}{path}");
-        loop {
-            let problem = match client.get(&address).send().await {
-                Ok(answer) if !answer.status().is_server_error() => break,
-                Ok(answer) => format!("answers {}", answer.status()),
-                Err(error) => format!("does not answer: {error}"),
-            };
-            if Instant::now() > deadline {
-                bail!("{address} {problem}");
-            }
-            sleep(Duration::from_millis(300)).await;
-        }
-    }
+    try_join_all(PROBES.map(|path| answer(&client, format!("{url}{path}")))).await?;
     Ok(())
+}
+
+async fn answer(client: &Client, address: String) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let problem = match client.get(&address).send().await {
+            Ok(answer) if !answer.status().is_server_error() => return Ok(()),
+            Ok(answer) => format!("answers {}", answer.status()),
+            Err(error) => format!("does not answer: {error}"),
+        };
+        if Instant::now() > deadline {
+            bail!("{address} {problem}");
+        }
+        sleep(Duration::from_millis(300)).await;
+    }
 }
 
 /// Fails with one sentence where another program has the port.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::sync::OnceCell;
+use tokio::{process::Command, sync::OnceCell};
 use xtask::{
     bundle,
     emulator::{Failure, Instance},
@@ -17,10 +17,12 @@ use xtask::{
 /// `examples/echo.rs`, built whichever tests are run.
 async fn instance(init: &str) -> anyhow::Result<Instance> {
     static ECHO: OnceCell<PathBuf> = OnceCell::const_new();
-    let build = ["build", "--quiet", "--package=xtask", "--example=echo"];
-    let echo = ECHO
-        .get_or_init(|| async { bundle::executables(&build).await.unwrap()["echo"].clone() })
-        .await;
+    let built = async || {
+        let mut cargo = Command::new(bundle::cargo());
+        cargo.args(["build", "--quiet", "--package=xtask", "--example=echo"]);
+        bundle::executables(&mut cargo).await.unwrap()["echo"].clone()
+    };
+    let echo = ECHO.get_or_init(built).await;
     Instance::start(echo, &[("ECHO_INIT", init)]).await
 }
 
