@@ -83,7 +83,8 @@ impl NotificationRow {
 }
 
 /// A page of what others did with the user's projects and profile, newest first. Each project is asked for its newest
-/// likes and comments, so the time depends on the number of the user's projects and not on that of their likes.
+/// like and comment, and those with the newest ones for as many as the page has; no others can have any on it. So the time
+/// depends on the number of the user's projects and not on that of their likes.
 pub async fn list_notifications(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -122,38 +123,74 @@ pub async fn list_notifications(
         act as (
             (
                 select 'like' as kind, l.id, l."createdAt", l."userId" as actor, p.id as project
-                from projects p
+                from (
+                    select p.id
+                    from projects p
+                    cross join lateral (
+                        select l.id, l."createdAt"
+                        from likes l
+                        where l."projectId" = p.id
+                            and l."createdAt" > (select at from oldest)
+                            and (l."createdAt", l.id)
+                                < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+                            and l."userId" <> $1
+                            and l."userId" not in (select id from hidden)
+                        order by l."createdAt" desc, l.id desc
+                        limit 1
+                    ) newest
+                    where p."authorId" = $1 and $9
+                    order by newest."createdAt" desc, newest.id desc
+                    limit $12
+                ) p
                 cross join lateral (
                     select l.id, l."createdAt", l."userId"
                     from likes l
                     where l."projectId" = p.id
                         and l."createdAt" > (select at from oldest)
-                        and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+                        and (l."createdAt", l.id)
+                            < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
                         and l."userId" <> $1
                         and l."userId" not in (select id from hidden)
                     order by l."createdAt" desc, l.id desc
                     limit $12
                 ) l
-                where p."authorId" = $1 and $9
                 order by l."createdAt" desc, l.id desc
                 limit $12
             )
             union all
             (
                 select 'comment', c.id, c."createdAt", c."authorId", p.id
-                from projects p
+                from (
+                    select p.id
+                    from projects p
+                    cross join lateral (
+                        select c.id, c."createdAt"
+                        from comments c
+                        where c."projectId" = p.id
+                            and c."createdAt" > (select at from oldest)
+                            and (c."createdAt", c.id)
+                                < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
+                            and c."authorId" <> $1
+                            and c."authorId" not in (select id from hidden)
+                        order by c."createdAt" desc, c.id desc
+                        limit 1
+                    ) newest
+                    where p."authorId" = $1 and $10
+                    order by newest."createdAt" desc, newest.id desc
+                    limit $12
+                ) p
                 cross join lateral (
                     select c.id, c."createdAt", c."authorId"
                     from comments c
                     where c."projectId" = p.id
                         and c."createdAt" > (select at from oldest)
-                        and (c."createdAt", c.id) < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
+                        and (c."createdAt", c.id)
+                            < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
                         and c."authorId" <> $1
                         and c."authorId" not in (select id from hidden)
                     order by c."createdAt" desc, c.id desc
                     limit $12
                 ) c
-                where p."authorId" = $1 and $10
                 order by c."createdAt" desc, c.id desc
                 limit $12
             )
