@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod dev;
 pub mod emulator;
 pub mod migrate;
+pub mod openapi;
 pub mod postgres;
 pub mod prepare;
 pub mod process;

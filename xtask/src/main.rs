@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
 use xtask::{
-    dev, migrate,
+    dev, migrate, openapi,
     postgres::{self, Postgres, Server},
     prepare, recount, seed, test,
 };
@@ -34,6 +34,8 @@ enum Command {
     Seed(seed::Options),
     /// Find and repair counters that differ from the rows that they count
     Recount,
+    /// Write the OpenAPI document that the health function carries
+    Openapi,
     /// Write the metadata of all queries into .sqlx
     SqlxPrepare {
         /// Write nothing; fail if .sqlx is not up to date
@@ -85,6 +87,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let mut db = PgConnection::connect(postgres.url()).await?;
             report(&recount::run(&mut db).await?);
         }
+        Command::Openapi => openapi::write().await?,
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
         Command::KeepPostgres { server } => postgres::keep(server).await?,

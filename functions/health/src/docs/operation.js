@@ -13,7 +13,7 @@ function parameterRow(parameter, inputs) {
   inputs.push({ parameter, schema, input });
   return element("tr", {},
     element("td", {}, element("code", { class: parameter.required ? "required" : "" }, parameter.name), element("div", { class: "type" }, parameter.in)),
-    element("td", {}, parameter.description || "", element("div", { class: "type" }, typeOf(parameter.schema), " ", limitsOf(schema))),
+    element("td", {}, prose(parameter.description), element("div", { class: "type" }, typeOf(parameter.schema), " ", limitsOf(schema))),
     element("td", {}, input));
 }
 
@@ -28,7 +28,7 @@ function responseRow(status, reference) {
   });
   return element("tr", {},
     element("td", { class: Number(status) < 400 ? "status-good" : "status-bad" }, status),
-    element("td", {}, response.description, headers.length ? element("div", { class: "type" }, headers.join(", ")) : "", ...body));
+    element("td", {}, prose(response.description), headers.length ? element("div", { class: "type" }, headers.join(", ")) : "", ...body));
 }
 
 function requestOf(path, inputs) {
@@ -85,7 +85,7 @@ function renderOperation(path, method, operation) {
   });
 
   const fill = (inside) => inside.append(
-    operation.description ? element("p", {}, operation.description) : "",
+    operation.description ? element("p", {}, prose(operation.description)) : "",
     element("p", { class: "type" }, operation.operationId),
     ...(parameters.length ? [element("h3", {}, "Parameters"), element("table", {}, ...parameters.map((parameter) => parameterRow(parameter, inputs)))] : []),
     ...(body ? [element("h3", {}, "Body"), describeSchema(media[1].schema), body] : []),

@@ -12,7 +12,7 @@ function render() {
   byId("version").textContent = api.info.version;
   const main = byId("operations");
   const contents = byId("contents");
-  main.replaceChildren(element("p", {}, api.info.description || ""));
+  main.replaceChildren(element("p", {}, prose(api.info.description)));
   for (const tag of api.tags) {
     const group = element("section", { class: "group" }, element("h2", {}, tag.name), element("p", {}, tag.description || ""));
     const links = element("div", {}, element("h2", {}, tag.name));

@@ -15,6 +15,12 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
+// Text with `code` in it.
+function prose(text) {
+  const parts = (text || "").split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+  return element("span", {}, ...parts);
+}
+
 function resolve(thing) {
   if (!thing || !thing.$ref) return thing || {};
   return thing.$ref.slice(2).split("/").reduce((found, key) => found[key], api);
@@ -73,7 +79,7 @@ function describeSchema(reference, depth = 0) {
     const line = [
       element("code", { class: required.includes(name) ? "required" : "" }, name), " ",
       element("span", { class: "type" }, typeOf(property), " ", limitsOf(inner)), " ",
-      inner.description && !property.$ref ? element("span", {}, inner.description) : "",
+      inner.description && !property.$ref ? prose(inner.description) : "",
     ];
     const nested = inner.properties || inner.items || inner.allOf || choices(inner).length;
     if (!nested || depth > 4) return element("li", {}, ...line);
@@ -83,6 +89,7 @@ function describeSchema(reference, depth = 0) {
   }));
 }
 
+// What must be sent and no more: sending it as it stands changes nothing that nobody thought of.
 function exampleOf(reference, depth = 0) {
   const schema = resolve(reference);
   if (schema.examples) return schema.examples[0];
@@ -96,5 +103,5 @@ function exampleOf(reference, depth = 0) {
   if (type === "boolean") return true;
   if (type === "string") return schema.format === "date-time" ? new Date().toISOString() : "";
   if (depth > 3) return {};
-  return Object.fromEntries(Object.entries(schema.properties || {}).map(([name, property]) => [name, exampleOf(property, depth + 1)]));
+  return Object.fromEntries((schema.required || []).map((name) => [name, exampleOf(schema.properties[name], depth + 1)]));
 }

@@ -1,0 +1,205 @@
+//! All five functions at once.
+
+use std::collections::BTreeMap;
+
+use axum::http::Method;
+use health::HealthState;
+use serde_json::{Map, Value};
+use shared::{
+    http::{Access, Api},
+    openapi::{Group, document},
+    testing::{Answer, App, Caller},
+};
+use sqlx::PgPool;
+
+use crate::sample;
+
+/// The document of all five groups, as JSON.
+pub fn openapi() -> anyhow::Result<Value> {
+    let groups = vec![
+        Group::new(&users::api(), "People", users::openapi::operations()),
+        Group::new(
+            &projects::api(),
+            "What people show",
+            projects::openapi::operations(),
+        ),
+        Group::new(
+            &social::api(),
+            "Comments, likes, follows, and what is new",
+            social::openapi::operations(),
+        ),
+        Group::new(
+            &health::api(),
+            "How the service is, and what it can do",
+            health::openapi::operations(),
+        ),
+    ];
+    Ok(serde_json::to_value(document(
+        env!("CARGO_PKG_VERSION"),
+        groups,
+    )?)?)
+}
+
+/// A route that a function mounts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mounted {
+    pub function: &'static str,
+    pub method: String,
+    pub path: &'static str,
+    /// Why it is open, where it is.
+    pub public: Option<&'static str>,
+}
+
+/// All routes of all functions.
+pub fn mounted() -> Vec<Mounted> {
+    fn of<S>(api: &Api<S>) -> Vec<Mounted>
+    where
+        S: Clone + Send + Sync + 'static,
+        shared::AppState: axum::extract::FromRef<S>,
+    {
+        let routes = api.routes().iter().map(|route| Mounted {
+            function: api.name(),
+            method: route.method.to_string(),
+            path: route.path,
+            public: match route.access {
+                Access::Public(reason) => Some(reason),
+                _ => None,
+            },
+        });
+        routes.collect()
+    }
+    [
+        of(&auth::api()),
+        of(&users::api()),
+        of(&projects::api()),
+        of(&social::api()),
+        of(&health::api()),
+    ]
+    .concat()
+}
+
+/// An operation of the document.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    pub id: String,
+    pub function: String,
+    pub method: Method,
+    pub path: String,
+    /// Whether somebody without a credential may call it.
+    pub public: bool,
+    pub details: Value,
+}
+
+impl Operation {
+    /// Whether the path has that parameter.
+    pub fn takes(&self, parameter: &str) -> bool {
+        self.path.contains(&format!("{{{parameter}}}"))
+    }
+
+    /// Names of the query's parameters.
+    pub fn queries(&self) -> Vec<String> {
+        self.details["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|parameter| parameter["in"] == "query")
+            .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The path with these values in place of its parameters; others get one that names nothing.
+    pub fn filled(&self, values: &[(&str, &str)]) -> String {
+        let known = values
+            .iter()
+            .fold(self.path.clone(), |path, (name, value)| {
+                path.replace(&format!("{{{name}}}"), value)
+            });
+        let segments = known.split('/').map(|segment| {
+            if segment.starts_with('{') {
+                "unknown"
+            } else {
+                segment
+            }
+        });
+        segments.collect::<Vec<_>>().join("/")
+    }
+}
+
+/// All operations of a document.
+pub fn operations(document: &Value) -> Vec<Operation> {
+    let empty = Map::new();
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, details) in methods.as_object().unwrap() {
+            let security = details["security"].as_array().unwrap();
+            operations.push(Operation {
+                id: details["operationId"].as_str().unwrap().to_owned(),
+                function: details["tags"][0].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                public: security.iter().any(|way| way.as_object() == Some(&empty)),
+                details: details.clone(),
+            });
+        }
+    }
+    operations
+}
+
+/// The five functions over one database.
+pub struct Bundle {
+    apps: BTreeMap<&'static str, App>,
+    document: Value,
+}
+
+impl Bundle {
+    pub fn new(db: &PgPool) -> Self {
+        let variables = &[];
+        let app = |api: Api| App::configured(api, db.clone(), variables);
+        Self {
+            apps: BTreeMap::from([
+                ("users", app(users::api())),
+                ("projects", app(projects::api())),
+                ("social", app(social::api())),
+                (
+                    "health",
+                    App::with_state(health::api(), db.clone(), variables, HealthState::new),
+                ),
+            ]),
+            document: openapi().unwrap(),
+        }
+    }
+
+    pub fn operations(&self) -> Vec<Operation> {
+        operations(&self.document)
+    }
+
+    /// Nobody in particular, for each function.
+    pub fn anyone(&self) -> Somebody {
+        Somebody(
+            self.apps
+                .iter()
+                .map(|(name, app)| (*name, app.anyone()))
+                .collect(),
+        )
+    }
+
+    /// A user that exists, with a session, for each function.
+    pub async fn session(&self, user_id: &str) -> Somebody {
+        let mut callers = BTreeMap::new();
+        for (name, app) in &self.apps {
+            callers.insert(*name, app.session(user_id).await);
+        }
+        Somebody(callers)
+    }
+
+    /// Sends a request with the least body that the document allows.
+    pub async fn send(&self, somebody: &Somebody, operation: &Operation, path: &str) -> Answer {
+        let body = &operation.details["requestBody"]["content"]["application/json"]["schema"];
+        let body = (!body.is_null()).then(|| sample::of(&self.document, body));
+        let caller = &somebody.0[operation.function.as_str()];
+        caller.send(operation.method.clone(), path, body).await
+    }
+}
+
+/// One caller, as each function sees them.
+pub struct Somebody(BTreeMap<&'static str, Caller>);

@@ -1,0 +1,81 @@
+//! The document and what is mounted.
+
+use std::collections::BTreeSet;
+
+use crate::bundle::{mounted, openapi, operations};
+
+/// Where the health function has it.
+fn file() -> std::path::PathBuf {
+    xtask::workspace().join("functions/health/openapi.json")
+}
+
+#[test]
+fn the_document_is_up_to_date() {
+    let made = serde_json::to_string_pretty(&openapi().unwrap()).unwrap() + "\n";
+    if std::env::var_os(xtask::openapi::WRITE).is_some() {
+        std::fs::write(file(), made).unwrap();
+        return;
+    }
+    let present = std::fs::read_to_string(file()).unwrap();
+    // Not `assert_eq!`: nobody reads two hundred kilobytes of difference.
+    assert!(made == present, "run `cargo xtask openapi`");
+}
+
+#[test]
+fn the_document_lists_exactly_what_is_mounted() {
+    let document = openapi().unwrap();
+    let described: BTreeSet<(String, String, String)> = operations(&document)
+        .into_iter()
+        .map(|operation| {
+            (
+                operation.function,
+                operation.method.to_string(),
+                operation.path,
+            )
+        })
+        .collect();
+    let mounted: BTreeSet<(String, String, String)> = mounted()
+        .into_iter()
+        .map(|route| {
+            (
+                route.function.to_owned(),
+                route.method,
+                route.path.replace("{*", "{"),
+            )
+        })
+        .collect();
+
+    assert_eq!(described, mounted);
+}
+
+#[test]
+fn every_operation_is_named_and_summed_up() {
+    let document = openapi().unwrap();
+    for operation in operations(&document) {
+        let id = &operation.id;
+        assert!(
+            id.chars().all(|c| c.is_ascii_alphanumeric())
+                && id.starts_with(|c: char| c.is_ascii_lowercase()),
+            "{id}"
+        );
+        let summary = operation.details["summary"].as_str().unwrap_or_default();
+        assert!(!summary.is_empty(), "{id} has no summary");
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = openapi().unwrap();
+    let mut values = vec![&document];
+    while let Some(value) = values.pop() {
+        if let Some(reference) = value["$ref"].as_str() {
+            let target = document.pointer(reference.trim_start_matches('#'));
+            assert!(target.is_some(), "{reference}");
+        }
+        match value {
+            serde_json::Value::Object(map) => values.extend(map.values()),
+            serde_json::Value::Array(list) => values.extend(list),
+            _ => {}
+        }
+    }
+}

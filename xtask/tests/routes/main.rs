@@ -1,0 +1,14 @@
+//! One list of routes: what the five functions mount, the OpenAPI document, the gateway's routes and those of
+//! `cargo lambda watch` agree, and nobody gets further than the document says.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod anonymous;
+mod bundle;
+mod document;
+mod gateway;
+mod privacy;
+mod sample;

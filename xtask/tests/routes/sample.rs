@@ -1,0 +1,57 @@
+//! The least value that a schema allows.
+
+use serde_json::{Value, json};
+
+/// A value that a schema of the document allows: required properties only.
+pub fn of(document: &Value, schema: &Value) -> Value {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        return of(document, target.unwrap());
+    }
+    if let Some(example) = schema["examples"].as_array().and_then(|list| list.first()) {
+        return example.clone();
+    }
+    if let Some(word) = schema["enum"].as_array().and_then(|list| list.first()) {
+        return word.clone();
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        let mut whole = json!({});
+        for part in parts {
+            let part = of(document, part);
+            whole
+                .as_object_mut()
+                .unwrap()
+                .extend(part.as_object().unwrap().clone());
+        }
+        return whole;
+    }
+    for choices in ["oneOf", "anyOf"] {
+        if let Some(choices) = schema[choices].as_array() {
+            let choice = choices.iter().find(|choice| choice["type"] != "null");
+            return of(document, choice.unwrap());
+        }
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds[0].as_str(),
+        kind => kind.as_str(),
+    };
+    match kind {
+        Some("string") if schema["format"] == "date-time" => json!("2025-01-15T10:30:00.000Z"),
+        Some("string") if schema["format"] == "date" => json!("2025-01-15"),
+        Some("string") => json!("sample"),
+        Some("integer" | "number") => schema["minimum"].as_i64().unwrap_or(1).into(),
+        Some("boolean") => json!(true),
+        Some("array") => json!([]),
+        _ => required_properties(document, schema),
+    }
+}
+
+fn required_properties(document: &Value, schema: &Value) -> Value {
+    let names = schema["required"].as_array().into_iter().flatten();
+    names
+        .map(|name| {
+            let name = name.as_str().unwrap();
+            (name.to_owned(), of(document, &schema["properties"][name]))
+        })
+        .collect()
+}
