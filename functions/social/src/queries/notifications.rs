@@ -85,6 +85,7 @@ impl NotificationRow {
 /// A page of what others did with the user's projects and profile, newest first. Each project is asked for its newest
 /// like and comment, and those with the newest ones for as many as the page has; no others can have any on it. So the time
 /// depends on the number of the user's projects and not on that of their likes.
+#[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub async fn list_notifications(
     db: impl PgExecutor<'_>,
     user: &str,

@@ -1,5 +1,6 @@
 //! The specification of the social group, over HTTP and a real database.
 
+mod audit;
 mod comments;
 mod counters;
 mod feed;
