@@ -6,6 +6,7 @@ use axum::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -22,12 +23,15 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
+/// That it is done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthDone)]
+pub struct Done {
+    status: bool,
+}
+
 /// `{"status":true}`
 pub fn done() -> Response {
-    #[derive(Serialize)]
-    struct Done {
-        status: bool,
-    }
     Json(Done { status: true }).into_response()
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod fields;
 mod flow;
 mod link;
+pub mod openapi;
 mod origin;
 mod pages;
 mod provider;

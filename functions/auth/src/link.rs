@@ -7,9 +7,9 @@ use crate::{
     provider::{Profile, Service, Tokens},
     queries::{
         self,
-        account::{Owned, SeenAgain},
+        account::SeenAgain,
         session::{Made, NewSession},
-        user::{NewUser, User},
+        user::{Candidate, NewUser, User},
     },
     request::Call,
 };
@@ -106,6 +106,7 @@ pub async fn sign_in(
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    call.is_of(&user_id);
     let made = queries::session::insert(
         &call.auth.app.db,
         &NewSession {
@@ -145,13 +146,16 @@ async fn find_or_make_user(
         tokens,
         ..
     } = identity;
-    let owners = queries::account::find_owners(db, service.id(), &profile.account_id).await?;
+    let (provider, account) = (service.id(), &profile.account_id);
+    let candidates = queries::user::find_candidates(db, provider, account, &identity.email).await?;
+    let (owners, same_email): (Vec<_>, Vec<_>) = candidates
+        .into_iter()
+        .partition(|candidate| candidate.account_row.is_some());
     match owners.as_slice() {
         [] => {}
-        [Owned { user_id: None, .. }] => return Ok(Err(Refusal::Orphaned)),
         [
-            Owned {
-                id,
+            Candidate {
+                account_row: Some(row),
                 user_id: Some(user_id),
                 ..
             },
@@ -160,23 +164,27 @@ async fn find_or_make_user(
                 verified_email: identity.verified_email(),
                 github_username: profile.github_username.as_deref(),
             };
-            queries::account::update_at_sign_in(db, id, tokens, &seen).await?;
+            queries::account::update_at_sign_in(db, row, tokens, &seen).await?;
             return Ok(Ok((user_id.clone(), false)));
         }
+        [_] => return Ok(Err(Refusal::Orphaned)),
         _ => return Ok(Err(Refusal::Ambiguous)),
     }
-    if let Some(owner) = queries::user::find_by_email(db, &identity.email).await? {
-        if !profile.email_verified || !owner.email_verified {
+    if let Some(Candidate {
+        user_id: Some(user_id),
+        email_verified,
+        ..
+    }) = same_email.into_iter().next()
+    {
+        if !profile.email_verified || !email_verified {
             return Ok(Err(Refusal::NotLinked));
         }
-        queries::account::insert(db, &owner.id, service.id(), &profile.account_id, tokens).await?;
-        return Ok(Ok((owner.id, false)));
+        queries::account::insert(db, &user_id, provider, account, tokens).await?;
+        return Ok(Ok((user_id, false)));
     }
     let id = random::id();
-    let mut tx = db.begin().await?;
-    queries::user::insert(&mut tx, &new_user(&id, identity)).await?;
-    queries::account::insert(&mut tx, &id, service.id(), &profile.account_id, tokens).await?;
-    tx.commit().await?;
+    let user = new_user(&id, identity);
+    queries::user::insert_with_account(db, &user, provider, tokens).await?;
     Ok(Ok((id, true)))
 }
 
@@ -227,8 +235,7 @@ pub async fn link(
     let (provider, account) = (identity.service.id(), &identity.profile.account_id);
     let mut attempt = 1;
     loop {
-        let owners = queries::account::find_owners(db, provider, account).await?;
-        let Some(owner) = owners.first() else {
+        let Some(owner) = queries::account::find_owner(db, provider, account).await? else {
             let inserted =
                 queries::account::insert(db, user_id, provider, account, &identity.tokens).await;
             match inserted {

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Json},
@@ -18,12 +19,14 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 );
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthAlive)]
+pub struct Alive {
+    ok: bool,
+}
+
 /// `GET /api/auth/ok`
 pub async fn ok() -> Response {
-    #[derive(Serialize)]
-    struct Alive {
-        ok: bool,
-    }
     Json(Alive { ok: true }).into_response()
 }
 

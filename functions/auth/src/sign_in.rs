@@ -6,6 +6,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Json},
@@ -126,8 +127,10 @@ fn additional_params(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     parameters
 }
 
-#[derive(Serialize)]
-struct Started {
+/// Where the browser goes, and whether the client takes it there.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthStarted)]
+pub struct Started {
     url: String,
     redirect: bool,
 }
@@ -190,8 +193,10 @@ async fn begin(
     Ok(response)
 }
 
-#[derive(Serialize)]
-struct TokenAnswer {
+/// A sign-in by id token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthSignedIn)]
+pub struct TokenAnswer {
     redirect: bool,
     token: String,
     user: User,
@@ -217,19 +222,21 @@ async fn sign_in_by_id_token(call: &Call, provider: &Provider, token: IdToken) -
     }
 }
 
+/// A link by id token.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthLinked)]
+pub struct Linked {
+    url: &'static str,
+    status: bool,
+    redirect: bool,
+}
+
 async fn link_by_id_token(
     call: &Call,
     provider: &Provider,
     token: IdToken,
     current: &Current,
 ) -> Result {
-    #[derive(Serialize)]
-    struct Linked {
-        url: &'static str,
-        status: bool,
-        redirect: bool,
-    }
-
     let identity = identify(call, provider, token).await?;
     let linked = link::link(call, &identity, &current.user.id, &current.user.email).await?;
     match linked {

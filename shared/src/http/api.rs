@@ -233,9 +233,17 @@ where
     }
 
     /// Better Auth's protocol: paths match exactly, HEAD is not GET, and what has no route answers 404 with nothing. The
-    /// guard leaves public routes alone: they judge origin, credential and body in that protocol's order and words.
+    /// guard leaves the public routes named so far alone: they judge origin, credential, body and limits in that
+    /// protocol's order and words.
     pub fn exact(mut self) -> Self {
         self.exact = true;
+        for route in &mut self.routes {
+            if matches!(route.access, Access::Public(_)) {
+                route.spend = Spend::Nothing;
+                route.cache = Cache::Handler;
+                route.raw_body = true;
+            }
+        }
         self
     }
 

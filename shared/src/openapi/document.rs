@@ -382,7 +382,7 @@ fn refusals(operation: &Operation, route: &Rule, exact: bool) -> BTreeMap<u16, F
     if exact {
         statuses.push(429);
         if !route.is_safe() {
-            statuses.extend([400, 403, 415]);
+            statuses.extend([400, 403, 413, 415]);
         }
         if operation.signed_in || !matches!(route.access, Access::Public(_)) {
             statuses.push(401);

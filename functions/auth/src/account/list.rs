@@ -3,6 +3,7 @@
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::time::Timestamp;
+use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Json},
@@ -14,9 +15,11 @@ use crate::{
     request::Call,
 };
 
-#[derive(Serialize)]
+/// An account as lists show it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AccountAnswer {
+#[schema(as = AuthAccount)]
+pub struct AccountAnswer {
     account_id: String,
     provider_id: String,
     user_id: String,

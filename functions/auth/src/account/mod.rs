@@ -4,5 +4,5 @@ mod list;
 mod selector;
 mod tokens;
 
-pub use list::{list, unlink};
-pub use tokens::{access_token, info, refresh};
+pub use list::{AccountAnswer, list, unlink};
+pub use tokens::{Info, InfoUser, RefreshedTokens, TokenAnswer, access_token, info, refresh};

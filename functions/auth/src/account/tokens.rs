@@ -4,6 +4,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::time::Timestamp;
+use utoipa::ToSchema;
 
 use super::{list::scopes, selector};
 use crate::{
@@ -102,9 +103,11 @@ async fn with_valid_token(call: &Call, provider: &Provider, account: Account) ->
     }
 }
 
-#[derive(Serialize)]
+/// A token to use at the provider.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct TokenAnswer {
+#[schema(as = AuthAccessToken)]
+pub struct TokenAnswer {
     access_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token_expires_at: Option<Timestamp>,
@@ -128,9 +131,11 @@ pub async fn access_token(call: Call) -> Result {
     .into_response())
 }
 
-#[derive(Serialize)]
+/// Fresh tokens.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct RefreshedTokens {
+#[schema(as = AuthTokens)]
+pub struct RefreshedTokens {
     access_token: Option<String>,
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,16 +183,21 @@ pub async fn refresh(call: Call) -> Result {
     .into_response())
 }
 
-#[derive(Serialize)]
-struct Info {
+/// What the provider says of an account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthAccountInfo)]
+pub struct Info {
     user: InfoUser,
+    /// The provider's own profile.
+    #[schema(value_type = Object)]
     data: Map<String, Value>,
     account: InfoAccount,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct InfoUser {
+#[schema(as = AuthAccountInfoUser)]
+pub struct InfoUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     email: Option<String>,
@@ -196,9 +206,10 @@ struct InfoUser {
     email_verified: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct InfoAccount {
+#[schema(as = AuthAccountInfoAccount)]
+pub struct InfoAccount {
     id: String,
     provider_id: String,
     account_id: String,

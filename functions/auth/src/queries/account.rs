@@ -37,12 +37,12 @@ pub struct Owned {
     pub scope: Option<String>,
 }
 
-/// The rows of a provider's person, two at most: more than one is too many.
-pub async fn find_owners(
+/// The row of a provider's person; the oldest where there are several.
+pub async fn find_owner(
     db: impl PgExecutor<'_>,
     provider_id: &str,
     account_id: &str,
-) -> sqlx::Result<Vec<Owned>> {
+) -> sqlx::Result<Option<Owned>> {
     sqlx::query_as!(
         Owned,
         r#"
@@ -50,12 +50,13 @@ pub async fn find_owners(
         from account a
         left join "user" u on u.id = a."userId"
         where a."providerId" = $1 and a."accountId" = $2
-        limit 2
+        order by a."createdAt", a.id
+        limit 1
         "#,
         provider_id,
         account_id,
     )
-    .fetch_all(db)
+    .fetch_optional(db)
     .await
 }
 

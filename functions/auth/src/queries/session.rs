@@ -7,12 +7,14 @@ use shared::{
     time::Timestamp,
 };
 use sqlx::PgExecutor;
+use utoipa::ToSchema;
 
 use super::user::User;
 
 /// The session object of every answer, its keys in Better Auth's order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AuthSession)]
 pub struct Session {
     pub expires_at: Timestamp,
     pub token: String,

@@ -1,12 +1,16 @@
 //! Rows of `user`, as far as Better Auth reads and writes them.
 
 use serde::Serialize;
-use shared::time::Timestamp;
+use shared::{random, time::Timestamp};
 use sqlx::PgExecutor;
+use utoipa::ToSchema;
+
+use crate::provider::Tokens;
 
 /// The user object of every answer, its keys in Better Auth's order.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AuthUser)]
 pub struct User {
     pub name: String,
     pub email: String,
@@ -21,20 +25,41 @@ pub struct User {
     pub id: String,
 }
 
-/// What linking has to know of a user.
-pub struct Owner {
-    pub id: String,
+/// A row that a sign-in may belong to.
+pub struct Candidate {
+    /// The account of the person; `None` in the row of the user with the address.
+    pub account_row: Option<String>,
+    /// `None` where the account's user is gone.
+    pub user_id: Option<String>,
     pub email_verified: bool,
 }
 
-/// The user with that address, which is in lower case.
-pub async fn find_by_email(db: impl PgExecutor<'_>, email: &str) -> sqlx::Result<Option<Owner>> {
+/// The accounts of a provider's person, two at most, and the user with that address, which is in lower case.
+pub async fn find_candidates(
+    db: impl PgExecutor<'_>,
+    provider_id: &str,
+    account_id: &str,
+    email: &str,
+) -> sqlx::Result<Vec<Candidate>> {
     sqlx::query_as!(
-        Owner,
-        r#"select id, "emailVerified" as email_verified from "user" where email = $1"#,
+        Candidate,
+        r#"
+        (
+            select a.id as "account_row?", u.id as "user_id?",
+                coalesce(u."emailVerified", false) as "email_verified!"
+            from account a
+            left join "user" u on u.id = a."userId"
+            where a."providerId" = $1 and a."accountId" = $2
+            limit 2
+        )
+        union all
+        select null, id, "emailVerified" from "user" where email = $3
+        "#,
+        provider_id,
+        account_id,
         email,
     )
-    .fetch_optional(db)
+    .fetch_all(db)
     .await
 }
 
@@ -57,18 +82,33 @@ pub struct NewUser<'a> {
     pub company: Option<&'a str>,
 }
 
-/// Makes a user. Fails on a unique index where the address is taken.
-pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>) -> sqlx::Result<()> {
+/// Makes a user and their account in one statement. Fails on a unique index where the address is taken, or the person
+/// known.
+pub async fn insert_with_account(
+    db: impl PgExecutor<'_>,
+    user: &NewUser<'_>,
+    provider_id: &str,
+    tokens: &Tokens,
+) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        insert into "user" (
-            id, name, email, "emailVerified", image, "createdAt", "updatedAt", role, banned,
-            provider, "providerId", avatar, "githubUsername", bio, website, location, company, skills
+        with made as (
+            insert into "user" (
+                id, name, email, "emailVerified", image, "createdAt", "updatedAt", role, banned,
+                provider, "providerId", avatar, "githubUsername", bio, website, location, company, skills
+            )
+            values (
+                $1, $2, $3, $4, $5, now() at time zone 'utc', now() at time zone 'utc', 'user', false,
+                $6::text::"AuthProvider", $7, $8, $9, $10, $11, $12, $13, '{}'
+            )
+            returning id, "providerId", "createdAt"
         )
-        values (
-            $1, $2, $3, $4, $5, now() at time zone 'utc', now() at time zone 'utc', 'user', false,
-            $6::text::"AuthProvider", $7, $8, $9, $10, $11, $12, $13, '{}'
+        insert into account (
+            id, "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken",
+            "accessTokenExpiresAt", "refreshTokenExpiresAt", scope, "createdAt", "updatedAt"
         )
+        select $14, "providerId", $15, id, $16, $17, $18, $19, $20, $21, "createdAt", "createdAt"
+        from made
         "#,
         user.id,
         user.name,
@@ -83,6 +123,14 @@ pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>) -> sqlx::Result
         user.website,
         user.location,
         user.company,
+        random::id(),
+        provider_id,
+        tokens.access_token,
+        tokens.refresh_token,
+        tokens.id_token,
+        tokens.access_token_expires_at.map(|time| time.0),
+        tokens.refresh_token_expires_at.map(|time| time.0),
+        tokens.scope,
     )
     .execute(db)
     .await?;

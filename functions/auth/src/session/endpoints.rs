@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Current;
 use crate::{
@@ -14,8 +15,10 @@ use crate::{
     request::Call,
 };
 
-#[derive(Serialize)]
-struct SessionAnswer {
+/// A session and its user.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthSessionAnswer)]
+pub struct SessionAnswer {
     session: Session,
     user: User,
 }
@@ -95,13 +98,14 @@ pub async fn revoke_others(call: Call) -> Result {
     Ok(answer::done())
 }
 
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthSignedOut)]
+pub struct SignedOut {
+    success: bool,
+}
+
 /// `POST /api/auth/sign-out`, with or without a session.
 pub async fn sign_out(call: Call) -> Result {
-    #[derive(Serialize)]
-    struct SignedOut {
-        success: bool,
-    }
-
     // For providers with a logout of their own. Neither of ours has one.
     call.optional_body(|fields| {
         fields.text("callbackURL");

@@ -5,5 +5,6 @@ mod endpoints;
 
 pub use current::Current;
 pub use endpoints::{
-    list, refuse_post, revoke, revoke_all, revoke_others, show, show_or_refuse, sign_out,
+    SessionAnswer, SignedOut, list, refuse_post, revoke, revoke_all, revoke_others, show,
+    show_or_refuse, sign_out,
 };
