@@ -138,18 +138,11 @@ pub async fn delete(user: CurrentUser, State(app): State<AppState>) -> Result<im
     if !user.is_fresh() {
         return Err(Error::Forbidden("Session is not fresh"));
     }
-    let id = user.id();
-    let found = app.db.transaction(|tx| {
-        let id = id.to_owned();
-        Box::pin(async move {
-            let found = queries::lock_account(&mut *tx, &id).await?.is_some();
-            if found {
-                queries::delete_account(&mut *tx, &id).await?;
-            }
-            Ok(found)
-        })
-    });
-    if !found.await? {
+    let deleted = app
+        .db
+        .retry(|| queries::delete_account(&app.db, user.id()))
+        .await?;
+    if !deleted {
         // Another request deleted it after the guard let this one in.
         return Err(Error::Unauthorized);
     }

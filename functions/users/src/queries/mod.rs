@@ -5,7 +5,7 @@ mod contributions;
 mod facets;
 mod users;
 
-pub use account::{delete_account, lock_account, update_profile};
+pub use account::{delete_account, update_profile};
 pub use contributions::find_contributions;
 pub use facets::{FacetRow, list_facets};
 pub use users::{
