@@ -16,15 +16,15 @@ from (
 ) counted
 where projects.id = counted.id;
 
--- Users are locked before projects, so that nobody is switched off between the question and the count.
+-- Users are locked before they are asked, so that nobody is switched on or off between the question and the count.
 create or replace function count_inserted_comments() returns trigger
 language plpgsql
 as $$
 begin
     with author as (
-        select id
+        select id, "isActive" and not coalesce(banned, false) as counts
         from "user"
-        where id in (select "authorId" from inserted) and "isActive" and not coalesce(banned, false)
+        where id in (select "authorId" from inserted)
         order by id
         for share
     )
@@ -34,6 +34,7 @@ begin
         select "projectId", count(*)::integer as count
         from inserted
         join author on author.id = inserted."authorId"
+        where author.counts
         group by "projectId"
     ) added
     where projects.id = added."projectId";
@@ -52,9 +53,9 @@ begin
         join projects on projects.id = deleted."projectId"
     ),
     author as (
-        select id
+        select id, "isActive" and not coalesce(banned, false) as counts
         from "user"
-        where id in (select "authorId" from remaining) and "isActive" and not coalesce(banned, false)
+        where id in (select "authorId" from remaining)
         order by id
         for share
     )
@@ -64,6 +65,7 @@ begin
         select "projectId", count(*)::integer as count
         from remaining
         join author on author.id = remaining."authorId"
+        where author.counts
         group by "projectId"
     ) removed
     where projects.id = removed."projectId";

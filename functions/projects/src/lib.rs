@@ -1,1 +1,48 @@
-//! The projects function.
+//! The projects function: projects, their search, facets, views and files.
+
+mod facets;
+mod files;
+mod filter;
+mod list;
+pub mod openapi;
+mod project;
+mod projects;
+mod queries;
+mod views;
+
+use shared::{
+    AppState,
+    http::{Api, Cache, Routes, Spend},
+};
+
+/// All routes of the group.
+pub fn api() -> Api {
+    Api::new(
+        "projects",
+        Routes::new()
+            .post("/projects", projects::create)
+            .creates()
+            .put("/projects/{projectId}", projects::update)
+            .delete("/projects/{projectId}", projects::delete),
+    )
+    .public(
+        "projects are there to be found and seen; handlers answer what the viewer may see",
+        Routes::new()
+            .get("/projects", list::list)
+            .get("/projects/facets", facets::show)
+            .get("/projects/{projectId}", projects::show)
+            .cached(Cache::Revalidate)
+            .post("/projects/{projectId}/views", views::create)
+            .spends(Spend::Read)
+            .get("/projects/{projectId}/files", files::list),
+    )
+}
+
+/// The group's router, ready to serve.
+#[expect(
+    clippy::disallowed_types,
+    reason = "tests and benchmarks drive the router that shared built"
+)]
+pub fn router(state: AppState) -> axum::Router {
+    api().router(state)
+}

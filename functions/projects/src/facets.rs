@@ -1,0 +1,78 @@
+//! What public projects have in common: tags and languages.
+
+use axum::extract::State;
+use serde::Serialize;
+use shared::{
+    AppState,
+    http::{Fields, FromFields, Json, Query, Result},
+};
+use utoipa::ToSchema;
+
+use crate::{
+    filter::{Filter, Window},
+    queries,
+};
+
+/// The query of the facets.
+pub struct ListFacets {
+    filter: Filter,
+    prefix: String,
+    window: Window,
+    limit: i64,
+}
+
+impl FromFields for ListFacets {
+    fn from_fields(fields: &mut Fields) -> Self {
+        let filter = Filter::from_fields(fields);
+        let prefix = fields.text("prefix").trimmed().max(30).optional();
+        Self {
+            filter,
+            prefix: prefix.unwrap_or_default(),
+            window: Window::from_fields(fields),
+            limit: fields.integer("limit", 1, 100).unwrap_or(20),
+        }
+    }
+}
+
+/// The most frequent tags and languages of public projects.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct ProjectFacets {
+    tags: Vec<ProjectFacet>,
+    languages: Vec<ProjectFacet>,
+}
+
+/// A tag or language, and how many projects have it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectFacet {
+    pub name: String,
+    pub count: i64,
+    /// Of those, created in the last `window`.
+    pub recent_count: i64,
+    /// Of those, created in the `window` before the last.
+    pub previous_count: i64,
+}
+
+/// `GET /projects/facets`
+pub async fn show(
+    State(app): State<AppState>,
+    Query(query): Query<ListFacets>,
+) -> Result<Json<ProjectFacets>> {
+    let ListFacets {
+        filter,
+        prefix,
+        window,
+        limit,
+    } = query;
+    // Facets are over public projects only, also for the caller's own.
+    if filter.is_public == Some(false) {
+        return Ok(Json(ProjectFacets::default()));
+    }
+    let facets = queries::list_facets(&app.db, &filter, &prefix, window, limit).await?;
+    let (tags, languages): (Vec<_>, Vec<_>) = facets.into_iter().partition(|row| row.is_tag);
+    let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(ProjectFacet::from).collect();
+    Ok(Json(ProjectFacets {
+        tags: facets(tags),
+        languages: facets(languages),
+    }))
+}

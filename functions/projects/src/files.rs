@@ -1,0 +1,108 @@
+//! Files of a project.
+
+use axum::extract::State;
+use chrono::NaiveDateTime;
+use serde::{Deserialize, Serialize};
+use shared::{
+    AppState,
+    http::{Cursor, Error, Fields, FromFields, Page, PageQuery, Path, Query, Result, Viewer},
+    time::Timestamp,
+};
+use utoipa::ToSchema;
+
+use crate::queries;
+
+/// A file in the deployment's bucket.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct File {
+    pub id: String,
+    /// `avatar` or `project`.
+    pub purpose: String,
+    pub project_id: Option<String>,
+    pub filename: String,
+    pub content_type: String,
+    /// Bytes.
+    pub size: i32,
+    /// Pixels, of an image that is ready.
+    pub width: Option<i32>,
+    /// Pixels, of an image that is ready.
+    pub height: Option<i32>,
+    /// `ready`, or `pending`, which only its owner sees.
+    pub status: String,
+    /// Where the file is.
+    pub url: String,
+    /// Where an image can be had in other sizes and formats.
+    pub image_url: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// A row of `upload`, as PostgreSQL writes it in JSON.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FileRow {
+    id: String,
+    purpose: String,
+    project_id: Option<String>,
+    filename: String,
+    content_type: String,
+    size: i32,
+    width: Option<i32>,
+    height: Option<i32>,
+    status: String,
+    created_at: NaiveDateTime,
+}
+
+impl File {
+    fn new(row: FileRow, public_url: &str) -> Self {
+        let is_image = row.content_type.starts_with("image/");
+        Self {
+            url: format!("{public_url}/uploads/{}/content", row.id),
+            image_url: is_image.then(|| format!("{public_url}/images/{}", row.id)),
+            id: row.id,
+            purpose: row.purpose,
+            project_id: row.project_id,
+            filename: row.filename,
+            content_type: row.content_type,
+            size: row.size,
+            width: row.width,
+            height: row.height,
+            status: row.status,
+            created_at: Timestamp(row.created_at),
+        }
+    }
+
+    /// Answers made of rows; addresses begin with `public_url`.
+    pub fn all(rows: Vec<FileRow>, public_url: &str) -> Vec<Self> {
+        let files = rows.into_iter().map(|row| Self::new(row, public_url));
+        files.collect()
+    }
+}
+
+/// The query of the list.
+pub struct ListFiles(PageQuery);
+
+impl FromFields for ListFiles {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self(PageQuery::from_fields(fields))
+    }
+}
+
+const OLDEST: &str = "oldest";
+
+/// `GET /projects/{projectId}/files`
+pub async fn list(
+    viewer: Viewer,
+    State(app): State<AppState>,
+    Path(project): Path,
+    Query(ListFiles(page)): Query<ListFiles>,
+) -> Result<Page<File>> {
+    let after: Option<(NaiveDateTime, String)> = page.after(OLDEST)?;
+    let files = queries::list_files(&app.db, viewer.id(), &project, after, page.fetch())
+        .await?
+        .ok_or(Error::NotFound("Project"))?;
+    let page = page.page(files, |file| {
+        Cursor::new(OLDEST, (file.created_at, &file.id))
+    });
+    Ok(page.map(|file| File::new(file, &app.config.public_url)))
+}

@@ -1,0 +1,119 @@
+//! What a list of projects is narrowed to.
+
+use shared::{http::Fields, time::Timestamp};
+
+use crate::projects::stored_tag;
+
+/// Most terms that one search may have.
+const MAX_TERMS: usize = 8;
+
+/// The filters of lists and facets.
+#[derive(Debug, Default)]
+pub struct Filter {
+    /// All must occur.
+    pub terms: Vec<Term>,
+    /// All must match.
+    pub tags: Vec<String>,
+    /// Any may match.
+    pub languages: Vec<String>,
+    pub author: Option<String>,
+    pub liked_by: Option<String>,
+    pub is_public: Option<bool>,
+    pub created_after: Option<Timestamp>,
+}
+
+/// A word of a search.
+#[derive(Debug)]
+pub struct Term {
+    /// As it was given.
+    pub text: String,
+    /// A pattern of `like` that matches it anywhere; `%`, `_` and `\` in it are literal.
+    pub pattern: String,
+}
+
+impl Term {
+    fn new(text: &str) -> Self {
+        let escaped = text
+            .replace('\\', r"\\")
+            .replace('%', r"\%")
+            .replace('_', r"\_");
+        Self {
+            text: text.to_owned(),
+            pattern: format!("%{escaped}%"),
+        }
+    }
+}
+
+impl Filter {
+    /// Reads the parameters that lists and facets have in common.
+    pub fn from_fields(fields: &mut Fields) -> Self {
+        let q = fields.text("q").not_empty().max(100).optional();
+        let terms: Vec<_> = q
+            .iter()
+            .flat_map(|q| q.split_whitespace())
+            .map(Term::new)
+            .collect();
+        if terms.len() > MAX_TERMS {
+            fields.refuse(format!("q must contain no more than {MAX_TERMS} terms"));
+        }
+        let tags = fields
+            .list("tag")
+            .max_items(10)
+            .in_form(stored_tag)
+            .optional();
+        let languages = fields.list("language").max_items(10).trimmed().optional();
+        Self {
+            terms,
+            tags: tags.unwrap_or_default(),
+            languages: languages.unwrap_or_default(),
+            author: fields.text("author").optional(),
+            liked_by: fields.text("likedBy").optional(),
+            is_public: fields.boolean("isPublic"),
+            created_after: fields.date("createdAfter"),
+        }
+    }
+
+    /// Whether the list is the viewer's own, drafts included.
+    pub fn is_own(&self, viewer: Option<&str>) -> bool {
+        viewer.is_some() && self.author.as_deref() == viewer
+    }
+}
+
+/// How far back `trending` and facets look.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Window {
+    Day,
+    #[default]
+    Week,
+    Month,
+}
+
+impl Window {
+    /// Reads `window`.
+    pub fn from_fields(fields: &mut Fields) -> Self {
+        let window = fields.one_of(
+            "window",
+            &[("24h", Self::Day), ("7d", Self::Week), ("30d", Self::Month)],
+        );
+        window.unwrap_or_default()
+    }
+
+    /// Its length.
+    pub fn hours(self) -> i32 {
+        match self {
+            Self::Day => 24,
+            Self::Week => 7 * 24,
+            Self::Month => 30 * 24,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_are_literal() {
+        assert_eq!(Term::new(r"50%_\").pattern, r"%50\%\_\\%");
+    }
+}

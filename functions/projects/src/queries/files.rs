@@ -1,0 +1,45 @@
+//! Files of a project.
+
+use chrono::NaiveDateTime;
+use sqlx::{PgExecutor, types::Json};
+
+use crate::files::FileRow;
+
+/// Files of a project that the viewer may see, oldest first, with their own ones that are still pending; `None` where
+/// they may not see the project.
+pub async fn list_files(
+    db: impl PgExecutor<'_>,
+    viewer: Option<&str>,
+    project: &str,
+    after: Option<(NaiveDateTime, String)>,
+    limit: i64,
+) -> sqlx::Result<Option<Vec<FileRow>>> {
+    let (after_time, after_id) = after.unzip();
+    let files = sqlx::query_scalar!(
+        r#"
+        select (
+            select coalesce(jsonb_agg(to_jsonb(f) order by f."createdAt", f.id), '[]')
+            from (
+                select f.*
+                from upload f
+                where f."projectId" = p.id
+                    and (f.status = 'ready' or f."userId" = $1)
+                    and ($3::timestamp is null or (f."createdAt", f.id) > ($3, $4))
+                order by f."createdAt", f.id
+                limit $5
+            ) f
+        ) as "files!: Json<Vec<FileRow>>"
+        from projects p
+        join "user" u on u.id = p."authorId"
+        where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+        "#,
+        viewer as _,
+        project,
+        after_time,
+        after_id,
+        limit,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(files.map(|Json(files)| files))
+}

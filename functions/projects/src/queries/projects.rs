@@ -1,0 +1,279 @@
+//! One project: reading and writing it.
+
+use chrono::SubsecRound;
+use shared::time::Timestamp;
+use sqlx::{PgExecutor, types::Json};
+
+use crate::{
+    files::FileRow,
+    project::ProjectRow,
+    projects::{CreateProject, UpdateProject},
+};
+
+/// A statement that answers whole projects: `$with` names them in a `project`, and the viewer is `$1`.
+macro_rules! select_project {
+    ($with:tt, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            ProjectRow,
+            $with
+            + r#"
+            select
+                p.id as "id!",
+                p.title as "title!",
+                p.description,
+                p.content,
+                coalesce(p.tags, '{}') as "tags!",
+                p.language,
+                p."isPublic" as "is_public!",
+                p."viewCount" as "view_count!",
+                p."likeCount" as "like_count!",
+                -- The column leaves out everybody who is marked as banned, also where the ban has run out.
+                p."commentCount" + (
+                    select count(*)
+                    from comments c
+                    where c."projectId" = p.id
+                        and c."authorId" in (select b.id from "user" b where b.banned and is_visible(b))
+                ) as "comment_count!",
+                p."createdAt" as "created_at!: Timestamp",
+                p."updatedAt" as "updated_at!: Timestamp",
+                p."authorId" as "author_id!",
+                u.name as author_name,
+                u.image as author_image,
+                u.avatar as author_avatar,
+                u."githubUsername" as author_github_username,
+                u."isPro" as author_is_pro,
+                exists (
+                    select from follows f where f."followerId" = $1 and f."followingId" = u.id
+                ) as "is_following!",
+                exists (
+                    select from likes l where l."userId" = $1 and l."projectId" = p.id
+                ) as "is_liked!",
+                (
+                    select coalesce(jsonb_agg(to_jsonb(f) order by f."createdAt", f.id), '[]')
+                    from upload f
+                    where f."projectId" = p.id and (f.status = 'ready' or f."userId" = $1)
+                ) as "files!: Json<Vec<FileRow>>"
+            from project p
+            join "user" u on u.id = p."authorId"
+            "#,
+            $($argument),+
+        )
+    };
+}
+
+/// A project that the viewer may see.
+pub async fn find_project(
+    db: impl PgExecutor<'_>,
+    viewer: Option<&str>,
+    id: &str,
+) -> sqlx::Result<Option<ProjectRow>> {
+    select_project!(
+        r#"
+        with project as (
+            select p.*
+            from projects p
+            join "user" u on u.id = p."authorId"
+            where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+        )
+        "#,
+        viewer as _,
+        id,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Makes a project of that author, and counts it where it is public.
+pub async fn insert_project(
+    db: impl PgExecutor<'_>,
+    author: &str,
+    id: &str,
+    project: &CreateProject,
+) -> sqlx::Result<ProjectRow> {
+    select_project!(
+        r#"
+        with project as (
+            insert into projects (
+                id, "authorId", title, description, content, tags, language, "isPublic", "createdAt", "updatedAt"
+            )
+            values (
+                $2, $1, $3, $4, $5, $6, $7, $8, now() at time zone 'utc', now() at time zone 'utc'
+            )
+            returning *
+        ),
+        counted as (
+            update "user"
+            set "projectsCount" = "projectsCount" + 1
+            from project
+            where "user".id = project."authorId" and project."isPublic"
+        )
+        "#,
+        author,
+        id,
+        project.title,
+        project.description as _,
+        project.content as _,
+        &project.tags,
+        project.language as _,
+        project.is_public,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Changes a project of that author, and counts it anew where its visibility changes. `None` where it is not theirs, or
+/// not in the expected state any more.
+pub async fn update_project(
+    db: impl PgExecutor<'_>,
+    author: &str,
+    id: &str,
+    changes: &UpdateProject,
+) -> sqlx::Result<Option<ProjectRow>> {
+    select_project!(
+        r#"
+        -- The author's row first, as everywhere, so that two writers never wait for each other.
+        with author as (
+            select id
+            from "user"
+            where id = $1
+            for no key update
+        ),
+        -- The newest state: whoever waited here for another writer sees what that one has written.
+        stored as (
+            select p.*
+            from projects p
+            where p.id = $2 and p."authorId" = (select id from author)
+            for no key update
+        ),
+        wanted as (
+            select
+                id,
+                "isPublic" as "wasPublic",
+                case when $3 then $4 else title end as title,
+                case when $5 then $6 else description end as description,
+                case when $7 then $8 else content end as content,
+                case when $9 then $10 else coalesce(tags, '{}') end as tags,
+                case when $11 then $12 else language end as language,
+                case when $13 then $14 else "isPublic" end as "isPublic"
+            from stored
+            where $15::timestamp is null or date_trunc('milliseconds', "updatedAt") = $15
+        ),
+        project as (
+            update projects p
+            set title = w.title,
+                description = w.description,
+                content = w.content,
+                tags = w.tags,
+                language = w.language,
+                "isPublic" = w."isPublic",
+                "updatedAt" = case
+                    when (p.title, p.description, p.content, coalesce(p.tags, '{}'), p.language, p."isPublic")
+                        is distinct from (w.title, w.description, w.content, w.tags, w.language, w."isPublic")
+                    -- Strictly later, also for a second change in one millisecond.
+                    then greatest(now() at time zone 'utc', p."updatedAt" + interval '1 millisecond')
+                    else p."updatedAt"
+                end
+            from wanted w
+            where p.id = w.id
+            returning p.*
+        ),
+        counted as (
+            update "user"
+            set "projectsCount" = "projectsCount" + case when project."isPublic" then 1 else -1 end
+            from project
+            join wanted using (id)
+            where "user".id = project."authorId" and project."isPublic" <> wanted."wasPublic"
+        )
+        "#,
+        author,
+        id,
+        changes.title.is_some(),
+        changes.title as _,
+        changes.description.is_some(),
+        changes.description.as_ref().and_then(Option::as_ref) as _,
+        changes.content.is_some(),
+        changes.content.as_ref().and_then(Option::as_ref) as _,
+        changes.tags.is_some(),
+        changes.tags.as_deref() as _,
+        changes.language.is_some(),
+        changes.language.as_ref().and_then(Option::as_ref) as _,
+        changes.is_public.is_some(),
+        changes.is_public as _,
+        changes.expected_updated_at.map(|time| time.0.trunc_subsecs(3)) as _,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Deletes a project of the caller, or as staff one that everybody can see, with all that hangs on it, and counts it off.
+/// Its author; `None` where the caller may not.
+pub async fn delete_project(
+    db: impl PgExecutor<'_>,
+    caller: &str,
+    is_staff: bool,
+    id: &str,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"
+        with author as (
+            select u.id, is_visible(u) as "isVisible"
+            from "user" u
+            where u.id = (select p."authorId" from projects p where p.id = $2)
+            for no key update
+        ),
+        gone as (
+            delete from projects p
+            using author a
+            where p.id = $2
+                and p."authorId" = a.id
+                and (a.id = $1 or $3 and p."isPublic" and a."isVisible")
+            returning p."authorId", p."isPublic"
+        ),
+        counted as (
+            update "user"
+            set "projectsCount" = "projectsCount" - 1
+            from gone
+            where "user".id = gone."authorId" and gone."isPublic"
+        )
+        select "authorId" from gone
+        "#,
+        caller,
+        id,
+        is_staff,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// What somebody is to a project that they may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// They wrote it.
+    Author,
+    /// They may read it.
+    Reader,
+}
+
+/// Why a write has found nothing to write: `None` where the project is not visible to the viewer.
+pub async fn find_access(
+    db: impl PgExecutor<'_>,
+    viewer: &str,
+    id: &str,
+) -> sqlx::Result<Option<Access>> {
+    let is_author = sqlx::query_scalar!(
+        r#"
+        select p."authorId" = $1 as "is_author!"
+        from projects p
+        join "user" u on u.id = p."authorId"
+        where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+        "#,
+        viewer,
+        id,
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(is_author.map(|is_author| match is_author {
+        true => Access::Author,
+        false => Access::Reader,
+    }))
+}

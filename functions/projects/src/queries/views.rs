@@ -1,0 +1,81 @@
+//! Counting views.
+
+use sqlx::PgExecutor;
+
+/// Counts at most one view of a viewer, a project and a UTC day, and none of the author's own; sweeps up a few of days
+/// that are over. `None` where the viewer may not see the project.
+pub async fn insert_view(
+    db: impl PgExecutor<'_>,
+    viewer: Option<&str>,
+    project: &str,
+    who: &str,
+) -> sqlx::Result<Option<bool>> {
+    sqlx::query_scalar!(
+        r#"
+        with visible as (
+            select p.id, p."authorId"
+            from projects p
+            join "user" u on u.id = p."authorId"
+            where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+        ),
+        swept as (
+            delete from "projectView"
+            where ctid = any (array(
+                select ctid
+                from "projectView"
+                where day < (now() at time zone 'utc')::date - 1
+                limit 2
+                for update skip locked
+            ))
+        ),
+        seen as (
+            insert into "projectView" ("projectId", viewer, day)
+            select id, $3, (now() at time zone 'utc')::date
+            from visible
+            where "authorId" is distinct from $1
+            on conflict do nothing
+            returning "projectId"
+        ),
+        counted as (
+            update projects
+            set "viewCount" = "viewCount" + 1
+            from seen
+            where projects.id = seen."projectId"
+        )
+        select exists (select from seen) as "is_new!"
+        from visible
+        "#,
+        viewer as _,
+        project,
+        who,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// The salt of this UTC day.
+pub async fn find_salt(db: impl PgExecutor<'_>) -> sqlx::Result<Option<Vec<u8>>> {
+    sqlx::query_scalar!(
+        r#"select salt from "viewSalt" where day = (now() at time zone 'utc')::date"#
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// The salt of this UTC day, which is the given one unless somebody was quicker; those of other days are forgotten.
+pub async fn upsert_salt(db: impl PgExecutor<'_>, salt: &[u8]) -> sqlx::Result<Vec<u8>> {
+    sqlx::query_scalar!(
+        r#"
+        with forgotten as (
+            delete from "viewSalt" where day < (now() at time zone 'utc')::date
+        )
+        insert into "viewSalt" as stored (day, salt)
+        values ((now() at time zone 'utc')::date, $1)
+        on conflict (day) do update set salt = stored.salt
+        returning salt
+        "#,
+        salt,
+    )
+    .fetch_one(db)
+    .await
+}

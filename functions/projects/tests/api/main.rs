@@ -1,0 +1,174 @@
+//! The specification of the projects group, over HTTP and a real database.
+
+mod create;
+mod delete;
+mod facets;
+mod files;
+mod idempotency;
+mod list;
+mod paging;
+mod plans;
+mod privacy;
+mod races;
+mod routes;
+mod show;
+mod update;
+mod views;
+
+use serde_json::{Map, Value, json};
+use shared::testing::{App, Caller};
+use sqlx::PgPool;
+
+/// A group over a fresh database.
+pub fn app(db: &PgPool) -> App {
+    App::new(projects::api(), db.clone())
+}
+
+/// Runs a statement of the test's own, with texts for its parameters.
+pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
+    let mut query = sqlx::query(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.execute(db).await.expect("the statement runs");
+}
+
+/// One number that a statement selects.
+pub async fn number(db: &PgPool, statement: &'static str, arguments: &[&str]) -> i64 {
+    let mut query = sqlx::query_scalar(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.fetch_one(db).await.expect("a number is selected")
+}
+
+/// Makes a project as somebody; its id.
+pub async fn create(caller: &Caller, body: Value) -> String {
+    let answer = caller.post("/projects", body).await.expect(201);
+    answer.json()["id"].as_str().expect("an id").to_owned()
+}
+
+/// Makes a public project of that title; its id.
+pub async fn project(caller: &Caller, title: &str) -> String {
+    create(caller, json!({ "title": title })).await
+}
+
+/// Makes a draft; its id.
+pub async fn draft(caller: &Caller, title: &str) -> String {
+    create(caller, json!({ "title": title, "isPublic": false })).await
+}
+
+/// Sets when a project was created, in milliseconds before now.
+pub async fn aged(db: &PgPool, id: &str, milliseconds: i64) {
+    sql(
+        db,
+        r#"update projects
+           set "createdAt" = now() at time zone 'utc' - interval '1 millisecond' * $2::int8
+           where id = $1"#,
+        &[id, &milliseconds.to_string()],
+    )
+    .await;
+}
+
+/// Inserts a like and counts it.
+pub async fn like(db: &PgPool, user: &str, project: &str) {
+    sql(
+        db,
+        r#"with l as (
+               insert into likes (id, "userId", "projectId", "createdAt")
+               values ($1 || ' ' || $2, $1, $2, now() at time zone 'utc')
+           )
+           update projects set "likeCount" = "likeCount" + 1 where id = $2"#,
+        &[user, project],
+    )
+    .await;
+}
+
+/// Inserts a comment.
+pub async fn comment(db: &PgPool, user: &str, project: &str) {
+    sql(
+        db,
+        r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+           values (gen_random_uuid()::text, 'Nice', $1, $2, now() at time zone 'utc', now() at time zone 'utc')"#,
+        &[user, project],
+    )
+    .await;
+}
+
+/// Makes somebody invisible, in all ways that there are.
+pub const HIDDEN: [&str; 3] = [
+    r#"update "user" set "isActive" = false where id = $1"#,
+    r#"update "user" set banned = true where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
+];
+
+/// Lifts what [`HIDDEN`] does, the last one by letting the ban run out.
+pub const SHOWN: [&str; 3] = [
+    r#"update "user" set "isActive" = true where id = $1"#,
+    r#"update "user" set banned = false where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
+];
+
+/// A field of each element of a list.
+pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
+    list.as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item[field].as_str().expect("a text"))
+        .collect()
+}
+
+/// The titles of a list's projects.
+pub async fn titles(caller: &Caller, path: &str) -> Vec<String> {
+    let list = caller.get(path).await.expect(200).json();
+    each(&list, "title")
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Columns of the Node application's models that no body may set.
+pub const COLUMNS: [&str; 36] = [
+    "id",
+    "viewCount",
+    "likeCount",
+    "commentCount",
+    "createdAt",
+    "updatedAt",
+    "authorId",
+    "author",
+    "comments",
+    "likes",
+    "files",
+    "searchText",
+    "name",
+    "email",
+    "emailVerified",
+    "image",
+    "avatar",
+    "bio",
+    "website",
+    "location",
+    "company",
+    "skills",
+    "provider",
+    "providerId",
+    "githubUsername",
+    "projectsCount",
+    "followersCount",
+    "followingCount",
+    "isActive",
+    "isPro",
+    "role",
+    "banned",
+    "banReason",
+    "banExpires",
+    "sessions",
+    "accounts",
+];
+
+/// A body with one of [`COLUMNS`] beside what is asked for.
+pub fn with_column(mut body: Map<String, Value>, column: &str) -> Value {
+    body.insert(column.to_owned(), json!(1));
+    Value::Object(body)
+}
