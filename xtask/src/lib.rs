@@ -9,6 +9,7 @@ pub mod postgres;
 pub mod prepare;
 pub mod process;
 pub mod recount;
+pub mod sam;
 pub mod seed;
 pub mod test;
 pub mod tools;

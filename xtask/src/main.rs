@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use xtask::{
     dev, migrate, openapi,
     postgres::{self, Postgres, Server},
-    prepare, recount, seed, test,
+    prepare, recount, sam, seed, test,
 };
 
 /// The developers' commands
@@ -42,6 +42,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Check the SAM template, build the functions with it, and run them as Lambda would
+    Sam(sam::Options),
     /// Run a local server until standard input ends
     #[command(hide = true)]
     KeepPostgres { server: Server },
@@ -90,6 +92,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Openapi => openapi::write().await?,
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
+        Command::Sam(options) => sam::check(options).await?,
         Command::KeepPostgres { server } => postgres::keep(server).await?,
     }
     Ok(())

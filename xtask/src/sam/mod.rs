@@ -1,0 +1,200 @@
+//! `cargo xtask sam`: holds the template to the tools that know it, and runs what `sam build` makes as Lambda would.
+
+pub mod aws;
+pub mod deployment;
+pub mod template;
+mod tools;
+
+use std::{collections::HashMap, fs, path::PathBuf, process::Stdio};
+
+use anyhow::{Context as _, ensure};
+use sqlx::migrate::MigrateDatabase as _;
+use tokio::process::Command;
+
+use self::{deployment::Deployment, template::Stack};
+use crate::{
+    migrate::create_database,
+    postgres::{Postgres, Server},
+    target,
+    tools::run,
+    workspace,
+};
+pub use tools::Tools;
+
+/// What a binary and its zip may have, in bytes.
+const MAX_BINARY: u64 = 12_000_000;
+const MAX_ZIP: u64 = 5_000_000;
+/// The glibc of Amazon Linux 2023.
+const MAX_GLIBC: (u32, u32) = (2, 34);
+
+/// What to check
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Options {
+    /// Only the template, without building the functions
+    #[arg(long)]
+    lint: bool,
+}
+
+/// Checks the template and, unless only that is asked for, builds the functions and runs them.
+pub async fn check(options: Options) -> anyhow::Result<()> {
+    let sam = Tools::sam().await?;
+    lint(&sam).await?;
+    if options.lint {
+        return Ok(());
+    }
+    let built = build(&sam, "x86_64").await?;
+    measure(&sam, &built).await?;
+    emulate(&built).await?;
+    if has_arm64().await? {
+        let built = build(&sam, "arm64").await?;
+        measure(&sam, &built).await?;
+    } else {
+        println!(
+            "arm64 is not built: Rust's target aarch64-unknown-linux-gnu is not on this machine \
+             (`rustup target add aarch64-unknown-linux-gnu`)"
+        );
+    }
+    Ok(())
+}
+
+async fn lint(sam: &Tools) -> anyhow::Result<()> {
+    run(sam.command("cfn-lint")?.arg("template.yaml")).await?;
+    run(sam_command(sam)?.args(["validate", "--lint"])).await?;
+    let translate = target().join("tools/translate.py");
+    fs::write(&translate, include_str!("translate.py"))?;
+    run(sam
+        .command("python")?
+        .arg(translate)
+        .args(["template.yaml", "samconfig.toml"])
+        .current_dir(workspace()))
+    .await
+}
+
+fn sam_command(sam: &Tools) -> anyhow::Result<Command> {
+    let mut command = sam.command("sam")?;
+    command
+        .env("SAM_CLI_TELEMETRY", "0")
+        .current_dir(workspace());
+    Ok(command)
+}
+
+/// Builds all functions; the binaries by name.
+async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
+    let folder = target().join("sam").join(architecture);
+    run(sam_command(sam)?
+        .arg("build")
+        .arg("--build-dir")
+        .arg(&folder)
+        .arg("--parameter-overrides")
+        .arg(format!("Architecture={architecture}")))
+    .await?;
+    let functions = Stack::new(&[], &[])?.functions()?;
+    Ok(functions
+        .into_iter()
+        .map(|function| {
+            let binary = folder.join(function.logical_id).join("bootstrap");
+            (function.binary, binary)
+        })
+        .collect())
+}
+
+/// Prints what the artefacts weigh. Fails where one is over its budget or would not start on Lambda.
+async fn measure(sam: &Tools, built: &HashMap<String, PathBuf>) -> anyhow::Result<()> {
+    println!("{:<10}{:>12}{:>12}  glibc", "function", "binary", "zip");
+    let mut functions: Vec<_> = built.iter().collect();
+    functions.sort();
+    let mut over = Vec::new();
+    for (name, binary) in functions {
+        let zip = binary.with_extension("zip");
+        let python = ["-m", "zipfile", "-c"];
+        run(sam.command("python")?.args(python).arg(&zip).arg(binary)).await?;
+        let sizes = [fs::metadata(binary)?.len(), fs::metadata(&zip)?.len()];
+        fs::remove_file(&zip)?;
+        let glibc = glibc(&fs::read(binary)?);
+        println!(
+            "{name:<10}{:>9.2} MB{:>9.2} MB  {}.{}",
+            megabytes(sizes[0]),
+            megabytes(sizes[1]),
+            glibc.0,
+            glibc.1
+        );
+        if sizes[0] > MAX_BINARY || sizes[1] > MAX_ZIP {
+            over.push(format!("{name} is over its budget of 12 MB and 5 MB"));
+        }
+        if glibc > MAX_GLIBC {
+            over.push(format!("{name} needs a newer glibc than Lambda's"));
+        }
+    }
+    ensure!(over.is_empty(), "{}", over.join("; "));
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "it is printed with two digits")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// The newest version of glibc that the binary asks for, by the names of the symbol versions in it.
+fn glibc(binary: &[u8]) -> (u32, u32) {
+    let mut newest = (0, 0);
+    for start in memory_finds(binary, b"GLIBC_2.") {
+        let digits = binary[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit());
+        let minor = digits.fold(0_u32, |number, digit| {
+            number
+                .saturating_mul(10)
+                .saturating_add(u32::from(digit - b'0'))
+        });
+        newest = newest.max((2, minor));
+    }
+    newest
+}
+
+/// Where each occurrence of the needle ends.
+fn memory_finds<'a>(hay: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    hay.windows(needle.len())
+        .enumerate()
+        .filter(move |(_, window)| *window == needle)
+        .map(move |(start, _)| start + needle.len())
+}
+
+/// Runs the artefacts with the environment of the template: migrates with one, sends the events to the others.
+async fn emulate(built: &HashMap<String, PathBuf>) -> anyhow::Result<()> {
+    let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
+    let database = format!("{}_sam_{}", postgres.url(), std::process::id());
+    create_database(&database).await?;
+    let outcome = replay(built, &database).await;
+    sqlx::Postgres::force_drop_database(&database).await?;
+    outcome
+}
+
+async fn replay(built: &HashMap<String, PathBuf>, database: &str) -> anyhow::Result<()> {
+    let deployment = Deployment::new(built.clone(), database).await?;
+    let answer = deployment.migrate("Create").await?;
+    println!("migrate: {} {}", answer["Status"], answer["Reason"]);
+    ensure!(answer["Status"] == "SUCCESS", "the migrations failed");
+    for replayed in deployment.replay().await? {
+        println!("{:<44}{}", replayed.event, replayed.status);
+    }
+    deployment.check_permissions().await?;
+    println!("the functions ask AWS for exactly what the template allows them");
+    Ok(())
+}
+
+/// Whether binaries for arm64 can be built on this machine.
+async fn has_arm64() -> anyhow::Result<bool> {
+    let Some(rustup) = crate::tools::find("rustup") else {
+        return Ok(false);
+    };
+    let output = Command::new(rustup)
+        .args(["target", "list", "--installed"])
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .context("rustup cannot be run")?;
+    let installed = String::from_utf8_lossy(&output.stdout);
+    Ok(installed
+        .lines()
+        .any(|target| target.starts_with("aarch64-unknown-linux-gnu")))
+}

@@ -1,0 +1,298 @@
+//! `template.yaml` as CloudFormation would read it: parameters given, conditions decided, references followed.
+//!
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::{Map, Value, json};
+use yaml_serde::Value as Yaml;
+
+use crate::workspace;
+
+/// A stack that was not deployed.
+pub struct Stack {
+    template: Value,
+    parameters: BTreeMap<String, Value>,
+    /// What `!Ref Name` and `!GetAtt Name.Attribute` give.
+    known: BTreeMap<String, String>,
+}
+
+/// A function as the stack would have it.
+#[derive(Debug)]
+pub struct Function {
+    /// Name in the template, which is also that of its folder in what `sam build` makes.
+    pub logical_id: String,
+    /// Name of its binary.
+    pub binary: String,
+    /// All variables that it is given.
+    pub environment: BTreeMap<String, String>,
+    /// Pairs of an action and a resource that its policies allow.
+    pub allowed: BTreeSet<(String, String)>,
+}
+
+impl Stack {
+    /// The stack with these parameters and else the defaults. `known` has what references to resources give,
+    /// `Name` or `Name.Attribute`; others give their own name.
+    pub fn new(parameters: &[(&str, &str)], known: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(workspace().join("template.yaml"))?;
+        let template = json_of(yaml_serde::from_str(&text)?)?;
+        let mut all = BTreeMap::new();
+        for (name, parameter) in entries(&template, "Parameters") {
+            let given = parameters
+                .iter()
+                .find(|(given, _)| given == name)
+                .map(|(_, value)| (*value).into());
+            let value = given.unwrap_or_else(|| parameter["Default"].clone());
+            let value = match parameter["Type"].as_str() {
+                Some("CommaDelimitedList") => list(&text_of(&value)),
+                _ => value,
+            };
+            all.insert(name.clone(), value);
+        }
+        for (name, _) in parameters {
+            anyhow::ensure!(all.contains_key(*name), "there is no parameter {name}");
+        }
+        let known = known
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Ok(Self {
+            template,
+            parameters: all,
+            known,
+        })
+    }
+
+    /// All functions.
+    pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
+        entries(&self.template, "Resources")
+            .filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function")
+            .map(|(name, resource)| self.function(name, resource))
+            .collect()
+    }
+
+    /// The resource's properties, where its condition holds.
+    pub fn resource(&self, name: &str) -> anyhow::Result<Option<Value>> {
+        let resource = &self.template["Resources"][name];
+        anyhow::ensure!(!resource.is_null(), "there is no resource {name}");
+        if let Some(condition) = resource["Condition"].as_str()
+            && !self.condition(condition)?
+        {
+            return Ok(None);
+        }
+        self.value(&resource["Properties"])
+    }
+
+    fn function(&self, name: &str, resource: &Value) -> anyhow::Result<Function> {
+        let mut environment = BTreeMap::new();
+        for source in [
+            &self.template["Globals"]["Function"],
+            &resource["Properties"],
+        ] {
+            for (variable, value) in entries(&source["Environment"], "Variables") {
+                match self.value(value)? {
+                    Some(value) => environment.insert(variable.clone(), text_of(&value)),
+                    None => environment.remove(variable),
+                };
+            }
+        }
+        let mut allowed = BTreeSet::new();
+        let policies = self.value(&resource["Properties"]["Policies"])?;
+        for policy in items(policies.as_ref()) {
+            for statement in items(policy.get("Statement")) {
+                anyhow::ensure!(statement["Effect"] == "Allow", "{name} is denied something");
+                for action in items(statement.get("Action")) {
+                    for resource in items(statement.get("Resource")) {
+                        allowed.insert((text_of(action), text_of(resource)));
+                    }
+                }
+            }
+        }
+        let binary = &resource["Metadata"]["BuildProperties"]["Binary"];
+        Ok(Function {
+            logical_id: name.to_owned(),
+            binary: binary.as_str().context("a binary has a name")?.to_owned(),
+            environment,
+            allowed,
+        })
+    }
+
+    fn condition(&self, name: &str) -> anyhow::Result<bool> {
+        let condition = &self.template["Conditions"][name];
+        anyhow::ensure!(!condition.is_null(), "there is no condition {name}");
+        self.holds(condition)
+    }
+
+    fn holds(&self, condition: &Value) -> anyhow::Result<bool> {
+        let (function, argument) = intrinsic(condition).context("a condition is a function")?;
+        let mut arguments = items(Some(argument));
+        Ok(match function {
+            "Condition" => self.condition(&text_of(argument))?,
+            "Fn::Not" => !self.holds(&argument[0])?,
+            "Fn::And" => {
+                arguments.try_fold(true, |so_far, part| anyhow::Ok(so_far & self.holds(part)?))?
+            }
+            "Fn::Or" => {
+                arguments.try_fold(false, |so_far, part| anyhow::Ok(so_far | self.holds(part)?))?
+            }
+            "Fn::Equals" => {
+                let [one, other] = [self.value(&argument[0])?, self.value(&argument[1])?];
+                one.as_ref().map(text_of) == other.as_ref().map(text_of)
+            }
+            other => bail!("{other} is no condition"),
+        })
+    }
+
+    /// The value with all functions carried out; `None` for `AWS::NoValue`.
+    fn value(&self, value: &Value) -> anyhow::Result<Option<Value>> {
+        if let Some((function, argument)) = intrinsic(value) {
+            return self.call(function, argument);
+        }
+        Ok(Some(match value {
+            Value::Array(parts) => {
+                let parts = parts.iter().map(|part| self.value(part));
+                Value::Array(
+                    parts
+                        .filter_map(Result::transpose)
+                        .collect::<Result<_, _>>()?,
+                )
+            }
+            Value::Object(fields) => {
+                let mut object = Map::new();
+                for (name, value) in fields {
+                    if let Some(value) = self.value(value)? {
+                        object.insert(name.clone(), value);
+                    }
+                }
+                Value::Object(object)
+            }
+            other => other.clone(),
+        }))
+    }
+
+    fn call(&self, function: &str, argument: &Value) -> anyhow::Result<Option<Value>> {
+        Ok(Some(match function {
+            "Ref" | "Fn::GetAtt" => return self.reference(&text_of(argument)),
+            "Fn::If" => {
+                let condition = self.condition(&text_of(&argument[0]))?;
+                return self.value(&argument[if condition { 1 } else { 2 }]);
+            }
+            "Fn::Sub" => match argument {
+                Value::Array(parts) => {
+                    let given = self.value(&parts[1])?.unwrap_or_default();
+                    self.substitute(&text_of(&parts[0]), &given)?.into()
+                }
+                text => self.substitute(&text_of(text), &Value::Null)?.into(),
+            },
+            "Fn::Join" => {
+                let parts = self.value(&argument[1])?;
+                let parts: Vec<_> = items(parts.as_ref()).map(text_of).collect();
+                parts.join(&text_of(&argument[0])).into()
+            }
+            "Fn::FindInMap" => {
+                let mut place = &self.template["Mappings"];
+                let path = self.value(argument)?;
+                for name in items(path.as_ref()) {
+                    place = &place[text_of(name)];
+                }
+                place.clone()
+            }
+            other => bail!("{other} is not known here"),
+        }))
+    }
+
+    fn reference(&self, name: &str) -> anyhow::Result<Option<Value>> {
+        if let Some(value) = self.known.get(name) {
+            return Ok(Some(value.as_str().into()));
+        }
+        if let Some(value) = self.parameters.get(name) {
+            return Ok(Some(value.clone()));
+        }
+        let resource = name.split('.').next().unwrap_or_default();
+        Ok(Some(match name {
+            "AWS::NoValue" => return Ok(None),
+            "AWS::StackName" => "codecave-test".into(),
+            "AWS::Region" => "eu-central-1".into(),
+            "AWS::AccountId" => "123456789012".into(),
+            "AWS::Partition" => "aws".into(),
+            "AWS::URLSuffix" => "amazonaws.com".into(),
+            name if self.template["Resources"].get(resource).is_some() => name.into(),
+            _ => bail!("there is no {name} to refer to"),
+        }))
+    }
+
+    /// `${Name}` in a text.
+    fn substitute(&self, text: &str, given: &Value) -> anyhow::Result<String> {
+        let mut parts = text.split("${");
+        let mut result = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').context("a brace is not closed")?;
+            let value = match given.get(name) {
+                Some(value) => Some(value.clone()),
+                None => self.reference(name)?,
+            };
+            result.push_str(&text_of(&value.unwrap_or_default()));
+            result.push_str(rest);
+        }
+        Ok(result)
+    }
+}
+
+/// A value of YAML as JSON, `!Name value` as `{"Fn::Name": value}`.
+fn json_of(value: Yaml) -> anyhow::Result<Value> {
+    Ok(match value {
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let argument = json_of(tagged.value)?;
+            match tag.trim_start_matches('!') {
+                name @ ("Ref" | "Condition") => json!({ name: argument }),
+                name => json!({ format!("Fn::{name}"): argument }),
+            }
+        }
+        Yaml::Sequence(parts) => parts.into_iter().map(json_of).collect::<Result<_, _>>()?,
+        Yaml::Mapping(fields) => {
+            let mut object = Map::new();
+            for (name, value) in fields {
+                let name = name.as_str().context("a name is a text")?.to_owned();
+                object.insert(name, json_of(value)?);
+            }
+            Value::Object(object)
+        }
+        other => serde_json::to_value(other)?,
+    })
+}
+
+/// The function and its argument, where the value is one.
+fn intrinsic(value: &Value) -> Option<(&str, &Value)> {
+    let object = value.as_object().filter(|object| object.len() == 1)?;
+    let (name, argument) = object.iter().next()?;
+    let known = name.starts_with("Fn::") || name == "Ref" || name == "Condition";
+    known.then_some((name.as_str(), argument))
+}
+
+fn entries<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    value[name].as_object().into_iter().flatten()
+}
+
+/// The list's items, or the one value that stands for a list.
+fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    let list = value.and_then(Value::as_array);
+    let one = value.filter(|value| list.is_none() && !value.is_null());
+    list.into_iter().flatten().chain(one)
+}
+
+fn list(text: &str) -> Value {
+    text.split(',').collect()
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}

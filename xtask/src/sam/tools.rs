@@ -1,0 +1,89 @@
+//! Python programs in environments of their own under `target/tools`.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use tokio::process::Command;
+
+use crate::{target, tools};
+
+/// What checks and builds the template, with the builder that it calls.
+const SAM: &[&str] = &[
+    "aws-sam-cli==1.170.0",
+    "cargo-lambda==1.9.2",
+    "cfn-lint==1.58.0",
+];
+
+/// What stands in for AWS.
+const MOTO: &[&str] = &["moto[server]==5.2.5"];
+
+/// An environment with some programs.
+pub struct Tools(PathBuf);
+
+impl Tools {
+    /// SAM, cfn-lint and cargo-lambda, installed first if need be.
+    pub async fn sam() -> anyhow::Result<Self> {
+        Self::obtain("sam", SAM).await
+    }
+
+    /// moto, installed first if need be.
+    pub async fn moto() -> anyhow::Result<Self> {
+        Self::obtain("moto", MOTO).await
+    }
+
+    async fn obtain(name: &str, packages: &[&str]) -> anyhow::Result<Self> {
+        let folder = target().join("tools").join(name);
+        let installed = folder.join("installed");
+        let wanted = packages.join("\n");
+        // Several tests may need the same at once.
+        let lock = lock(&folder)?;
+        if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
+            return Ok(Self(folder));
+        }
+        eprintln!(
+            "Installing {} into {} …",
+            packages.join(", "),
+            folder.display()
+        );
+        let python = tools::find("python3").context("python3 is not on this machine")?;
+        tools::run(Command::new(python).args(["-m", "venv"]).arg(&folder)).await?;
+        tools::run(
+            Command::new(folder.join("bin/python"))
+                .args(["-m", "pip", "install", "--quiet"])
+                .arg("--disable-pip-version-check")
+                .args(packages),
+        )
+        .await?;
+        fs::write(installed, wanted)?;
+        drop(lock);
+        Ok(Self(folder))
+    }
+
+    /// A command that runs one of the programs, which finds the others before those of the machine.
+    pub fn command(&self, program: &str) -> anyhow::Result<Command> {
+        let bin = self.0.join("bin");
+        let mut command = Command::new(bin.join(program));
+        command.env("PATH", path_with(&bin)?);
+        Ok(command)
+    }
+}
+
+fn path_with(folder: &Path) -> anyhow::Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
+    Ok(env::join_paths(folders)?)
+}
+
+/// Held as long as the file is open, and released however the process ends.
+fn lock(folder: &Path) -> anyhow::Result<fs::File> {
+    let file = folder.with_extension("lock");
+    fs::create_dir_all(target().join("tools"))?;
+    let file = fs::File::create(file)?;
+    file.lock()?;
+    Ok(file)
+}

@@ -1,0 +1,53 @@
+"""Turns the template into plain CloudFormation, as AWS does before it deploys it, once for each way to configure it."""
+
+import logging
+import sys
+
+import boto3
+import tomlkit
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+# Its own bookkeeping.
+logging.disable(logging.WARNING)
+
+template, config = sys.argv[1:]
+with open(config, encoding="utf-8") as file:
+    ways = {
+        name: dict(
+            override.split("=", 1)
+            for override in environment["deploy"]["parameters"]["parameter_overrides"]
+        )
+        for name, environment in tomlkit.load(file).unwrap().items()
+        if isinstance(environment, dict) and "deploy" in environment
+    }
+ways["an existing database"] = {"DatabaseSecretArn": "arn", "SubnetIds": "subnet-1,subnet-2"}
+ways["everything"] = {
+    **ways["production"],
+    "CertificateArn": "arn",
+    "DomainName": "api.codecave.tech",
+    "HostedZoneId": "Z1",
+    "AlarmEmail": "ops@codecave.tech",
+    "ReservedConcurrency": "10",
+    "UsersBackend": "node",
+    "NodeUrl": "https://node.codecave.tech",
+}
+for way, given in ways.items():
+    with open(template, encoding="utf-8") as file:
+        stack = yaml_parse(file.read())
+    for resource in stack["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # Where `sam deploy` puts what was built.
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    values = {}
+    for name, parameter in stack["Parameters"].items():
+        values[name] = given.pop(name, parameter["Default"])
+        allowed = parameter.get("AllowedValues")
+        if allowed and str(values[name]) not in map(str, allowed):
+            sys.exit(f"{way}: {name} cannot be {values[name]}")
+    if given:
+        sys.exit(f"{way}: there is no parameter {', '.join(given)}")
+    session = boto3.Session(region_name="eu-central-1")
+    plain = Translator({}, Parser(), boto_session=session).translate(stack, values)
+    print(f"{way}: {len(plain['Resources'])} resources")

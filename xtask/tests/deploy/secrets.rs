@@ -1,0 +1,84 @@
+//! Secrets that are there, missing, malformed or slow to come.
+
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+
+use crate::{address, deployment, reason};
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_missing_secret_is_one_clear_error(db: PgPool) {
+    let mut deployment = deployment(&address(&db)).await;
+    let environment = &mut deployment.function("users").environment;
+    environment.insert("APP_SECRETS_ID".to_owned(), "nowhere".to_owned());
+
+    let reason = reason(deployment.start("users").await);
+
+    assert_eq!(
+        reason,
+        "Error: the secret nowhere cannot be read: Secrets Manager can't find the specified secret. \
+         (ResourceNotFoundException)"
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_malformed_secret_is_named_and_not_quoted(db: PgPool) {
+    let deployment = deployment(&address(&db)).await;
+    let secret = &deployment.app_secret;
+    for (text, complaint) in [
+        ("hunter2", "it is not a JSON object"),
+        (r#"["hunter2"]"#, "it is not a JSON object"),
+        (
+            r#"{"BETTER_AUTH_SECRET": {"current": "hunter2"}}"#,
+            "the value of BETTER_AUTH_SECRET is not a text",
+        ),
+    ] {
+        deployment.aws.change_secret(secret, text).await.unwrap();
+
+        let started = deployment.start("users").await;
+
+        let logs = format!("{:#}", started.as_ref().err().unwrap());
+        assert!(!logs.contains("hunter2"), "{logs}");
+        // The causes follow, one a line.
+        assert_eq!(
+            reason(started),
+            format!("Error: the secret {secret} must be a JSON object of texts")
+        );
+        assert!(logs.contains(complaint), "{logs}");
+    }
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_slow_answer_is_waited_for_and_a_very_slow_one_is_not(db: PgPool) {
+    let deployment = deployment(&address(&db)).await;
+
+    deployment.aws.be_slow(Duration::from_millis(1500));
+    deployment.start("users").await.unwrap();
+
+    deployment.aws.be_slow(Duration::from_secs(60));
+    let started = Instant::now();
+    let reason = reason(deployment.start("users").await);
+
+    assert!(
+        reason.ends_with("cannot be read: no answer within 5s"),
+        "{reason}"
+    );
+    // Lambda gives the whole init phase ten seconds.
+    assert!(started.elapsed() < Duration::from_secs(7));
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_migration_without_its_secret_is_a_failure_and_answered(db: PgPool) {
+    let mut deployment = deployment(&address(&db)).await;
+    let environment = &mut deployment.function("migrate").environment;
+    environment.insert("DATABASE_SECRET_ID".to_owned(), "nowhere".to_owned());
+
+    let answer = deployment.migrate("Create").await.unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    let reason = answer["Reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("the secret nowhere cannot be read"),
+        "{reason}"
+    );
+}
