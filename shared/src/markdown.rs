@@ -78,7 +78,7 @@ fn alignments() -> HashMap<&'static str, HashSet<&'static str>> {
     HashMap::from([("align", HashSet::from(["left", "center", "right"]))])
 }
 
-/// CommonMark with GitHub's tables, task lists and strikethrough as sanitised HTML; `None` where that is over 2 MiB.
+/// `CommonMark` with GitHub's tables, task lists and strikethrough as sanitised HTML; `None` where that is over 2 MiB.
 /// The time it takes grows with the length of the text alone, whatever is in it.
 pub fn to_html(markdown: &str) -> Option<String> {
     let extensions =

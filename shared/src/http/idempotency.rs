@@ -26,7 +26,7 @@ pub struct Idempotency(Option<Key>);
 struct Key {
     /// Method and path: the same key for another project is another key.
     route: String,
-    key: String,
+    value: String,
     request_hash: Vec<u8>,
 }
 
@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
         let body = parts.extensions.get::<RawBody>();
         Ok(Self(Some(Key {
             route: format!("{} {}", parts.method, parts.uri.path()),
-            key,
+            value: key,
             request_hash: Sha256::digest(body.map_or(&[][..], |body| &body.0)).to_vec(),
         })))
     }
@@ -208,7 +208,7 @@ async fn claim(tx: &mut Tx, user_id: &str, key: &Key) -> sqlx::Result<Claim> {
         "#,
         user_id,
         key.route,
-        key.key,
+        key.value,
     )
     .fetch_one(tx)
     .await?;
@@ -261,7 +261,7 @@ async fn insert_answer(
         "#,
         user_id,
         key.route,
-        key.key,
+        key.value,
         key.request_hash,
         answer.status,
         answer.body,

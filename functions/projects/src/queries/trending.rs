@@ -29,26 +29,20 @@ pub fn push_page(
         Some(as_of) => sql.push_bind(as_of).push("::timestamp"),
         None => sql.push("now() at time zone 'utc'"),
     };
-    push_scores(sql, window);
-    sql.push(
-        r#"
-        ranked as (
-            (select p.id, s.rank, p."createdAt" as at"#,
-    );
-    push_from(sql, filter, "join scored s on s.id = p.id");
-    push_conditions(sql, filter, visible);
+    push_scores(sql, filter, visible, window);
+    sql.push("ranked as ((select id, rank, at from scored");
     if let Some(after) = after {
-        sql.push(r#" and (s.rank, p."createdAt", p.id) < ("#);
+        sql.push(" where (rank, at, id) < (");
         push_keys(sql, after, true);
     }
     sql.push(format_args!(
-        r#" order by s.rank desc, p."createdAt" desc, p.id desc limit {limit})
+        r#" order by rank desc, at desc, id desc limit {limit})
             union all
             (select p.id, 0, p."createdAt""#
     ));
     push_from(sql, filter, "");
     push_conditions(sql, filter, visible);
-    sql.push(" and not exists (select from scored s where s.id = p.id)");
+    sql.push(" and p.id not in (select id from scored)");
     if let Some(after) = after {
         match after.rank.cmp(&0) {
             // The cursor stands among the projects with a score, so these all follow.
@@ -75,8 +69,8 @@ pub fn push_page(
     ));
 }
 
-/// Appends `scored`: all projects with a score.
-fn push_scores(sql: &mut Sql, window: Window) {
+/// Appends `scored`: all projects that match and have a score.
+fn push_scores(sql: &mut Sql, filter: &Filter, visible: Visible, window: Window) {
     let within = format!(
         r#""createdAt" > (select now from clock) - interval '{} hours'
                 and "createdAt" <= (select now from clock)"#,
@@ -97,12 +91,15 @@ fn push_scores(sql: &mut Sql, window: Window) {
                 and "authorId" not in (select id from hidden)
         ),
         scored as materialized (
-            select act."projectId" as id, sum(act.weight)::int4 as rank
-            from act
-            join projects p on p.id = act."projectId" and p."authorId" <> act."userId"
-            group by act."projectId"
-        ),"#
+            select p.id, p."createdAt" as at, sum(act.weight)::int4 as rank"#
     ));
+    push_from(
+        sql,
+        filter,
+        r#"join act on act."projectId" = p.id and act."userId" <> p."authorId""#,
+    );
+    push_conditions(sql, filter, visible);
+    sql.push(r#" group by p.id, p."createdAt"),"#);
 }
 
 /// Appends the cursor's keys and the bracket that closes the comparison.
