@@ -5,6 +5,7 @@ pub mod config;
 pub mod cookie;
 pub mod db;
 pub mod http;
+#[cfg(feature = "markdown")]
 pub mod markdown;
 pub mod openapi;
 pub mod random;

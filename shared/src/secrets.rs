@@ -3,20 +3,25 @@
 use std::{collections::HashMap, error::Error, time::Duration};
 
 use anyhow::Context;
-use aws_config::{BehaviorVersion, timeout::TimeoutConfig};
 use aws_sdk_secretsmanager::{
     Client,
+    config::{
+        BehaviorVersion, Builder, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig,
+    },
     error::{ProvideErrorMetadata, SdkError},
 };
 use tokio::sync::OnceCell;
+
+use crate::telemetry;
 
 /// How long reading a secret may take, retries included, before the start fails with a clear error.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads the secret of that name or ARN. Errors name the secret, never its content.
 pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
+    let _span = telemetry::span("http.client", &format!("GetSecretValue {id}"));
     let secret = client()
-        .await
+        .await?
         .get_secret_value()
         .secret_id(id)
         .send()
@@ -28,23 +33,45 @@ pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
     parse(text).with_context(|| format!("the secret {id} must be a JSON object of texts"))
 }
 
-/// The instance's one client.
-async fn client() -> &'static Client {
+/// The instance's one client, from the variables that Lambda sets: `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+/// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and `AWS_ENDPOINT_URL` for another endpoint. The SDK's full chain of
+/// credential providers would be a megabyte and a half that no function uses.
+async fn client() -> anyhow::Result<&'static Client> {
     static CLIENT: OnceCell<Client> = OnceCell::const_new();
     CLIENT
-        .get_or_init(|| async {
+        .get_or_try_init(|| async {
+            let region = variable("AWS_REGION")
+                .or_else(|| variable("AWS_DEFAULT_REGION"))
+                .context("AWS_REGION is not set")?;
+            let credentials = Credentials::new(
+                variable("AWS_ACCESS_KEY_ID").context("AWS_ACCESS_KEY_ID is not set")?,
+                variable("AWS_SECRET_ACCESS_KEY").context("AWS_SECRET_ACCESS_KEY is not set")?,
+                variable("AWS_SESSION_TOKEN"),
+                None,
+                "environment",
+            );
             let timeouts = TimeoutConfig::builder()
                 .connect_timeout(Duration::from_secs(1))
                 .operation_attempt_timeout(Duration::from_secs(2))
                 .operation_timeout(TIME_LIMIT)
                 .build();
-            let aws = aws_config::defaults(BehaviorVersion::latest())
-                .timeout_config(timeouts)
-                .load()
-                .await;
-            Client::new(&aws)
+            let mut config = Builder::new()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(region))
+                .credentials_provider(credentials)
+                .retry_config(RetryConfig::standard())
+                .timeout_config(timeouts);
+            let endpoint = variable("AWS_ENDPOINT_URL_SECRETS_MANAGER");
+            if let Some(endpoint) = endpoint.or_else(|| variable("AWS_ENDPOINT_URL")) {
+                config = config.endpoint_url(endpoint);
+            }
+            Ok(Client::from_conf(config.build()))
         })
         .await
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// What went wrong, in one sentence: what Secrets Manager says, or why it says nothing.
