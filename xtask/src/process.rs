@@ -85,3 +85,41 @@ impl Drop for Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+    use super::*;
+
+    fn exists(process: i32) -> bool {
+        nix::sys::signal::kill(Pid::from_raw(process), None) != Err(Errno::ESRCH)
+    }
+
+    #[tokio::test]
+    async fn dropping_a_group_ends_the_childs_children_too() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "sleep 60 & echo $!; wait"])
+            .stdout(Stdio::piped());
+        let mut group = Group::spawn(&mut command).unwrap();
+        let mut lines = BufReader::new(group.stdout().unwrap()).lines();
+        let grandchild: i32 = lines.next_line().await.unwrap().unwrap().parse().unwrap();
+        assert!(exists(grandchild));
+
+        drop(group);
+
+        assert!(!exists(grandchild));
+    }
+
+    #[tokio::test]
+    async fn a_group_that_has_ended_is_left_alone() {
+        let mut group = Group::spawn(&mut Command::new("true")).unwrap();
+        assert!(group.wait().await.unwrap().success());
+
+        let dropped = Instant::now();
+        drop(group);
+
+        assert!(dropped.elapsed() < GRACE);
+    }
+}

@@ -24,6 +24,7 @@ const CONFIGURATION: &[&str] = &[
     "NODE_ENV",
     "PORT",
     "PUBLIC_API_URL",
+    "RATE_LIMIT_",
     "REDIS_",
     "S3_",
     "SENTRY_",
@@ -53,9 +54,10 @@ impl Variables {
                 values.insert(name, value);
             }
         }
-        values.extend(std::env::vars_os().filter_map(|(name, value)| {
+        let environment = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
-        }));
+        });
+        values.extend(environment.filter(|(_, value)| !value.is_empty()));
         values.retain(|_, value| !value.is_empty());
         Ok(Self(values))
     }
@@ -78,5 +80,26 @@ impl Variables {
     /// All of them.
     pub fn into_pairs(self) -> Vec<(String, String)> {
         self.0.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_wins_over_the_file_and_empty_values_are_missing() {
+        let file = std::env::temp_dir().join(format!("xtask-variables-{}", std::process::id()));
+        let text = "# a comment\nPATH=nowhere\nFROM_FILE='two words'\nGITHUB_CLIENT_ID=\n";
+        std::fs::write(&file, text).unwrap();
+
+        let variables = Variables::read(&file).unwrap();
+
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(variables.get("FROM_FILE"), Some("two words"));
+        assert_ne!(variables.get("PATH"), Some("nowhere"));
+        assert_eq!(variables.get("GITHUB_CLIENT_ID"), None);
+        let nothing = Variables::read(Path::new("/nowhere/.env")).unwrap();
+        assert_eq!(nothing.get("FROM_FILE"), None);
     }
 }
