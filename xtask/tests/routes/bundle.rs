@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use auth::AuthState;
 use axum::http::Method;
 use health::HealthState;
 use serde_json::{Map, Value};
@@ -17,6 +18,11 @@ use crate::sample;
 /// The document of all five groups, as JSON.
 pub fn openapi() -> anyhow::Result<Value> {
     let groups = vec![
+        Group::new(
+            &auth::api(),
+            "Signing in, sessions and accounts: Better Auth's endpoints",
+            auth::openapi::operations(),
+        ),
         Group::new(&users::api(), "People", users::openapi::operations()),
         Group::new(
             &projects::api(),
@@ -96,6 +102,11 @@ impl Operation {
         self.path.contains(&format!("{{{parameter}}}"))
     }
 
+    /// The schema of its JSON body, or null.
+    pub fn body(&self) -> &Value {
+        &self.details["requestBody"]["content"]["application/json"]["schema"]
+    }
+
     /// Names of the query's parameters.
     pub fn queries(&self) -> Vec<String> {
         self.details["parameters"]
@@ -157,6 +168,12 @@ impl Bundle {
         let app = |api: Api| App::configured(api, db.clone(), variables);
         Self {
             apps: BTreeMap::from([
+                (
+                    "auth",
+                    App::with_state(auth::api(), db.clone(), variables, |app| {
+                        AuthState::new(app).unwrap()
+                    }),
+                ),
                 ("users", app(users::api())),
                 ("projects", app(projects::api())),
                 ("social", app(social::api())),
@@ -194,10 +211,26 @@ impl Bundle {
 
     /// Sends a request with the least body that the document allows.
     pub async fn send(&self, somebody: &Somebody, operation: &Operation, path: &str) -> Answer {
-        let body = &operation.details["requestBody"]["content"]["application/json"]["schema"];
-        let body = (!body.is_null()).then(|| sample::of(&self.document, body));
+        let schema = operation.body();
+        let body = (!schema.is_null()).then(|| sample::of(&self.document, schema));
+        self.send_body(somebody, operation, path, body).await
+    }
+
+    /// Sends a request with that body.
+    pub async fn send_body(
+        &self,
+        somebody: &Somebody,
+        operation: &Operation,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
         let caller = &somebody.0[operation.function.as_str()];
         caller.send(operation.method.clone(), path, body).await
+    }
+
+    /// Bodies of one field each.
+    pub fn single_fields(&self, operation: &Operation) -> Vec<Value> {
+        sample::single_fields(&self.document, operation.body())
     }
 }
 

@@ -55,3 +55,15 @@ fn required_properties(document: &Value, schema: &Value) -> Value {
         })
         .collect()
 }
+
+/// Objects with one of the schema's properties each.
+pub fn single_fields(document: &Value, schema: &Value) -> Vec<Value> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.trim_start_matches('#'));
+        return single_fields(document, target.unwrap());
+    }
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, property)| json!({ name: of(document, property) }))
+        .collect()
+}
