@@ -68,7 +68,11 @@ pub async fn show(
     if filter.is_public == Some(false) {
         return Ok(Json(ProjectFacets::default()));
     }
-    let facets = queries::list_facets(&app.db, &filter, &prefix, window, limit).await?;
+    let facets = if filter.is_empty() {
+        queries::list_facets(&app.db, &prefix, window, limit).await?
+    } else {
+        queries::list_matching_facets(&app.db, &filter, &prefix, window, limit).await?
+    };
     let (tags, languages): (Vec<_>, Vec<_>) = facets.into_iter().partition(|row| row.is_tag);
     let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(ProjectFacet::from).collect();
     Ok(Json(ProjectFacets {

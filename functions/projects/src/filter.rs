@@ -73,6 +73,25 @@ impl Filter {
         }
     }
 
+    /// Whether nothing is narrowed, `isPublic` aside.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            terms,
+            tags,
+            languages,
+            author,
+            liked_by,
+            is_public: _,
+            created_after,
+        } = self;
+        terms.is_empty()
+            && tags.is_empty()
+            && languages.is_empty()
+            && author.is_none()
+            && liked_by.is_none()
+            && created_after.is_none()
+    }
+
     /// Whether the list is the viewer's own, drafts included.
     pub fn is_own(&self, viewer: Option<&str>) -> bool {
         viewer.is_some() && self.author.as_deref() == viewer

@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, PgExecutor};
 
-use super::filter::{Sql, Visible, is_common, push_conditions, push_from};
+use super::filter::{Sql, Visible, push_conditions, push_from};
 use crate::{
     facets::ProjectFacet,
     filter::{Filter, Window},
@@ -29,9 +29,83 @@ impl From<FacetRow> for ProjectFacet {
     }
 }
 
-/// The most frequent tags and languages that begin with `prefix`, `limit` of each, among the public projects that match.
-/// Languages count in whatever case they are written, under the most frequent spelling.
+/// The most frequent tags and languages that begin with `prefix`, `limit` of each, among all public projects: from the
+/// counts that triggers keep, and the projects of the last two windows. Names count in whatever case they are written,
+/// under the most frequent spelling.
 pub async fn list_facets(
+    db: impl PgExecutor<'_>,
+    prefix: &str,
+    window: Window,
+    limit: i64,
+) -> sqlx::Result<Vec<FacetRow>> {
+    sqlx::query_as!(
+        FacetRow,
+        r#"
+        with spelling as (
+            select "isTag" as is_tag, name, count
+            from "projectFacet"
+            where count > 0
+            union all
+            -- Whose ban has run out without having been lifted.
+            select facet."isTag", facet.name, count(*)
+            from "user" u
+            join projects p on p."authorId" = u.id
+            cross join lateral project_facets(p.tags, p.language) facet
+            where u.banned and is_visible(u) and p."isPublic"
+            group by facet."isTag", facet.name
+        ),
+        counted as (
+            select
+                is_tag,
+                lower(name) as lowered,
+                (array_agg(name order by count desc, name))[1] as name,
+                sum(count)::int8 as count
+            from spelling
+            where starts_with(lower(name), lower($1))
+            group by is_tag, lower(name)
+        ),
+        ranked as (
+            select *, row_number() over (partition by is_tag order by count desc, name) as place
+            from counted
+        ),
+        recent as (
+            select
+                facet."isTag" as is_tag,
+                lower(facet.name) as lowered,
+                count(*) filter (where p."createdAt" > clock.now - make_interval(hours => $2)) as recent_count,
+                count(*) filter (where p."createdAt" <= clock.now - make_interval(hours => $2)) as previous_count
+            from (select now() at time zone 'utc' as now) clock
+            join projects p on p."createdAt" > clock.now - 2 * make_interval(hours => $2)
+            cross join lateral project_facets(p.tags, p.language) facet
+            where p."isPublic"
+                and p."authorId" not in (
+                    select h.id from "user" h where not h."isActive"
+                    union all
+                    select h.id from "user" h where h.banned and not is_visible(h)
+                )
+            group by facet."isTag", lower(facet.name)
+        )
+        select
+            ranked.is_tag as "is_tag!",
+            ranked.name as "name!",
+            ranked.count as "count!",
+            coalesce(recent.recent_count, 0) as "recent_count!",
+            coalesce(recent.previous_count, 0) as "previous_count!"
+        from ranked
+        left join recent using (is_tag, lowered)
+        where ranked.place <= $3
+        order by ranked.is_tag, ranked.place
+        "#,
+        prefix,
+        window.hours(),
+        limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// The same among the public projects that match, which are read one and all.
+pub async fn list_matching_facets(
     db: impl PgExecutor<'_>,
     filter: &Filter,
     prefix: &str,
@@ -54,10 +128,11 @@ pub async fn list_facets(
     ));
     push_from(&mut sql, filter, "");
     push_conditions(&mut sql, filter, Visible::AtOnce);
+    // Counted by exact spelling first: there are few of them, so little is left to be changed to lower case.
     sql.push(
         r#"
         ),
-        spelling as (
+        spelling as materialized (
             select true as is_tag, tag as name, count(*) as count, sum(recent) as recent, sum(previous) as previous
             from matching
             cross join unnest(tags) as tag
@@ -67,7 +142,7 @@ pub async fn list_facets(
             from matching
             group by language
         ),
-        facet as (
+        counted as (
             select
                 is_tag,
                 (array_agg(name order by count desc, name))[1] as name,
@@ -75,7 +150,7 @@ pub async fn list_facets(
                 sum(recent)::int8 as recent_count,
                 sum(previous)::int8 as previous_count
             from spelling
-            where name <> '' and starts_with(lower(name), lower("#,
+            where char_length(name) between 1 and 255 and starts_with(lower(name), lower("#,
     );
     sql.push_bind(prefix.to_owned());
     sql.push(format_args!(
@@ -84,7 +159,7 @@ pub async fn list_facets(
         ),
         ranked as (
             select *, row_number() over (partition by is_tag order by count desc, name) as place
-            from facet
+            from counted
         )
         select is_tag, name, count, recent_count, previous_count
         from ranked
@@ -92,6 +167,6 @@ pub async fn list_facets(
         order by is_tag, place
         "#
     ));
-    let query = sql.build_query_as().persistent(is_common(filter));
-    query.fetch_all(db).await
+    // Not kept on the server: a plan for any values would not know how frequent these are.
+    sql.build_query_as().persistent(false).fetch_all(db).await
 }

@@ -89,23 +89,3 @@ pub fn push_from(sql: &mut Sql, filter: &Filter, join: &'static str) {
     });
     sql.push(join).push(" where true");
 }
-
-/// Whether the statement is the same for many requests, so that the server should keep its plan. A plan made for any
-/// values would not know how frequent these tags, terms and users are.
-pub fn is_common(filter: &Filter) -> bool {
-    let Filter {
-        terms,
-        tags,
-        languages,
-        author,
-        liked_by,
-        is_public: _,
-        created_after,
-    } = filter;
-    terms.is_empty()
-        && tags.is_empty()
-        && languages.is_empty()
-        && author.is_none()
-        && liked_by.is_none()
-        && created_after.is_none()
-}

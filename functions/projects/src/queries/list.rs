@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use sqlx::{FromRow, PgExecutor};
 
 use super::{
-    filter::{Sql, Visible, is_common, push_conditions, push_from},
+    filter::{Sql, Visible, push_conditions, push_from},
     trending,
 };
 use crate::{
@@ -80,8 +80,9 @@ pub async fn list_projects(
         push_page(&mut sql, filter, is_own, order, after, limit);
     }
     push_select(&mut sql, viewer);
-    let is_persistent = is_common(filter);
-    let query = sql.build_query_as().persistent(is_persistent);
+    // The server keeps the plans of what many requests ask. With other values a plan would be another one: one for any
+    // values would not know how frequent these tags, terms and users are.
+    let query = sql.build_query_as().persistent(filter.is_empty());
     query.fetch_all(db).await
 }
 

@@ -8,7 +8,7 @@ mod projects;
 mod trending;
 mod views;
 
-pub use facets::{FacetRow, list_facets};
+pub use facets::{FacetRow, list_facets, list_matching_facets};
 pub use files::list_files;
 pub use list::{After, Listed, Order, list_projects};
 pub use projects::{

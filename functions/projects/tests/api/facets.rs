@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{HIDDEN, aged, app, create, like, sql};
+use crate::{HIDDEN, SHOWN, aged, app, create, like, sql};
 
 const HOUR: i64 = 3_600_000;
 
@@ -113,6 +113,94 @@ async fn tags_and_languages_are_counted_with_their_growth(db: PgPool) {
             bob.get("/projects/facets").await.json(),
             json!({ "tags": [], "languages": [] })
         );
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn kept_counts_are_those_of_the_projects(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    // A filter that lets everything through has the projects themselves counted.
+    let check = async |what: &str| {
+        let kept = app
+            .anyone()
+            .get("/projects/facets")
+            .await
+            .expect(200)
+            .json();
+        let counted = app
+            .anyone()
+            .get("/projects/facets?createdAfter=1970-01-01")
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(kept, counted, "{what}");
+        kept
+    };
+    let first = create(
+        &ada,
+        json!({ "title": "A", "tags": ["a", "b"], "language": "Go" }),
+    )
+    .await;
+    let second = create(
+        &bob,
+        json!({ "title": "B", "tags": ["a"], "language": "go" }),
+    )
+    .await;
+    assert_eq!(lines(&check("made").await, "tags"), ["a 2 2 0", "b 1 1 0"]);
+
+    for change in [
+        json!({ "title": "C" }),
+        json!({ "tags": ["b", "c"], "language": null }),
+        json!({ "isPublic": false }),
+        json!({ "tags": ["d"] }),
+        json!({ "isPublic": true, "language": "C" }),
+    ] {
+        ada.put(&format!("/projects/{first}"), change.clone())
+            .await
+            .expect(200);
+        check(&change.to_string()).await;
+    }
+    for (hide, show) in HIDDEN.into_iter().zip(SHOWN) {
+        sql(&db, hide, &[&bob.id]).await;
+        check(hide).await;
+        sql(
+            &db,
+            r#"update projects set tags = tags || array['e'] where id = $1"#,
+            &[&second],
+        )
+        .await;
+        check("changed while hidden").await;
+        sql(&db, show, &[&bob.id]).await;
+        assert!(check(show).await["tags"].to_string().contains("\"a\""));
+    }
+    ada.delete(&format!("/projects/{first}")).await.expect(204);
+    check("deleted").await;
+    sql(&db, r#"delete from "user" where id = $1"#, &[&bob.id]).await;
+    assert_eq!(
+        check("author deleted").await,
+        json!({ "tags": [], "languages": [] })
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn names_that_no_index_holds_are_left_out(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    sql(
+        &db,
+        r#"insert into projects (id, title, tags, language, "authorId", "updatedAt")
+           select 'p', 't', array[repeat(md5(random()::text), 300), 'a'], '', $1, now()"#,
+        &[&ada.id],
+    )
+    .await;
+
+    for query in ["", "?author=", "?tag=a"] {
+        let path =
+            format!("/projects/facets{query}").replace("author=", &format!("author={}", ada.id));
+        let facets = ada.get(&path).await.expect(200).json();
+        assert_eq!(lines(&facets, "tags").len(), 1, "{query}");
+        assert!(lines(&facets, "languages").is_empty());
     }
 }
 

@@ -78,6 +78,14 @@ async fn lists_are_read_from_indexes(db: PgPool) {
         }
         assert_eq!(scans(&db).await, before, "{query}");
     }
+    let before = scans(&db).await;
+    for window in ["24h", "7d", "30d"] {
+        for _ in 0..7 {
+            let path = format!("/projects/facets?window={window}");
+            ada.get(&path).await.expect(200);
+        }
+    }
+    assert_eq!(scans(&db).await, before);
 }
 
 /// Sequential scans of the large tables so far.

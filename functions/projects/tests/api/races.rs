@@ -226,3 +226,54 @@ async fn comment_counts_survive_everything_at_once(db: PgPool) {
     sql(&db, r#"delete from "user" where id = $1"#, &[&bob.id]).await;
     assert_eq!(number(&db, drift, &[]).await, 0);
 }
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn facets_survive_everything_at_once(db: PgPool) {
+    let app = app(&db);
+    let people = [app.user("ada").await, app.user("bob").await];
+    let mut ids = Vec::new();
+    for person in &people {
+        ids.push(project(person, "A").await);
+    }
+
+    let acts = (0..120_usize).map(|act| {
+        let (db, caller, id) = (db.clone(), people[act % 2].clone(), ids[act % 2].clone());
+        async move {
+            let tags = json!([format!("t{}", act % 5), format!("t{}", act % 3), "all"]);
+            match act / 2 % 4 {
+                0 => drop(
+                    caller
+                        .post("/projects", json!({ "title": "B", "tags": tags }))
+                        .await,
+                ),
+                1 => {
+                    let body = json!({ "tags": tags, "isPublic": act % 3 > 0 });
+                    caller.put(&format!("/projects/{id}"), body).await;
+                }
+                2 => {
+                    let delete = r#"delete from projects where id in (
+                        select id from projects where "authorId" = $1 and title = 'B' limit 1)"#;
+                    sql(&db, delete, &[&caller.id]).await;
+                }
+                _ => {
+                    let switch = r#"update "user" set "isActive" = not "isActive" where id = $1"#;
+                    sql(&db, switch, &[&caller.id]).await;
+                }
+            }
+        }
+    });
+    join_all(acts).await;
+
+    let drift = r#"
+        select coalesce(sum(abs(coalesce(kept.count, 0) - coalesce(real.count, 0))), 0)::int8
+        from "projectFacet" kept
+        full join (
+            select f."isTag", f.name, count(*)
+            from projects p
+            join "user" u on u.id = p."authorId"
+            cross join lateral project_facets(p.tags, p.language) f
+            where p."isPublic" and is_visible(u)
+            group by 1, 2
+        ) real using ("isTag", name)"#;
+    assert_eq!(number(&db, drift, &[]).await, 0);
+}
