@@ -22,6 +22,9 @@ const SAM: &[&str] = &[
 /// What stands in for AWS.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
+/// What makes up requests from the OpenAPI document.
+const SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
+
 /// An environment with some programs.
 pub struct Tools(PathBuf);
 
@@ -34,6 +37,11 @@ impl Tools {
     /// moto, installed first if need be.
     pub async fn moto() -> anyhow::Result<Self> {
         Self::obtain("moto", MOTO).await
+    }
+
+    /// schemathesis, installed first if need be.
+    pub async fn schemathesis() -> anyhow::Result<Self> {
+        Self::obtain("schemathesis", SCHEMATHESIS).await
     }
 
     async fn obtain(name: &str, packages: &[&str]) -> anyhow::Result<Self> {

@@ -5,7 +5,9 @@
 mod events;
 mod rotation;
 mod secrets;
+mod server;
 mod template;
+mod tls;
 
 use std::{collections::HashMap, path::PathBuf};
 

@@ -55,7 +55,7 @@ async fn a_slow_answer_is_waited_for_and_a_very_slow_one_is_not(db: PgPool) {
     deployment.aws.be_slow(Duration::from_millis(1500));
     deployment.start("users").await.unwrap();
 
-    deployment.aws.be_slow(Duration::from_secs(60));
+    deployment.aws.be_slow(Duration::from_mins(1));
     let started = Instant::now();
     let reason = reason(deployment.start("users").await);
 
