@@ -512,8 +512,7 @@ struct Timer {
 impl Timer {
     fn start(sql: &SqlStr) -> Self {
         Self {
-            // A statement's text has no values in it: they are bound.
-            _span: telemetry::span("db.sql.query", sql.as_str()),
+            _span: telemetry::statement_span(sql.as_str()),
             sql: sql.clone(),
             started: Instant::now(),
         }
@@ -534,9 +533,7 @@ impl Drop for Timer {
         });
         metrics::histogram!("db_query_duration_seconds").record(time.as_secs_f64());
         if time >= SLOW {
-            let text: Vec<&str> = self.sql.as_str().split_whitespace().collect();
-            let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-            tracing::warn!(statement = text.join(" "), ms, "slow statement");
+            telemetry::slow_statement(self.sql.as_str(), time);
         }
     }
 }

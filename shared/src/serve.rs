@@ -4,8 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
 use axum::{Router, extract::FromRef};
-
-use tower::ServiceExt;
+use lambda_http::{Adapter, lambda_runtime::Runtime};
 
 use crate::{
     AppState,
@@ -63,25 +62,17 @@ async fn serve_lambda(router: Router, db: Db) -> anyhow::Result<()> {
     };
     // Opening the connection overlaps with the runtime's own start.
     let warm_up = tokio::spawn(async move { db.warm_up().await });
-    let service = tower::service_fn(move |request: lambda_http::Request| {
-        let (router, flush) = (router.clone(), flush.clone());
-        async move {
-            let response = router.oneshot(request).await;
-            if let Some(flush) = flush {
-                flush.answered();
-            }
-            response
-        }
-    });
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that serves"
-    )]
-    let result = lambda_http::run(service)
-        .await
-        .map_err(|error| anyhow::anyhow!(error));
+    let runtime = Runtime::new(Adapter::from(router));
+    let result = match flush {
+        None => runtime.run().await,
+        // Lambda ends an instance with extensions by SIGTERM; what Sentry has not taken yet is sent then.
+        Some(flush) => tokio::select! {
+            result = runtime.layer(flush).run() => result,
+            () = stopped() => Ok(()),
+        },
+    };
     warm_up.abort();
-    result
+    result.map_err(|error| anyhow::anyhow!(error))
 }
 
 async fn serve_http(router: Router, port: u16) -> anyhow::Result<()> {

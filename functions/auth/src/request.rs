@@ -1,8 +1,6 @@
 //! What every request goes through, in Better Auth's order: log line, rate limit, (routing,) body, origin, redirect
 //! addresses; then what the endpoint itself asks for.
 
-use std::sync::{Arc, OnceLock};
-
 use axum::{
     body::Bytes,
     extract::{FromRequest, MatchedPath, Request},
@@ -11,7 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use shared::http::{self, ClientAddress, LoggedUser, body};
+use shared::{
+    http::{self, ClientAddress, body},
+    telemetry,
+};
 
 use crate::{
     cookies::{CookieJar, SetCookies},
@@ -31,10 +32,6 @@ pub fn below_base(path: &str) -> &str {
     path.strip_prefix(BASE).unwrap_or(path)
 }
 
-/// The user's id on its way to the request's log line.
-#[derive(Clone, Debug, Default)]
-struct SignedInAs(Arc<OnceLock<String>>);
-
 /// Runs around all endpoints, and around what is none: the line of the log that the Node deployment wrote, the rate
 /// limit, and the cookies that were gathered.
 pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Response {
@@ -49,13 +46,8 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
         return refusal.into_response();
     }
     let cookies = SetCookies::default();
-    let signed_in_as = SignedInAs::default();
     request.extensions_mut().insert(cookies.clone());
-    request.extensions_mut().insert(signed_in_as.clone());
     let mut response = next.run(request).await;
-    if let Some(id) = signed_in_as.0.get() {
-        response.extensions_mut().insert(LoggedUser(id.clone()));
-    }
     for cookie in cookies.take() {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -92,7 +84,6 @@ pub struct Call {
     body: Option<Value>,
     address: ClientAddress,
     set_cookies: SetCookies,
-    signed_in_as: SignedInAs,
 }
 
 impl FromRequest<AuthState> for Call {
@@ -130,7 +121,6 @@ impl FromRequest<AuthState> for Call {
                 .copied()
                 .unwrap_or(ClientAddress(None)),
             set_cookies: parts.extensions.remove().unwrap_or_default(),
-            signed_in_as: parts.extensions.remove().unwrap_or_default(),
             headers: parts.headers,
         })
     }
@@ -188,7 +178,7 @@ impl Call {
     /// Says in the log whose request it is.
     pub fn is_of(&self, user_id: &str) {
         // Two sessions in one request belong to one user.
-        let _ = self.signed_in_as.0.set(user_id.to_owned());
+        telemetry::set_user(user_id);
     }
 
     /// The cookies of the request and of its answer.

@@ -17,6 +17,7 @@ use shared::{
     http::{Api, Cache, Routes, Spend},
 };
 
+pub use metrics::record as record_metrics;
 pub use state::HealthState;
 
 /// The group's routes.

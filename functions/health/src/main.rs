@@ -1,5 +1,8 @@
 //! Entry point of the health function.
 
 fn main() -> anyhow::Result<()> {
-    shared::serve::run_with(health::api(), |_, app| Ok(health::HealthState::new(app)))
+    shared::serve::run_with(health::api(), |_, app| {
+        health::record_metrics();
+        Ok(health::HealthState::new(app))
+    })
 }

@@ -1,18 +1,64 @@
-//! Prometheus metrics: the database's truth about the whole deployment.
+//! Prometheus metrics: the database's truth about the whole deployment, and what this process has served.
+
+use std::{sync::OnceLock, time::Duration};
 
 use axum::{
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use metrics::{describe_gauge, gauge, with_local_recorder};
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics::{describe_counter, describe_gauge, describe_histogram, gauge, with_local_recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use shared::{AppState, http::Result};
 
 use crate::queries;
 
 /// Text format 0.0.4 of Prometheus.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Upper bounds of the histograms' buckets, in seconds: those of Prometheus's own clients.
+const BUCKETS: [f64; 11] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// How often what was measured is sorted into buckets, when nobody asks for it.
+const UPKEEP: Duration = Duration::from_secs(30);
+
+/// What this process has served; there is one recorder in a process.
+static PROCESS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Starts to count what this process serves. Once; needs a running Tokio.
+pub fn record() {
+    let Ok(builder) = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
+    else {
+        return;
+    };
+    let recorder = builder.build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_err() {
+        return;
+    }
+    describe_counter!("http_requests_total", "Requests answered");
+    describe_histogram!("http_request_duration_seconds", "Time to answer a request");
+    describe_histogram!(
+        "db_query_duration_seconds",
+        "Time to run a statement, waiting for a connection included"
+    );
+    describe_counter!(
+        "rate_limited_total",
+        "Requests over a quota of the rate limits"
+    );
+    tokio::spawn(upkeep(handle.clone()));
+    PROCESS.get_or_init(|| handle);
+}
+
+async fn upkeep(handle: PrometheusHandle) {
+    let mut interval = tokio::time::interval(UPKEEP);
+    loop {
+        interval.tick().await;
+        handle.run_upkeep();
+    }
+}
 
 /// All rows, counted.
 pub struct Totals {
@@ -29,7 +75,10 @@ pub struct Totals {
 pub async fn show(State(app): State<AppState>) -> Result<Response> {
     let totals = queries::count_all(&app.db).await?;
     let connections = queries::list_connections(&app.db).await?;
-    let text = database_gauges(&totals, &connections);
+    let mut text = database_gauges(&totals, &connections);
+    if let Some(process) = PROCESS.get() {
+        text.push_str(&process.render());
+    }
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 

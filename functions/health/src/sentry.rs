@@ -7,6 +7,7 @@ use axum::{
 use shared::{
     AppState,
     http::{Error, no_route},
+    telemetry,
 };
 
 /// `GET /sentry-test`
@@ -14,7 +15,7 @@ pub async fn test(State(app): State<AppState>, request: Request) -> Response {
     if is_off(&app) {
         return no_route(&request);
     }
-    tracing::info!(endpoint = "sentry-test", "Sentry test");
+    telemetry::sentry_test(&app.config.environment);
     Html("Sentry test completed - check your Sentry dashboard!").into_response()
 }
 

@@ -21,7 +21,7 @@ pub use error::{Error, Result, ResultExt};
 pub use extract::{Created, FromFields, Json, NoContent, Path, Query};
 pub use fields::{Fields, List, Text};
 pub use guard::{
-    CurrentUser, LoggedUser, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer,
+    CurrentUser, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer,
 };
 pub use idempotency::{Attempt, First, Idempotency};
 pub use page::{Cursor, Page, PageQuery};

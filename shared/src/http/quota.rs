@@ -82,11 +82,14 @@ pub(super) fn adjust(policies: &mut [Counted], user: Option<&CurrentUser>) {
     }
 }
 
-/// Seconds to wait where any quota is used up.
+/// Seconds to wait where any quota is used up, which is counted.
 pub(super) fn exceeded(counted: &[Counted]) -> Option<u64> {
     counted
         .iter()
         .filter(|counted| counted.count > i64::from(counted.policy.quota.requests))
+        .inspect(|counted| {
+            metrics::counter!("rate_limited_total", "policy" => counted.policy.name).increment(1);
+        })
         .map(|counted| counted.resets_in_seconds)
         .max()
 }

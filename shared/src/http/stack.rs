@@ -15,15 +15,12 @@ use axum::{
 use futures_util::FutureExt;
 use tower::ServiceExt;
 
-use super::{
-    ClientAddress, Error,
-    guard::{LoggedRoute, LoggedUser},
-};
+use super::{ClientAddress, Error};
 use crate::{
     AppState,
     config::Config,
     db,
-    telemetry::{Observed, Outcome},
+    telemetry::{Observed, Outcome, Panic},
 };
 
 /// How long a request may take before it is answered with 503; API Gateway gives up at 30 seconds.
@@ -81,8 +78,13 @@ async fn answer(
     exact: bool,
     mut request: Request,
 ) -> Response {
-    let observed = Observed::start(group, request.method(), request.headers());
     let request_id = request_id(&request);
+    let mut observed = Observed::start(
+        group,
+        request_id.to_str().unwrap_or_default(),
+        request.method(),
+        request.headers(),
+    );
     let asked = Asked {
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
@@ -109,15 +111,7 @@ async fn answer(
         response = without_body(response);
     }
 
-    let user = response.extensions_mut().remove::<LoggedUser>();
-    let route = response
-        .extensions()
-        .get::<LoggedRoute>()
-        .map_or("", |route| route.0);
     let outcome = Outcome {
-        request_id: request_id.to_str().unwrap_or_default(),
-        route,
-        user_id: user.as_ref().map(|user| user.0.as_str()),
         address: address.0,
         usage,
     };
@@ -136,7 +130,7 @@ async fn guarded(router: Router, request: Request) -> Response {
                 .map(|message| (*message).to_owned())
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
-            Error::Internal(anyhow::anyhow!("panic: {message}")).into_response()
+            Error::Internal(Panic(message).into()).into_response()
         }
         Err(_) => Error::Unavailable(anyhow::anyhow!("the time limit of a request has passed"))
             .into_response(),

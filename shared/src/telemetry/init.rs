@@ -8,7 +8,7 @@ use tracing_subscriber::{
     Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-use super::{log, scrub, spans};
+use super::{json::JsonLines, log, scrub, spans, transport};
 use crate::config::Variables;
 
 /// How long the last events may take when the process ends.
@@ -80,19 +80,28 @@ pub fn init(settings: &Settings, group: &'static str) -> Guard {
         .as_deref()
         .map(|dsn| start_sentry(settings, dsn));
     let text = std::io::stdout().is_terminal() && !crate::serve::under_lambda();
-    log::set_form(text, crate::serve::under_lambda(), settings.server_timing);
+    log::set_form(
+        text,
+        &settings.log_filter,
+        crate::serve::under_lambda(),
+        settings.server_timing,
+    );
 
     let format: Box<dyn Layer<Registry> + Send + Sync> = if text {
         fmt::layer().boxed()
     } else {
-        let json = fmt::layer().json().flatten_event(true);
-        json.with_current_span(false).with_span_list(false).boxed()
+        JsonLines.boxed()
     };
     let filtered = format.with_filter(settings.log_filter.clone());
     let to_sentry = sentry.is_some().then(|| {
         layers::BreadcrumbLayer::new()
             .and_then(layers::LogLayer::new())
-            .with_filter(LevelFilter::INFO)
+            .with_filter(
+                Targets::new()
+                    .with_default(LevelFilter::INFO)
+                    // Requests are transactions there.
+                    .with_target(log::TARGET, LevelFilter::OFF),
+            )
     });
     let started = tracing_subscriber::registry()
         .with(filtered)
@@ -101,7 +110,8 @@ pub fn init(settings: &Settings, group: &'static str) -> Guard {
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let location = panic.location().map(ToString::to_string);
-            tracing::error!(location, "a panic was caught");
+            let message = panic.payload_as_str().unwrap_or_default();
+            tracing::error!(location, "panic: {message}");
         }));
     }
     if sentry.is_some() {
@@ -122,6 +132,7 @@ fn start_sentry(settings: &Settings, dsn: &str) -> ClientInitGuard {
             // The instance's name tells nothing under Lambda.
             .server_name("codecave")
             .shutdown_timeout(SHUTDOWN)
+            .transport(transport::Factory)
             .before_send(|event| Some(scrub::event(event)))
             .before_breadcrumb(|breadcrumb| Some(scrub::breadcrumb(breadcrumb)))
             .before_send_log(|log| Some(scrub::log(log))),

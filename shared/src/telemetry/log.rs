@@ -1,27 +1,35 @@
-//! A request's one log line; under Lambda the same line carries its metrics in CloudWatch's embedded metric format.
+//! A request's one log line; under Lambda a second one carries its metrics in CloudWatch's embedded metric format.
 
 use std::{
-    io::Write,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use axum::{http::HeaderValue, response::Response};
 use serde::Serialize;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 
-use super::{Cause, request::Facts, scrub};
+use super::{Cause, json, request::Facts, scrub};
 use crate::time::Timestamp;
 
+/// Where a request's line on a terminal comes from.
+pub(super) const TARGET: &str = "request";
 /// Namespace of the metrics.
 const NAMESPACE: &str = "CodeCave";
 
 static TEXT: AtomicBool = AtomicBool::new(false);
+static INFORMATION: AtomicBool = AtomicBool::new(true);
+static FAILURES: AtomicBool = AtomicBool::new(true);
 static METRICS: AtomicBool = AtomicBool::new(false);
 static SERVER_TIMING: AtomicBool = AtomicBool::new(false);
 
 /// `text` for a terminal; `metrics` where CloudWatch reads the log.
-pub(super) fn set_form(text: bool, metrics: bool, server_timing: bool) {
+pub(super) fn set_form(text: bool, filter: &Targets, metrics: bool, server_timing: bool) {
+    let wanted = |level| filter.would_enable(TARGET, &level);
     TEXT.store(text, Ordering::Relaxed);
+    INFORMATION.store(wanted(Level::INFO), Ordering::Relaxed);
+    FAILURES.store(wanted(Level::ERROR), Ordering::Relaxed);
     METRICS.store(metrics, Ordering::Relaxed);
     SERVER_TIMING.store(server_timing, Ordering::Relaxed);
 }
@@ -48,18 +56,19 @@ struct Line<'r> {
     cold_start: bool,
     db_statements: u32,
     db_ms: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(flatten)]
-    metrics: Option<Metrics>,
 }
 
-/// CloudWatch embedded metric format, specification of 2018-11-01.
+/// CloudWatch embedded metric format, specification of 2018-11-01. Not in the request's own line: who reads the log is
+/// spared it.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metrics {
+struct Metrics<'r> {
     #[serde(rename = "_aws")]
     aws: Directives,
+    #[serde(rename = "function")]
+    function: &'r str,
+    #[serde(rename = "route")]
+    route: &'r str,
     requests: u8,
     client_errors: u8,
     server_errors: u8,
@@ -91,51 +100,38 @@ struct Definition {
     unit: &'static str,
 }
 
-/// Writes the request's line. Failures are errors, all else is information; both obey `RUST_LOG`.
-pub(super) fn line(facts: &Facts<'_>, cause: Option<&Cause>) {
+/// Writes the request's line and its metrics. Failures are errors, all else is information; both obey `RUST_LOG`, which
+/// metrics do not.
+pub(super) fn line(facts: &Facts<'_>) {
     let failed = facts.status >= 500;
-    let error = cause.map(|cause| scrub::text(&format!("{:#}", cause.0)).into_owned());
-    if TEXT.load(Ordering::Relaxed) {
-        text(facts, error.as_deref());
-        return;
-    }
-    let wanted = if failed {
-        tracing::enabled!(tracing::Level::ERROR)
-    } else {
-        tracing::enabled!(tracing::Level::INFO)
-    };
-    if !wanted {
-        return;
-    }
+    let wanted = if failed { &FAILURES } else { &INFORMATION };
     let timestamp = Timestamp::now();
-    let line = Line {
-        timestamp,
-        level: if failed { "ERROR" } else { "INFO" },
-        message: "request",
-        request_id: facts.request_id,
-        trace_id: facts.trace_id,
-        function: facts.group,
-        route: facts.route,
-        method: facts.method,
-        status: facts.status,
-        duration_ms: facts.duration_ms,
-        user_id: facts.user_id,
-        cold_start: facts.cold_start,
-        db_statements: facts.usage.statements,
-        db_ms: millis(facts.usage.time),
-        error,
-        metrics: METRICS
-            .load(Ordering::Relaxed)
-            .then(|| metrics(facts, timestamp)),
-    };
-    if let Ok(mut line) = serde_json::to_vec(&line) {
-        line.push(b'\n');
-        // There is no better place to report that standard output is closed.
-        let _ = std::io::stdout().lock().write_all(&line);
+    if TEXT.load(Ordering::Relaxed) {
+        text(facts, failed);
+    } else if wanted.load(Ordering::Relaxed) {
+        json::write(&Line {
+            timestamp,
+            level: if failed { "ERROR" } else { "INFO" },
+            message: "request",
+            request_id: facts.request_id,
+            trace_id: facts.trace_id,
+            function: facts.group,
+            route: facts.route,
+            method: facts.method,
+            status: facts.status,
+            duration_ms: facts.duration_ms,
+            user_id: facts.user_id,
+            cold_start: facts.cold_start,
+            db_statements: facts.usage.statements,
+            db_ms: millis(facts.usage.time),
+        });
+    }
+    if METRICS.load(Ordering::Relaxed) {
+        json::write(&metrics(facts, timestamp));
     }
 }
 
-fn text(facts: &Facts<'_>, error: Option<&str>) {
+fn text(facts: &Facts<'_>, failed: bool) {
     let Facts {
         method,
         route,
@@ -144,14 +140,26 @@ fn text(facts: &Facts<'_>, error: Option<&str>) {
         ..
     } = facts;
     let statements = facts.usage.statements;
-    if let Some(error) = error {
-        tracing::error!(status, error, "{method} {route} {duration_ms} ms");
+    if failed {
+        tracing::error!(target: TARGET, status, statements, "{method} {route} {duration_ms} ms");
     } else {
-        tracing::info!(status, statements, "{method} {route} {duration_ms} ms");
+        tracing::info!(target: TARGET, status, statements, "{method} {route} {duration_ms} ms");
     }
 }
 
-fn metrics(facts: &Facts<'_>, timestamp: Timestamp) -> Metrics {
+/// Tells why a request failed, beside its line.
+pub(super) fn cause(facts: &Facts<'_>, cause: &Cause) {
+    let error = format!("{:#}", cause.0);
+    tracing::error!(
+        requestId = facts.request_id,
+        route = facts.route,
+        status = facts.status,
+        error = scrub::text(&error).as_ref(),
+        "request failed"
+    );
+}
+
+fn metrics<'r>(facts: &Facts<'r>, timestamp: Timestamp) -> Metrics<'r> {
     let count = |name| Definition {
         name,
         unit: "Count",
@@ -177,6 +185,8 @@ fn metrics(facts: &Facts<'_>, timestamp: Timestamp) -> Metrics {
                 ],
             }],
         },
+        function: facts.group,
+        route: facts.route,
         requests: 1,
         client_errors: u8::from((400..500).contains(&facts.status)),
         server_errors: u8::from(facts.status >= 500),

@@ -10,10 +10,14 @@ use axum::{
     http::{HeaderMap, Method},
     response::Response,
 };
-use futures_util::future::Either;
 use sentry::SentryFutureExt;
 
-use super::{Cause, log, spans::Trace};
+use super::{
+    Cause,
+    current::{CURRENT, Current},
+    log, metrics,
+    spans::Trace,
+};
 use crate::db::Usage;
 
 static COLD: AtomicBool = AtomicBool::new(true);
@@ -22,6 +26,7 @@ static COLD: AtomicBool = AtomicBool::new(true);
 pub struct Observed {
     group: &'static str,
     method: Method,
+    current: Current,
     started: Instant,
     cold_start: bool,
     trace: Option<Trace>,
@@ -30,10 +35,10 @@ pub struct Observed {
 
 /// What is told of a request.
 pub(super) struct Facts<'r> {
-    pub group: &'r str,
+    pub group: &'static str,
     pub request_id: &'r str,
     pub trace_id: Option<&'r str>,
-    pub route: &'r str,
+    pub route: &'static str,
     pub method: &'r str,
     pub status: u16,
     pub duration_ms: f64,
@@ -45,13 +50,7 @@ pub(super) struct Facts<'r> {
 
 /// What only the request stack knows.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome<'r> {
-    /// `X-Request-Id`.
-    pub request_id: &'r str,
-    /// The route's template, empty where none matched.
-    pub route: &'r str,
-    /// `user.id` of the caller.
-    pub user_id: Option<&'r str>,
+pub struct Outcome {
     /// The caller's address.
     pub address: Option<IpAddr>,
     /// What was asked of the database.
@@ -60,7 +59,12 @@ pub struct Outcome<'r> {
 
 impl Observed {
     /// Starts the clock, and a Sentry transaction that continues the caller's trace.
-    pub fn start(group: &'static str, method: &Method, headers: &HeaderMap) -> Self {
+    pub fn start(
+        group: &'static str,
+        request_id: &str,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Self {
         let trace = Trace::start(method, headers);
         let trace_id = trace
             .as_ref()
@@ -69,6 +73,7 @@ impl Observed {
         Self {
             group,
             method: method.clone(),
+            current: Current::new(request_id.to_owned()),
             started: Instant::now(),
             cold_start: COLD.swap(false, Ordering::Relaxed),
             trace,
@@ -76,54 +81,49 @@ impl Observed {
         }
     }
 
-    /// Runs the request with its own breadcrumbs and spans.
-    pub fn run<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        match &self.trace {
-            Some(trace) => Either::Left(work.bind_hub(trace.hub.clone())),
-            None => Either::Right(work),
+    /// Runs the request with its own breadcrumbs and spans, and with what is known of it within reach.
+    pub async fn run<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let current = std::mem::replace(&mut self.current, Current::new(String::new()));
+        let work = async {
+            match &self.trace {
+                Some(trace) => work.bind_hub(trace.hub.clone()).await,
+                None => work.await,
+            }
+        };
+        let mut work = std::pin::pin!(CURRENT.scope(current, work));
+        let result = work.as_mut().await;
+        if let Some(current) = work.as_mut().take_value() {
+            self.current = current;
         }
+        result
     }
 
     /// Writes the log line and the metrics, and hands a failure to Sentry. Nothing here waits for the network.
-    pub fn finish(self, outcome: Outcome<'_>, response: &mut Response) {
+    pub fn finish(self, outcome: Outcome, response: &mut Response) {
         let cause = response.extensions_mut().remove::<Cause>();
         let elapsed = self.started.elapsed();
         let facts = Facts {
             group: self.group,
-            request_id: outcome.request_id,
+            request_id: &self.current.request_id,
             trace_id: self.trace_id.as_deref(),
-            route: outcome.route,
+            route: self.current.route.get(),
             method: self.method.as_str(),
             status: response.status().as_u16(),
             duration_ms: log::millis(elapsed),
-            user_id: outcome.user_id,
+            user_id: self.current.user_id.get().map(String::as_str),
             address: outcome.address,
             cold_start: self.cold_start,
             usage: outcome.usage,
         };
         log::server_timing(&facts, response);
-        log::line(&facts, cause.as_ref());
-        record(&facts, elapsed.as_secs_f64());
+        metrics::count(&facts, elapsed.as_secs_f64());
         if let Some(trace) = self.trace {
             trace.finish(&facts, cause.as_ref());
+        } else if let Some(cause) = &cause {
+            log::cause(&facts, cause);
         }
+        log::line(&facts);
     }
-}
-
-/// Figures for whoever scrapes this process; nobody listens under Lambda, where the log line carries them.
-fn record(facts: &Facts<'_>, seconds: f64) {
-    let route = || facts.route.to_owned();
-    metrics::counter!(
-        "http_requests_total",
-        "group" => facts.group.to_owned(), "route" => route(),
-        "method" => facts.method.to_owned(), "status" => facts.status.to_string()
-    )
-    .increment(1);
-    metrics::histogram!(
-        "http_request_duration_seconds",
-        "group" => facts.group.to_owned(), "route" => route()
-    )
-    .record(seconds);
 }
 
 /// The id of a trace that came with the request: W3C's, or X-Ray's.

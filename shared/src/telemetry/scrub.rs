@@ -19,9 +19,8 @@ const SECRET_NAMES: [&str; 8] = [
     "email",
 ];
 
-/// Length from which a run of letters and digits counts as a credential: tokens and keys are 32 and longer, while ids
-/// in messages are told from them by nothing and go too.
-const CREDENTIAL_LENGTH: usize = 32;
+/// Length from which a run of letters and digits in a text counts as a credential. Better Auth's tokens have 24 and more.
+const CREDENTIAL_LENGTH: usize = 24;
 
 pub(super) fn event(mut event: Event<'static>) -> Event<'static> {
     if let Some(message) = &mut event.message {
@@ -42,7 +41,7 @@ pub(super) fn event(mut event: Event<'static>) -> Event<'static> {
         user.email = None;
     }
     for (name, value) in &mut event.extra {
-        scrub_field(name, value);
+        field(name, value);
     }
     event
 }
@@ -52,7 +51,7 @@ pub(super) fn breadcrumb(mut breadcrumb: Breadcrumb) -> Breadcrumb {
         *message = text(message).into_owned();
     }
     for (name, value) in &mut breadcrumb.data {
-        scrub_field(name, value);
+        field(name, value);
     }
     breadcrumb
 }
@@ -60,17 +59,22 @@ pub(super) fn breadcrumb(mut breadcrumb: Breadcrumb) -> Breadcrumb {
 pub(super) fn log(mut log: Log) -> Log {
     log.body = text(&log.body).into_owned();
     for (name, LogAttribute(value)) in &mut log.attributes {
-        scrub_field(name, value);
+        // A release has an `@` in it.
+        if !name.starts_with("sentry.") {
+            field(name, value);
+        }
     }
     log
 }
 
-fn scrub_field(name: &str, value: &mut Value) {
+/// Takes out of a named value what must not leave.
+pub(super) fn field(name: &str, value: &mut Value) {
     if is_secret(name) {
         *value = Value::from(FILTERED);
     } else if let Value::String(found) = value {
-        // A user's id is no secret, and as long as a token.
-        if !matches!(name, "userId" | "requestId" | "traceId") {
+        // A word alone is an id, which looks like a token, unless it is what went wrong.
+        let is_id = name != "error" && !found.contains(char::is_whitespace);
+        if !is_id || has_address(found) {
             *found = text(found).into_owned();
         }
     }
@@ -81,9 +85,8 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
-/// The text without words that hold an address (`@`) or a credential.
+/// The text without words that hold an e-mail address or a credential.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    let is_bad = |word: &str| word.contains('@') || has_credential(word);
     if !text.split_whitespace().any(is_bad) {
         return Cow::Borrowed(text);
     }
@@ -94,14 +97,35 @@ pub(super) fn text(text: &str) -> Cow<'_, str> {
     Cow::Owned(words.join(" "))
 }
 
-/// A long run of letters and digits with both in it; UUIDs are not, they are cut by hyphens.
+fn is_bad(word: &str) -> bool {
+    has_address(word) || has_credential(word) || assigns_secret(word)
+}
+
+/// `ada@example.org`, `postgres://user:password@host`; not an operator of SQL, nor a name at its start.
+fn has_address(word: &str) -> bool {
+    word.match_indices('@').any(|(at, _)| {
+        at > 0
+            && !word[..at].ends_with(char::is_whitespace)
+            && word[at + 1..].starts_with(char::is_alphanumeric)
+    })
+}
+
+/// A long run of letters and digits; UUIDs are not, they are cut by hyphens.
 fn has_credential(word: &str) -> bool {
     word.split(|c: char| !c.is_ascii_alphanumeric())
         .any(|run| run.len() >= CREDENTIAL_LENGTH)
 }
 
+/// `password=hunter2`
+fn assigns_secret(word: &str) -> bool {
+    word.split_once('=')
+        .is_some_and(|(name, value)| !value.is_empty() && is_secret(name))
+}
+
 #[cfg(test)]
 mod tests {
+    use sentry::protocol::{Request, User};
+
     use super::*;
 
     #[test]
@@ -120,6 +144,11 @@ mod tests {
                 "token [filtered] is bad",
             ),
             (
+                "password=hunter2 is wrong, x = 1 is not",
+                "[filtered] is wrong, x = 1 is not",
+            ),
+            ("tags @> $1 and @Public", "tags @> $1 and @Public"),
+            (
                 "request 3f6c0a5e-6f0c-4c3a-9a55-0d6f7c3b1c11 failed",
                 "request 3f6c0a5e-6f0c-4c3a-9a55-0d6f7c3b1c11 failed",
             ),
@@ -131,7 +160,56 @@ mod tests {
     #[test]
     fn secret_fields_are_filtered_by_name() {
         let mut value = Value::from("x");
-        scrub_field("Set-Cookie", &mut value);
+        field("Set-Cookie", &mut value);
         assert_eq!(value, FILTERED);
+    }
+
+    #[test]
+    fn an_id_is_told_from_a_token_by_its_place() {
+        let id = "pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E";
+        for (name, expected) in [("actor", id), ("error", FILTERED)] {
+            let mut value = Value::from(id);
+            field(name, &mut value);
+            assert_eq!(value, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_event_keeps_its_tags_and_loses_the_rest() {
+        let mut event = Event {
+            message: Some("hello ada@test.example".to_owned()),
+            user: Some(User {
+                id: Some("pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E".to_owned()),
+                email: Some("ada@test.example".to_owned()),
+                ..User::default()
+            }),
+            request: Some(Request {
+                cookies: Some("a=b".to_owned()),
+                data: Some("body".to_owned()),
+                query_string: Some("code=1".to_owned()),
+                headers: [("Cookie", "a=b"), ("X-Api-Key", "k"), ("Accept", "*/*")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .into(),
+                ..Request::default()
+            }),
+            ..Event::default()
+        };
+        event.extra.insert("token".to_owned(), Value::from("x"));
+        event.tags.insert("route".to_owned(), "/users".to_owned());
+
+        let event = super::event(event);
+
+        assert_eq!(event.message.as_deref(), Some("hello [filtered]"));
+        let user = event.user.unwrap();
+        assert_eq!(user.id.unwrap().len(), 32);
+        assert_eq!(user.email, None);
+        let request = event.request.unwrap();
+        assert_eq!(request.headers.into_keys().collect::<Vec<_>>(), ["Accept"]);
+        assert_eq!(
+            (request.cookies, request.data, request.query_string),
+            (None, None, None)
+        );
+        assert_eq!(event.extra["token"], FILTERED);
+        assert_eq!(event.tags["route"], "/users");
     }
 }

@@ -8,10 +8,10 @@ use std::sync::{
 use axum::http::{HeaderMap, Method};
 use sentry::{
     Hub, TransactionContext, TransactionOrSpan,
-    protocol::{Context, Event, Exception, Level, SpanStatus, User, Value},
+    protocol::{Context, Event, Exception, IpAddress, Level, Mechanism, SpanStatus, User, Value},
 };
 
-use super::{Cause, request::Facts};
+use super::{Cause, Panic, log, request::Facts};
 
 static ON: AtomicBool = AtomicBool::new(false);
 static GROUP: OnceLock<&'static str> = OnceLock::new();
@@ -45,6 +45,19 @@ pub fn span(op: &str, description: &str) -> Option<Span> {
     }
     let parent = Hub::with_active(|hub| hub.configure_scope(|scope| scope.get_span()))?;
     Some(Span(parent.start_child(op, description)))
+}
+
+/// Starts a child span for an SQL statement: its text has no values in it, they are bound.
+pub fn statement_span(sql: &str) -> Option<Span> {
+    if !is_on() {
+        return None;
+    }
+    span("db.sql.query", &one_line(sql))
+}
+
+/// A statement's text as it is told.
+pub(super) fn one_line(sql: &str) -> String {
+    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// What `GET /sentry-test` sends: a breadcrumb, the tag `endpoint`, the context `test`, and a message to carry them.
@@ -107,15 +120,7 @@ impl Trace {
 
     /// Ends the transaction and sends an event for a failure.
     pub fn finish(self, facts: &Facts<'_>, cause: Option<&Cause>) {
-        let name = format!(
-            "{} {}",
-            facts.method,
-            if facts.route.is_empty() {
-                "unknown route"
-            } else {
-                facts.route
-            }
-        );
+        let name = format!("{} {}", facts.method, facts.route);
         self.hub.configure_scope(|scope| {
             scope.set_transaction(Some(&name));
             for (tag, value) in [
@@ -132,17 +137,18 @@ impl Trace {
             }
             scope.set_tag("status", facts.status);
             let pii = SEND_PII.load(Ordering::Relaxed);
-            scope.set_user(facts.user_id.map(|id| {
-                User {
-                    id: Some(id.to_owned()),
-                    ip_address: facts
-                        .address
-                        .filter(|_| pii)
-                        .map(sentry::protocol::IpAddress::Exact),
-                    ..User::default()
-                }
-            }));
+            let user = User {
+                id: facts.user_id.map(str::to_owned),
+                ip_address: facts.address.filter(|_| pii).map(IpAddress::Exact),
+                ..User::default()
+            };
+            let is_known = user.id.is_some() || user.ip_address.is_some();
+            scope.set_user(is_known.then_some(user));
         });
+        if let Some(cause) = cause {
+            // Among the event's breadcrumbs, and among Sentry's logs.
+            Hub::run(self.hub.clone(), || log::cause(facts, cause));
+        }
         if facts.status >= 500 {
             self.hub.capture_event(failure(facts, cause));
         }
@@ -155,18 +161,21 @@ impl Trace {
 }
 
 fn failure(facts: &Facts<'_>, cause: Option<&Cause>) -> Event<'static> {
-    let exceptions: Vec<Exception> = cause
-        .map(|cause| {
-            // Sentry shows the last one first, as the one that was raised.
-            let chain: Vec<_> = cause.0.chain().map(ToString::to_string).collect();
-            chain.into_iter().rev().map(exception).collect()
-        })
-        .unwrap_or_default();
-    let exceptions = if exceptions.is_empty() {
-        vec![exception(format!("answered with status {}", facts.status))]
-    } else {
-        exceptions
+    let mut exceptions: Vec<Exception> = match cause {
+        // Sentry shows the last one first, as the one that was raised.
+        Some(cause) => cause.0.chain().map(exception).rev().collect(),
+        None => vec![exception(format!("answered with status {}", facts.status))],
     };
+    if cause.is_some_and(|cause| cause.0.is::<Panic>()) {
+        for exception in &mut exceptions {
+            "Panic".clone_into(&mut exception.ty);
+            exception.mechanism = Some(Mechanism {
+                ty: "panic".to_owned(),
+                handled: Some(false),
+                ..Mechanism::default()
+            });
+        }
+    }
     Event {
         level: Level::Error,
         exception: exceptions.into(),
@@ -174,10 +183,10 @@ fn failure(facts: &Facts<'_>, cause: Option<&Cause>) -> Event<'static> {
     }
 }
 
-fn exception(value: String) -> Exception {
+fn exception(error: impl ToString) -> Exception {
     Exception {
         ty: "Error".to_owned(),
-        value: Some(value),
+        value: Some(error.to_string()),
         ..Exception::default()
     }
 }

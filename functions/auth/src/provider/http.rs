@@ -6,6 +6,7 @@ use anyhow::Context;
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::redirect::Policy;
 use serde::de::DeserializeOwned;
+use shared::telemetry;
 use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
@@ -80,6 +81,7 @@ impl Http {
     }
 
     async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, Error> {
+        let _span = telemetry::span("http.client", &told(&request));
         let mut response = self.client()?.execute(request).await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -93,6 +95,13 @@ impl Http {
         *answer.headers_mut() = std::mem::take(response.headers_mut());
         Ok(answer)
     }
+}
+
+/// What is told of a request: not the query, which may hold codes.
+fn told(request: &reqwest::Request) -> String {
+    let url = request.url();
+    let host = url.host_str().unwrap_or_default();
+    format!("{} {host}{}", request.method(), url.path())
 }
 
 /// The client as the `oauth2` crate wants it.

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     AppState,
     api_key::{self, ApiKey, Refusal},
-    db,
+    db, telemetry,
 };
 
 /// How long a session lives, in seconds (Better Auth 1.7: `expiresIn`).
@@ -47,16 +47,9 @@ pub(super) struct Rule {
     pub path: &'static str,
 }
 
-/// The caller's id on its way to the request's log line.
-#[derive(Clone)]
-pub struct LoggedUser(pub String);
-
-/// The route's template on its way to the request's log line.
-#[derive(Clone, Copy)]
-pub(super) struct LoggedRoute(pub &'static str);
-
 /// Judges a request in the contract's order: credential, active caller, rate limit, body, then the handler.
 pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Response {
+    telemetry::set_route(rule.path);
     let headers = request.headers().clone();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let is_get = request.method() == Method::GET;
@@ -77,31 +70,23 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
     )
     .await;
     quota::add_headers(response.headers_mut(), &judged.counted);
-    if let Some(user) = &judged.user {
-        response
-            .extensions_mut()
-            .insert(LoggedUser(user.id().to_owned()));
-    }
-    response.extensions_mut().insert(LoggedRoute(rule.path));
     response
 }
 
 /// Runs a route that judges its requests itself. HEAD, which axum's GET routes take as well, is none of its methods.
 pub(super) async fn leave_alone(rule: &Rule, request: Request, next: Next) -> Response {
-    let mut response = if request.method() == Method::HEAD {
+    telemetry::set_route(rule.path);
+    if request.method() == Method::HEAD {
         super::api::nothing_here()
     } else {
         next.run(request).await
-    };
-    response.extensions_mut().insert(LoggedRoute(rule.path));
-    response
+    }
 }
 
 /// What was found out about a request, whether or not it was refused.
 #[derive(Default)]
 struct Judged {
     with_credential: bool,
-    user: Option<CurrentUser>,
     counted: Vec<Counted>,
 }
 
@@ -133,6 +118,9 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         }
         Err(error) => return Err(error),
     };
+    if let Some(user) = &found.user {
+        telemetry::set_user(user.id());
+    }
     judged.counted = std::mem::take(&mut found.counted);
     quota::adjust(&mut judged.counted, found.user.as_ref());
     let limited = quota::exceeded(&judged.counted)
@@ -156,7 +144,6 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         read_body(request).await?
     };
     if let Some(user) = found.user {
-        judged.user = Some(user.clone());
         request.extensions_mut().insert(user);
     }
     Ok(request)
@@ -230,6 +217,7 @@ async fn find_caller(
     if is_open(rule) && rule.spend == Spend::Nothing && !by_key {
         return Ok(Found::default());
     }
+    let _span = telemetry::span("auth.session", "session check");
     let config = &rule.app.config;
     let by_user = quota::of_user(&config.quotas, rule.spend);
     let by_address = quota::of_address(&config.quotas, rule.spend);

@@ -1,0 +1,82 @@
+//! A group that gets into every kind of trouble: what telemetry is tested with.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use shared::{
+    AppState,
+    http::{Api, CurrentUser, Error, NoContent, Path, Result, Routes, Spend},
+};
+
+fn main() -> anyhow::Result<()> {
+    let api = Api::new(
+        "trouble",
+        Routes::new()
+            .get("/mine/{thingId}", mine)
+            .get("/mine/{thingId}/panic", panics),
+    )
+    .public(
+        "an example",
+        Routes::new()
+            .get("/fine", fine)
+            .spends(Spend::Nothing)
+            .get("/fails", fails)
+            .spends(Spend::Nothing)
+            .get("/leaks", leaks)
+            .spends(Spend::Nothing)
+            .get("/slow/{seconds}", slow)
+            .spends(Spend::Nothing)
+            .get("/outgoing", outgoing)
+            .spends(Spend::Nothing),
+    );
+    shared::serve::run(api)
+}
+
+async fn fine() -> NoContent {
+    tracing::info!("a word on the way");
+    NoContent
+}
+
+async fn mine(State(app): State<AppState>, _: CurrentUser, Path(id): Path) -> Result<NoContent> {
+    sqlx::query("select\n  length($1)")
+        .bind(id)
+        .execute(&app.db)
+        .await?;
+    Err(Error::NotFound("Thing"))
+}
+
+async fn panics(_: CurrentUser) -> NoContent {
+    tracing::info!(step = 1, "about to go wrong");
+    panic!("a handler's bug")
+}
+
+async fn fails() -> Result<NoContent> {
+    let cause = anyhow::anyhow!("the cause").context("what failed");
+    Err(cause.into())
+}
+
+/// What a careless handler would tell.
+async fn leaks() -> Result<NoContent> {
+    tracing::warn!(
+        email = "ada@leak.example",
+        token = "leaked-token",
+        "mail to ada@leak.example with pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E"
+    );
+    Err(anyhow::anyhow!("password=leaked-password for eve@leak.example").into())
+}
+
+async fn slow(State(app): State<AppState>, Path(seconds): Path) -> Result<NoContent> {
+    let seconds: f64 = seconds.parse().unwrap_or_default();
+    sqlx::query("select pg_sleep($1)")
+        .bind(seconds)
+        .execute(&app.db)
+        .await?;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    Ok(NoContent)
+}
+
+/// Asks for the secret, as the database does when it refuses a password.
+async fn outgoing() -> Result<NoContent> {
+    let _ = shared::secrets::read("a-secret").await;
+    Ok(NoContent)
+}

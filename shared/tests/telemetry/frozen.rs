@@ -1,0 +1,255 @@
+//! In an emulated Lambda that stops the process between invocations.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use xtask::emulator::Instance;
+
+use crate::{
+    ada,
+    ingest::Ingest,
+    program::{COMMON, binary, parsed, with_message},
+    url_of,
+};
+
+const NO_DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
+
+/// An API Gateway event, payload format 2.0.
+fn get(path: &str) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": { "host": "api.example", "accept": "*/*" },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api",
+            "domainName": "api.example",
+            "domainPrefix": "api",
+            "http": {
+                "method": "GET",
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.17",
+                "userAgent": "test"
+            },
+            "requestId": "id=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "15/Jan/2025:10:30:00 +0000",
+            "timeEpoch": 1_736_937_000_000_u64
+        },
+        "isBase64Encoded": false
+    })
+}
+
+async fn instance(name: &str, variables: &[(&str, &str)]) -> Instance {
+    let variables = [&COMMON[..], variables].concat();
+    Instance::start(&binary(name).await, &variables)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_hundred_of_a_hundred_errors_survive_the_freeze() {
+    let ingest = Ingest::slow(Duration::from_millis(15)).await;
+    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+    let function = instance("trouble", &variables).await;
+
+    for _ in 0..100 {
+        let answer = function.invoke(&get("/fails")).await.unwrap();
+        assert_eq!(answer.response["statusCode"], 500);
+        function.freeze().await.unwrap();
+        function.thaw().unwrap();
+    }
+    // Whatever has not come by now never does: the process does not run any more.
+    function.freeze().await.unwrap();
+
+    assert_eq!(ingest.events().len(), 100);
+    let ids: std::collections::BTreeSet<String> = ingest
+        .events()
+        .iter()
+        .map(|event| event["tags"]["request_id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 100);
+}
+
+#[tokio::test]
+async fn the_last_error_has_come_when_the_process_is_stopped() {
+    let ingest = Ingest::slow(Duration::from_millis(300)).await;
+    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+    let function = instance("trouble", &variables).await;
+
+    let answer = function.invoke(&get("/fails")).await.unwrap();
+    assert!(ingest.events().is_empty(), "the response waited for Sentry");
+    assert!(answer.duration < Duration::from_millis(300));
+    function.freeze().await.unwrap();
+
+    assert_eq!(ingest.events().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sentry_that_takes_too_long_holds_the_instance_for_two_seconds() {
+    let ingest = Ingest::slow(Duration::from_secs(60)).await;
+    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+    let function = instance("trouble", &variables).await;
+
+    function.invoke(&get("/fails")).await.unwrap();
+    let answered = Instant::now();
+    function.settled().await.unwrap();
+
+    let held = answered.elapsed();
+    assert!(
+        (1500..4000).contains(&held.as_millis()),
+        "held for {held:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_is_none_does_not_hold_the_instance() {
+    let ingest = Ingest::start().await;
+    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+    let function = instance("trouble", &variables).await;
+
+    let failure = function.invoke(&json!({ "no": "request" })).await;
+    assert!(failure.is_err(), "{failure:?}");
+    let answered = Instant::now();
+    function.settled().await.unwrap();
+    assert!(answered.elapsed() < Duration::from_secs(2));
+
+    // The count of what is over is still right.
+    function.invoke(&get("/fails")).await.unwrap();
+    function.freeze().await.unwrap();
+    assert_eq!(ingest.events().len(), 1);
+}
+
+#[tokio::test]
+async fn without_sentry_there_is_no_extension() {
+    let function = instance("trouble", &[NO_DATABASE]).await;
+    let answer = function.invoke(&get("/fine")).await.unwrap();
+    assert_eq!(answer.response["statusCode"], 204);
+
+    let status = function.stop().await.unwrap();
+
+    // SIGTERM is for instances with extensions: this one was killed.
+    assert_eq!(format!("{status}"), "signal: 9 (SIGKILL)");
+}
+
+#[tokio::test]
+async fn an_instance_with_sentry_ends_on_sigterm_when_all_is_sent() {
+    let ingest = Ingest::start().await;
+    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+    let function = instance("trouble", &variables).await;
+    function.invoke(&get("/fails")).await.unwrap();
+
+    let status = function.stop().await.unwrap();
+
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert_eq!(ingest.events().len(), 1);
+}
+
+/// The JSON schema of the embedded metric format, from its specification:
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+const EMF_SCHEMA: &str = include_str!("emf-schema.json");
+
+/// What the schema cannot say: each name that is referred to is there, texts for dimensions and numbers for metrics.
+fn check_references(line: &Value) {
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    for set in directive["Dimensions"].as_array().unwrap() {
+        for dimension in set.as_array().unwrap() {
+            let value = line[dimension.as_str().unwrap()].as_str().unwrap();
+            assert!(!value.is_empty() && value.len() <= 1024, "{line}");
+        }
+    }
+    for metric in directive["Metrics"].as_array().unwrap() {
+        let name = metric["Name"].as_str().unwrap();
+        assert!(line[name].is_number(), "{name} in {line}");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
+    let database = url_of(&db);
+    let variables = [("DATABASE_URL", &*database), ("RUST_LOG", "info")];
+    let function = instance("health", &variables).await;
+    for (path, expected) in [
+        ("/health", 200),
+        ("/nothing-here", 404),
+        ("/stats", 200),
+        ("/sentry-error", 500),
+    ] {
+        let answer = function.invoke(&get(path)).await.unwrap();
+        assert_eq!(answer.response["statusCode"], expected, "{path}");
+    }
+    let mut limited = 0;
+    for _ in 0..6 {
+        let answer = function.invoke(&get("/sentry-test")).await.unwrap();
+        limited += u64::from(answer.response["statusCode"] == 429);
+    }
+    assert!(limited > 0);
+    function.settled().await.unwrap();
+
+    let log = parsed(&function.logs());
+    let lines: Vec<&Value> = log
+        .iter()
+        .filter(|line| line.get("_aws").is_some())
+        .collect();
+    assert_eq!(lines.len(), 10, "{log:#?}");
+    assert_eq!(with_message(&log, "request").len(), 10);
+    let schema = jsonschema::validator_for(&serde_json::from_str(EMF_SCHEMA).unwrap()).unwrap();
+    for line in &lines {
+        let errors: Vec<String> = schema
+            .iter_errors(line)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{errors:?} in {line}");
+        check_references(line);
+        assert_eq!(line["function"], "health");
+    }
+    let total = |name: &str| -> f64 { lines.iter().map(|line| line[name].as_f64().unwrap()).sum() };
+    let count = |name: &str, expected: f64| {
+        assert!(
+            (total(name) - expected).abs() < 0.5,
+            "{name}: {}",
+            total(name)
+        );
+    };
+    count("Requests", 10.0);
+    count("ServerErrors", 1.0);
+    #[expect(clippy::cast_precision_loss, reason = "a small number")]
+    count("RateLimited", limited as f64);
+    count("ColdStarts", 1.0);
+    assert!(total("Latency") > total("DatabaseTime") && total("DatabaseTime") > 0.0);
+    let routes: Vec<&Value> = lines.iter().map(|line| &line["route"]).collect();
+    assert_eq!(
+        routes[..4],
+        ["/health", "unmatched", "/stats", "/sentry-error"]
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_session_is_told_under_lambda_too(db: PgPool) {
+    let ingest = Ingest::start().await;
+    let ada = ada(&db).await;
+    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let variables = [("DATABASE_URL", &*database), ("SENTRY_DSN", &dsn)];
+    let function = instance("trouble", &variables).await;
+    let mut event = get("/mine/1/panic");
+    event["cookies"] = json!([ada.cookie().unwrap()]);
+
+    let answer = function.invoke(&event).await.unwrap();
+    assert_eq!(answer.response["statusCode"], 500);
+    function.freeze().await.unwrap();
+
+    assert_eq!(ingest.events()[0]["user"]["id"], ada.id.as_str());
+    let log = parsed(&function.logs());
+    let line = with_message(&log, "request")[0];
+    assert_eq!(line["userId"], ada.id.as_str());
+    assert_eq!(
+        line["requestId"],
+        ingest.events()[0]["tags"]["request_id"],
+        "the platform's id"
+    );
+}

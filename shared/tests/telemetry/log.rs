@@ -1,0 +1,198 @@
+//! Log lines: a request's own, those on its way, and how much of them is wanted.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::{
+    ada,
+    program::{Program, binary, parsed, with_message},
+    url_of,
+};
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_request_is_one_line_with_these_fields(db: PgPool) {
+    let ada = ada(&db).await;
+    let program = Program::start("trouble", &[("DATABASE_URL", &url_of(&db))]).await;
+
+    let request = program
+        .get("/mine/1?a=query")
+        .header("cookie", ada.cookie().unwrap());
+    let answer = request.send().await.unwrap();
+    let request_id = answer.headers()["x-request-id"].to_str().unwrap();
+    let request_id = request_id.to_owned();
+    program.get("/nothing-here").send().await.unwrap();
+    let (_, lines) = program.stop().await;
+
+    let log = parsed(&lines);
+    let requests = with_message(&log, "request");
+    assert_eq!(requests.len(), 2, "{log:#?}");
+    for line in &requests {
+        let fields: BTreeSet<&str> = line
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(
+            fields,
+            BTreeSet::from([
+                "timestamp",
+                "level",
+                "message",
+                "requestId",
+                "traceId",
+                "function",
+                "route",
+                "method",
+                "status",
+                "durationMs",
+                "userId",
+                "coldStart",
+                "dbStatements",
+                "dbMs",
+            ])
+        );
+    }
+    let line = requests[0];
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["requestId"], request_id.as_str());
+    assert_eq!(line["traceId"], Value::Null);
+    assert_eq!(line["function"], "trouble");
+    assert_eq!(line["route"], "/mine/{thingId}");
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["status"], 404);
+    assert_eq!(line["userId"], ada.id.as_str());
+    assert_eq!(line["coldStart"], true);
+    assert_eq!(line["dbStatements"], 2);
+    let (total, database) = (line["durationMs"].as_f64(), line["dbMs"].as_f64());
+    assert!(total > database && database > Some(0.0), "{line}");
+    assert_eq!(line["timestamp"].as_str().unwrap().len(), 24);
+
+    let line = requests[1];
+    assert_eq!(line["route"], "unmatched");
+    assert_eq!(line["userId"], Value::Null);
+    assert_eq!(line["coldStart"], false);
+    assert_eq!(line["dbStatements"], 0);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_slow_statement_is_told_of_with_its_route(db: PgPool) {
+    let program = Program::start("trouble", &[("DATABASE_URL", &url_of(&db))]).await;
+
+    for seconds in ["0", "0.25", "0.25"] {
+        let answer = program.get(&format!("/slow/{seconds}")).send().await;
+        assert_eq!(answer.unwrap().status(), 204);
+    }
+    let (_, lines) = program.stop().await;
+
+    let log = parsed(&lines);
+    let slow = with_message(&log, "slow statement");
+    assert_eq!(slow.len(), 2, "{log:#?}");
+    let line = slow[0];
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["route"], "/slow/{seconds}");
+    assert_eq!(line["statement"], "select pg_sleep($1)");
+    assert_eq!(line["fingerprint"].as_str().unwrap().len(), 16);
+    assert_eq!(line["fingerprint"], slow[1]["fingerprint"]);
+    assert!(line["ms"].as_u64() >= Some(200));
+    let request = with_message(&log, "request")[1];
+    assert_eq!(line["requestId"], request["requestId"]);
+}
+
+#[tokio::test]
+async fn rust_log_decides_what_is_written() {
+    for (filter, expected) in [
+        ("info", &["listening", "a word on the way", "request"][..]),
+        ("warn", &[]),
+        ("off,trouble=info", &["a word on the way"]),
+        ("off,request=info", &["request"]),
+    ] {
+        for sentry in ["", "http://key@127.0.0.1:1/7"] {
+            let program = Program::start(
+                "trouble",
+                &[
+                    ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
+                    ("RUST_LOG", filter),
+                    ("SENTRY_DSN", sentry),
+                ],
+            )
+            .await;
+            assert_eq!(program.get("/fine").send().await.unwrap().status(), 204);
+
+            let (_, lines) = program.stop().await;
+
+            let log = parsed(&lines);
+            let messages: Vec<&Value> = log.iter().map(|line| &line["message"]).collect();
+            assert_eq!(messages, expected, "{filter}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_gets_text() {
+    // `script` gives the program a terminal.
+    let Some(script) = xtask::tools::find("script") else {
+        eprintln!("skipped: there is no `script` on this machine");
+        return;
+    };
+    let port = crate::program::free_port();
+    let binary = binary("trouble").await;
+    let output = tokio::process::Command::new("timeout")
+        .args(["-s", "TERM", "2"])
+        .arg(script)
+        .args(["-qefc", &format!("exec {}", binary.display()), "/dev/null"])
+        .env("PORT", port.to_string())
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let url = format!("http://127.0.0.1:{port}/fine");
+    for _ in 0..100 {
+        if reqwest::get(&url).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let output = output.wait_with_output().await.unwrap();
+
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("GET /fine"), "{text}");
+    assert!(!text.contains(r#"{"timestamp""#), "{text}");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn server_timing_is_told_where_it_is_switched_on(db: PgPool) {
+    let ada = ada(&db).await;
+    let database = url_of(&db);
+    for (switch, expected) in [("on", true), ("off", false)] {
+        let variables = [("DATABASE_URL", &*database), ("SERVER_TIMING", switch)];
+        let program = Program::start("trouble", &variables).await;
+        let request = program
+            .get("/mine/1")
+            .header("cookie", ada.cookie().unwrap());
+
+        let answer = request.send().await.unwrap();
+
+        let timing = answer.headers().get("server-timing");
+        assert_eq!(timing.is_some(), expected);
+        if let Some(timing) = timing {
+            let durations: Vec<f64> = timing
+                .to_str()
+                .unwrap()
+                .split(", ")
+                .zip(["session", "db", "total"])
+                .map(|(metric, name)| {
+                    let duration = metric.strip_prefix(&format!("{name};dur=")).unwrap();
+                    duration.parse().unwrap()
+                })
+                .collect();
+            let [session, db, total] = durations[..] else {
+                panic!("{timing:?}")
+            };
+            assert!(0.0 < session && 0.0 < db && db < total, "{timing:?}");
+        }
+    }
+}

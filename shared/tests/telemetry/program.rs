@@ -1,0 +1,175 @@
+//! The programs under test, built and started.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::OnceCell,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use xtask::bundle;
+
+use crate::PATIENCE;
+
+/// The variables that each program needs, in the words of `shared::testing`.
+pub const COMMON: [(&str, &str); 3] = [
+    (
+        "BETTER_AUTH_SECRET",
+        "reference-secret-for-tests-0123456789abcdef",
+    ),
+    ("BETTER_AUTH_URL", "http://localhost:3001"),
+    ("NODE_ENV", "test"),
+];
+
+/// The built program of that name: a function, or `examples/trouble.rs`.
+pub async fn binary(name: &str) -> PathBuf {
+    static TROUBLE: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
+    static FUNCTIONS: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
+    let build = async |arguments: &[&str]| {
+        let mut cargo = Command::new(bundle::cargo());
+        cargo.args(["build", "--quiet"]).args(arguments);
+        bundle::executables(&mut cargo).await.unwrap()
+    };
+    let programs = if name == "trouble" {
+        TROUBLE
+            .get_or_init(|| build(&["--package=shared", "--example=trouble"]))
+            .await
+    } else {
+        FUNCTIONS
+            .get_or_init(|| {
+                build(&[
+                    "--package=auth",
+                    "--package=users",
+                    "--package=health",
+                    "--bins",
+                ])
+            })
+            .await
+    };
+    programs[name].clone()
+}
+
+/// A program that serves plain HTTP; dropping it kills it.
+pub struct Program {
+    child: Child,
+    lines: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+    client: Client,
+    pub url: String,
+}
+
+impl Program {
+    /// Starts it with these variables and none else but [`COMMON`], and waits until it listens.
+    pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
+        let port = free_port();
+        Self::on_port(name, port, variables).await
+    }
+
+    pub async fn on_port(name: &str, port: u16, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(binary(name).await)
+            .env_clear()
+            .env("PORT", port.to_string())
+            .envs(COMMON)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lines = Arc::default();
+        let readers = vec![
+            keep(child.stdout.take().unwrap(), &lines),
+            keep(child.stderr.take().unwrap(), &lines),
+        ];
+        let program = Self {
+            child,
+            lines,
+            readers,
+            client: Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .build()
+                .unwrap(),
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        let started = Instant::now();
+        while tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .is_err()
+        {
+            assert!(started.elapsed() < PATIENCE, "{:#?}", program.lines());
+            sleep(Duration::from_millis(5)).await;
+        }
+        program
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    /// What it wrote so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// Ends it as container platforms do, and returns what it wrote.
+    pub async fn stop(mut self) -> (ExitStatus, Vec<String>) {
+        let pid = self.child.id().unwrap().to_string();
+        let signal = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(signal.await.unwrap().success());
+        let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        for reader in self.readers.drain(..) {
+            reader.await.unwrap();
+        }
+        (status, self.lines())
+    }
+}
+
+/// Log lines as JSON; every one of them must be.
+pub fn parsed(lines: &[String]) -> Vec<Value> {
+    lines
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// The lines of that message.
+pub fn with_message<'l>(log: &'l [Value], message: &str) -> Vec<&'l Value> {
+    log.iter()
+        .filter(|line| line["message"] == message)
+        .collect()
+}
+
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn keep(
+    output: impl AsyncRead + Send + Unpin + 'static,
+    lines: &Arc<Mutex<Vec<String>>>,
+) -> JoinHandle<()> {
+    let lines = lines.clone();
+    tokio::spawn(async move {
+        let mut output = BufReader::new(output).lines();
+        while let Ok(Some(line)) = output.next_line().await {
+            lines.lock().unwrap().push(line);
+        }
+    })
+}

@@ -1,0 +1,169 @@
+//! Nothing that telemetry writes holds what belongs to a user alone.
+
+use provider::{Person, Provider};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    ingest::Ingest,
+    program::{Program, free_port, parsed, with_message},
+    url_of,
+};
+
+/// Signs in as a browser does: redirects followed by hand, cookies kept.
+async fn sign_in(auth: &Program, provider: &Provider, person: &Person) -> Vec<String> {
+    let answer = auth
+        .request(reqwest::Method::POST, "/api/auth/sign-in/social")
+        .header("origin", "http://localhost:3000")
+        .header("user-agent", "a browser")
+        .json(&json!({ "provider": "github", "callbackURL": "/home" }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let state = cookies(&answer);
+    let body: Value = answer.json().await.unwrap();
+    let callback = provider.sign_in(body["url"].as_str().unwrap(), person);
+    let path = callback.strip_prefix(&auth.url).unwrap_or(&callback);
+    let answer = auth
+        .get(path)
+        .header("cookie", state.join("; "))
+        .header("user-agent", "a browser")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.headers()["location"], "/home", "{answer:?}");
+    [state, cookies(&answer)].concat()
+}
+
+fn cookies(answer: &reqwest::Response) -> Vec<String> {
+    answer
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|cookie| cookie.to_str().unwrap().split(';').next())
+        .filter(|cookie| !cookie.ends_with('='))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
+    let ingest = Ingest::start().await;
+    let provider = Provider::start().await.unwrap();
+    let ada = provider.register(Person::new("ada"));
+    let settings = provider.settings();
+    let port = free_port();
+    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let url = format!("http://127.0.0.1:{port}");
+    let mut variables: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    variables.extend([
+        ("DATABASE_URL", &*database),
+        ("SENTRY_DSN", &dsn),
+        ("SENTRY_TRACES_SAMPLE_RATE", "1"),
+        ("METRICS_TOKEN", "a-token-for-metrics"),
+        ("BETTER_AUTH_URL", &url),
+        ("RUST_LOG", "debug"),
+    ]);
+    let auth = Program::on_port("auth", port, &variables).await;
+    let users = Program::start("users", &variables).await;
+    let health = Program::start("health", &variables).await;
+
+    let cookies = sign_in(&auth, &provider, &ada).await;
+    let cookie = cookies.join("; ");
+    for (program, path, expected) in [
+        (&auth, "/api/auth/get-session", 200),
+        (&users, "/users/profile", 200),
+        (&users, "/users/nobody", 404),
+        (&health, "/sentry-test", 200),
+        (&health, "/sentry-error", 500),
+    ] {
+        let answer = program.get(path).header("cookie", &cookie).send().await;
+        assert_eq!(answer.unwrap().status(), expected, "{path}");
+    }
+    let metrics = health.get("/metrics").bearer_auth("a-token-for-metrics");
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+
+    let mut secrets: Vec<String> = sqlx::query_scalar(
+        r#"
+        select email from "user"
+        union all select token from session
+        union all select "accessToken" from account where "accessToken" is not null
+        union all select "ipAddress" from session where "ipAddress" <> ''
+        "#,
+    )
+    .fetch_all(&db)
+    .await
+    .unwrap();
+    for cookie in &cookies {
+        let (_, value) = cookie.split_once('=').unwrap();
+        secrets.push(value.to_owned());
+        secrets.extend(
+            value
+                .split(['.', '%'])
+                .filter(|part| part.len() > 20)
+                .map(str::to_owned),
+        );
+    }
+    for name in ["GITHUB_CLIENT_SECRET", "GOOGLE_CLIENT_SECRET"] {
+        let secret = settings.iter().find(|(found, _)| *found == name);
+        secrets.extend(secret.map(|(_, value)| value.clone()));
+    }
+    secrets.extend(
+        [
+            "reference-secret-for-tests",
+            "a-token-for-metrics",
+            "code=",
+            "state=",
+        ]
+        .map(str::to_owned),
+    );
+    assert!(secrets.len() > 8, "{secrets:?}");
+
+    let mut written = metrics;
+    let mut log = Vec::new();
+    for program in [auth, users, health] {
+        let (status, lines) = program.stop().await;
+        assert!(status.success());
+        written.push_str(&lines.join("\n"));
+        log.extend(parsed(&lines));
+    }
+    written.push_str(&ingest.text());
+    for secret in &secrets {
+        let place = written.find(secret.as_str());
+        assert_eq!(
+            place,
+            None,
+            "{secret} in …{}…",
+            &written[place.unwrap_or_default().saturating_sub(200)..][..400]
+        );
+    }
+
+    // What the scan has seen.
+    let requests = with_message(&log, "auth request");
+    assert_eq!(requests.len(), 3, "{log:#?}");
+    assert_eq!(requests[0]["method"], "POST");
+    assert_eq!(requests[0]["path"], "/api/auth/sign-in/social");
+    assert_eq!(requests[0]["userAgent"], "a browser");
+    assert_eq!(requests[0]["origin"], "http://localhost:3000");
+    let callback = &ingest
+        .transactions()
+        .into_iter()
+        .find(|found| {
+            let name = found["transaction"].as_str().unwrap();
+            name.contains("/callback/")
+        })
+        .unwrap();
+    let calls: Vec<&str> = callback["spans"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|span| span["op"] == "http.client")
+        .map(|span| span["description"].as_str().unwrap())
+        .collect();
+    assert!(calls.len() >= 2, "{callback:#?}");
+    assert!(calls[0].starts_with("POST 127.0.0.1/"), "{calls:?}");
+}
