@@ -1,5 +1,6 @@
 //! `cargo xtask dev`: the whole backend on this machine.
 
+use anyhow::Context as _;
 use provider::Provider;
 use sqlx::{Connection as _, PgConnection};
 use url::Url;
@@ -8,7 +9,7 @@ use crate::{
     bundle, migrate,
     postgres::{Postgres, Server},
     process::unless_stopped,
-    seed,
+    seed, target,
     variables::Variables,
     watch::{Reload, Watch, claim},
     workspace,
@@ -84,7 +85,13 @@ async fn database(variables: &Variables) -> anyhow::Result<(String, Option<Postg
         .to_owned();
 
     eprintln!("Migrating the database …");
-    migrate::run(&url).await?;
+    migrate::run(&url).await.with_context(|| match &postgres {
+        Some(_) => format!(
+            "the database cannot be migrated; remove {} to start afresh",
+            target().join("postgres").display()
+        ),
+        None => "the database of DATABASE_URL cannot be migrated".to_owned(),
+    })?;
     if is_here(&url) {
         let mut db = PgConnection::connect(&url).await?;
         seed::run(&mut db, &seed::Options::default()).await?;
