@@ -39,10 +39,6 @@ pub fn api() -> Api {
 }
 
 /// The group's router, ready to serve.
-#[expect(
-    clippy::disallowed_types,
-    reason = "tests and benchmarks drive the router that shared built"
-)]
 pub fn router(state: AppState) -> axum::Router {
     api().router(state)
 }

@@ -70,6 +70,7 @@ pub struct Project {
     /// `content` as sanitised HTML, where `include=contentHtml` asks for it; null above 2 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
+    #[expect(clippy::option_option, reason = "not asked for and too large differ")]
     pub content_html: Option<Option<String>>,
     /// Oldest first.
     pub files: Vec<File>,

@@ -5,7 +5,7 @@ use shared::{
     AppState,
     http::{
         Attempt, Created, CurrentUser, Error, Fields, FromFields, Idempotency, Json, NoContent,
-        Path, Query, Result, ResultExt, Viewer,
+        Path, Query, Result, ResultExt, Text, Viewer,
     },
     markdown,
     time::Timestamp,
@@ -45,16 +45,17 @@ impl FromFields for CreateProject {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
             title: title(fields).required(),
-            description: description(fields).flatten(),
-            content: content(fields).flatten(),
+            description: description(fields).nullable().flatten(),
+            content: content(fields).nullable().flatten(),
             tags: tags(fields).unwrap_or_default(),
-            language: language(fields).flatten(),
+            language: language(fields).nullable().flatten().and_then(not_empty),
             is_public: fields.boolean("isPublic").unwrap_or(true),
         }
     }
 }
 
 /// Changes of a project. Absent keeps the value, null clears it.
+#[expect(clippy::option_option, reason = "absent and null differ")]
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 pub struct UpdateProject {
@@ -82,34 +83,39 @@ impl FromFields for UpdateProject {
     fn from_fields(fields: &mut Fields) -> Self {
         Self {
             title: title(fields).optional(),
-            description: description(fields),
-            content: content(fields),
+            description: description(fields).nullable(),
+            content: content(fields).nullable(),
             tags: tags(fields),
-            language: language(fields),
+            language: language(fields)
+                .nullable()
+                .map(|language| language.and_then(not_empty)),
             is_public: fields.boolean("isPublic"),
             expected_updated_at: fields.date("expectedUpdatedAt"),
         }
     }
 }
 
-fn title(fields: &mut Fields) -> shared::http::Text<'_> {
+fn title(fields: &mut Fields) -> Text<'_> {
     // A NUL has a message of its own.
     let is_printable = |text: &str| text.chars().all(|c| c == '\0' || !c.is_control());
     let title = fields.text("title").trimmed().not_empty().max(200);
     title.rule(is_printable, "must not contain control characters")
 }
 
-fn description(fields: &mut Fields) -> Option<Option<String>> {
-    fields.text("description").max(500).nullable()
+fn description(fields: &mut Fields) -> Text<'_> {
+    fields.text("description").max(500)
 }
 
-fn content(fields: &mut Fields) -> Option<Option<String>> {
-    fields.text("content").max(100_000).nullable()
+fn content(fields: &mut Fields) -> Text<'_> {
+    fields.text("content").max(100_000)
 }
 
-fn language(fields: &mut Fields) -> Option<Option<String>> {
-    let language = fields.text("language").trimmed().max(50).nullable()?;
-    Some(language.filter(|language| !language.is_empty()))
+fn language(fields: &mut Fields) -> Text<'_> {
+    fields.text("language").trimmed().max(50)
+}
+
+fn not_empty(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn tags(fields: &mut Fields) -> Option<Vec<String>> {

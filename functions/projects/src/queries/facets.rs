@@ -130,7 +130,7 @@ pub async fn list_matching_facets(
     push_conditions(&mut sql, filter, Visible::AtOnce);
     // Counted by exact spelling first: there are few of them, so little is left to be changed to lower case.
     sql.push(
-        r#"
+        "
         ),
         spelling as materialized (
             select true as is_tag, tag as name, count(*) as count, sum(recent) as recent, sum(previous) as previous
@@ -150,11 +150,11 @@ pub async fn list_matching_facets(
                 sum(recent)::int8 as recent_count,
                 sum(previous)::int8 as previous_count
             from spelling
-            where char_length(name) between 1 and 255 and starts_with(lower(name), lower("#,
+            where char_length(name) between 1 and 255 and starts_with(lower(name), lower(",
     );
     sql.push_bind(prefix.to_owned());
     sql.push(format_args!(
-        r#"))
+        "))
             group by is_tag, lower(name)
         ),
         ranked as (
@@ -165,7 +165,7 @@ pub async fn list_matching_facets(
         from ranked
         where place <= {limit}
         order by is_tag, place
-        "#
+        "
     ));
     // Not kept on the server: a plan for any values would not know how frequent these are.
     sql.build_query_as().persistent(false).fetch_all(db).await

@@ -272,8 +272,11 @@ pub async fn find_access(
     )
     .fetch_optional(db)
     .await?;
-    Ok(is_author.map(|is_author| match is_author {
-        true => Access::Author,
-        false => Access::Reader,
+    Ok(is_author.map(|is_author| {
+        if is_author {
+            Access::Author
+        } else {
+            Access::Reader
+        }
     }))
 }

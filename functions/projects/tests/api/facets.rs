@@ -12,13 +12,14 @@ fn lines(facets: &Value, kind: &str) -> Vec<String> {
     let line = |facet: &Value| {
         format!(
             "{} {} {} {}",
-            facet["name"].as_str().unwrap(),
+            facet["name"].as_str().expect("a name"),
             facet["count"],
             facet["recentCount"],
             facet["previousCount"]
         )
     };
-    facets[kind].as_array().unwrap().iter().map(line).collect()
+    let facets = facets[kind].as_array().expect("a list");
+    facets.iter().map(line).collect()
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
@@ -166,7 +167,7 @@ async fn kept_counts_are_those_of_the_projects(db: PgPool) {
         check(hide).await;
         sql(
             &db,
-            r#"update projects set tags = tags || array['e'] where id = $1"#,
+            "update projects set tags = tags || array['e'] where id = $1",
             &[&second],
         )
         .await;

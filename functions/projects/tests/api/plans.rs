@@ -93,16 +93,16 @@ async fn scans(db: &PgPool) -> Vec<(String, i64)> {
     sqlx::query("select pg_stat_force_next_flush()")
         .execute(db)
         .await
-        .unwrap();
+        .expect("the statistics are there");
     sqlx::query("select pg_stat_clear_snapshot()")
         .execute(db)
         .await
-        .unwrap();
+        .expect("the statistics are there");
     sqlx::query_as(
         "select relname::text, seq_scan from pg_stat_user_tables
          where relname in ('user', 'projects', 'likes', 'comments', 'follows') order by 1",
     )
     .fetch_all(db)
     .await
-    .unwrap()
+    .expect("the statistics are there")
 }
