@@ -1,6 +1,7 @@
 //! The developers' commands, as functions that `main.rs` and the tests call.
 
 pub mod bundle;
+pub mod contract;
 pub mod dev;
 pub mod emulator;
 pub mod migrate;
@@ -11,6 +12,7 @@ pub mod process;
 pub mod recount;
 pub mod sam;
 pub mod seed;
+pub mod stage;
 pub mod test;
 pub mod tools;
 pub mod variables;

@@ -1,30 +1,25 @@
 //! `cargo xtask test`: all tests, with everything that they need.
 
 use std::{
-    fs::File,
     io::{self, IsTerminal as _},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use anyhow::{Context as _, bail};
-use provider::Provider;
-use sqlx::migrate::MigrateDatabase as _;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::Command,
 };
-use url::Url;
 
 use crate::{
     bundle::{self, cargo},
-    migrate,
+    contract, migrate,
     postgres::{Postgres, Server},
     process::{Group, unless_stopped},
-    target, tools,
+    sam::Tools,
+    stage, tools,
     variables::without_configuration,
-    watch::{Reload, Watch},
     workspace,
 };
 
@@ -33,8 +28,10 @@ use crate::{
 pub enum Suite {
     /// `cargo test` of the whole workspace, on databases of its own
     Rust,
-    /// The official Better Auth clients against the bundle under `cargo lambda watch`
+    /// The official Better Auth clients and a typed one against the bundle under `cargo lambda watch`
     Clients,
+    /// The bundle against its own OpenAPI document, with requests made up by schemathesis
+    Contract,
 }
 
 /// Runs the tests, all of them even when some fail, and says in one line how they went.
@@ -62,6 +59,9 @@ async fn all(only: Option<Suite>) -> anyhow::Result<()> {
     }
     if let Some(npm) = npm {
         tallies.push(("client", clients(&npm, postgres.url()).await?));
+    }
+    if wanted(Suite::Contract) {
+        tallies.push(("contract", contract(postgres.url()).await?));
     }
     let mut failed = false;
     let summary: Vec<String> = tallies
@@ -114,46 +114,34 @@ async fn clients(npm: &Path, server: &str) -> anyhow::Result<Tally> {
     .await?;
     bundle::build().await?;
 
-    let database = fresh_database(server).await?;
-    let provider = Provider::start().await?;
-    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-    let mut variables = provider.settings();
-    variables.extend([
-        ("DATABASE_URL", database.clone()),
-        ("BETTER_AUTH_URL", format!("http://localhost:{port}")),
-        ("NODE_ENV", "test".to_owned()),
-    ]);
-    let log = target().join("clients.log");
-    let mut watch = Watch::start(port, Reload::Never, variables, Some(File::create(&log)?)).await?;
-    let outcome = async {
-        watch.ready().await?;
+    let failed = |tally: &Tally| !tally.success;
+    stage::with_bundle("clients", server, &[], failed, async |stage| {
         let mut node = Command::new("npm");
         node.arg("test")
             .arg("--silent")
             .current_dir(&folder)
-            .env("BASE_URL", watch.url())
-            .env("PROVIDER_URL", provider.url());
+            .env("BASE_URL", stage.url())
+            .env("PROVIDER_URL", stage.provider.url());
         count(&mut node).await
-    }
-    .await;
-    drop(watch);
-    sqlx::Postgres::force_drop_database(&database).await?;
-    match outcome {
-        Ok(tally) if tally.success => Ok(tally),
-        other => {
-            eprintln!("what the functions said is in {}", log.display());
-            other
-        }
-    }
+    })
+    .await
 }
 
-/// A migrated database on that server, which nobody else uses.
-async fn fresh_database(server: &str) -> anyhow::Result<String> {
-    let mut url = Url::parse(server)?;
-    url.set_path(&format!("clients_{}", std::process::id()));
-    migrate::create_database(url.as_str()).await?;
-    migrate::run(url.as_str()).await?;
-    Ok(url.into())
+async fn contract(server: &str) -> anyhow::Result<Tally> {
+    let tools = Tools::schemathesis().await?;
+    bundle::build().await?;
+    let failed = |report: &contract::Report| !report.success();
+    let settings = &contract::SETTINGS;
+    let report = stage::with_bundle("contract", server, settings, failed, async |stage| {
+        contract::check(&tools, stage).await
+    })
+    .await?;
+    Ok(Tally {
+        passed: report.passed(),
+        failed: report.failed(),
+        skipped: 0,
+        success: report.success(),
+    })
 }
 
 /// How many tests went how.
