@@ -21,7 +21,7 @@ pub use error::{Error, Result, ResultExt};
 pub use extract::{Created, FromFields, Json, NoContent, Path, Query};
 pub use fields::{Fields, List, Text};
 pub use guard::{
-    CurrentUser, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer,
+    CurrentUser, NO_API_KEYS, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer, spend,
 };
 pub use idempotency::{Attempt, First, Idempotency};
 pub use page::{Cursor, Page, PageQuery};

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Spend, guard::CurrentUser};
+use super::Spend;
 use crate::config::{Quota, Quotas};
 
 /// Draft-ietf-httpapi-ratelimit-headers-08.
@@ -72,8 +72,8 @@ pub(super) fn of_address(quotas: &Quotas, spend: Spend) -> Vec<Policy> {
 }
 
 /// The policies as this caller has them: a Pro member writes and creates twice as much.
-pub(super) fn adjust(policies: &mut [Counted], user: Option<&CurrentUser>) {
-    if user.is_some_and(CurrentUser::is_pro) {
+pub(super) fn adjust(policies: &mut [Counted], is_pro: bool) {
+    if is_pro {
         for counted in policies {
             if matches!(counted.policy.name, "write" | "create") {
                 counted.policy.quota.requests = counted.policy.quota.requests.saturating_mul(2);

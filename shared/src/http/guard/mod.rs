@@ -13,11 +13,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub use self::user::{CurrentUser, SessionInfo, Viewer};
+pub use self::user::{CurrentUser, NO_API_KEYS, SessionInfo, Viewer};
 use self::{
     credential::{Credential, check_origin, has_metrics_token},
     statement::Statement,
-    user::{Caller, NO_API_KEYS, has_role},
+    user::{Caller, has_role},
 };
 use super::{
     Access, Cache, ClientAddress, Error, Result, Spend,
@@ -122,7 +122,8 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         telemetry::set_user(user.id());
     }
     judged.counted = std::mem::take(&mut found.counted);
-    quota::adjust(&mut judged.counted, found.user.as_ref());
+    let is_pro = found.user.as_ref().is_some_and(CurrentUser::is_pro);
+    quota::adjust(&mut judged.counted, is_pro);
     let limited = quota::exceeded(&judged.counted)
         .map_or(Ok(()), |seconds| Err(Error::TooManyRequests(seconds)));
     if let Some(refusal) = found.refusal {
@@ -192,6 +193,32 @@ async fn read_body(request: Request) -> Result<Request> {
     parts.extensions.insert(json);
     parts.extensions.insert(RawBody(bytes));
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
+}
+
+/// Counts a signed-in user's request under the quotas of the application's routes, for a route that is not behind the
+/// guard. Gives the seconds to wait where one of them is used up. Limits fail open.
+pub async fn spend(app: &AppState, user_id: &str, spend: Spend) -> Option<u64> {
+    let by_user = quota::of_user(&app.config.quotas, spend);
+    let statement = Statement {
+        token: None,
+        key_owner: Some(user_id),
+        may_refresh: false,
+        with_account: false,
+        by_user: &by_user,
+        by_address: &[],
+        network: String::new(),
+    };
+    match statement.fetch(app).await {
+        Ok(row) => {
+            let mut counted = row.counted(&by_user, &[]);
+            quota::adjust(&mut counted, row.is_pro);
+            quota::exceeded(&counted)
+        }
+        Err(error) => {
+            tracing::warn!(?error, "requests cannot be counted");
+            None
+        }
+    }
 }
 
 #[derive(Default)]

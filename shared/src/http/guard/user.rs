@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What an API key is told where only a session will do.
-pub(super) const NO_API_KEYS: &str = "API keys cannot be used here";
+pub const NO_API_KEYS: &str = "API keys cannot be used here";
 
 /// How old a session may be for what needs a fresh one (Better Auth 1.7: `freshAge`).
 const FRESH: Duration = Duration::from_hours(24);
