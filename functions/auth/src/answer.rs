@@ -35,6 +35,18 @@ pub fn done() -> Response {
     Json(Done { status: true }).into_response()
 }
 
+/// That it has worked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuthSuccess)]
+pub struct Success {
+    success: bool,
+}
+
+/// `{"success":true}`
+pub fn succeeded() -> Response {
+    Json(Success { success: true }).into_response()
+}
+
 /// 302 with an empty body.
 pub fn redirect(address: &str) -> Response {
     (

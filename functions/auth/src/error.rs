@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use shared::http;
+use shared::{api_key, http};
 
 use crate::answer::Json;
 
@@ -23,6 +23,8 @@ pub enum Error {
     Bare(StatusCode),
     /// 429 with the seconds until the window ends.
     TooManyRequests(i64),
+    /// An API key was refused.
+    ApiKey(api_key::Refusal),
     /// What is not Better Auth's to say: an outage or a bug.
     Other(http::Error),
 }
@@ -66,12 +68,26 @@ struct Body<'a> {
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    /// Milliseconds.
+    try_again_in: i64,
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let answer = |status: StatusCode, code, message: &str| {
-            (status, Json(Body { message, code })).into_response()
+            let body = Body {
+                message,
+                code,
+                details: None,
+            };
+            (status, Json(body)).into_response()
         };
         match self {
             Self::Code(status, code, message) => answer(status, Some(code), &message),
@@ -90,6 +106,19 @@ impl IntoResponse for Error {
                     .headers_mut()
                     .insert(X_RETRY_AFTER, HeaderValue::from(seconds));
                 response
+            }
+            Self::ApiKey(refusal) => {
+                let body = Body {
+                    message: refusal.message(),
+                    code: Some(refusal.code()),
+                    details: match refusal {
+                        api_key::Refusal::RateLimited(try_again_in) => {
+                            Some(Details { try_again_in })
+                        }
+                        _ => None,
+                    },
+                };
+                (refusal.status(), Json(body)).into_response()
             }
             Self::Other(error) => error.into_response(),
         }

@@ -81,6 +81,28 @@ impl<'v> Fields<'v> {
         }
     }
 
+    /// A value that is made a text as JavaScript's `String` does it; a missing one becomes `undefined`, which names nobody.
+    pub fn coerced_text(&mut self, name: &str) -> String {
+        match self.raw(name) {
+            None => "undefined".to_owned(),
+            Some(Value::String(_)) => self.text(name).unwrap_or_default(),
+            Some(Value::Object(_) | Value::Array(_)) => "[object Object]".to_owned(),
+            Some(other) => other.to_string(),
+        }
+    }
+
+    /// One of several texts, for what it stands for.
+    pub fn one_of<T: Copy>(&mut self, name: &str, options: &[(&str, T)]) -> Option<T> {
+        let value = self.raw(name)?;
+        let known = options.iter().find(|(option, _)| value == *option);
+        if known.is_none() {
+            let names: Vec<String> = options.iter().map(|(o, _)| format!("\"{o}\"")).collect();
+            let problem = format!("Invalid option: expected one of {}", names.join("|"));
+            self.refuse(name, &problem);
+        }
+        known.map(|(_, value)| *value)
+    }
+
     /// A boolean.
     pub fn flag(&mut self, name: &str) -> Option<bool> {
         match self.raw(name)? {
@@ -92,11 +114,14 @@ impl<'v> Fields<'v> {
         }
     }
 
-    /// A number, for what is checked and not used.
-    pub fn number(&mut self, name: &str) {
-        match self.raw(name) {
-            None | Some(Value::Number(_)) => {}
-            Some(other) => self.expected(name, "number", Some(other)),
+    /// A number.
+    pub fn number(&mut self, name: &str) -> Option<f64> {
+        match self.raw(name)? {
+            Value::Number(number) => number.as_f64(),
+            other => {
+                self.expected(name, "number", Some(other));
+                None
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! The auth function: Better Auth's wire format under `/api/auth`.
 
 mod account;
+mod admin;
 mod answer;
+mod api_key;
 mod callback;
 mod cookies;
 mod disabled;
@@ -65,6 +67,29 @@ pub fn api() -> Api<AuthState> {
         .post("/api/auth/send-verification-email", disabled::verify_email)
         .post("/api/auth/change-email", disabled::change_email)
         .post("/api/auth/change-password", disabled::change_password)
+        .get("/api/auth/admin/list-users", admin::list)
+        .get("/api/auth/admin/get-user", admin::show)
+        .post("/api/auth/admin/create-user", admin::create)
+        .post("/api/auth/admin/update-user", admin::update)
+        .post("/api/auth/admin/set-role", admin::set_role)
+        .post("/api/auth/admin/ban-user", admin::ban)
+        .post("/api/auth/admin/unban-user", admin::unban)
+        .post("/api/auth/admin/list-user-sessions", admin::list_sessions)
+        .post("/api/auth/admin/revoke-user-session", admin::revoke_session)
+        .post(
+            "/api/auth/admin/revoke-user-sessions",
+            admin::revoke_all_sessions,
+        )
+        .post("/api/auth/admin/impersonate-user", admin::impersonate)
+        .post("/api/auth/admin/stop-impersonating", admin::stop)
+        .post("/api/auth/admin/remove-user", admin::remove)
+        .post("/api/auth/admin/set-user-password", admin::set_password)
+        .post("/api/auth/admin/has-permission", admin::has_permission)
+        .post("/api/auth/api-key/create", api_key::create)
+        .get("/api/auth/api-key/get", api_key::show)
+        .get("/api/auth/api-key/list", api_key::list)
+        .post("/api/auth/api-key/update", api_key::update)
+        .post("/api/auth/api-key/delete", api_key::delete)
         .get("/api/auth/ok", pages::ok)
         .get("/api/auth/error", pages::error);
     Api::new("auth", Routes::new())

@@ -1,6 +1,6 @@
 //! Whose account it is: the rules by which a provider's person becomes, or is linked to, one of our users.
 
-use shared::random;
+use shared::{random, telemetry};
 
 use crate::{
     error::Result,
@@ -106,13 +106,14 @@ pub async fn sign_in(
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    call.is_of(&user_id);
+    telemetry::set_user(&user_id);
     let made = queries::session::insert(
         &call.auth.app.db,
         &NewSession {
             user_id: &user_id,
             ip_address: &call.ip_address(),
             user_agent: &call.user_agent(),
+            impersonated_by: None,
         },
     )
     .await?;

@@ -5,7 +5,9 @@ use utoipa::ToSchema;
 
 use crate::{
     account::{AccountAnswer, Info, InfoUser, RefreshedTokens, TokenAnswer},
+    admin,
     answer::Done,
+    api_key,
     pages::Alive,
     queries::session::Session,
     session::{SessionAnswer, SignedOut},
@@ -149,7 +151,17 @@ mod bodies {
 
 /// One operation for each route.
 pub fn operations() -> Vec<Operation> {
-    [sign_in(), sessions(), user(), accounts(), off(), pages()].concat()
+    [
+        sign_in(),
+        sessions(),
+        user(),
+        accounts(),
+        admin::openapi::operations(),
+        api_key::openapi::operations(),
+        off(),
+        pages(),
+    ]
+    .concat()
 }
 
 fn sign_in() -> Vec<Operation> {

@@ -26,7 +26,7 @@ pub struct Alive {
 }
 
 /// `GET /api/auth/ok`
-pub async fn ok() -> Response {
+pub async fn ok(_: Call) -> Response {
     Json(Alive { ok: true }).into_response()
 }
 

@@ -1,5 +1,5 @@
 //! What every request goes through, in Better Auth's order: log line, rate limit, (routing,) body, origin, redirect
-//! addresses; then what the endpoint itself asks for.
+//! addresses, API key; then what the endpoint itself asks for.
 
 use axum::{
     body::Bytes,
@@ -9,16 +9,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use shared::{
-    http::{self, ClientAddress, body},
-    telemetry,
-};
+use shared::http::{self, ClientAddress, body};
 
 use crate::{
+    api_key,
     cookies::{CookieJar, SetCookies},
     error::{Error, Result},
     fields::{self, Fields},
     origin, rate_limit,
+    session::Current,
     state::AuthState,
 };
 
@@ -84,6 +83,8 @@ pub struct Call {
     body: Option<Value>,
     address: ClientAddress,
     set_cookies: SetCookies,
+    /// The owner of the request's API key, and what stands for a session.
+    pub by_api_key: Option<Current>,
 }
 
 impl FromRequest<AuthState> for Call {
@@ -110,7 +111,7 @@ impl FromRequest<AuthState> for Call {
         if parts.method != Method::GET {
             origin::check(&auth.app.config, &parts.headers, &query, body.as_ref())?;
         }
-        Ok(Self {
+        let mut call = Self {
             auth: auth.clone(),
             path: parts.uri.path().to_owned(),
             query,
@@ -122,7 +123,10 @@ impl FromRequest<AuthState> for Call {
                 .unwrap_or(ClientAddress(None)),
             set_cookies: parts.extensions.remove().unwrap_or_default(),
             headers: parts.headers,
-        })
+            by_api_key: None,
+        };
+        call.by_api_key = api_key::find_owner(&call, &parts.method).await?;
+        Ok(call)
     }
 }
 
@@ -175,12 +179,6 @@ fn parse_json(bytes: &Bytes) -> Result<Value> {
 }
 
 impl Call {
-    /// Says in the log whose request it is.
-    pub fn is_of(&self, user_id: &str) {
-        // Two sessions in one request belong to one user.
-        telemetry::set_user(user_id);
-    }
-
     /// The cookies of the request and of its answer.
     pub fn cookies(&self) -> CookieJar<'_> {
         CookieJar {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use shared::AppState;
 
-use crate::{provider::Providers, rate_limit::RateLimit, sweep::Sweep};
+use crate::{api_key, provider::Providers, rate_limit::RateLimit, sweep::Sweep};
 
 /// Configuration, database and the sign-in providers of one instance; cheap to clone.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct AuthState {
     pub providers: Arc<Providers>,
     /// Better Auth's rate limits.
     pub rate_limit: Arc<RateLimit>,
+    /// The rate limit that new API keys get.
+    pub api_key_limit: api_key::Limit,
     /// When rows that nobody needs any more were last deleted.
     pub sweep: Arc<Sweep>,
 }
@@ -26,6 +28,7 @@ impl AuthState {
         Ok(Self {
             providers: Arc::new(Providers::new(&app.config)?),
             rate_limit: Arc::new(RateLimit::new(&app.config)?),
+            api_key_limit: api_key::Limit::new(&app.config)?,
             sweep: Arc::default(),
             app,
         })

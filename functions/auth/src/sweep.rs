@@ -1,4 +1,4 @@
-//! Deletes what has expired, in passing and at most once a minute.
+//! Deletes what has expired, in passing and every so often.
 
 use std::{
     sync::Mutex,
@@ -9,33 +9,47 @@ use shared::db::Db;
 
 use crate::queries;
 
-/// How seldom an instance sweeps.
-const INTERVAL: Duration = Duration::from_mins(1);
+/// How seldom an instance sweeps states.
+const STATES: Duration = Duration::from_mins(1);
+/// How seldom an instance sweeps API keys.
+const API_KEYS: Duration = Duration::from_secs(10);
 
 /// When an instance swept last.
 #[derive(Debug, Default)]
-pub struct Sweep(Mutex<Option<Instant>>);
+pub struct Sweep {
+    states: Mutex<Option<Instant>>,
+    api_keys: Mutex<Option<Instant>>,
+}
 
 impl Sweep {
     /// Deletes expired states where it is time to. Failure is logged: somebody else will sweep.
     pub async fn run(&self, db: &Db) {
-        if !self.is_due() {
-            return;
-        }
-        if let Err(error) = queries::verification::delete_expired(db).await {
-            tracing::warn!(%error, "expired rows cannot be deleted");
+        if is_due(&self.states, STATES) {
+            log_failure(queries::verification::delete_expired(db).await);
         }
     }
 
-    fn is_due(&self) -> bool {
-        let mut last = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let due = last.is_none_or(|last| last.elapsed() >= INTERVAL);
-        if due {
-            *last = Some(Instant::now());
+    /// The same with expired API keys.
+    pub async fn run_api_keys(&self, db: &Db) {
+        if is_due(&self.api_keys, API_KEYS) {
+            log_failure(queries::api_key::delete_expired(db).await);
         }
-        due
+    }
+}
+
+fn is_due(last: &Mutex<Option<Instant>>, interval: Duration) -> bool {
+    let mut last = last
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let due = last.is_none_or(|last| last.elapsed() >= interval);
+    if due {
+        *last = Some(Instant::now());
+    }
+    due
+}
+
+fn log_failure(result: sqlx::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "expired rows cannot be deleted");
     }
 }

@@ -139,7 +139,13 @@ pub struct NewSession<'a> {
     pub ip_address: &'a str,
     /// The `User-Agent` header, or an empty text.
     pub user_agent: &'a str,
+    /// The admin who acts in the user's name. Such a session lives an hour.
+    pub impersonated_by: Option<&'a str>,
 }
+
+/// How long an admin may act in somebody's name, in seconds (Better Auth's admin plugin 1.7:
+/// `impersonationSessionDuration`).
+const IMPERSONATION_LIFETIME: f64 = 3600.0;
 
 /// What became of a session to be made.
 pub enum Made {
@@ -164,6 +170,8 @@ pub async fn insert(
                 coalesce(banned, false) and "banExpires" < now() at time zone 'utc' is true as over
             from "user"
             where id = $1
+            -- A ban at the same moment is waited for, or waits for this session and ends it.
+            for no key update
         ),
         lifted as (
             update "user" u
@@ -175,11 +183,12 @@ pub async fn insert(
         ),
         made as (
             insert into session (
-                id, token, "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent"
+                id, token, "userId", "expiresAt", "createdAt", "updatedAt", "ipAddress", "userAgent",
+                "impersonatedBy"
             )
             select
                 $2, $3, id, now() at time zone 'utc' + make_interval(secs => $6),
-                now() at time zone 'utc', now() at time zone 'utc', $4, $5
+                now() at time zone 'utc', now() at time zone 'utc', $4, $5, $7
             from owner
             where not banned or over
             returning id
@@ -201,7 +210,11 @@ pub async fn insert(
         token,
         session.ip_address,
         session.user_agent,
-        f64::from(SESSION_LIFETIME),
+        match session.impersonated_by {
+            Some(_) => IMPERSONATION_LIFETIME,
+            None => f64::from(SESSION_LIFETIME),
+        },
+        session.impersonated_by,
     )
     .fetch_optional(db)
     .await?;

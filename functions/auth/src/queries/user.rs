@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::provider::Tokens;
 
 /// The user object of every answer, its keys in Better Auth's order.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthUser)]
 pub struct User {
@@ -23,6 +23,24 @@ pub struct User {
     pub ban_reason: Option<String>,
     pub ban_expires: Option<Timestamp>,
     pub id: String,
+}
+
+/// A user.
+pub async fn find(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Option<User>> {
+    sqlx::query_as!(
+        User,
+        r#"
+        select
+            name, email, "emailVerified" as email_verified, image,
+            "createdAt" as "created_at: Timestamp", "updatedAt" as "updated_at: Timestamp",
+            role, banned, "banReason" as ban_reason, "banExpires" as "ban_expires: Timestamp", id
+        from "user"
+        where id = $1
+        "#,
+        id,
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// A row that a sign-in may belong to.

@@ -1,7 +1,7 @@
 //! The session that a request comes with.
 
 use axum::http::StatusCode;
-use shared::time::Timestamp;
+use shared::{telemetry, time::Timestamp};
 
 use crate::{
     error::{Error, Result},
@@ -24,9 +24,13 @@ pub struct Current {
 }
 
 impl Call {
-    /// The request's session, or `None`. A due refresh happens here, with its cookie; cookies of a session that has ended
+    /// The request's session, or `None`. An API key stands for one, and comes before a cookie. A due refresh happens here, with its cookie; cookies of a session that has ended
     /// are cleared.
     pub async fn session(&self) -> Result<Option<Current>> {
+        if let Some(current) = &self.by_api_key {
+            telemetry::set_user(&current.user.id);
+            return Ok(Some(current.clone()));
+        }
         let cookies = self.cookies();
         cookies.clear_session_data();
         let Some(token) = cookies.read("session_token") else {
@@ -53,7 +57,7 @@ impl Call {
                     user,
                     refreshed,
                 } = *found;
-                self.is_of(&user.id);
+                telemetry::set_user(&user.id);
                 if refreshed {
                     cookies.set_session(&session.token);
                 }

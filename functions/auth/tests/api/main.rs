@@ -2,6 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 mod account;
+mod admin;
+mod admin_bans;
+mod admin_list;
+mod admin_remove;
+mod admin_sessions;
+mod admin_users;
+mod api_key;
+mod api_key_manage;
+mod api_key_use;
 mod body;
 mod callback;
 mod concurrency;

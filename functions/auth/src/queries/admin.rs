@@ -1,0 +1,369 @@
+//! What admins read and write of users and their sessions.
+
+use shared::{random, time::Timestamp};
+use sqlx::{PgExecutor, Postgres, QueryBuilder};
+
+use super::{session::Session, user::User};
+
+/// What an admin sets of a user; what is `None` stays, or gets its default.
+#[expect(
+    clippy::option_option,
+    reason = "missing, null and a value are three things"
+)]
+#[derive(Debug, Default)]
+pub struct Changes {
+    pub name: Option<String>,
+    /// In lower case.
+    pub email: Option<String>,
+    pub email_verified: Option<bool>,
+    pub image: Option<Option<String>>,
+    pub role: Option<String>,
+    pub banned: Option<bool>,
+    pub ban_reason: Option<Option<String>>,
+    pub ban_expires: Option<Option<Timestamp>>,
+    pub is_active: Option<bool>,
+    pub is_pro: Option<bool>,
+}
+
+/// Changes a user; `None` where there is no such user. Fails on a unique index where the address is taken.
+pub async fn update_user(
+    db: impl PgExecutor<'_>,
+    id: &str,
+    changes: &Changes,
+) -> sqlx::Result<Option<User>> {
+    sqlx::query_as!(
+        User,
+        r#"
+        update "user"
+        set name = coalesce($2, name),
+            email = coalesce($3, email),
+            "emailVerified" = coalesce($4, "emailVerified"),
+            image = case when $5 then $6 else image end,
+            role = coalesce($7, role),
+            banned = coalesce($8, banned),
+            "banReason" = case when $9 then $10 else "banReason" end,
+            "banExpires" = case when $11 then $12 else "banExpires" end,
+            "isActive" = coalesce($13, "isActive"),
+            "isPro" = coalesce($14, "isPro"),
+            "updatedAt" = now() at time zone 'utc'
+        where id = $1
+        returning
+            name, email, "emailVerified" as email_verified, image,
+            "createdAt" as "created_at: Timestamp", "updatedAt" as "updated_at: Timestamp",
+            role, banned, "banReason" as ban_reason, "banExpires" as "ban_expires: Timestamp", id
+        "#,
+        id,
+        changes.name,
+        changes.email,
+        changes.email_verified,
+        changes.image.is_some(),
+        changes.image.as_ref().and_then(Option::as_deref),
+        changes.role,
+        changes.banned,
+        changes.ban_reason.is_some(),
+        changes.ban_reason.as_ref().and_then(Option::as_deref),
+        changes.ban_expires.is_some(),
+        changes.ban_expires.flatten().map(|time| time.0),
+        changes.is_active,
+        changes.is_pro,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Makes a user, with an account for the password's hash where there is one. Fails on a unique index where the address is
+/// taken.
+pub async fn insert_user(
+    db: impl PgExecutor<'_>,
+    user: &Changes,
+    password_hash: Option<&str>,
+) -> sqlx::Result<User> {
+    sqlx::query_as!(
+        User,
+        r#"
+        with made as (
+            insert into "user" (
+                id, name, email, "emailVerified", image, role, banned, "banReason", "banExpires",
+                "isActive", "isPro", skills, "createdAt", "updatedAt"
+            )
+            values (
+                $1, coalesce($2, ''), $3, coalesce($4, false), $5, coalesce($6, 'user'), coalesce($7, false), $8, $9,
+                coalesce($10, true), coalesce($11, false), '{}', now() at time zone 'utc', now() at time zone 'utc'
+            )
+            returning *
+        ),
+        credential as (
+            insert into account (id, "accountId", "providerId", "userId", password, "createdAt", "updatedAt")
+            select $12, id, 'credential', id, $13, "createdAt", "updatedAt"
+            from made
+            where $13::text is not null
+        )
+        select
+            name, email, "emailVerified" as email_verified, image,
+            "createdAt" as "created_at: Timestamp", "updatedAt" as "updated_at: Timestamp",
+            role, banned, "banReason" as ban_reason, "banExpires" as "ban_expires: Timestamp", id
+        from made
+        "#,
+        random::id(),
+        user.name,
+        user.email,
+        user.email_verified,
+        user.image.as_ref().and_then(Option::as_deref),
+        user.role,
+        user.banned,
+        user.ban_reason.as_ref().and_then(Option::as_deref),
+        user.ban_expires.flatten().map(|time| time.0),
+        user.is_active,
+        user.is_pro,
+        random::id(),
+        password_hash,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Stores a password's hash. The caller has locked the user; where they are gone, nothing happens.
+pub async fn upsert_password(
+    db: impl PgExecutor<'_>,
+    user_id: &str,
+    password_hash: &str,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        with updated as (
+            update account
+            set password = $2, "updatedAt" = now() at time zone 'utc'
+            where "userId" = $1 and "providerId" = 'credential'
+            returning id
+        )
+        insert into account (id, "accountId", "providerId", "userId", password, "createdAt", "updatedAt")
+        select $3, id, 'credential', id, $2, now() at time zone 'utc', now() at time zone 'utc'
+        from "user"
+        where id = $1 and not exists (select from updated)
+        "#,
+        user_id,
+        password_hash,
+        random::id(),
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes a user, all that hangs on them, and their part in the counters of others. `false` where they are gone already.
+pub async fn delete_user(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<bool> {
+    // PostgreSQL takes a function's result for nullable.
+    sqlx::query_scalar!(r#"select delete_account($1) as "deleted!""#, id)
+        .fetch_one(db)
+        .await
+}
+
+/// A user's sessions, also those that have expired or that an admin has in their name.
+pub async fn list_sessions(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Session>> {
+    sqlx::query_as!(
+        Session,
+        r#"
+        select
+            id, token, "userId" as user_id, "ipAddress" as ip_address, "userAgent" as user_agent,
+            "impersonatedBy" as impersonated_by,
+            "expiresAt" as "expires_at: Timestamp",
+            "createdAt" as "created_at: Timestamp",
+            "updatedAt" as "updated_at: Timestamp"
+        from session
+        where "userId" = $1
+        order by "createdAt" desc, id
+        limit 1000
+        "#,
+        user_id,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Ends the session of a token; whose it was.
+pub async fn delete_session(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar!(
+        r#"delete from session where token = $1 returning "userId""#,
+        token,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// A column that users are found and sorted by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Column {
+    /// What clients call it.
+    pub name: &'static str,
+    pub kind: Kind,
+    sql: &'static str,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Flag,
+    Time,
+}
+
+const COLUMNS: [Column; 13] = [
+    Column::new("id", Kind::Text, "u.id"),
+    Column::new("name", Kind::Text, "u.name"),
+    Column::new("email", Kind::Text, "u.email"),
+    Column::new("emailVerified", Kind::Flag, r#"u."emailVerified""#),
+    Column::new("image", Kind::Text, "u.image"),
+    Column::new("createdAt", Kind::Time, r#"u."createdAt""#),
+    Column::new("updatedAt", Kind::Time, r#"u."updatedAt""#),
+    Column::new("role", Kind::Text, "u.role"),
+    Column::new("banned", Kind::Flag, "u.banned"),
+    Column::new("banReason", Kind::Text, r#"u."banReason""#),
+    Column::new("banExpires", Kind::Time, r#"u."banExpires""#),
+    Column::new("isActive", Kind::Flag, r#"u."isActive""#),
+    Column::new("isPro", Kind::Flag, r#"u."isPro""#),
+];
+
+impl Column {
+    const fn new(name: &'static str, kind: Kind, sql: &'static str) -> Self {
+        Self { name, kind, sql }
+    }
+
+    /// The column that clients call so.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        COLUMNS.iter().find(|column| column.name == name)
+    }
+}
+
+/// How a column is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    Eq,
+    Ne,
+    Lt,
+    Lte,
+    Gt,
+    Gte,
+    In,
+    NotIn,
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+/// What a column is compared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operand {
+    Text(String),
+    Texts(Vec<String>),
+    Flag(bool),
+    Time(Timestamp),
+    Times(Vec<Timestamp>),
+}
+
+/// One comparison.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    pub column: &'static Column,
+    pub operator: Operator,
+    pub operand: Operand,
+}
+
+impl Condition {
+    fn push_to(&self, sql: &mut QueryBuilder<Postgres>) {
+        let column = self.column.sql;
+        let (before, after) = match self.operator {
+            Operator::Eq => (" = ", ""),
+            Operator::Ne => (" <> ", ""),
+            Operator::Lt => (" < ", ""),
+            Operator::Lte => (" <= ", ""),
+            Operator::Gt => (" > ", ""),
+            Operator::Gte => (" >= ", ""),
+            Operator::In => (" = any(", ")"),
+            Operator::NotIn => (" <> all(", ")"),
+            Operator::Contains => {
+                sql.push("position(");
+                self.push_operand(sql);
+                sql.push(" in ").push(column).push(") > 0");
+                return;
+            }
+            Operator::StartsWith => {
+                sql.push("starts_with(").push(column).push(", ");
+                self.push_operand(sql);
+                sql.push(")");
+                return;
+            }
+            Operator::EndsWith => {
+                sql.push("right(").push(column).push(", length(");
+                self.push_operand(sql);
+                sql.push("))");
+                (" = ", "")
+            }
+        };
+        if self.operator != Operator::EndsWith {
+            sql.push(column);
+        }
+        sql.push(before);
+        self.push_operand(sql);
+        sql.push(after);
+    }
+
+    fn push_operand(&self, sql: &mut QueryBuilder<Postgres>) {
+        match self.operand.clone() {
+            Operand::Text(text) => sql.push_bind(text),
+            Operand::Texts(texts) => sql.push_bind(texts),
+            Operand::Flag(flag) => sql.push_bind(flag),
+            Operand::Time(time) => sql.push_bind(time.0),
+            Operand::Times(times) => {
+                let times: Vec<_> = times.into_iter().map(|time| time.0).collect();
+                sql.push_bind(times)
+            }
+        };
+    }
+}
+
+fn push_conditions(sql: &mut QueryBuilder<Postgres>, conditions: &[Condition]) {
+    for (index, condition) in conditions.iter().enumerate() {
+        sql.push(if index == 0 { " where " } else { " and " });
+        condition.push_to(sql);
+    }
+}
+
+/// Which part of the users is asked for, and in which order.
+#[derive(Debug)]
+pub struct Part {
+    pub sort_by: Option<&'static Column>,
+    pub descending: bool,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+/// The users that meet all conditions; the oldest first where no order is asked for.
+pub async fn list_users(
+    db: impl PgExecutor<'_>,
+    conditions: &[Condition],
+    part: &Part,
+) -> sqlx::Result<Vec<User>> {
+    let mut sql = QueryBuilder::new(
+        r#"
+        select
+            u.name, u.email, u."emailVerified" as email_verified, u.image,
+            u."createdAt" as created_at, u."updatedAt" as updated_at,
+            u.role, u.banned, u."banReason" as ban_reason, u."banExpires" as ban_expires, u.id
+        from "user" u"#,
+    );
+    push_conditions(&mut sql, conditions);
+    let column = part.sort_by.map_or(r#"u."createdAt""#, |column| column.sql);
+    let direction = if part.descending { " desc" } else { " asc" };
+    sql.push(" order by ").push(column).push(direction);
+    sql.push(", u.id").push(direction);
+    sql.push(" limit ").push_bind(part.limit);
+    sql.push(" offset ").push_bind(part.offset);
+    sql.build_query_as().fetch_all(db).await
+}
+
+/// How many users meet all conditions.
+pub async fn count_users(db: impl PgExecutor<'_>, conditions: &[Condition]) -> sqlx::Result<i64> {
+    let mut sql = QueryBuilder::new(r#"select count(*) from "user" u"#);
+    push_conditions(&mut sql, conditions);
+    sql.build_query_scalar().fetch_one(db).await
+}
