@@ -163,7 +163,12 @@ impl Trace {
 fn failure(facts: &Facts<'_>, cause: Option<&Cause>) -> Event<'static> {
     let mut exceptions: Vec<Exception> = match cause {
         // Sentry shows the last one first, as the one that was raised.
-        Some(cause) => cause.0.chain().map(exception).rev().collect(),
+        Some(cause) => cause
+            .0
+            .chain()
+            .map(|cause| exception(cause.to_string()))
+            .rev()
+            .collect(),
         None => vec![exception(format!("answered with status {}", facts.status))],
     };
     if cause.is_some_and(|cause| cause.0.is::<Panic>()) {
@@ -183,10 +188,10 @@ fn failure(facts: &Facts<'_>, cause: Option<&Cause>) -> Event<'static> {
     }
 }
 
-fn exception(error: impl ToString) -> Exception {
+fn exception(error: String) -> Exception {
     Exception {
         ty: "Error".to_owned(),
-        value: Some(error.to_string()),
+        value: Some(error),
         ..Exception::default()
     }
 }

@@ -83,15 +83,14 @@ impl Address {
     }
 
     async fn post(&self, body: Vec<u8>) -> reqwest::Result<reqwest::Response> {
-        let client = match self.client.get() {
-            Some(client) => client,
-            None => {
-                let client = reqwest::Client::builder()
-                    .timeout(TIME_LIMIT)
-                    .pool_idle_timeout(IDLE_LIMIT)
-                    .build()?;
-                self.client.get_or_init(|| client)
-            }
+        let client = if let Some(client) = self.client.get() {
+            client
+        } else {
+            let client = reqwest::Client::builder()
+                .timeout(TIME_LIMIT)
+                .pool_idle_timeout(IDLE_LIMIT)
+                .build()?;
+            self.client.get_or_init(|| client)
         };
         client
             .post(&self.url)
