@@ -15,6 +15,9 @@ use crate::{
     workspace,
 };
 
+/// `BETTER_AUTH_SECRET` where none is set.
+pub(crate) const SECRET: &str = "a-secret-for-development-only-0123456789";
+
 /// Where things answer.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -121,10 +124,7 @@ struct Services {
 /// there is no client.
 fn configure(variables: &mut Variables, api: &str, provider: &Provider) -> Services {
     variables.set("BETTER_AUTH_URL", api);
-    variables.set_default(
-        "BETTER_AUTH_SECRET",
-        "a-secret-for-development-only-0123456789",
-    );
+    variables.set_default("BETTER_AUTH_SECRET", SECRET);
     variables.set_default("NODE_ENV", "development");
     let trusted = match variables.get("BETTER_AUTH_TRUSTED_ORIGINS") {
         Some(others) => format!("{others},{}", provider.url()),

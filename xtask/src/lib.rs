@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod postgres;
 pub mod prepare;
 pub mod process;
+pub mod profile;
 pub mod recount;
 pub mod sam;
 pub mod seed;

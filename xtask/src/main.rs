@@ -7,7 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use xtask::{
     dev, migrate, openapi,
     postgres::{self, Postgres, Server},
-    prepare, recount, sam, seed, test,
+    prepare, profile, recount, sam, seed, test,
 };
 
 /// The developers' commands
@@ -36,6 +36,8 @@ enum Command {
     Recount,
     /// Write the OpenAPI document that the health function carries
     Openapi,
+    /// Draw where a function's time goes under load
+    Profile(profile::Options),
     /// Write the metadata of all queries into .sqlx
     SqlxPrepare {
         /// Write nothing; fail if .sqlx is not up to date
@@ -88,6 +90,10 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let postgres = Postgres::obtain(Server::Dev)?;
             let mut db = PgConnection::connect(postgres.url()).await?;
             report(&recount::run(&mut db).await?);
+        }
+        Command::Profile(options) => {
+            let postgres = migrated().await?;
+            profile::run(&options, postgres.url()).await?;
         }
         Command::Openapi => openapi::write().await?,
         Command::SqlxPrepare { check: false } => prepare::write().await?,

@@ -92,7 +92,7 @@ async fn the_last_error_has_come_when_the_process_is_stopped() {
 
 #[tokio::test]
 async fn a_sentry_that_takes_too_long_holds_the_instance_for_two_seconds() {
-    let ingest = Ingest::slow(Duration::from_secs(60)).await;
+    let ingest = Ingest::slow(Duration::from_mins(1)).await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let function = instance("trouble", &variables).await;
 

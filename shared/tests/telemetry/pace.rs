@@ -71,7 +71,7 @@ async fn shutting_down_sends_what_is_left() {
 
 #[tokio::test]
 async fn a_dead_sentry_does_not_hold_up_the_end() {
-    let never = Ingest::slow(Duration::from_secs(600)).await;
+    let never = Ingest::slow(Duration::from_mins(10)).await;
     for dsn in [
         never.dsn(),
         format!("http://key@127.0.0.1:{}/7", free_port()),

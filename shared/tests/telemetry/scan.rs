@@ -10,12 +10,15 @@ use crate::{
     url_of,
 };
 
+const ADDRESS: &str = "203.0.113.77";
+
 /// Signs in as a browser does: redirects followed by hand, cookies kept.
 async fn sign_in(auth: &Program, provider: &Provider, person: &Person) -> Vec<String> {
     let answer = auth
         .request(reqwest::Method::POST, "/api/auth/sign-in/social")
         .header("origin", "http://localhost:3000")
         .header("user-agent", "a browser")
+        .header("x-real-ip", ADDRESS)
         .json(&json!({ "provider": "github", "callbackURL": "/home" }))
         .send()
         .await
@@ -29,6 +32,7 @@ async fn sign_in(auth: &Program, provider: &Provider, person: &Person) -> Vec<St
         .get(path)
         .header("cookie", state.join("; "))
         .header("user-agent", "a browser")
+        .header("x-real-ip", ADDRESS)
         .send()
         .await
         .unwrap();
@@ -66,6 +70,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
         ("SENTRY_TRACES_SAMPLE_RATE", "1"),
         ("METRICS_TOKEN", "a-token-for-metrics"),
         ("BETTER_AUTH_URL", &url),
+        ("CLIENT_IP_HEADER", "x-real-ip"),
         ("RUST_LOG", "debug"),
     ]);
     let auth = Program::on_port("auth", port, &variables).await;
@@ -81,7 +86,8 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
         (&health, "/sentry-test", 200),
         (&health, "/sentry-error", 500),
     ] {
-        let answer = program.get(path).header("cookie", &cookie).send().await;
+        let answer = program.get(path).header("cookie", &cookie);
+        let answer = answer.header("x-real-ip", ADDRESS).send().await;
         assert_eq!(answer.unwrap().status(), expected, "{path}");
     }
     let metrics = health.get("/metrics").bearer_auth("a-token-for-metrics");
@@ -116,12 +122,15 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
         [
             "reference-secret-for-tests",
             "a-token-for-metrics",
-            "code=",
-            "state=",
+            "?code=",
+            "&code=",
+            "?state=",
+            "&state=",
         ]
         .map(str::to_owned),
     );
     assert!(secrets.len() > 8, "{secrets:?}");
+    assert!(secrets.contains(&ADDRESS.to_owned()), "{secrets:?}");
 
     let mut written = metrics;
     let mut log = Vec::new();
