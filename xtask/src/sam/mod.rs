@@ -33,6 +33,9 @@ pub struct Options {
     /// Only the template, without building the functions
     #[arg(long)]
     lint: bool,
+    /// With what was built before
+    #[arg(long)]
+    built: bool,
 }
 
 /// Checks the template and, unless only that is asked for, builds the functions and runs them.
@@ -42,12 +45,20 @@ pub async fn check(options: Options) -> anyhow::Result<()> {
     if options.lint {
         return Ok(());
     }
-    let built = build(&sam, "x86_64").await?;
-    measure(&sam, &built).await?;
-    emulate(&built).await?;
+    if !options.built {
+        build(&sam, "x86_64").await?;
+    }
+    let x86 = built("x86_64")?;
+    // Too heavy or not, they are run.
+    let weighed = measure(&sam, &x86).await;
+    emulate(&x86).await?;
+    weighed?;
+    if options.built {
+        return Ok(());
+    }
     if has_arm64().await? {
-        let built = build(&sam, "arm64").await?;
-        measure(&sam, &built).await?;
+        build(&sam, "arm64").await?;
+        measure(&sam, &built("arm64")?).await?;
     } else {
         println!(
             "arm64 is not built: Rust's target aarch64-unknown-linux-gnu is not on this machine \
@@ -78,22 +89,30 @@ fn sam_command(sam: &Tools) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Builds all functions; the binaries by name.
-async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
-    let folder = target().join("sam").join(architecture);
+/// Where the functions built for the architecture are.
+fn folder(architecture: &str) -> PathBuf {
+    target().join("sam").join(architecture)
+}
+
+/// Builds all functions.
+async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
     run(sam_command(sam)?
         .arg("build")
         .arg("--build-dir")
-        .arg(&folder)
+        .arg(folder(architecture))
         .arg("--parameter-overrides")
         .arg(format!("Architecture={architecture}")))
-    .await?;
+    .await
+}
+
+/// The binaries by name.
+fn built(architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
     let functions = Stack::new(&[], &[])?.functions()?;
     Ok(functions
         .into_iter()
         .map(|function| {
-            let binary = folder.join(function.logical_id).join("bootstrap");
-            (function.binary, binary)
+            let artefact = folder(architecture).join(function.logical_id);
+            (function.binary, artefact.join("bootstrap"))
         })
         .collect())
 }
