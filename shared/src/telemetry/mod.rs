@@ -1,5 +1,6 @@
 //! What whoever is on call finds: one log line a request, metrics, and Sentry events; none of it waited for by a caller.
 
+mod baggage;
 mod current;
 mod flush;
 mod init;

@@ -8,10 +8,13 @@ use std::sync::{
 use axum::http::{HeaderMap, Method};
 use sentry::{
     Hub, TransactionContext, TransactionOrSpan,
-    protocol::{Context, Event, Exception, IpAddress, Level, Mechanism, SpanStatus, User, Value},
+    protocol::{
+        Context, DynamicSamplingContext, Event, Exception, IpAddress, Level, Mechanism, SpanStatus,
+        User, Value,
+    },
 };
 
-use super::{Cause, Panic, log, request::Facts};
+use super::{Cause, Panic, baggage, log, request::Facts};
 
 static ON: AtomicBool = AtomicBool::new(false);
 static GROUP: OnceLock<&'static str> = OnceLock::new();
@@ -80,6 +83,7 @@ pub fn sentry_test(environment: &str) {
 pub(super) struct Trace {
     pub hub: Arc<Hub>,
     transaction: sentry::Transaction,
+    head: Option<DynamicSamplingContext>,
 }
 
 impl Trace {
@@ -110,7 +114,11 @@ impl Trace {
         hub.configure_scope(|scope| {
             scope.set_span(Some(TransactionOrSpan::Transaction(transaction.clone())));
         });
-        Some(Self { hub, transaction })
+        Some(Self {
+            hub,
+            transaction,
+            head: baggage::of(headers),
+        })
     }
 
     /// The trace's id, in hexadecimal.
@@ -149,14 +157,16 @@ impl Trace {
             // Among the event's breadcrumbs, and among Sentry's logs.
             Hub::run(self.hub.clone(), || log::cause(facts, cause));
         }
-        if facts.status >= 500 {
-            self.hub.capture_event(failure(facts, cause));
-        }
         self.transaction.set_name(&name);
         self.transaction
             .set_data("http.response.status_code", Value::from(facts.status));
         self.transaction.set_status(span_status(facts.status));
-        Hub::run(self.hub, || self.transaction.finish());
+        baggage::continuing(self.head, || {
+            if facts.status >= 500 {
+                self.hub.capture_event(failure(facts, cause));
+            }
+            Hub::run(self.hub, || self.transaction.finish());
+        });
     }
 }
 

@@ -1,15 +1,20 @@
 //! The way to Sentry: a thread of its own that sends one envelope after the other, within limits of time.
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use sentry::{
     Envelope, Transport, TransportFactory, TransportOptions,
     client_report::Reason,
+    protocol::EnvelopeHeaders,
     transports::{RateLimiter, TokioTransportThread, TokioTransportThreadOptions},
+    types::Uuid,
 };
+
+use super::baggage;
 
 /// How long Sentry may take for one envelope; a server that never answers must not hold up those that wait behind it.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
@@ -30,8 +35,11 @@ impl TransportFactory for Factory {
         });
         let recorder = options.client_report_recorder;
         let reports = recorder.clone();
+        let headers = Headers::default();
+        let kept = headers.clone();
         let send = move |envelope: Envelope, mut limits: RateLimiter| {
             let (address, reports) = (address.clone(), reports.clone());
+            let envelope = headers.restore(envelope);
             async move {
                 match address.send(&envelope).await {
                     Ok(response) => heed(&mut limits, &response),
@@ -47,19 +55,56 @@ impl TransportFactory for Factory {
             .with_client_report_recorder(recorder)
             .with_channel_capacity(CAPACITY)
             .spawn_thread();
-        Arc::new(Thread(thread))
+        Arc::new(Thread {
+            thread,
+            headers: kept,
+        })
     }
 }
 
-struct Thread(TokioTransportThread);
+struct Thread {
+    thread: TokioTransportThread,
+    headers: Headers,
+}
 
 impl Transport for Thread {
     fn send_envelope(&self, envelope: Envelope) {
-        self.0.send(envelope);
+        self.headers.keep(&envelope);
+        self.thread.send(envelope);
     }
 
     fn flush(&self, limit: Duration) -> bool {
-        self.0.flush(limit)
+        self.thread.flush(limit)
+    }
+}
+
+/// Headers of the envelopes that wait, by their events: the SDK drops the trace's when it applies its rate limits.
+#[derive(Clone, Default)]
+struct Headers(Arc<Mutex<HashMap<Uuid, EnvelopeHeaders>>>);
+
+impl Headers {
+    fn keep(&self, envelope: &Envelope) {
+        let Some(id) = envelope.uuid().copied() else {
+            return;
+        };
+        let headers = match baggage::head() {
+            Some(head) => EnvelopeHeaders::new().with_event_id(id).with_trace(head),
+            None => envelope.headers().clone(),
+        };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of envelopes that were never sent.
+        if kept.len() > 2 * CAPACITY {
+            kept.clear();
+        }
+        kept.insert(id, headers);
+    }
+
+    fn restore(&self, envelope: Envelope) -> Envelope {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match envelope.uuid().and_then(|id| kept.remove(id)) {
+            Some(headers) => envelope.with_headers(headers),
+            None => envelope,
+        }
     }
 }
 

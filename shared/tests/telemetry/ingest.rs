@@ -38,6 +38,7 @@ struct Inner {
 #[derive(Clone, Debug)]
 pub struct Envelope {
     pub text: String,
+    pub headers: Value,
     pub items: Vec<(String, Value)>,
 }
 
@@ -130,7 +131,8 @@ async fn take(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> R
 
 fn parse(body: &[u8]) -> Envelope {
     let text = String::from_utf8(body.to_vec()).unwrap();
-    let (_, mut rest) = text.split_once('\n').unwrap();
+    let (headers, mut rest) = text.split_once('\n').unwrap();
+    let headers = serde_json::from_str(headers).unwrap();
     let mut items = Vec::new();
     while let Some((header, after)) = rest.split_once('\n') {
         let header: Value = serde_json::from_str(header).unwrap();
@@ -143,5 +145,9 @@ fn parse(body: &[u8]) -> Envelope {
         items.push((header["type"].as_str().unwrap().to_owned(), item));
         rest = after.strip_prefix('\n').unwrap_or(after);
     }
-    Envelope { text, items }
+    Envelope {
+        text,
+        headers,
+        items,
+    }
 }

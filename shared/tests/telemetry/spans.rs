@@ -102,7 +102,7 @@ async fn the_callers_trace_is_continued() {
     );
     let baggage = (
         "baggage",
-        "sentry-trace_id=771a43a4192642f0b136d5159a501700,sentry-sampled=true",
+        "sentry-trace_id=771a43a4192642f0b136d5159a501700,sentry-public_key=frontend",
     );
     let w3c = (
         "traceparent",
@@ -137,6 +137,7 @@ async fn the_callers_trace_is_continued() {
         )
         .await;
 
+        let with_baggage = headers.contains(&baggage);
         let mut request = program.get("/fine");
         for (name, value) in headers {
             request = request.header(name, value);
@@ -149,6 +150,16 @@ async fn the_callers_trace_is_continued() {
         let trace = &transactions[0]["contexts"]["trace"];
         assert_eq!(trace["trace_id"], trace_id);
         assert_eq!(trace["parent_span_id"], parent);
+        let envelope = ingest
+            .envelopes()
+            .into_iter()
+            .find(|envelope| envelope.items[0].0 == "transaction")
+            .unwrap();
+        let head = &envelope.headers["trace"];
+        assert_eq!(head["trace_id"], trace_id, "{}", envelope.text);
+        // The head of the trace has the word, where there is one.
+        let key = if with_baggage { "frontend" } else { "key" };
+        assert_eq!(head["public_key"], key);
         assert!(lines.concat().contains(trace_id), "{lines:#?}");
     }
 }

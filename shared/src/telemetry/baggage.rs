@@ -1,0 +1,82 @@
+//! What the head of a trace has decided about it, from the `baggage` header to Sentry's envelopes: the dynamic sampling
+//! context, which whoever continues the trace must hand on unchanged.
+//!
+//! <https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/>
+
+use std::cell::RefCell;
+
+use axum::http::HeaderMap;
+use percent_encoding::percent_decode_str;
+use sentry::protocol::DynamicSamplingContext;
+use serde_json::{Map, Value};
+
+thread_local! {
+    /// The SDK makes its envelopes itself, on the thread that asks for them.
+    static HEAD: RefCell<Option<DynamicSamplingContext>> = const { RefCell::new(None) };
+}
+
+/// The context that came with a request. Without `sentry-trace` there is no trace that it belongs to.
+pub(super) fn of(headers: &HeaderMap) -> Option<DynamicSamplingContext> {
+    headers.get("sentry-trace")?;
+    let entries: Map<String, Value> = headers
+        .get_all("baggage")
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .filter_map(|entry| {
+            let (name, value) = entry.split(';').next()?.split_once('=')?;
+            let name = name.trim().strip_prefix("sentry-")?;
+            let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+            Some((name.to_owned(), Value::from(value)))
+        })
+        .collect();
+    // One without the trace's id says nothing.
+    entries.get("trace_id")?;
+    serde_json::from_value(Value::Object(entries)).ok()
+}
+
+/// Envelopes that are made during `work` belong to that head's trace.
+pub(super) fn continuing<T>(head: Option<DynamicSamplingContext>, work: impl FnOnce() -> T) -> T {
+    HEAD.set(head);
+    let result = work();
+    HEAD.set(None);
+    result
+}
+
+/// The head of the trace that an envelope belongs to.
+pub(super) fn head() -> Option<DynamicSamplingContext> {
+    HEAD.with_borrow(Clone::clone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(headers: &[(&'static str, &str)]) -> Value {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        serde_json::to_value(of(&headers)).unwrap()
+    }
+
+    #[test]
+    fn sentrys_entries_are_read_and_others_left() {
+        let trace = "771a43a4192642f0b136d5159a501700";
+        let baggage = format!(
+            "other=1, sentry-trace_id={trace},sentry-public_key=key;p=1,sentry-environment=a%20b"
+        );
+        let expected = serde_json::json!({
+            "trace_id": trace, "public_key": "key", "environment": "a b"
+        });
+        assert_eq!(
+            read(&[("sentry-trace", "x"), ("baggage", &baggage)]),
+            expected
+        );
+        assert_eq!(read(&[("baggage", &baggage)]), Value::Null);
+        for malformed in ["sentry-trace_id=x", "sentry-release=1", "=,;", ""] {
+            let headers = [("sentry-trace", "x"), ("baggage", malformed)];
+            assert_eq!(read(&headers), Value::Null, "{malformed}");
+        }
+    }
+}
