@@ -36,8 +36,9 @@ pub struct CreateProject {
     pub tags: Vec<String>,
     #[schema(max_length = 50)]
     pub language: Option<String>,
-    /// `false` for a draft.
-    #[schema(required = false, default = true)]
+    /// `false` for a draft, else `true`.
+    // Generators of typed clients take a property with a default for one that is always there.
+    #[schema(required = false)]
     pub is_public: bool,
 }
 
