@@ -21,8 +21,8 @@ const PROBES: [&str; 5] = [
     "/feed",
 ];
 
-/// How long the functions may take to answer; they are built by then.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// How long the functions may take to answer. They are built by then, but another cargo may hold the lock.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A running `cargo lambda watch`; dropping it ends it and the functions.
 pub struct Watch {
@@ -49,7 +49,7 @@ impl Watch {
         let mut command = Command::new(tools::cargo_lambda().await?);
         without_configuration(&mut command);
         command
-            .args(["lambda", "watch", "--disable-cors", "--concurrency", "4"])
+            .args(["lambda", "watch", "--disable-cors"])
             .args(["--invoke-address", "127.0.0.1"])
             .args(["--invoke-port", &port.to_string()])
             .envs(configuration)
@@ -57,9 +57,12 @@ impl Watch {
         if let Some(log) = log {
             command.stdout(log.try_clone()?).stderr(log);
         }
-        if reload == Reload::Never {
-            command.arg("--ignore-changes");
-        }
+        match reload {
+            // Every process watches all folders, those under target too; more of them than one a function and the
+            // system's limit is reached, whereupon nothing is watched.
+            Reload::OnChange => command.args(["--concurrency", "1"]),
+            Reload::Never => command.args(["--concurrency", "4", "--ignore-changes"]),
+        };
         Ok(Self {
             group: Group::spawn(&mut command)?,
             url: format!("http://localhost:{port}"),
