@@ -5,6 +5,7 @@ mod deletion;
 mod directory;
 mod facets;
 mod paging;
+mod plans;
 mod profile;
 mod races;
 mod routes;

@@ -1,0 +1,93 @@
+//! No list reads a whole table, whatever is asked.
+
+use sqlx::{PgPool, postgres::PgPoolOptions};
+
+use crate::app;
+
+const STATEMENTS: [&str; 6] = [
+    r#"insert into "user" (id, name, email, skills, location, "githubUsername", "followersCount", "createdAt", "updatedAt")
+       select 'u' || i, 'name ' || md5(i::text), 'u' || i, array['Skill ' || i % 89, 'Rare ' || i % 997],
+           'City ' || i % 997, 'login-' || i, i % 50, timestamp '2025-01-01' + interval '1 minute' * (i % 5000), now()
+       from generate_series(1, 20000) i"#,
+    r#"insert into follows (id, "followerId", "followingId")
+       select 'f' || i, 'u' || 1 + i % 4999, 'u' || 1 + i % 19997 from generate_series(1, 60000) i"#,
+    r#"insert into projects (id, title, "authorId", "createdAt", "updatedAt")
+       select 'p' || i, 'title', 'u' || 1 + i % 4999, now() at time zone 'utc' - interval '1 minute' * i, now()
+       from generate_series(1, 20000) i"#,
+    r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+       select 'c' || i, 'x', 'u' || 1 + i % 4999, 'p' || 1 + i % 19997, now() at time zone 'utc' - interval '1 minute' * i, now()
+       from generate_series(1, 20000) i"#,
+    r#"insert into account (id, "accountId", "providerId", "userId", "updatedAt")
+       select 'a' || i, i, 'github', 'u' || i, now() from generate_series(1, 20000) i"#,
+    "vacuum analyze",
+];
+
+/// All but the facets, which count everybody.
+const PATHS: [&str; 15] = [
+    "/users?",
+    "/users?sort=followers",
+    "/users?sort=suggested",
+    "/users?q=28dd2c79",
+    "/users?q=28dd2c79&sort=followers",
+    "/users?q=28dd2c79&sort=suggested",
+    "/users?q=login-77+name",
+    "/users?skill=rare+7",
+    "/users?skill=rare+8&skill=skill+8&sort=followers",
+    "/users?skill=skill+7&sort=suggested",
+    "/users?location=city+77",
+    "/users?location=city+77&sort=followers",
+    "/users/u7?",
+    "/users/by-github/Login-7?",
+    "/users/u7/contributions?",
+];
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn people_are_read_from_indexes(db: PgPool) {
+    for statement in STATEMENTS {
+        sqlx::query(statement).execute(&db).await.unwrap();
+    }
+    // One connection, which can be told to report what it has read.
+    let options = db.connect_options().as_ref().clone();
+    let db = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .unwrap();
+    let app = app(&db);
+    let viewer = app.session("u7").await;
+
+    for path in PATHS {
+        let before = scans(&db).await;
+        // Often enough that the server may choose a plan for any values.
+        for _ in 0..7 {
+            let first = viewer.get(&format!("{path}&limit=5")).await.expect(200);
+            assert_ne!(first.text(), "[]", "{path}");
+            let link = first.headers.get("link");
+            let next = link.and_then(|link| link.to_str().unwrap().split(['<', '>']).nth(1));
+            if let Some(next) = next {
+                viewer.get(&format!("/users{next}")).await.expect(200);
+            }
+        }
+        assert_eq!(scans(&db).await, before, "{path}");
+    }
+}
+
+/// Sequential scans of the large tables so far.
+async fn scans(db: &PgPool) -> Vec<(String, i64)> {
+    for statement in [
+        "select pg_stat_force_next_flush()",
+        "select pg_stat_clear_snapshot()",
+    ] {
+        sqlx::query(statement)
+            .execute(db)
+            .await
+            .expect("the statistics are there");
+    }
+    sqlx::query_as(
+        "select relname::text, seq_scan from pg_stat_user_tables
+         where relname in ('user', 'account', 'projects', 'comments', 'follows') order by 1",
+    )
+    .fetch_all(db)
+    .await
+    .expect("the statistics are there")
+}
