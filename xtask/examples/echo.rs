@@ -46,7 +46,7 @@ async fn answer(event: LambdaEvent<Value>) -> Result<Value, Error> {
 
 async fn after(event: lambda_extension::LambdaEvent) -> Result<(), Error> {
     if let NextEvent::Invoke(event) = event.next {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         println!("flushed {}", !event.request_id.is_empty());
     }
     Ok(())
