@@ -167,6 +167,47 @@ pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     }
 }
 
+/// Runs a statement of the test's own, with texts for its parameters.
+pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
+    let mut query = sqlx::query(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.execute(db).await.expect("the statement runs");
+}
+
+/// One number that a statement selects.
+pub async fn number(db: &PgPool, statement: &'static str, arguments: &[&str]) -> i64 {
+    let mut query = sqlx::query_scalar(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.fetch_one(db).await.expect("a number is selected")
+}
+
+/// Makes somebody invisible, in all ways that there are.
+pub const HIDDEN: [&str; 3] = [
+    r#"update "user" set "isActive" = false where id = $1"#,
+    r#"update "user" set banned = true where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
+];
+
+/// Lifts what [`HIDDEN`] does, the last one by letting the ban run out.
+pub const SHOWN: [&str; 3] = [
+    r#"update "user" set "isActive" = true where id = $1"#,
+    r#"update "user" set banned = false where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
+];
+
+/// A field of each element of a list.
+pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
+    list.as_array()
+        .expect("a list")
+        .iter()
+        .map(|item| item[field].as_str().expect("a text"))
+        .collect()
+}
+
 /// Somebody who sends requests.
 #[derive(Clone)]
 pub struct Caller {

@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use super::Cache;
 
 /// Sets how an answer may be kept; of a GET's 200 with JSON, also its `ETag`, and 304 where the client has it already.
-/// A `Cache-Control` that the handler set itself stays.
+/// A `Cache-Control` that the handler set itself stays. `known` are the request's `If-None-Match` headers.
 pub(super) async fn finish(
-    request: &HeaderMap,
+    known: &[HeaderValue],
     is_get: bool,
     cache: Cache,
     with_credential: bool,
@@ -45,11 +45,11 @@ pub(super) async fn finish(
             .into_response();
     };
     let etag = etag(&bytes, parts.headers.get(header::LINK));
-    let known = matches(request, &etag);
+    let is_known = matches(known, &etag);
     if let Ok(etag) = HeaderValue::try_from(etag) {
         parts.headers.insert(header::ETAG, etag);
     }
-    if known {
+    if is_known {
         parts.status = StatusCode::NOT_MODIFIED;
         parts.headers.remove(header::CONTENT_TYPE);
         parts.headers.remove(header::CONTENT_LENGTH);
@@ -73,9 +73,8 @@ fn etag(body: &[u8], link: Option<&HeaderValue>) -> String {
 }
 
 /// Weak comparison with each tag of `If-None-Match`, or `*`.
-fn matches(request: &HeaderMap, etag: &str) -> bool {
-    request
-        .get_all(header::IF_NONE_MATCH)
+fn matches(known: &[HeaderValue], etag: &str) -> bool {
+    known
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))

@@ -16,30 +16,12 @@ mod update;
 mod views;
 
 use serde_json::{Map, Value, json};
-use shared::testing::{App, Caller};
+use shared::testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 use sqlx::PgPool;
 
 /// A group over a fresh database.
 pub fn app(db: &PgPool) -> App {
     App::new(projects::api(), db.clone())
-}
-
-/// Runs a statement of the test's own, with texts for its parameters.
-pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
-    let mut query = sqlx::query(statement);
-    for argument in arguments {
-        query = query.bind(*argument);
-    }
-    query.execute(db).await.expect("the statement runs");
-}
-
-/// One number that a statement selects.
-pub async fn number(db: &PgPool, statement: &'static str, arguments: &[&str]) -> i64 {
-    let mut query = sqlx::query_scalar(statement);
-    for argument in arguments {
-        query = query.bind(*argument);
-    }
-    query.fetch_one(db).await.expect("a number is selected")
 }
 
 /// Makes a project as somebody; its id.
@@ -93,29 +75,6 @@ pub async fn comment(db: &PgPool, user: &str, project: &str) {
         &[user, project],
     )
     .await;
-}
-
-/// Makes somebody invisible, in all ways that there are.
-pub const HIDDEN: [&str; 3] = [
-    r#"update "user" set "isActive" = false where id = $1"#,
-    r#"update "user" set banned = true where id = $1"#,
-    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
-];
-
-/// Lifts what [`HIDDEN`] does, the last one by letting the ban run out.
-pub const SHOWN: [&str; 3] = [
-    r#"update "user" set "isActive" = true where id = $1"#,
-    r#"update "user" set banned = false where id = $1"#,
-    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
-];
-
-/// A field of each element of a list.
-pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
-    list.as_array()
-        .expect("a list")
-        .iter()
-        .map(|item| item[field].as_str().expect("a text"))
-        .collect()
 }
 
 /// The titles of a list's projects.

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::Request,
-    http::Method,
+    http::{HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -50,7 +50,13 @@ pub(super) struct Rule {
 /// Judges a request in the contract's order: credential, active caller, rate limit, body, then the handler.
 pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Response {
     telemetry::set_route(rule.path);
-    let headers = request.headers().clone();
+    // The request is the handler's; of its headers only these are needed for the answer.
+    let known: Vec<HeaderValue> = request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .cloned()
+        .collect();
     let query = request.uri().query().unwrap_or_default().to_owned();
     let is_get = request.method() == Method::GET;
     let mut judged = Judged::default();
@@ -61,14 +67,8 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
     if response.status().is_success() {
         page::add_link(&mut response, &query);
     }
-    let mut response = cache::finish(
-        &headers,
-        is_get,
-        rule.cache,
-        judged.with_credential,
-        response,
-    )
-    .await;
+    let mut response =
+        cache::finish(&known, is_get, rule.cache, judged.with_credential, response).await;
     quota::add_headers(response.headers_mut(), &judged.counted);
     response
 }
@@ -152,30 +152,31 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
 
 /// Which keys and which users a route takes.
 fn check_access(rule: &Rule, request: &Request, found: &Found) -> Result<()> {
-    let by_metrics_key = match &found.key {
-        None => false,
-        Some(_) if rule.access == Access::SessionOnly => {
-            return Err(Error::Forbidden(NO_API_KEYS));
-        }
-        Some(key) if rule.access == Access::Metrics => key.allows("metrics", "read"),
-        Some(key) if is_safe(request.method()) => {
-            if !key.allows("api", "read") {
-                return Err(Error::Forbidden("API key lacks the read scope"));
-            }
-            false
-        }
-        Some(key) => {
-            if !key.allows("api", "write") {
-                return Err(Error::Forbidden("API key lacks the write scope"));
-            }
-            false
-        }
-    };
     let is_admin = found.user.as_ref().is_some_and(CurrentUser::is_admin);
-    if rule.access == Access::Metrics && !(is_admin && (found.key.is_none() || by_metrics_key)) {
-        return Err(Error::Forbidden("Forbidden resource"));
+    match (rule.access, &found.key) {
+        (Access::SessionOnly, Some(_)) => Err(Error::Forbidden(NO_API_KEYS)),
+        (Access::Metrics, key) => {
+            let has_scope = key.as_ref().is_none_or(|key| key.allows("metrics", "read"));
+            if is_admin && has_scope {
+                Ok(())
+            } else {
+                Err(Error::Forbidden("Forbidden resource"))
+            }
+        }
+        (_, None) => Ok(()),
+        (_, Some(key)) => {
+            let (scope, refusal) = if is_safe(request.method()) {
+                ("read", "API key lacks the read scope")
+            } else {
+                ("write", "API key lacks the write scope")
+            };
+            if key.allows("api", scope) {
+                Ok(())
+            } else {
+                Err(Error::Forbidden(refusal))
+            }
+        }
     }
-    Ok(())
 }
 
 fn is_open(rule: &Rule) -> bool {
