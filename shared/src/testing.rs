@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use crate::{
     AppState,
     config::{Config, Quota, Quotas, Variables},
-    db::Db,
+    db::{Db, LostRace},
     http::Api,
     random,
 };
@@ -169,11 +169,18 @@ pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
 
 /// Runs a statement of the test's own, with texts for its parameters.
 pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
-    let mut query = sqlx::query(statement);
-    for argument in arguments {
-        query = query.bind(*argument);
+    loop {
+        let mut query = sqlx::query(statement);
+        for argument in arguments {
+            query = query.bind(*argument);
+        }
+        match query.execute(db).await {
+            Ok(_) => return,
+            // It met a request of the test's own, and PostgreSQL has chosen it to give way.
+            Err(error) if error.lost_race() => {}
+            Err(error) => panic!("{statement}: {error}"),
+        }
     }
-    query.execute(db).await.expect("the statement runs");
 }
 
 /// One number that a statement selects.

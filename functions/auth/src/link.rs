@@ -107,16 +107,14 @@ pub async fn sign_in(
         Err(refusal) => return Ok(Err(refusal)),
     };
     telemetry::set_user(&user_id);
-    let made = queries::session::insert(
-        &call.auth.app.db,
-        &NewSession {
-            user_id: &user_id,
-            ip_address: &call.ip_address(),
-            user_agent: &call.user_agent(),
-            impersonated_by: None,
-        },
-    )
-    .await?;
+    let session = NewSession {
+        user_id: &user_id,
+        ip_address: &call.ip_address(),
+        user_agent: &call.user_agent(),
+        impersonated_by: None,
+    };
+    let db = &call.auth.app.db;
+    let made = db.retry(|| queries::session::insert(db, &session)).await?;
     Ok(match made {
         None => Err(Refusal::NoSession),
         Some(Made::Banned) => Err(Refusal::Banned),
@@ -165,7 +163,8 @@ async fn find_or_make_user(
                 verified_email: identity.verified_email(),
                 github_username: profile.github_username.as_deref(),
             };
-            queries::account::update_at_sign_in(db, row, tokens, &seen).await?;
+            db.retry(|| queries::account::update_at_sign_in(db, row, tokens, &seen))
+                .await?;
             return Ok(Ok((user_id.clone(), false)));
         }
         [_] => return Ok(Err(Refusal::Orphaned)),

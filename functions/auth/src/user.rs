@@ -50,13 +50,16 @@ pub async fn update(call: Call) -> Result {
     if changes.name.is_none() && changes.image.is_none() {
         return Err(no_fields());
     }
-    queries::user::update(
-        &call.auth.app.db,
-        &current.user.id,
-        changes.name.as_deref(),
-        changes.image.as_ref().map(Option::as_deref),
-    )
-    .await?;
+    let db = &call.auth.app.db;
+    let update = || {
+        queries::user::update(
+            db,
+            &current.user.id,
+            changes.name.as_deref(),
+            changes.image.as_ref().map(Option::as_deref),
+        )
+    };
+    db.retry(update).await?;
     call.cookies().set_session(&current.session.token);
     Ok(answer::done())
 }

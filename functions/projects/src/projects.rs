@@ -168,19 +168,22 @@ pub async fn create(
     idempotency: Idempotency,
     Json(project): Json<CreateProject>,
 ) -> Result<Response> {
-    let mut first = match idempotency.begin(&app.db, &user).await? {
-        Attempt::First(first) => first,
-        Attempt::Again(answer) => return Ok(answer),
-    };
     let id = uuid::Uuid::new_v4().to_string();
-    let project = queries::insert_project(&mut first.tx, user.id(), &id, &project)
-        .await
-        // The account was deleted after the guard let this request in.
-        .on_constraint("projects_authorId_fkey", Error::Unauthorized)?
-        .into_project(&app.config.public_url);
-    first
-        .answer(Created(format!("/projects/{id}"), project))
-        .await
+    let work = async || {
+        let mut first = match idempotency.clone().begin(&app.db, &user).await? {
+            Attempt::First(first) => first,
+            Attempt::Again(answer) => return Ok(answer),
+        };
+        let project = queries::insert_project(&mut first.tx, user.id(), &id, &project)
+            .await
+            // The account was deleted after the guard let this request in.
+            .on_constraint("projects_authorId_fkey", Error::Unauthorized)?
+            .into_project(&app.config.public_url);
+        first
+            .answer(Created(format!("/projects/{id}"), project))
+            .await
+    };
+    app.db.retry(work).await
 }
 
 /// `GET /projects/{projectId}`
@@ -205,7 +208,11 @@ pub async fn update(
     Path(id): Path,
     Json(changes): Json<UpdateProject>,
 ) -> Result<Json<Project>> {
-    if let Some(row) = queries::update_project(&app.db, user.id(), &id, &changes).await? {
+    let updated = app
+        .db
+        .retry(|| queries::update_project(&app.db, user.id(), &id, &changes))
+        .await?;
+    if let Some(row) = updated {
         return Ok(Json(row.into_project(&app.config.public_url)));
     }
     Err(match queries::find_access(&app.db, user.id(), &id).await? {
@@ -221,8 +228,11 @@ pub async fn delete(
     State(app): State<AppState>,
     Path(id): Path,
 ) -> Result<NoContent> {
-    let Some(author) = queries::delete_project(&app.db, user.id(), user.is_staff(), &id).await?
-    else {
+    let deleted = app
+        .db
+        .retry(|| queries::delete_project(&app.db, user.id(), user.is_staff(), &id))
+        .await?;
+    let Some(author) = deleted else {
         return Err(match queries::find_access(&app.db, user.id(), &id).await? {
             Some(Access::Reader) => user.forbidden("You can only delete your own projects"),
             // Somebody else has deleted it in this moment.

@@ -38,7 +38,8 @@ pub async fn create(
         Some(id) => id.to_owned(),
         None => stranger(&salt(&app).await?, address, &headers),
     };
-    queries::insert_view(&app.db, viewer.id(), &project, &who)
+    app.db
+        .retry(|| queries::insert_view(&app.db, viewer.id(), &project, &who))
         .await
         // The project was deleted in this moment.
         .on_constraint("projectView_projectId_fkey", Error::NotFound("Project"))?

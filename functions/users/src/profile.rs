@@ -122,7 +122,10 @@ pub async fn update(
 ) -> Result<Json<SelfUser>> {
     let avatar = changes.avatar.as_ref().and_then(Option::as_deref);
     let upload = avatar.and_then(|avatar| upload_id(&app.config, avatar));
-    let profile = queries::update_profile(&app.db, user.id(), &changes, avatar, upload).await?;
+    let profile = app
+        .db
+        .retry(|| queries::update_profile(&app.db, user.id(), &changes, avatar, upload))
+        .await?;
     match profile {
         Some(profile) => Ok(Json(profile)),
         None if avatar.is_some() => Err(Error::Validation(vec![

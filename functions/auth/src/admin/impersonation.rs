@@ -30,16 +30,13 @@ pub async fn impersonate(call: Call) -> Result {
             "You cannot impersonate admins",
         ));
     }
-    let made = queries::session::insert(
-        db,
-        &NewSession {
-            user_id: &user_id,
-            ip_address: &call.ip_address(),
-            user_agent: &call.user_agent(),
-            impersonated_by: Some(&admin.user.id),
-        },
-    )
-    .await?;
+    let session = NewSession {
+        user_id: &user_id,
+        ip_address: &call.ip_address(),
+        user_agent: &call.user_agent(),
+        impersonated_by: Some(&admin.user.id),
+    };
+    let made = db.retry(|| queries::session::insert(db, &session)).await?;
     let token = match made {
         None => return Err(user_not_found()),
         Some(Made::Banned) => return Err(Error::forbidden("BANNED_USER", link::BANNED)),
