@@ -56,8 +56,8 @@ pub enum Refusal {
     Disabled,
     /// Past its end; the row is deleted.
     Expired,
-    /// No uses are left.
-    UsedUp,
+    /// No uses are left, with the milliseconds until it is refilled, if it ever is.
+    UsedUp(Option<i64>),
     /// Used too often within its window, with the milliseconds until it ends.
     RateLimited(i64),
     /// Its owner is gone.
@@ -65,11 +65,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The plugin's status. Application routes answer 401 where this is 403.
+    /// The plugin's status.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::FORBIDDEN,
-            Self::UsedUp | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::UsedUp(_) | Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unknown | Self::Disabled | Self::Expired | Self::NoOwner => {
                 StatusCode::UNAUTHORIZED
             }
@@ -82,7 +82,7 @@ impl Refusal {
             Self::Malformed | Self::Unknown => "INVALID_API_KEY",
             Self::Disabled => "KEY_DISABLED",
             Self::Expired => "KEY_EXPIRED",
-            Self::UsedUp => "USAGE_EXCEEDED",
+            Self::UsedUp(_) => "USAGE_EXCEEDED",
             Self::RateLimited(_) => "RATE_LIMITED",
             Self::NoOwner => "INVALID_REFERENCE_ID_FROM_API_KEY",
         }
@@ -94,7 +94,7 @@ impl Refusal {
             Self::Malformed | Self::Unknown => "Invalid API key.",
             Self::Disabled => "API Key is disabled",
             Self::Expired => "API Key has expired",
-            Self::UsedUp => "API Key has reached its usage limit",
+            Self::UsedUp(_) => "API Key has reached its usage limit",
             Self::RateLimited(_) => "Rate limit exceeded.",
             Self::NoOwner => "The reference id from the API key is invalid.",
         }
@@ -118,7 +118,7 @@ pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, Refusal>>
         // The row is told as it was before the statement; asked again, it tells what others left of it meanwhile.
         match use_key(db, &hash).await? {
             Some(again) => found = again,
-            None => return Ok(Err(Refusal::UsedUp)),
+            None => return Ok(Err(Refusal::UsedUp(None))),
         }
     }
     let now = found.now;
@@ -126,7 +126,7 @@ pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, Refusal>>
         return Ok(Err(Refusal::Disabled));
     }
     if found.expires_at.is_some_and(|end| end < now) {
-        delete(db, &found.id).await?;
+        delete_spent(db, &found.id).await?;
         return Ok(Err(Refusal::Expired));
     }
     if !found.used {
@@ -149,12 +149,13 @@ pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, Refusal>>
 
 /// Why the guarded update did not take: no uses left, or too many within the window.
 async fn refusal_of_use(db: &Db, found: Found) -> sqlx::Result<Refusal> {
-    let refills = found.refill_interval.is_some() && found.refill_amount.is_some();
-    if found.remaining == Some(0) && !refills {
-        delete(db, &found.id).await?;
-        return Ok(Refusal::UsedUp);
+    if found.remaining == Some(0) && found.refill_amount.is_none() {
+        delete_spent(db, &found.id).await?;
+        return Ok(Refusal::UsedUp(None));
     }
-    if found.remaining.is_none_or(|remaining| remaining > 0)
+    let refill_is_due = found.refills_in.is_some_and(|millis| millis < 0);
+    let has_uses = found.remaining.is_none_or(|remaining| remaining > 0) || refill_is_due;
+    if has_uses
         && let Some(window) = found
             .rate_limit_time_window
             .filter(|_| found.rate_limit_enabled)
@@ -167,7 +168,7 @@ async fn refusal_of_use(db: &Db, found: Found) -> sqlx::Result<Refusal> {
             wait.clamp(Duration::zero(), window).num_milliseconds(),
         ));
     }
-    Ok(Refusal::UsedUp)
+    Ok(Refusal::UsedUp(found.refills_in))
 }
 
 struct Found {
@@ -176,8 +177,9 @@ struct Found {
     enabled: bool,
     expires_at: Option<Timestamp>,
     remaining: Option<i32>,
-    refill_interval: Option<i32>,
     refill_amount: Option<i32>,
+    /// Milliseconds; negative where a refill is due.
+    refills_in: Option<i64>,
     rate_limit_enabled: bool,
     rate_limit_time_window: Option<i32>,
     last_request: Option<Timestamp>,
@@ -257,8 +259,11 @@ async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<Found>> {
             k.enabled,
             k."expiresAt" as "expires_at: Timestamp",
             k.remaining,
-            k."refillInterval" as refill_interval,
             k."refillAmount" as refill_amount,
+            (
+                extract(epoch from coalesce(k."lastRefillAt", k."createdAt") - clock.now) * 1000
+                + k."refillInterval"
+            )::int8 as refills_in,
             k."rateLimitEnabled" as rate_limit_enabled,
             k."rateLimitTimeWindow" as rate_limit_time_window,
             k."lastRequest" as "last_request: Timestamp",
@@ -279,10 +284,21 @@ async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<Found>> {
     .await
 }
 
-async fn delete(db: &Db, id: &str) -> sqlx::Result<()> {
-    sqlx::query!("delete from apikey where id = $1", id)
-        .execute(db)
-        .await?;
+/// Deletes a key that has ended, unless its owner has just given it more time.
+async fn delete_spent(db: &Db, id: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        delete from apikey
+        where id = $1
+            and (
+                "expiresAt" < now() at time zone 'utc'
+                or (remaining = 0 and "refillAmount" is null)
+            )
+        "#,
+        id,
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -48,6 +48,7 @@ pub enum Error {
 
 /// Seconds after which a client may try again when the database cannot be reached.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+const TOO_MANY_REQUESTS: &str = "Too Many Requests";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,7 +81,7 @@ impl IntoResponse for Error {
             ),
             Self::Unprocessable(message) => answer(S::UNPROCESSABLE_ENTITY, message),
             Self::TooManyRequests(seconds) => with(
-                standard(S::TOO_MANY_REQUESTS, "Too Many Requests"),
+                standard(S::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
                 header::RETRY_AFTER,
                 HeaderValue::from(seconds),
             ),
@@ -101,21 +102,21 @@ impl IntoResponse for Error {
     }
 }
 
-/// A refused key is 401 whatever the plugin's own status, but for its limits.
+/// A refused key is a bad credential like any other, but for its limits. The plugin's own words are under `/api/auth`.
 fn refused_key(refusal: Refusal) -> Response {
-    if let Refusal::RateLimited(millis) = refusal {
-        let seconds = u64::try_from(millis).unwrap_or(0).div_ceil(1000).max(1);
-        let response = standard(refusal.status(), refusal.message());
-        return with(response, header::RETRY_AFTER, HeaderValue::from(seconds));
+    let wait = match refusal {
+        Refusal::RateLimited(millis) => Some(millis),
+        Refusal::UsedUp(refill) => refill,
+        _ => return Error::Unauthorized.into_response(),
+    };
+    match wait {
+        Some(millis) => {
+            let seconds = u64::try_from(millis).unwrap_or(0).div_ceil(1000).max(1);
+            Error::TooManyRequests(seconds).into_response()
+        }
+        // There is nothing to wait for.
+        None => standard(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
     }
-    if refusal.status() == StatusCode::TOO_MANY_REQUESTS {
-        return standard(refusal.status(), refusal.message());
-    }
-    with(
-        standard(StatusCode::UNAUTHORIZED, refusal.message()),
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer"),
-    )
 }
 
 /// The NestJS answer to a path or method that no route has. `path` carries no query.

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use shared::{
-    api_key::hash,
-    testing::{App, Caller},
+    api_key::{Refusal, hash},
+    testing::{Answer, App, Caller},
 };
 use sqlx::PgPool;
 
@@ -31,6 +31,14 @@ async fn insert_key(app: &App, user: &Caller, columns: &str) {
 
 fn with_key(app: &App) -> Caller {
     app.anyone().header("x-api-key", KEY)
+}
+
+async fn execute(app: &App, sql: &'static str) {
+    sqlx::query(sql).execute(&app.state.db).await.unwrap();
+}
+
+fn retry_after(answer: &Answer) -> u64 {
+    answer.header("retry-after").parse().unwrap()
 }
 
 async fn keys(app: &App) -> i64 {
@@ -78,10 +86,7 @@ async fn a_key_does_not_reach_what_needs_a_session(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "").await;
-    sqlx::query(r#"update "user" set role = 'admin'"#)
-        .execute(&app.state.db)
-        .await
-        .unwrap();
+    execute(&app, r#"update "user" set role = 'admin'"#).await;
 
     with_key(&app)
         .delete("/me")
@@ -104,19 +109,17 @@ async fn scopes_are_enforced_by_method(db: PgPool) {
         .await
         .expect_error(403, &["API key lacks the write scope"]);
 
-    sqlx::query(r#"update apikey set permissions = '{"metrics":["read"]}'"#)
-        .execute(&app.state.db)
-        .await
-        .unwrap();
+    execute(
+        &app,
+        r#"update apikey set permissions = '{"metrics":["read"]}'"#,
+    )
+    .await;
     with_key(&app)
         .get("/me")
         .await
         .expect_error(403, &["API key lacks the read scope"]);
     with_key(&app).get("/figures").await.expect(403);
-    sqlx::query(r#"update "user" set role = 'admin'"#)
-        .execute(&app.state.db)
-        .await
-        .unwrap();
+    execute(&app, r#"update "user" set role = 'admin'"#).await;
     with_key(&app).get("/figures").await.expect(200);
 }
 
@@ -125,32 +128,55 @@ async fn a_refused_key_is_refused_everywhere(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "enabled = false").await;
-    for path in ["/me", "/open", "/free"] {
-        with_key(&app)
-            .get(path)
-            .await
-            .expect_error(401, &["API Key is disabled"]);
-        app.anyone()
-            .header("x-api-key", "short")
-            .get(path)
-            .await
-            .expect_error(401, &["Invalid API key."]);
-        app.anyone()
-            .header("x-api-key", &KEY.replace("ogu", "ugo"))
-            .get(path)
-            .await
-            .expect_error(401, &["Invalid API key."]);
+    let unknown = KEY.replace("ogu", "ugo");
+    let bearer = format!("Bearer {unknown}");
+    for path in ["/me", "/open", "/free", "/figures"] {
+        for caller in [
+            with_key(&app),
+            app.anyone().header("x-api-key", "short"),
+            app.anyone().header("x-api-key", &unknown),
+            app.anyone().header("x-api-key", &KEY.repeat(5)),
+            app.anyone().header("authorization", &bearer),
+            app.anyone().header("authorization", "Bearer "),
+            // With a good session, too.
+            ada.clone().header("x-api-key", &unknown),
+            ada.clone().header("authorization", &bearer),
+        ] {
+            refused(&caller.get(path).await);
+        }
     }
 
-    sqlx::query(r#"update apikey set enabled = true, "expiresAt" = now() at time zone 'utc' - interval '1 second'"#)
-        .execute(&app.state.db)
-        .await
-        .unwrap();
-    with_key(&app)
-        .get("/me")
-        .await
-        .expect_error(401, &["API Key has expired"]);
+    execute(&app, r#"update apikey set enabled = true, "expiresAt" = now() at time zone 'utc' - interval '1 second'"#).await;
+    refused(&with_key(&app).get("/me").await);
     assert_eq!(keys(&app).await, 0);
+}
+
+/// What a caller with a bad credential is told, whatever is wrong with it.
+#[track_caller]
+fn refused(answer: &Answer) {
+    assert_eq!(answer.status, 401, "{answer:?}");
+    assert_eq!(
+        answer.json(),
+        json!({"statusCode": 401, "message": "Unauthorized"})
+    );
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_is_no_key_leaves_the_cookie_to_speak(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+
+    for (name, value) in [
+        ("x-api-key", ""),
+        ("authorization", "Basic YTpi"),
+        ("authorization", "Bearer"),
+    ] {
+        let answer = ada.clone().header(name, value).get("/me").await.expect(200);
+        assert_eq!(answer.json()["id"], ada.id.as_str(), "{name}: {value}");
+        refused(&app.anyone().header(name, value).get("/me").await);
+    }
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
@@ -158,10 +184,7 @@ async fn the_key_of_an_inactive_owner_is_refused_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "").await;
-    sqlx::query(r#"update "user" set "isActive" = false"#)
-        .execute(&app.state.db)
-        .await
-        .unwrap();
+    execute(&app, r#"update "user" set "isActive" = false"#).await;
     with_key(&app)
         .get("/me")
         .await
@@ -171,14 +194,11 @@ async fn the_key_of_an_inactive_owner_is_refused_or_anonymous(db: PgPool) {
         json!(null)
     );
 
-    sqlx::query(r#"delete from "user""#)
-        .execute(&app.state.db)
-        .await
-        .unwrap();
+    execute(&app, r#"delete from "user""#).await;
     with_key(&app)
         .get("/me")
         .await
-        .expect_error(401, &["The reference id from the API key is invalid."]);
+        .expect_error(401, &["Unauthorized"]);
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
@@ -228,8 +248,8 @@ async fn a_keys_own_limit_holds_under_parallel_requests(db: PgPool) {
         .collect();
     assert_eq!(refused.len(), 40);
     for answer in refused {
-        let answer = answer.expect_error(429, &["Rate limit exceeded."]);
-        assert!((1..=60).contains(&answer.header("retry-after").parse::<u64>().unwrap()));
+        let answer = answer.expect_error(429, &["Too Many Requests"]);
+        assert!((1..=60).contains(&retry_after(&answer)));
     }
 }
 
@@ -243,21 +263,56 @@ async fn a_refill_comes_due(db: PgPool) {
         r#"remaining = 0, "refillAmount" = 2, "refillInterval" = 3600000"#,
     )
     .await;
-    with_key(&app)
+    let answer = with_key(&app)
         .get("/me")
         .await
-        .expect_error(429, &["API Key has reached its usage limit"]);
+        .expect_error(429, &["Too Many Requests"]);
+    assert!((3500..=3600).contains(&retry_after(&answer)));
     assert_eq!(keys(&app).await, 1);
 
-    sqlx::query(
+    execute(
+        &app,
         r#"update apikey set "lastRefillAt" = now() at time zone 'utc' - interval '2 hours'"#,
     )
-    .execute(&app.state.db)
-    .await
-    .unwrap();
+    .await;
     with_key(&app).get("/me").await.expect(200);
     with_key(&app).get("/me").await.expect(200);
     with_key(&app).get("/me").await.expect(429);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_due_refill_does_not_lift_the_rate_limit(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    insert_key(
+        &app,
+        &ada,
+        r#"remaining = 0, "refillAmount" = 2, "refillInterval" = 1000,
+           "lastRefillAt" = now() at time zone 'utc' - interval '1 hour',
+           "rateLimitMax" = 1, "requestCount" = 1, "lastRequest" = now() at time zone 'utc'"#,
+    )
+    .await;
+
+    let refusal = shared::api_key::verify(&app.state.db, KEY)
+        .await
+        .unwrap()
+        .unwrap_err();
+
+    assert!(matches!(refusal, Refusal::RateLimited(1..=60_000)));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_key_that_is_never_refilled_ends_with_its_last_use(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    insert_key(&app, &ada, "remaining = 0").await;
+
+    let answer = with_key(&app).get("/me").await;
+
+    let answer = answer.expect_error(429, &["Too Many Requests"]);
+    assert_eq!(answer.header("retry-after"), "");
+    assert_eq!(keys(&app).await, 0);
+    refused(&with_key(&app).get("/me").await);
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
@@ -276,4 +331,22 @@ async fn a_key_without_limits_is_touched_once_a_minute(db: PgPool) {
     let first = touched().await;
     with_key(&app).get("/me").await.expect(200);
     assert_eq!(touched().await, first);
+    execute(
+        &app,
+        r#"update apikey set "lastRequest" = "lastRequest" - interval '61 seconds'"#,
+    )
+    .await;
+    with_key(&app).get("/me").await.expect(200);
+    assert!(touched().await >= first);
+
+    // With a limit each use counts.
+    execute(&app, r#"update apikey set "rateLimitEnabled" = true"#).await;
+    for _ in 0..2 {
+        with_key(&app).get("/me").await.expect(200);
+    }
+    let count: i32 = sqlx::query_scalar(r#"select "requestCount" from apikey"#)
+        .fetch_one(&app.state.db)
+        .await
+        .unwrap();
+    assert_eq!(count, 2);
 }

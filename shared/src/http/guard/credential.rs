@@ -23,10 +23,11 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// An API key comes before a cookie; a cookie with a bad signature counts as absent.
+    /// An API key comes before a cookie; an empty header and a cookie with a bad signature count as absent.
     pub(super) fn of(config: &Config, headers: &HeaderMap) -> Self {
         let key = headers
             .get(API_KEY)
+            .filter(|key| !key.is_empty())
             .map(|key| key.to_str().unwrap_or_default().trim());
         if let Some(key) = key.or_else(|| bearer(headers)) {
             return Self::ApiKey(key.to_owned());
