@@ -165,6 +165,22 @@ async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
     assert_eq!(root.get("/me").await.json()["isAdmin"], true);
     assert_eq!(moderator.get("/me").await.json()["isAdmin"], false);
     assert_eq!(moderator.get("/me").await.json()["isStaff"], true);
+    // Roles are what stands between the commas, to the letter.
+    for role in ["Admin", " admin", "user, moderator", "admins"] {
+        let other = app.user("other").await;
+        sqlx::query(r#"update "user" set role = $2 where id = $1"#)
+            .bind(&other.id)
+            .bind(role)
+            .execute(&app.state.db)
+            .await
+            .unwrap();
+        let answer = other.get("/me").await.expect(200).json();
+        assert_eq!(
+            (&answer["isAdmin"], &answer["isStaff"]),
+            (&json!(false), &json!(false)),
+            "{role:?}"
+        );
+    }
     root.get("/figures").await.expect(200);
     moderator.get("/figures").await.expect(403);
     app.anyone().get("/figures").await.expect(401);

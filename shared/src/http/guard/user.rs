@@ -98,7 +98,7 @@ impl CurrentUser {
 
 /// Roles are stored in one text, separated by commas, as the Better Auth admin plugin does.
 pub(super) fn has_role(roles: &str, role: &str) -> bool {
-    roles.split(',').any(|found| found.trim() == role)
+    roles.split(',').any(|found| found == role)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
