@@ -81,10 +81,13 @@ impl<'v> Fields<'v> {
         }
     }
 
-    /// A value that is made a text as JavaScript's `String` does it; a missing one becomes `undefined`, which names nobody.
+    /// A value that must be there, and is made a text as JavaScript's `String` does it.
     pub fn coerced_text(&mut self, name: &str) -> String {
         match self.raw(name) {
-            None => "undefined".to_owned(),
+            None => {
+                self.expected(name, "nonoptional", None);
+                String::new()
+            }
             Some(Value::String(_)) => self.text(name).unwrap_or_default(),
             Some(Value::Object(_) | Value::Array(_)) => "[object Object]".to_owned(),
             Some(other) => other.to_string(),

@@ -213,13 +213,29 @@ async fn unknown_users_are_not_found(db: PgPool) {
             _ => expect_code(&answer, 404, "USER_NOT_FOUND", "User not found"),
         }
     }
-    // `String(undefined)` names nobody, and numbers are taken for text.
-    for body in [json!({}), json!({ "userId": 1 }), json!({ "userId": null })] {
+    // Whatever is there is taken for text.
+    for body in [json!({ "userId": 1 }), json!({ "userId": null })] {
         let answer = act(&ada, "unban-user", body).await;
         expect_code(&answer, 404, "USER_NOT_FOUND", "User not found");
     }
     let answer = act(&ada, "unban-user", json!({ "userId": "a\0b" })).await;
     assert_eq!(answer.status, 400, "{answer:?}");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_user_must_be_named(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.with_role("ada", "admin").await;
+    let missing = "[body.userId] Invalid input: expected nonoptional, received undefined";
+
+    for (endpoint, body, ..) in endpoints("nobody") {
+        let Some(mut body) = body.filter(|body| body.get("userId").is_some()) else {
+            continue;
+        };
+        body.as_object_mut().unwrap().remove("userId");
+        let answer = act(&ada, endpoint, body).await;
+        expect_code(&answer, 400, "VALIDATION_ERROR", missing);
+    }
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
