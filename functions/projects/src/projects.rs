@@ -243,10 +243,10 @@ pub async fn delete(
         tracing::info!(
             target: "audit",
             actor = user.id(),
-            action = "deleteProject",
-            target = id,
+            action = "project.delete",
+            project = id,
             author,
-            "a member of staff has deleted a project"
+            "a project was deleted by staff"
         );
     }
     Ok(NoContent)
