@@ -1,10 +1,13 @@
 //! Nothing that telemetry writes holds what belongs to a user alone.
 
 use provider::{Person, Provider};
+use reqwest::Method;
 use serde_json::{Value, json};
+use shared::api_key::hash;
 use sqlx::PgPool;
 
 use crate::{
+    ada,
     ingest::Ingest,
     program::{Program, free_port, parsed, with_message},
     url_of,
@@ -15,7 +18,7 @@ const ADDRESS: &str = "203.0.113.77";
 /// Signs in as a browser does: redirects followed by hand, cookies kept.
 async fn sign_in(auth: &Program, provider: &Provider, person: &Person) -> Vec<String> {
     let answer = auth
-        .request(reqwest::Method::POST, "/api/auth/sign-in/social")
+        .request(Method::POST, "/api/auth/sign-in/social")
         .header("origin", "http://localhost:3000")
         .header("user-agent", "a browser")
         .header("x-real-ip", ADDRESS)
@@ -175,4 +178,94 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
         .collect();
     assert!(calls.len() >= 2, "{callback:#?}");
     assert!(calls[0].starts_with("POST 127.0.0.1/"), "{calls:?}");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn keys_and_passwords_are_told_to_nobody(db: PgPool) {
+    const PASSWORD: &str = "a password that nobody has";
+    let ingest = Ingest::start().await;
+    let provider = Provider::start().await.unwrap();
+    let ada = ada(&db).await;
+    let execute = async |sql: &'static str| {
+        sqlx::raw_sql(sql).execute(&db).await.unwrap();
+    };
+    execute(r#"update "user" set role = 'admin'"#).await;
+    let settings = provider.settings();
+    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let mut variables: Vec<(&str, &str)> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    variables.extend([
+        ("DATABASE_URL", &*database),
+        ("SENTRY_DSN", &dsn),
+        ("SENTRY_TRACES_SAMPLE_RATE", "1"),
+        ("RUST_LOG", "trace"),
+    ]);
+    let auth = Program::start("auth", &variables).await;
+    let users = Program::start("users", &variables).await;
+    let health = Program::start("health", &variables).await;
+    let post = async |path: &str, body: Value| {
+        let request = auth.request(Method::POST, path).json(&body);
+        let request = request.header("cookie", ada.cookie().unwrap());
+        let answer = request.header("origin", "http://localhost:3000").send();
+        let answer = answer.await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+
+    let (status, made) = post("/api/auth/api-key/create", json!({})).await;
+    assert_eq!(status, 200);
+    let made: Value = serde_json::from_str(&made).unwrap();
+    let key = made["key"].as_str().unwrap();
+    let guess = key.replace("cc_", "dd_");
+    let mut told = Vec::new();
+    let mut get = async |program: &Program, path: &str, header, value: &str, expected| {
+        let answer = program.get(path).header(header, value).send().await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), expected, "{path}");
+        if expected != 200 {
+            told.push(answer.text().await.unwrap());
+        }
+    };
+    let (bearer, bearer_guess) = (format!("Bearer {key}"), format!("Bearer {guess}"));
+    get(&users, "/users/profile", "x-api-key", key, 200).await;
+    get(&users, "/users/profile", "authorization", &bearer, 200).await;
+    get(&auth, "/api/auth/get-session", "x-api-key", key, 200).await;
+    get(&health, "/sentry-error", "x-api-key", key, 500).await;
+    get(&health, "/health", "authorization", &bearer_guess, 401).await;
+    get(&users, "/users/profile", "x-api-key", &guess, 401).await;
+    get(&auth, "/api/auth/get-session", "x-api-key", &guess, 401).await;
+    let password = json!({ "userId": ada.id, "newPassword": PASSWORD });
+    let set_password = async || post("/api/auth/admin/set-user-password", password.clone()).await;
+    assert_eq!(set_password().await.0, 200);
+    let hashed: String = sqlx::query_scalar("select password from account")
+        .fetch_one(&db)
+        .await
+        .unwrap();
+    // Failures are told to Sentry.
+    execute("alter table apikey rename to gone; alter table account rename to lost").await;
+    get(&users, "/users/profile", "x-api-key", key, 500).await;
+    get(&auth, "/api/auth/get-session", "x-api-key", key, 500).await;
+    for (status, text) in [
+        set_password().await,
+        post("/api/auth/api-key/create", json!({})).await,
+    ] {
+        assert_eq!(status, 500, "{text}");
+        told.push(text);
+    }
+
+    let mut written = told.concat();
+    for program in [auth, users, health] {
+        let (status, lines) = program.stop().await;
+        assert!(status.success());
+        written.push_str(&lines.concat());
+    }
+    assert!(ingest.events().len() >= 5, "{:#?}", ingest.events());
+    written.push_str(&ingest.text());
+    let (salt, derived) = hashed.split_once(':').unwrap();
+    let hashes = [hash(key), hash(&guess)];
+    let secrets = [key, &guess, &hashes[0], &hashes[1], PASSWORD, salt, derived];
+    for secret in secrets {
+        assert!(!written.contains(secret), "{secret}");
+    }
 }
