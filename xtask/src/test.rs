@@ -143,6 +143,7 @@ async fn clients(npm: &Path, server: &str) -> anyhow::Result<Tally> {
             .current_dir(&folder)
             .env("ADMIN_EMAIL", ADMIN_EMAIL)
             .env("BASE_URL", stage.url())
+            .env("DATABASE_URL", &stage.database)
             .env("PROVIDER_URL", stage.provider.url());
         count(&mut node).await
     })

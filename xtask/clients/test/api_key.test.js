@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { apiKeyClient } from "@better-auth/api-key/client";
 import { createAuthClient } from "better-auth/client";
+import pg from "pg";
 
 import { Browser, agree, api, newcomer, site } from "../browser.js";
 
@@ -77,6 +78,42 @@ test("a key's limit ends its use", async () => {
   assert.equal(code, "RATE_LIMITED");
   assert.ok(details.tryAgainIn > 0);
   assert.equal((await use(key)).status, 429);
+});
+
+test("a key's limit holds in all functions together", async () => {
+  const client = await signIn();
+  const { key, rateLimitMax } = await good(client.apiKey.create({}));
+
+  const paths = ["/users/profile", "/notifications/count"];
+  const answers = await Promise.all(Array.from({ length: 50 }, (_, index) => use(key, paths[index % 2])));
+
+  const statuses = answers.map((answer) => answer.status);
+  assert.equal(statuses.filter((status) => status === 200).length, rateLimitMax);
+  assert.equal(statuses.filter((status) => status === 429).length, 50 - rateLimitMax);
+});
+
+/** Lets a key run out; the shortest that a client may ask for is a day. */
+const expire = async (id) => {
+  const database = new pg.Client(process.env.DATABASE_URL);
+  await database.connect();
+  const past = `update apikey set "expiresAt" = now() at time zone 'utc' - interval '1 second' where id = $1`;
+  assert.equal((await database.query(past, [id])).rowCount, 1);
+  await database.end();
+};
+
+test("a key runs out and is gone", async () => {
+  const client = await signIn();
+  const { id, key } = await good(client.apiKey.create({ expiresIn: 86_400 }));
+  assert.equal((await use(key)).status, 200);
+
+  await expire(id);
+
+  const answer = await use(key, "/api/auth/get-session");
+  assert.deepEqual([answer.status, (await answer.json()).code], [401, "KEY_EXPIRED"]);
+  assert.equal((await use(key)).status, 401);
+  assert.equal((await good(client.apiKey.list())).total, 0);
+  const gone = await client.apiKey.get({ query: { id } });
+  assert.deepEqual([gone.error.status, gone.error.code], [404, "KEY_NOT_FOUND"]);
 });
 
 test("a narrowed key reads only, and no key manages keys", async () => {
