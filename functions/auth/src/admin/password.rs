@@ -29,7 +29,7 @@ pub async fn set_password(call: Call) -> Result {
             fields.refuse("newPassword", "newPassword cannot be empty");
         }
         let user_id = fields.coerced_text("userId");
-        if user_id.is_empty() {
+        if fields.raw("userId").is_some_and(|value| value == "") {
             fields.refuse("userId", "userId cannot be empty");
         }
         (password, user_id)
