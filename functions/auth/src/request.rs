@@ -4,7 +4,7 @@
 use axum::{
     body::Bytes,
     extract::{FromRequest, MatchedPath, Request},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -32,7 +32,7 @@ pub fn below_base(path: &str) -> &str {
 }
 
 /// Runs around all endpoints, and around what is none: the line of the log that the Node deployment wrote, the rate
-/// limit, and the cookies that were gathered.
+/// limit, the cookies that were gathered, and that nobody keeps what tells of API keys.
 pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Response {
     log(&request);
     let address = request
@@ -47,8 +47,12 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
     let cookies = SetCookies::default();
     request.extensions_mut().insert(cookies.clone());
     let mut response = next.run(request).await;
+    let headers = response.headers_mut();
     for cookie in cookies.take() {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    if below_base(uri.path()).starts_with("/api-key/") {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }

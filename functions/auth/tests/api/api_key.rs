@@ -66,6 +66,28 @@ async fn a_key_is_made_and_told_once(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn nobody_keeps_what_tells_of_keys(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.person("ada").await;
+
+    for answer in [
+        post(&ada, "create", json!({})).await.expect(200),
+        ada.get(&format!("{KEYS}/list")).await.expect(200),
+        ada.get(&format!("{KEYS}/get?id=x")).await.expect(404),
+        stage
+            .app
+            .anyone()
+            .get(&format!("{KEYS}/list"))
+            .await
+            .expect(401),
+    ] {
+        assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+    }
+    let other = ada.get("/api/auth/list-accounts").await.expect(200);
+    assert_eq!(other.header("cache-control"), "");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn a_key_needs_nothing_to_be_said(db: PgPool) {
     let stage = Stage::configured(
         db,
