@@ -1,8 +1,9 @@
 //! People who send requests to a group's real router over a fresh database.
 
 use std::{
+    io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::{
@@ -14,6 +15,7 @@ use axum::{
 use serde_json::Value;
 use sqlx::{PgPool, migrate::Migrator};
 use tower::ServiceExt;
+use tracing::{Level, subscriber::DefaultGuard};
 
 use crate::{
     AppState,
@@ -380,5 +382,62 @@ impl Answer {
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}\n{:?}\n{}", self.status, self.headers, self.text())
+    }
+}
+
+/// What this thread logs as long as it lives.
+pub struct Log {
+    written: Written,
+    _guard: DefaultGuard,
+}
+
+impl Log {
+    /// Keeps all lines of that level and those above.
+    pub fn capture(level: Level) -> Self {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        Self {
+            written,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// What was logged since this was asked last.
+    pub fn take(&self) -> String {
+        let bytes = std::mem::take(&mut *self.written.lock());
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The lines among it that tell of an act of staff.
+    pub fn take_audit(&self) -> Vec<String> {
+        self.take()
+            .lines()
+            .filter(|line| line.contains(" audit: "))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -1,15 +1,14 @@
 //! Requests under `/api/auth` that come with an API key.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use axum::http::Method;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::{api_key::hash, testing::Caller};
+use shared::{
+    api_key::hash,
+    testing::{Caller, Log},
+};
 use sqlx::PgPool;
+use tracing::Level;
 
 use crate::{
     Stage,
@@ -268,30 +267,10 @@ async fn a_keys_limit_holds_under_load(db: PgPool) {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn secrets_and_addresses_stay_out_of_the_log_and_staff_actions_are_in_it(db: PgPool) {
     const PASSWORD: &str = "a password that nobody has";
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::capture(Level::TRACE);
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let bob = stage.person("bob").await;
@@ -356,7 +335,7 @@ async fn secrets_and_addresses_stay_out_of_the_log_and_staff_actions_are_in_it(d
         .unwrap()
         .to_owned();
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.take();
     assert!(log.contains("auth request"));
     let key_hash = hash(&key);
     for secret in [key.as_str(), &key_hash, &guessed, PASSWORD, &stored] {
