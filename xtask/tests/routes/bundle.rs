@@ -224,7 +224,7 @@ impl Bundle {
         path: &str,
         body: Option<Value>,
     ) -> Answer {
-        let caller = &somebody.0[operation.function.as_str()];
+        let caller = somebody.at(&operation.function);
         caller.send(operation.method.clone(), path, body).await
     }
 
@@ -236,3 +236,18 @@ impl Bundle {
 
 /// One caller, as each function sees them.
 pub struct Somebody(BTreeMap<&'static str, Caller>);
+
+impl Somebody {
+    /// The same with that header in each request.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        for caller in self.0.values_mut() {
+            *caller = caller.clone().header(name, value);
+        }
+        self
+    }
+
+    /// As that function sees them.
+    pub fn at(&self, function: &str) -> &Caller {
+        &self.0[function]
+    }
+}

@@ -10,5 +10,7 @@ mod anonymous;
 mod bundle;
 mod document;
 mod gateway;
+mod keys;
 mod privacy;
+mod roles;
 mod sample;

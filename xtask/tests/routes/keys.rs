@@ -1,0 +1,156 @@
+//! What an API key opens: each operation, with keys of all scopes and with one that is no key.
+
+use axum::http::Method;
+use serde_json::json;
+use shared::{api_key::hash, testing::Answer};
+use sqlx::PgPool;
+
+use crate::bundle::{Bundle, Operation};
+
+const NO_KEYS: &str = "API keys cannot be used here";
+const NO_READING: &str = "API key lacks the read scope";
+const NO_WRITING: &str = "API key lacks the write scope";
+
+/// Permissions, and whether they let a key read and write. `None` are those of a key that nobody has narrowed.
+const KEYS: [(&str, Option<&str>, bool, bool); 5] = [
+    ("whole", None, true, true),
+    (
+        "both",
+        Some(r#"{"api":["read","write"],"metrics":["read"]}"#),
+        true,
+        true,
+    ),
+    ("reader", Some(r#"{"api":["read"]}"#), true, false),
+    ("writer", Some(r#"{"api":["write"]}"#), false, true),
+    ("metrics", Some(r#"{"metrics":["read"]}"#), false, false),
+];
+
+/// The key of that name: a word, made long enough.
+fn key(name: &str) -> String {
+    format!("cc_{name:a<64}")
+}
+
+async fn insert_keys(db: &PgPool) {
+    sqlx::query(
+        r#"insert into "user" (id, name, email, "emailVerified", "updatedAt")
+           values ('ada', 'Ada', 'ada@test.example', true, now() at time zone 'utc')"#,
+    )
+    .execute(db)
+    .await
+    .unwrap();
+    for (name, permissions, ..) in KEYS {
+        sqlx::query(
+            r#"insert into apikey (id, "referenceId", key, permissions, "rateLimitEnabled", "updatedAt")
+               values ($1, 'ada', $2, $3, false, now() at time zone 'utc')"#,
+        )
+        .bind(name)
+        .bind(hash(&key(name)))
+        .bind(permissions)
+        .execute(db)
+        .await
+        .unwrap();
+    }
+}
+
+/// Why the contract refuses a key that may read or write; `None` where it does not.
+fn refusal(operation: &Operation, reads: bool, writes: bool) -> Option<&'static str> {
+    let is_get = operation.method == Method::GET;
+    if operation.function == "auth" {
+        let is_staffs = operation.path.starts_with("/api/auth/admin/");
+        return match (is_get, is_staffs) {
+            (true, false) if reads => None,
+            (true, false) => Some(NO_READING),
+            _ => Some(NO_KEYS),
+        };
+    }
+    match operation.id.as_str() {
+        "deleteProfile" => Some(NO_KEYS),
+        // An admin's key only, and this is none.
+        "getMetrics" => Some("Forbidden resource"),
+        _ if is_get => (!reads).then_some(NO_READING),
+        _ => (!writes).then_some(NO_WRITING),
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_key_opens_what_its_scopes_say(db: PgPool) {
+    let bundle = Bundle::new(&db);
+    insert_keys(&db).await;
+    let mut refused = 0;
+    for operation in bundle.operations() {
+        let path = operation.filled(&[]);
+        for (name, _, reads, writes) in KEYS {
+            let caller = bundle.anyone().header("x-api-key", &key(name));
+
+            let answer = bundle.send(&caller, &operation, &path).await;
+
+            let case = format!("{} with {name}: {answer:?}", operation.id);
+            match refusal(&operation, reads, writes) {
+                Some(message) => {
+                    refused += 1;
+                    assert_eq!(answer.status, 403, "{case}");
+                    assert_eq!(answer.json()["message"], message, "{case}");
+                }
+                None => assert!(!matches!(answer.status.as_u16(), 401 | 403), "{case}"),
+            }
+        }
+    }
+    assert!(refused > 100, "only {refused} refusals");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_is_no_key_opens_nothing(db: PgPool) {
+    let bundle = Bundle::new(&db);
+    insert_keys(&db).await;
+    let expect = |answer: &Answer, operation: &Operation| {
+        let case = format!("{}: {answer:?}", operation.id);
+        assert_eq!(answer.status, 401, "{case}");
+        let expected = if operation.function == "auth" {
+            json!({ "message": "Invalid API key.", "code": "INVALID_API_KEY" })
+        } else {
+            assert_eq!(answer.header("www-authenticate"), "Bearer", "{case}");
+            json!({ "statusCode": 401, "message": "Unauthorized" })
+        };
+        assert_eq!(answer.json(), expected, "{case}");
+    };
+    for operation in bundle.operations() {
+        let path = operation.filled(&[]);
+        // Not even for somebody who is signed in.
+        for caller in [bundle.anyone(), bundle.session("ada").await] {
+            let origin = caller.header("origin", "http://localhost:3000");
+            let caller = origin.header("x-api-key", &key("unknown"));
+            expect(&bundle.send(&caller, &operation, &path).await, &operation);
+        }
+        if operation.function != "auth" {
+            let bearer = format!("Bearer {}", key("unknown"));
+            let caller = bundle.anyone().header("authorization", &bearer);
+            expect(&bundle.send(&caller, &operation, &path).await, &operation);
+        }
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_admins_key_reads_metrics_where_its_scope_says_so(db: PgPool) {
+    let bundle = Bundle::new(&db);
+    insert_keys(&db).await;
+    let status = async |name: &str| {
+        let caller = bundle.anyone().header("x-api-key", &key(name));
+        let answer = caller.at("health").get("/metrics").await;
+        answer.status.as_u16()
+    };
+    assert_eq!(status("metrics").await, 403);
+
+    sqlx::query(r#"update "user" set role = 'admin'"#)
+        .execute(&db)
+        .await
+        .unwrap();
+
+    for (name, expected) in [
+        ("metrics", 200),
+        ("both", 200),
+        ("whole", 403),
+        ("reader", 403),
+    ] {
+        assert_eq!(status(name).await, expected, "{name}");
+    }
+}
