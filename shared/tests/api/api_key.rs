@@ -254,6 +254,34 @@ async fn a_keys_own_limit_holds_under_parallel_requests(db: PgPool) {
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_refill_and_a_new_window_begin_once_under_parallel_requests(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    for columns in [
+        r#"remaining = 0, "refillAmount" = 10, "refillInterval" = 3600000,
+           "lastRefillAt" = now() at time zone 'utc' - interval '2 hours'"#,
+        r#""rateLimitMax" = 10, "requestCount" = 10, "lastRequest" = now() at time zone 'utc' - interval '2 hours'"#,
+    ] {
+        execute(&app, "delete from apikey").await;
+        insert_key(&app, &ada, columns).await;
+
+        let mut requests = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let caller = with_key(&app);
+            requests.spawn(async move { caller.get("/me").await.status.as_u16() });
+        }
+        let statuses = requests.join_all().await;
+
+        let count = |status| statuses.iter().filter(|found| **found == status).count();
+        assert_eq!(
+            (count(200), count(429)),
+            (10, 40),
+            "{columns}: {statuses:?}"
+        );
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn a_refill_comes_due(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
