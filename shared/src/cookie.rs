@@ -2,20 +2,9 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::Sha256;
 
-/// What `encodeURIComponent` leaves alone beside letters and digits (ECMA-262, 19.2.6.4).
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'!')
-    .remove(b'~')
-    .remove(b'*')
-    .remove(b'\'')
-    .remove(b'(')
-    .remove(b')');
+use crate::component;
 
 /// Length of a base64 text of 32 bytes.
 const SIGNATURE_LENGTH: usize = 44;
@@ -46,14 +35,12 @@ impl Cookies {
     /// `VALUE.SIGNATURE`, percent-encoded.
     pub fn sign(&self, value: &str) -> String {
         let signature = STANDARD.encode(self.mac(value).finalize().into_bytes());
-        utf8_percent_encode(&format!("{value}.{signature}"), COMPONENT).to_string()
+        component::encode(&format!("{value}.{signature}"))
     }
 
     /// The value of a signed cookie as it stands in the header; `None` where the signature does not fit.
     pub fn verify(&self, cookie: &str) -> Option<String> {
-        let decoded = percent_decode_str(cookie)
-            .decode_utf8()
-            .map_or_else(|_| cookie.to_owned(), std::borrow::Cow::into_owned);
+        let decoded = component::decode(cookie).unwrap_or(cookie.into());
         let (value, signature) = decoded.rsplit_once('.')?;
         if value.is_empty() || signature.len() != SIGNATURE_LENGTH || !signature.ends_with('=') {
             return None;
@@ -99,16 +86,17 @@ impl std::fmt::Debug for Cookies {
     }
 }
 
-/// All cookies of a request in order, as they stand in its `Cookie` headers.
+/// All cookies of a request in order, as they stand in its `Cookie` headers. Pages set cookies of other alphabets, which
+/// must not hide ours: a value that is not UTF-8 counts as empty.
 pub fn pairs(headers: &axum::http::HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(axum::http::header::COOKIE)
         .iter()
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(';'))
+        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| {
-            let (name, value) = pair.split_once('=')?;
-            let value = value.trim();
+            let end = pair.iter().position(|byte| *byte == b'=')?;
+            let name = str::from_utf8(&pair[..end]).ok()?;
+            let value = str::from_utf8(&pair[end + 1..]).unwrap_or_default().trim();
             let unquoted = value
                 .strip_prefix('"')
                 .and_then(|value| value.strip_suffix('"'));
@@ -145,6 +133,10 @@ mod tests {
             None
         );
         assert_eq!(cookies.verify("%ff%fe"), None);
+        // What cannot be decoded is used as it is.
+        let odd = cookies.sign("100%zz");
+        assert_eq!(cookies.verify(&odd).as_deref(), Some("100%zz"));
+        assert_eq!(cookies.verify(&odd.replace("%25zz", "%zz")), None);
     }
 
     #[test]
@@ -155,5 +147,26 @@ mod tests {
 
         assert_eq!(find(&headers, "a"), Some("1"));
         assert_eq!(find(&headers, "b"), Some("3"));
+    }
+
+    #[test]
+    fn cookies_of_other_alphabets_hide_nothing() {
+        let mut headers = axum::http::HeaderMap::new();
+        let bytes = "stra\u{df}e=1; x=\u{e9}; a=1; é=2; b="
+            .chars()
+            .map(|c| c as u8);
+        let mut bytes: Vec<u8> = bytes.collect();
+        bytes.extend(b"\xff; b=2");
+        headers.append(
+            "cookie",
+            axum::http::HeaderValue::from_bytes(&bytes).unwrap(),
+        );
+
+        assert_eq!(find(&headers, "a"), Some("1"));
+        assert_eq!(
+            find(&headers, "b"),
+            Some(""),
+            "the first counts, even a broken one"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! What all five functions need and none owns: configuration, database, session guard, request stack, telemetry.
 
 pub mod api_key;
+pub mod component;
 pub mod config;
 pub mod cookie;
 pub mod db;

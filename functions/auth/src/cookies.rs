@@ -105,7 +105,7 @@ impl CookieJar<'_> {
                 continue;
             };
             let is_chunk = rest.strip_prefix('.').is_some_and(|index| {
-                !index.is_empty() && index.len() < 4 && index.bytes().all(|b| b.is_ascii_digit())
+                !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit())
             });
             let short = format!("session_data{rest}");
             if (rest.is_empty() || is_chunk) && !names.contains(&short) {

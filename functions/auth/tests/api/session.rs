@@ -96,6 +96,31 @@ async fn nobody_is_null(db: PgPool) {
     assert_eq!(stage.count("session").await, 1);
 }
 
+/// A page may set cookies of any alphabet beside ours.
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn odd_cookies_hide_nothing(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let (token, _) = session(&stage, 604_800, 0).await;
+    let signed = stage.app.state.config.cookies.sign(&token);
+    let own = format!("better-auth.session_token={signed}");
+
+    for cookies in [
+        format!("name=J\u{fc}rgen; {own}")
+            .chars()
+            .map(|c| c as u8)
+            .collect(),
+        format!("name=Jürgen; straße=1; {own}").into_bytes(),
+        format!("; =; =x; x; name=\"a; {own}").into_bytes(),
+    ] {
+        let request = axum::http::Request::get(SESSION)
+            .header("cookie", Vec::<u8>::as_slice(&cookies))
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let answer = stage.app.anyone().request(request).await.expect(200);
+        assert_eq!(answer.json()["session"]["token"], token);
+    }
+}
+
 /// The vector that was recorded from a Node server.
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn cookies_of_the_node_server_are_accepted(db: PgPool) {
