@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use url::Url;
 
+use crate::component;
+
 /// The origins, patterns and custom schemes that may send credentials and be redirected to.
 #[derive(Clone, Debug)]
 pub struct TrustedOrigins {
@@ -47,68 +49,123 @@ fn is_web(url: &Url) -> bool {
 }
 
 fn matches(pattern: &str, candidate: &str, url: &Url) -> bool {
-    let origin = url.origin().ascii_serialization();
-    if pattern.contains(['*', '?']) {
-        if let Some((_, rest)) = pattern.split_once("://") {
-            if !address_fits(rest, url) {
-                return false;
-            }
-            let text = if is_web(url) {
-                origin.as_str()
-            } else {
-                candidate
-            };
-            return wildcard(pattern, text);
-        }
-        let Some(host) = url.host_str() else {
-            return false;
-        };
-        let host = url
-            .port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        return address_fits(pattern, url) && wildcard(pattern, &host);
+    let is_wildcard = pattern.contains(['*', '?']);
+    let written = pattern.split_once("://").map(|(_, authority)| authority);
+    if is_wildcard && written.is_none() {
+        return authority(url).is_some_and(|host| admits(pattern, &host));
     }
-    if is_web(url) {
+    if !is_web(url) {
+        return custom_scheme(pattern, candidate, is_wildcard);
+    }
+    let origin = url.origin().ascii_serialization();
+    if !is_wildcard {
         return origin == pattern;
     }
-    custom_scheme(pattern, url)
+    wildcard(pattern, &origin)
+        && written
+            .zip(authority(url))
+            .is_some_and(|(pattern, host)| is_in_range(pattern, &host))
+}
+
+/// Host, and port where it is not the scheme's own.
+fn authority(url: &Url) -> Option<String> {
+    let host = url.host_str().filter(|host| !host.is_empty())?;
+    Some(match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    })
+}
+
+/// Whether a host with its port fits a pattern of the same form.
+fn admits(pattern: &str, authority: &str) -> bool {
+    wildcard(pattern, authority) && is_in_range(pattern, authority)
 }
 
 /// A wildcard host of digits, dots and wildcards only is meant for IPv4 addresses: `192.168.*.*` must not take
 /// `192.168.evil.example`.
-fn address_fits(host: &str, url: &Url) -> bool {
-    let numeric = host
-        .chars()
-        .all(|c| c.is_ascii_digit() || matches!(c, '.' | '*' | '?' | ':'));
-    let has_digit = host.chars().any(|c| c.is_ascii_digit());
-    !(numeric && has_digit)
-        || url
-            .host_str()
-            .is_some_and(|host| host.parse::<Ipv4Addr>().is_ok())
+fn is_in_range(pattern: &str, authority: &str) -> bool {
+    let pattern = without_port(pattern);
+    let is_range = pattern.contains(|c: char| c.is_ascii_digit())
+        && pattern
+            .chars()
+            .all(|c| c.is_ascii_digit() || matches!(c, '.' | '*' | '?'));
+    !is_range || without_port(authority).parse::<Ipv4Addr>().is_ok()
 }
 
-fn custom_scheme(pattern: &str, url: &Url) -> bool {
-    let Some((scheme, rest)) = pattern.split_once("://") else {
+fn without_port(authority: &str) -> &str {
+    authority.split(':').next().unwrap_or_default()
+}
+
+/// An address of a custom scheme, taken apart by hand: parsers differ about what is no web address, and what is trusted
+/// must not depend on one.
+struct Custom {
+    scheme: String,
+    authority: String,
+    path: String,
+}
+
+impl Custom {
+    /// In a pattern with wildcards `?` is one of them, and begins no query.
+    fn parse(text: &str, is_wildcard: bool) -> Option<Self> {
+        let (scheme, rest) = text.split_once(':')?;
+        if scheme.is_empty() || text.chars().any(char::is_control) {
+            return None;
+        }
+        let ends: &[char] = if is_wildcard { &['#'] } else { &['?', '#'] };
+        let (authority, path) = match rest.strip_prefix("//") {
+            None => ("", rest),
+            Some(rest) => {
+                let end = rest.find(|c| c == '/' || ends.contains(&c));
+                rest.split_at(end.unwrap_or(rest.len()))
+            }
+        };
+        Some(Self {
+            scheme: scheme.to_ascii_lowercase(),
+            authority: authority.to_lowercase(),
+            path: resolve(path.split(ends).next().unwrap_or_default()),
+        })
+    }
+}
+
+/// The path decoded, without `.`, `..` and doubled slashes; empty at the root.
+fn resolve(path: &str) -> String {
+    let decoded = component::decode(path).unwrap_or(path.into());
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        match segment {
+            ".." => {
+                segments.pop();
+            }
+            "" | "." => {}
+            segment => segments.push(segment),
+        }
+    }
+    segments.iter().flat_map(|segment| ["/", segment]).collect()
+}
+
+fn custom_scheme(pattern: &str, candidate: &str, is_wildcard: bool) -> bool {
+    let parts = Custom::parse(pattern, is_wildcard).zip(Custom::parse(candidate, false));
+    let Some((pattern, found)) = parts else {
         return false;
     };
-    if !scheme.eq_ignore_ascii_case(url.scheme()) || matches!(scheme, "http" | "https") {
+    if pattern.scheme != found.scheme {
         return false;
     }
-    if rest.is_empty() {
-        return true;
+    if is_wildcard {
+        let path = if found.path.is_empty() {
+            "/"
+        } else {
+            &found.path
+        };
+        // Who stands before an `@` must not make up for a host.
+        return !found.authority.contains('@')
+            && (pattern.authority.is_empty() || admits(&pattern.authority, &found.authority))
+            && (pattern.path.is_empty() || wildcard(&pattern.path, path));
     }
-    let Ok(pattern) = Url::parse(pattern) else {
-        return false;
-    };
-    if pattern.host_str() != url.host_str() || pattern.port() != url.port() {
-        return false;
-    }
-    let base = pattern.path().trim_end_matches('/');
-    base.is_empty()
-        || url
-            .path()
-            .strip_prefix(base)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let below = found.path.strip_prefix(&pattern.path);
+    (pattern.authority.is_empty() || pattern.authority == found.authority)
+        && below
+            .is_some_and(|rest| pattern.path.is_empty() || rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Matches the whole text; `*` is any run of characters, `?` one.
@@ -226,14 +283,46 @@ mod tests {
             "codecave://any/thing",
             "CODECAVE:/x",
             "app://open/in",
+            "APP://OPEN/in",
+            "app://open/%69n?x#y",
             "app://open/in/side",
+            "app://open/out/../in",
         ] {
             assert!(origins.allows_origin(good), "{good}");
         }
         for bad in [
+            "app://open",
             "app://open/inside",
             "app://other/in",
+            "app://ada@open/in",
+            "app://open:1/in",
+            "app:open/in",
             "app://open/in/../out",
+            "app://open/in/%2e%2e%2fout",
+            "apps://open/in",
+        ] {
+            assert!(!origins.allows_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn custom_schemes_take_wildcards() {
+        let origins = trusted(&["exp://10.*.*.*:*/**", "app://*.codecave.tech/in/?"]);
+        for good in [
+            "exp://10.0.0.1:8081/--/x",
+            "exp://10.0.0.1:8081",
+            "app://a.b.codecave.tech/in/1?x",
+        ] {
+            assert!(origins.allows_origin(good), "{good}");
+        }
+        for bad in [
+            "exp://10.a.evil.example:1/x",
+            "exp://10.0.0.1/x",
+            "exp://ada@10.0.0.1:8081/x",
+            "app://evil.example/in/1",
+            "app://codecave.tech/in/1",
+            "app://a.codecave.tech/in/12",
+            "app://evil.example#.codecave.tech/in/1",
         ] {
             assert!(!origins.allows_origin(bad), "{bad}");
         }
