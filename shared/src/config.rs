@@ -33,6 +33,12 @@ const COMMON_REQUIRED: &[&str] = &["DATABASE_URL", "BETTER_AUTH_SECRET", "BETTER
 /// Key of signatures where none is configured outside production, so that a new checkout runs at once.
 const DEVELOPMENT_SECRET: &str = "codecave-development-secret-not-for-production";
 
+/// Keys that everybody knows: ours, and the one that Better Auth 1.7 takes where none is set.
+const KNOWN_SECRETS: &[&str] = &[
+    DEVELOPMENT_SECRET,
+    "better-auth-secret-12345678901234567890",
+];
+
 /// Origins that are always trusted, as in the Node deployment's code.
 const TRUSTED_ORIGINS: &[&str] = &[
     "http://localhost:3000",
@@ -292,6 +298,10 @@ impl Config {
             .get("BETTER_AUTH_SECRET")
             .unwrap_or(DEVELOPMENT_SECRET)
             .to_owned();
+        anyhow::ensure!(
+            !(production && KNOWN_SECRETS.contains(&secret.as_str())),
+            "BETTER_AUTH_SECRET must be a secret of this deployment's own"
+        );
         let mut frontends = variables.list("FRONTEND_URL");
         if frontends.is_empty() {
             frontends.push("http://localhost:3000".to_owned());
@@ -457,6 +467,29 @@ mod tests {
             "Missing required environment variables: BETTER_AUTH_SECRET, BETTER_AUTH_URL, \
              GITHUB_CLIENT_ID"
         );
+    }
+
+    #[test]
+    fn production_refuses_a_secret_that_everybody_knows() {
+        for secret in KNOWN_SECRETS {
+            let read = |environment| {
+                Config::read(
+                    variables(&[
+                        ("NODE_ENV", environment),
+                        ("DATABASE_URL", "postgres://h/d"),
+                        ("BETTER_AUTH_URL", "https://api.codecave.tech"),
+                        ("BETTER_AUTH_SECRET", secret),
+                    ]),
+                    &[],
+                )
+            };
+            let error = read("production").err().unwrap().to_string();
+            assert!(
+                error.contains("BETTER_AUTH_SECRET") && !error.contains(secret),
+                "{error}"
+            );
+            assert!(read("development").is_ok());
+        }
     }
 
     #[test]
