@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,11 +59,8 @@ pub fn redirect(address: &str) -> Response {
         .into_response()
 }
 
-/// The address as it is, or with what a header cannot carry percent-encoded.
+/// The address as it is, but for what is no text in a header, nor in a Lambda's answer: that is percent-encoded.
 pub fn location(address: &str) -> HeaderValue {
-    const UNSAFE: &AsciiSet = &CONTROLS.add(b' ');
-    HeaderValue::from_str(address).unwrap_or_else(|_| {
-        let encoded = utf8_percent_encode(address, UNSAFE).to_string();
-        HeaderValue::from_str(&encoded).unwrap_or(HeaderValue::from_static("/"))
-    })
+    let encoded = utf8_percent_encode(address, CONTROLS).to_string();
+    HeaderValue::try_from(encoded).unwrap_or(HeaderValue::from_static("/"))
 }
