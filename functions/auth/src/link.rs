@@ -179,7 +179,16 @@ async fn find_or_make_user(
         if !profile.email_verified || !email_verified {
             return Ok(Err(Refusal::NotLinked));
         }
-        queries::account::insert(db, &user_id, provider, account, tokens).await?;
+        let github_username = profile.github_username.as_deref();
+        queries::account::insert_at_sign_in(
+            db,
+            &user_id,
+            provider,
+            account,
+            tokens,
+            github_username,
+        )
+        .await?;
         return Ok(Ok((user_id, false)));
     }
     let id = random::id();

@@ -144,16 +144,35 @@ pub async fn insert(
     account_id: &str,
     tokens: &Tokens,
 ) -> sqlx::Result<()> {
+    insert_at_sign_in(db, user_id, provider_id, account_id, tokens, None).await
+}
+
+/// The same by a sign-in, which tells the user's name at GitHub.
+pub async fn insert_at_sign_in(
+    db: impl PgExecutor<'_>,
+    user_id: &str,
+    provider_id: &str,
+    account_id: &str,
+    tokens: &Tokens,
+    github_username: Option<&str>,
+) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        insert into account (
-            id, "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken",
-            "accessTokenExpiresAt", "refreshTokenExpiresAt", scope, "createdAt", "updatedAt"
+        with account as (
+            insert into account (
+                id, "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken",
+                "accessTokenExpiresAt", "refreshTokenExpiresAt", scope, "createdAt", "updatedAt"
+            )
+            values (
+                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+                now() at time zone 'utc', now() at time zone 'utc'
+            )
+            returning "userId"
         )
-        values (
-            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-            now() at time zone 'utc', now() at time zone 'utc'
-        )
+        update "user" u
+        set "githubUsername" = $11, "updatedAt" = now() at time zone 'utc'
+        from account
+        where u.id = account."userId" and u."githubUsername" is distinct from coalesce($11, u."githubUsername")
         "#,
         random::id(),
         account_id,
@@ -165,6 +184,7 @@ pub async fn insert(
         tokens.access_token_expires_at.map(|time| time.0),
         tokens.refresh_token_expires_at.map(|time| time.0),
         tokens.scope,
+        github_username,
     )
     .execute(db)
     .await?;

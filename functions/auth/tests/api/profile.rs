@@ -193,6 +193,31 @@ async fn later_sign_ins_change_tokens_and_the_user_name_only(db: PgPool) {
     assert_eq!(stage.count("session").await, 2);
 }
 
+/// The first sign-in with GitHub of somebody who came from Google.
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_linked_account_tells_the_user_name(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage
+        .provider
+        .register(Person::new("ada-l").bio("GitHub's"));
+    let mut browser = stage.browser();
+    browser.sign_in(&stage.provider, "google", &person).await;
+    let mut before = stage.row(PROFILE).await;
+    assert_eq!(before["githubUsername"], Value::Null);
+
+    stage.signed_in(&person).await;
+
+    before["githubUsername"] = "ada-l".into();
+    assert_eq!(stage.row(PROFILE).await, before);
+    // What is linked afterwards, and knows none, leaves it alone.
+    let second = stage
+        .provider
+        .register(Person::new("ada-2").email("ada-l@example.com"));
+    browser.sign_in(&stage.provider, "google", &second).await;
+    assert_eq!(stage.row(PROFILE).await, before);
+    assert_eq!(stage.count("account").await, 3);
+}
+
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn an_address_that_was_verified_since_counts(db: PgPool) {
     let stage = Stage::new(db).await;
