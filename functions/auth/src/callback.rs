@@ -158,9 +158,10 @@ async fn run(call: &Call, provider_id: &str, sent: &Sent, flow: &Flow) -> Result
         Ok(found) => found,
         Err(ending) => return Ok(Err(ending)),
     };
+    let is_vouched_for = profile.email_verified;
     let identity = Identity::new(provider.service, profile, tokens);
     match &flow.link {
-        Some(link) => finish_link(call, identity, link)
+        Some(link) => finish_link(call, identity, is_vouched_for, link)
             .await
             .map(|outcome| outcome.map(|()| flow.callback_url.clone())),
         None => finish_sign_in(call, identity, flow).await,
@@ -206,16 +207,22 @@ async fn ask(
     }
 }
 
-async fn finish_link(call: &Call, identity: Option<Identity>, link: &Link) -> Result<Outcome<()>> {
+async fn finish_link(
+    call: &Call,
+    identity: Option<Identity>,
+    is_vouched_for: bool,
+    link: &Link,
+) -> Result<Outcome<()>> {
     let db = &call.auth.app.db;
     if !queries::session::is_good(db, &link.session_id, &link.user_id).await? {
         return Ok(Err("unable_to_link_account".into()));
     }
-    // Without an address there is none to vouch for.
-    let Some(identity) = identity else {
-        return Ok(Err("unable_to_link_account".into()));
+    let linked = match identity {
+        Some(identity) => link::link(call, &identity, &link.user_id, &link.email).await?,
+        // No address is another one than the user's.
+        None if is_vouched_for => Err(LinkRefusal::OtherEmail),
+        None => Err(LinkRefusal::NotVerified),
     };
-    let linked = link::link(call, &identity, &link.user_id, &link.email).await?;
     Ok(linked.map_err(|refusal| match refusal {
         LinkRefusal::NotVerified => "unable_to_link_account".into(),
         LinkRefusal::OtherEmail => "email_does_not_match".into(),

@@ -41,6 +41,17 @@ impl Identity {
         })
     }
 
+    /// Whether the person is the user with that address, as far as the provider vouches for it.
+    fn belongs_to(&self, email: &str) -> std::result::Result<(), LinkRefusal> {
+        if !self.profile.email_verified {
+            Err(LinkRefusal::NotVerified)
+        } else if self.email != email.to_lowercase() {
+            Err(LinkRefusal::OtherEmail)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The address, where the provider vouches for it.
     fn verified_email(&self) -> Option<&str> {
         self.profile.email_verified.then_some(self.email.as_str())
@@ -234,17 +245,37 @@ pub async fn link(
     user_id: &str,
     email: &str,
 ) -> Result<std::result::Result<(), LinkRefusal>> {
-    if !identity.profile.email_verified {
-        return Ok(Err(LinkRefusal::NotVerified));
+    match identity.belongs_to(email) {
+        Ok(()) => attach(call, identity, user_id, Ok(())).await,
+        refusal => Ok(refusal),
     }
-    if identity.email != email.to_lowercase() {
-        return Ok(Err(LinkRefusal::OtherEmail));
-    }
+}
+
+/// The same by an id token: the address matters only where the person is linked to nobody yet.
+pub async fn link_by_id_token(
+    call: &Call,
+    identity: &Identity,
+    user_id: &str,
+    email: &str,
+) -> Result<std::result::Result<(), LinkRefusal>> {
+    attach(call, identity, user_id, identity.belongs_to(email)).await
+}
+
+/// `if_new` says whether an account may be made.
+async fn attach(
+    call: &Call,
+    identity: &Identity,
+    user_id: &str,
+    if_new: std::result::Result<(), LinkRefusal>,
+) -> Result<std::result::Result<(), LinkRefusal>> {
     let db = &call.auth.app.db;
     let (provider, account) = (identity.service.id(), &identity.profile.account_id);
     let mut attempt = 1;
     loop {
         let Some(owner) = queries::account::find_owner(db, provider, account).await? else {
+            if if_new.is_err() {
+                return Ok(if_new);
+            }
             let inserted =
                 queries::account::insert(db, user_id, provider, account, &identity.tokens).await;
             match inserted {

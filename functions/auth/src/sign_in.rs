@@ -50,24 +50,15 @@ struct IdToken {
 }
 
 impl Ask {
-    fn read(fields: &mut Fields<'_>) -> Self {
+    /// The body of `sign-in/social`, in the order of its schema.
+    fn sign_in(fields: &mut Fields<'_>) -> Self {
         let callback_url = fields.text("callbackURL");
         let new_user_url = fields.text("newUserCallbackURL");
         let error_url = fields.text("errorCallbackURL");
-        let provider = if let Some(Value::String(provider)) = fields.raw("provider") {
-            provider.clone()
-        } else {
-            fields.refuse("provider", "Invalid input");
-            String::new()
-        };
+        let provider = provider(fields);
         let disable_redirect = fields.flag("disableRedirect").unwrap_or_default();
         let id_token = fields.object("idToken", |fields| {
-            let token = IdToken {
-                token: fields.required_text("token"),
-                nonce: fields.text("nonce"),
-                access_token: fields.text("accessToken"),
-                refresh_token: fields.text("refreshToken"),
-            };
+            let token = IdToken::read(fields);
             fields.number("expiresAt");
             fields.object("user", |fields| {
                 fields.object("name", |fields| {
@@ -80,9 +71,6 @@ impl Ask {
         });
         let scopes = fields.texts("scopes").unwrap_or_default();
         let request_sign_up = fields.flag("requestSignUp");
-        let login_hint = fields.text("loginHint");
-        let additional_params = additional_params(fields);
-        let additional_data = fields.record("additionalData").cloned().unwrap_or_default();
         Self {
             provider,
             disable_redirect,
@@ -92,12 +80,58 @@ impl Ask {
                 error_url,
                 new_user_url,
                 request_sign_up,
-                additional_data,
                 scopes,
-                login_hint: login_hint.filter(|hint| !hint.is_empty()),
-                additional_params,
+                login_hint: fields.text("loginHint").filter(|hint| !hint.is_empty()),
+                additional_params: additional_params(fields),
+                additional_data: fields.record("additionalData").cloned().unwrap_or_default(),
             },
         }
+    }
+
+    /// The body of `link-social`, which has another order and fewer fields: a link leads to no new user.
+    fn link(fields: &mut Fields<'_>) -> Self {
+        let callback_url = fields.text("callbackURL");
+        let provider = provider(fields);
+        let id_token = fields.object("idToken", IdToken::read);
+        let request_sign_up = fields.flag("requestSignUp");
+        let scopes = fields.texts("scopes").unwrap_or_default();
+        let error_url = fields.text("errorCallbackURL");
+        let disable_redirect = fields.flag("disableRedirect").unwrap_or_default();
+        Self {
+            provider,
+            disable_redirect,
+            id_token,
+            wishes: Wishes {
+                callback_url,
+                error_url,
+                new_user_url: None,
+                request_sign_up,
+                scopes,
+                login_hint: fields.text("loginHint").filter(|hint| !hint.is_empty()),
+                additional_params: additional_params(fields),
+                additional_data: fields.record("additionalData").cloned().unwrap_or_default(),
+            },
+        }
+    }
+}
+
+impl IdToken {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            token: fields.required_text("token"),
+            nonce: fields.text("nonce"),
+            access_token: fields.text("accessToken"),
+            refresh_token: fields.text("refreshToken"),
+        }
+    }
+}
+
+fn provider(fields: &mut Fields<'_>) -> String {
+    if let Some(Value::String(provider)) = fields.raw("provider") {
+        provider.clone()
+    } else {
+        fields.refuse("provider", "Invalid input");
+        String::new()
     }
 }
 
@@ -137,7 +171,7 @@ pub struct Started {
 
 /// `POST /api/auth/sign-in/social`
 pub async fn social(call: Call) -> Result {
-    let ask = call.body(Ask::read)?;
+    let ask = call.body(Ask::sign_in)?;
     let provider = find_provider(&call, &ask.provider)?;
     match ask.id_token {
         Some(token) => sign_in_by_id_token(&call, provider, token).await,
@@ -147,7 +181,7 @@ pub async fn social(call: Call) -> Result {
 
 /// `POST /api/auth/link-social`
 pub async fn link_social(call: Call) -> Result {
-    let ask = call.body(Ask::read)?;
+    let ask = call.body(Ask::link)?;
     let current = call.signed_in().await?;
     let provider = find_provider(&call, &ask.provider)?;
     if let Some(token) = ask.id_token {
@@ -158,12 +192,14 @@ pub async fn link_social(call: Call) -> Result {
         email: current.user.email,
         session_id: current.session.id,
     };
-    // A link leads to no new user.
-    let wishes = Wishes {
-        new_user_url: None,
-        ..ask.wishes
-    };
-    begin(&call, provider, wishes, ask.disable_redirect, Some(link)).await
+    begin(
+        &call,
+        provider,
+        ask.wishes,
+        ask.disable_redirect,
+        Some(link),
+    )
+    .await
 }
 
 fn find_provider<'c>(call: &'c Call, id: &str) -> Result<&'c Provider> {
@@ -238,8 +274,8 @@ async fn link_by_id_token(
     current: &Current,
 ) -> Result {
     let identity = identify(call, provider, token).await?;
-    let linked = link::link(call, &identity, &current.user.id, &current.user.email).await?;
-    match linked {
+    let user = &current.user;
+    match link::link_by_id_token(call, &identity, &user.id, &user.email).await? {
         Ok(()) => Ok(Json(Linked {
             url: "",
             status: true,

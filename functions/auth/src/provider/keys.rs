@@ -39,6 +39,7 @@ impl Keys {
     pub fn new(url: String, client_id: &str, issuer: Option<&str>) -> Self {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
         validation.set_audience(&[client_id]);
         let issuers: Vec<&str> = ISSUERS.into_iter().chain(issuer).collect();
         validation.set_issuer(&issuers);

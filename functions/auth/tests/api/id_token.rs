@@ -7,6 +7,7 @@ use sqlx::PgPool;
 use crate::{Stage, expect_code};
 
 const SIGN_IN: &str = "/api/auth/sign-in/social";
+const LINK: &str = "/api/auth/link-social";
 
 fn body(token: &str) -> Value {
     json!({ "provider": "google", "idToken": { "token": token } })
@@ -99,6 +100,8 @@ async fn a_token_that_does_not_hold_is_refused(db: PgPool) {
         provider.google_id_token(&ada, &json!({ "exp": null })),
         provider.google_id_token(&ada, &json!({ "iat": now - 3700 })),
         provider.google_id_token(&ada, &json!({ "iat": null })),
+        provider.google_id_token(&ada, &json!({ "iat": now + 60 })),
+        provider.google_id_token(&ada, &json!({ "nbf": now + 60 })),
         provider.google_id_token(&ada, &json!({ "sub": null })),
         good.replace('.', ""),
         format!("{good}x"),
@@ -169,36 +172,115 @@ async fn a_token_must_lead_to_a_user(db: PgPool) {
 async fn a_token_links_an_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
-    let grace = stage.provider.register(Person::new("grace"));
     let mut browser = stage.signed_in(&ada).await;
-    stage.signed_in(&grace).await;
-    let link = "/api/auth/link-social";
-    let token = |person: &Person| stage.provider.google_id_token(person, &json!({}));
+    let token = stage.provider.google_id_token(&ada, &json!({}));
+    let body = json!({ "provider": "google", "idToken": {
+        "token": token, "accessToken": "a", "refreshToken": "r",
+    } });
 
-    for _ in 0..2 {
-        let answer = browser.post(link, body(&token(&ada))).await.expect(200);
+    let answer = browser.post(LINK, body).await.expect(200);
+
+    assert_eq!(
+        answer.text(),
+        r#"{"url":"","status":true,"redirect":false}"#
+    );
+    assert_eq!(answer.header("set-cookie"), "");
+    let account = stage
+        .row(
+            r#"select "accountId", "accessToken", "refreshToken", "idToken", scope from account
+               where "providerId" = 'google'"#,
+        )
+        .await;
+    assert_eq!(
+        account,
+        json!({ "accountId": ada.id.to_string(), "accessToken": "a", "refreshToken": "r", "idToken": token, "scope": null })
+    );
+}
+
+/// Who it is was settled when the account was linked, so the address of today does not matter.
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_is_linked_already_stays_linked(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.provider.register(Person::new("ada"));
+    stage.signed_in(&ada).await;
+    let mut browser = stage.browser();
+    browser.sign_in(&stage.provider, "google", &ada).await;
+
+    for claims in [
+        json!({}),
+        json!({ "email": "moved@example.com" }),
+        json!({ "email_verified": false }),
+    ] {
+        let token = stage.provider.google_id_token(&ada, &claims);
+        let answer = browser.post(LINK, body(&token)).await.expect(200);
         assert_eq!(
             answer.text(),
             r#"{"url":"","status":true,"redirect":false}"#
         );
+        let account = stage
+            .row(r#"select "idToken" as token, scope from account where "providerId" = 'google'"#)
+            .await;
+        assert_eq!(
+            account,
+            json!({ "token": token, "scope": "email,profile,openid" })
+        );
     }
-    assert_eq!(stage.count("account").await, 3);
+    assert_eq!(stage.count("account").await, 2);
+}
 
-    let unverified = Person::new("x").email("ada@example.com").unverified();
-    let answer = browser.post(link, body(&token(&unverified))).await;
-    expect_code(
-        &answer,
-        401,
-        "LINKING_NOT_ALLOWED",
-        "Account not linked - linking not allowed",
-    );
-    let answer = browser.post(link, body(&token(&grace))).await;
-    expect_code(
-        &answer,
-        401,
-        "LINKING_DIFFERENT_EMAILS_NOT_ALLOWED",
-        "Account not linked - different emails not allowed",
-    );
-    let answer = browser.post(link, body("nonsense")).await;
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_token_may_link_nothing(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.provider.register(Person::new("ada"));
+    let grace = stage.provider.register(Person::new("grace"));
+    let mut browser = stage.signed_in(&ada).await;
+    let mut hers = stage.browser();
+    hers.sign_in(&stage.provider, "google", &grace).await;
+
+    for (person, claims, status, code, message) in [
+        (
+            Person::new("x"),
+            json!({ "email": "ada@example.com", "email_verified": false }),
+            401,
+            "LINKING_NOT_ALLOWED",
+            "Account not linked - linking not allowed",
+        ),
+        (
+            Person::new("x"),
+            json!({}),
+            401,
+            "LINKING_DIFFERENT_EMAILS_NOT_ALLOWED",
+            "Account not linked - different emails not allowed",
+        ),
+        (
+            Person::new("x"),
+            json!({ "email": null }),
+            401,
+            "USER_EMAIL_NOT_FOUND",
+            "User email not found",
+        ),
+        // Whose it is comes before whether it could be linked.
+        (
+            grace,
+            json!({ "email": "ada@example.com", "email_verified": false }),
+            409,
+            "SOCIAL_ACCOUNT_ALREADY_LINKED",
+            "Social account already linked",
+        ),
+    ] {
+        let token = stage.provider.google_id_token(&person, &claims);
+        let answer = browser.post(LINK, body(&token)).await;
+        expect_code(&answer, status, code, message);
+    }
+    let answer = browser.post(LINK, body("nonsense")).await;
     expect_code(&answer, 401, "INVALID_TOKEN", "Invalid token");
+    let github = json!({ "provider": "github", "idToken": { "token": "x" } });
+    let answer = browser.post(LINK, github).await;
+    expect_code(
+        &answer,
+        404,
+        "ID_TOKEN_NOT_SUPPORTED",
+        "id_token not supported",
+    );
+    assert_eq!(stage.count("account").await, 2);
 }

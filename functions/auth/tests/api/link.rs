@@ -1,6 +1,6 @@
 //! Linking: by the same verified address, and on the user's own wish.
 
-use provider::Person;
+use provider::{Endpoint, Fault, Person};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -158,6 +158,26 @@ async fn a_link_may_be_refused(db: PgPool) {
         expect_redirect(&answer, &format!("/oops?error={code}"));
     }
     assert_eq!(stage.count("account").await, 2);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn no_address_is_another_address(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.signed_in(&ada).await;
+    let token = stage
+        .provider
+        .google_id_token(&ada, &json!({ "email": null, "email_verified": true }));
+    stage.provider.fail(
+        Endpoint::GoogleToken,
+        Fault::Patch(json!({ "id_token": token })),
+    );
+
+    let url = start(&mut browser, "google").await;
+    let answer = browser.follow(&stage.provider.sign_in(&url, &ada)).await;
+
+    expect_redirect(&answer, "/oops?error=email_does_not_match");
+    assert_eq!(stage.count("account").await, 1);
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
