@@ -34,6 +34,10 @@ pub fn below_base(path: &str) -> &str {
 /// Runs around all endpoints, and around what is none: the line of the log that the Node deployment wrote, the rate
 /// limit, the cookies that were gathered, and that nobody keeps what tells of API keys.
 pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Response {
+    let below = request.uri().path().strip_prefix(BASE);
+    if below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {
+        return http::no_route(&request);
+    }
     log(&request);
     let address = request
         .extensions()
@@ -192,11 +196,25 @@ impl Call {
         }
     }
 
+    /// The body where it is an object.
+    pub fn object(&self) -> Option<&Map<String, Value>> {
+        self.body.as_ref()?.as_object()
+    }
+
     /// Reads a body that must be an object.
     pub fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
-        let Some(Value::Object(values)) = &self.body else {
+        self.read_body("object", read)
+    }
+
+    /// Reads a body that must be an object with any fields; the validator has a name of its own for that.
+    pub fn record<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
+        self.read_body("record", read)
+    }
+
+    fn read_body<T>(&self, form: &str, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
+        let Some(values) = self.object() else {
             return Err(Error::validation(&[format!(
-                "[body] Invalid input: expected object, received {}",
+                "[body] Invalid input: expected {form}, received {}",
                 fields::type_of(self.body.as_ref())
             )]));
         };

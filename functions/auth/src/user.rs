@@ -26,7 +26,7 @@ struct Changes {
 
 /// `POST /api/auth/update-user`
 pub async fn update(call: Call) -> Result {
-    let changes = call.body(|fields| Changes {
+    let changes = call.record(|fields| Changes {
         name: fields.text("name"),
         image: fields.nullable_text("image"),
         has_email: fields.raw("email").is_some_and(is_set),
@@ -71,7 +71,7 @@ fn is_set(value: &Value) -> bool {
 
 /// `POST /api/auth/update-session`: a session has no field that its owner may set.
 pub async fn update_session(call: Call) -> Result {
-    let protected = call.body(|fields| fields.raw("impersonatedBy").is_some_and(is_set))?;
+    let protected = call.record(|fields| fields.raw("impersonatedBy").is_some_and(is_set))?;
     call.signed_in().await?;
     if protected {
         return Err(Error::bad_request(

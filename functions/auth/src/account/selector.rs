@@ -2,10 +2,33 @@
 
 use serde_json::Value;
 
-use crate::{fields::Fields, queries::account::Selector};
+use crate::{
+    error::{Error, Result},
+    fields::Fields,
+    queries::account::Selector,
+    request::Call,
+};
+
+/// The selector that the body is.
+pub fn from_body(call: &Call) -> Result<Selector> {
+    call.object()
+        .and_then(|values| read(&Fields::new("body", values)))
+        .ok_or_else(|| invalid("body"))
+}
+
+/// The selector that the query is.
+pub fn from_query(call: &Call) -> Result<Selector> {
+    call.query(|fields| read(fields))?
+        .ok_or_else(|| invalid("query"))
+}
+
+/// Selectors have several forms, so the validator names no field.
+fn invalid(part: &str) -> Error {
+    Error::validation(&[format!("[{part}] Invalid input")])
+}
 
 /// What a selector's fields say; `None` where they say nothing, too much, or something else.
-pub fn read(fields: &Fields<'_>) -> Option<Selector> {
+fn read(fields: &Fields<'_>) -> Option<Selector> {
     let text = |name: &str| match fields.raw(name) {
         None => Some(None),
         Some(Value::String(text)) if !text.contains('\0') => Some(Some(text.clone())),

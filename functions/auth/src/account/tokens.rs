@@ -10,7 +10,6 @@ use super::{list::scopes, selector};
 use crate::{
     answer::Json,
     error::{Error, Result},
-    fields::Fields,
     provider::{self, Provider, Tokens},
     queries::{
         self,
@@ -21,14 +20,6 @@ use crate::{
 
 /// A token that ends within so many milliseconds is replaced before it is handed out.
 const MARGIN: i64 = 5000;
-
-fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
-    selector::read(fields)
-}
-
-fn invalid(part: &str) -> Error {
-    Error::validation(&[format!("[{part}] Invalid input")])
-}
 
 async fn find(call: &Call, selector: &Selector) -> Result<Account> {
     let current = call.signed_in_or_bare().await?;
@@ -118,7 +109,7 @@ pub struct TokenAnswer {
 
 /// `POST /api/auth/get-access-token`
 pub async fn access_token(call: Call) -> Result {
-    let selector = call.body(read_selector)?.ok_or_else(|| invalid("body"))?;
+    let selector = selector::from_body(&call)?;
     let account = find(&call, &selector).await?;
     let provider = provider_of(&call, &account)?;
     let account = with_valid_token(&call, provider, account).await?;
@@ -149,7 +140,7 @@ pub struct RefreshedTokens {
 
 /// `POST /api/auth/refresh-token`
 pub async fn refresh(call: Call) -> Result {
-    let selector = call.body(read_selector)?.ok_or_else(|| invalid("body"))?;
+    let selector = selector::from_body(&call)?;
     let account = find(&call, &selector).await?;
     let provider = provider_of(&call, &account)?;
     let Some(token) = account
@@ -200,6 +191,7 @@ pub struct Info {
 pub struct InfoUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
@@ -217,7 +209,7 @@ pub struct InfoAccount {
 
 /// `GET /api/auth/account-info`
 pub async fn info(call: Call) -> Result {
-    let selector = call.query(read_selector)?.ok_or_else(|| invalid("query"))?;
+    let selector = selector::from_query(&call)?;
     let account = find(&call, &selector).await?;
     let Some(provider) = call.auth.providers.get(&account.provider_id) else {
         return Err(Error::bad_request(

@@ -50,7 +50,9 @@ pub async fn profile(
     });
     Ok(Profile {
         account_id: account_id(raw.get("id"))?,
-        name: text(raw.get("name")).or_else(|| text(raw.get("login"))),
+        name: text(raw.get("name"))
+            .or_else(|| text(raw.get("login")))
+            .or_else(|| Some(String::new())),
         email: email(raw.get("email")),
         email_verified: verified,
         image: web_address(raw.get("avatar_url")),

@@ -178,6 +178,33 @@ async fn wrong_types_are_named_in_the_schemas_order(db: PgPool) {
             "[body] Invalid input: expected object, received string",
         ),
         (
+            "/api/auth/update-user",
+            json!([]),
+            "[body] Invalid input: expected record, received array",
+        ),
+        (
+            "/api/auth/update-session",
+            json!(null),
+            "[body] Invalid input: expected record, received null",
+        ),
+        (
+            "/api/auth/refresh-token",
+            json!("x"),
+            "[body] Invalid input",
+        ),
+        (
+            "/api/auth/link-social",
+            json!({
+                "provider": "google", "errorCallbackURL": null, "scopes": 1, "requestSignUp": 1, "newUserCallbackURL": null,
+                "idToken": { "nonce": 1, "expiresAt": "x", "user": "x" },
+            }),
+            "[body.idToken.token] Invalid input: expected string, received undefined; \
+             [body.idToken.nonce] Invalid input: expected string, received number; \
+             [body.requestSignUp] Invalid input: expected boolean, received number; \
+             [body.scopes] Invalid input: expected array, received number; \
+             [body.errorCallbackURL] Invalid input: expected string, received null",
+        ),
+        (
             "/api/auth/unlink-account",
             json!({ "accountId": "\0" }),
             "[body.accountId] Invalid input: expected string without U+0000",

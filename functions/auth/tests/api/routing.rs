@@ -1,6 +1,7 @@
 //! Exact routing, and the two pages.
 
 use axum::http::Method;
+use serde_json::json;
 use sqlx::PgPool;
 
 use crate::{Stage, app};
@@ -33,6 +34,30 @@ async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
         assert_eq!(answer.header("content-type"), "", "{method} {path}");
         assert_ne!(answer.header("x-request-id"), "");
     }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_is_not_better_auths_is_404_in_nests_words(db: PgPool) {
+    let stage = Stage::configured(db, &[("AUTH_RATE_LIMIT", "on")]).await;
+
+    for (method, path) in [
+        (Method::GET, "/"),
+        (Method::GET, "/users/profile"),
+        (Method::POST, "/api/authentic"),
+        (Method::GET, "/API/auth/ok"),
+    ] {
+        let answer = stage
+            .app
+            .anyone()
+            .send(method.clone(), path, None)
+            .await
+            .expect(404);
+        assert_eq!(
+            answer.json(),
+            json!({ "message": format!("Cannot {method} {path}"), "error": "Not Found", "statusCode": 404 })
+        );
+    }
+    assert_eq!(stage.count(r#""rateLimit""#).await, 0, "nor is it counted");
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]

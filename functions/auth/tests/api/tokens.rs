@@ -287,6 +287,16 @@ async fn github_is_asked_who_the_account_is(db: PgPool) {
         json!({ "id": id, "providerId": "github", "accountId": person.id.to_string() })
     );
 
+    let nobody = json!({ "name": null, "login": null, "email": null, "avatar_url": null });
+    for (endpoint, fault) in [
+        (Endpoint::GitHubUser, Fault::Patch(nobody)),
+        (Endpoint::GitHubEmails, Fault::Body(json!([]))),
+    ] {
+        stage.provider.fail(endpoint, fault);
+    }
+    let body = browser.get(&path).await.expect(200).json();
+    assert_eq!(body["user"], json!({ "name": "", "emailVerified": false }));
+
     stage
         .provider
         .fail(Endpoint::GitHubUser, Fault::Status(401));
