@@ -152,7 +152,10 @@ pub async fn take(call: &Call, state: &str) -> Result<Taken> {
     cookies.clear("state");
     Ok(match parse(&value) {
         None => Taken::Mismatch(None),
-        Some(flow) if flow.expires_at < Timestamp::now().millis() => {
+        Some(flow)
+            if flow.oauth_state.as_ref().is_some_and(|own| own != state)
+                || flow.expires_at < Timestamp::now().millis() =>
+        {
             Taken::Mismatch(flow.error_url)
         }
         Some(flow) => Taken::Flow(flow),
@@ -160,7 +163,8 @@ pub async fn take(call: &Call, state: &str) -> Result<Taken> {
 }
 
 fn parse(value: &str) -> Option<Flow> {
+    // The parser's words may quote the value, which holds a secret.
     serde_json::from_str(value)
-        .inspect_err(|error| tracing::warn!(%error, "a stored state is malformed"))
+        .inspect_err(|_| tracing::warn!("a stored state is malformed"))
         .ok()
 }

@@ -131,6 +131,25 @@ async fn new_users_may_be_led_elsewhere(db: PgPool) {
     }
 }
 
+/// A Lambda's answer is JSON and a header ASCII, so other alphabets are percent-encoded; the rest stays as it came.
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn addresses_of_other_alphabets_are_encoded(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+
+    for (address, location) in [
+        ("/straße b?ü=\"<🦀", "/stra%C3%9Fe b?%C3%BC=\"<%F0%9F%A6%80"),
+        ("/%zz?a=%2F#é", "/%zz?a=%2F#%C3%A9"),
+        ("https://codecave.tech", "https://codecave.tech"),
+    ] {
+        let mut browser = stage.browser();
+        let body = json!({ "provider": "github", "callbackURL": address });
+        let url = browser.start_with("sign-in/social", body).await;
+        let answer = browser.follow(&stage.provider.sign_in(&url, &person)).await;
+        expect_redirect(&answer, location);
+    }
+}
+
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn without_a_state_there_is_nothing_to_go_on(db: PgPool) {
     let stage = Stage::new(db).await;
@@ -239,6 +258,25 @@ async fn a_state_ends_by_the_time_in_its_value(db: PgPool) {
 
     expect_redirect(&answer, "/oops?error=state_mismatch");
     assert_eq!(stage.count("verification").await, 0);
+    assert_eq!(stage.count("session").await, 0);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_row_of_another_state_is_a_mismatch(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let person = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.browser();
+    let url = browser.start("github").await;
+    let callback = stage.provider.sign_in(&url, &person);
+    stage
+        .execute(
+            r#"update verification set value = jsonb_set(value::jsonb, '{oauthState}', '"another"')::text"#,
+        )
+        .await;
+
+    let answer = browser.follow(&callback).await;
+
+    expect_redirect(&answer, "/oops?error=state_mismatch");
     assert_eq!(stage.count("session").await, 0);
 }
 

@@ -16,6 +16,7 @@ mod callback;
 mod concurrency;
 mod id_token;
 mod link;
+mod logs;
 mod origin;
 mod outage;
 mod profile;
