@@ -1,9 +1,25 @@
 //! Endpoints of passwords and mails, which are off: they say so.
 
+use serde_json::Value;
+
 use crate::{
+    admin::is_email,
     error::{Error, Result},
+    fields::Fields,
     request::Call,
 };
+
+/// An address that must be there.
+fn email(fields: &mut Fields<'_>, name: &str) {
+    match fields.raw(name) {
+        Some(Value::String(text)) if !is_email(text) => {
+            fields.refuse(name, "Invalid email address");
+        }
+        _ => {
+            fields.required_text(name);
+        }
+    }
+}
 
 /// `POST /api/auth/sign-in/email`
 pub async fn sign_in(call: Call) -> Result {
@@ -23,7 +39,7 @@ pub async fn sign_in(call: Call) -> Result {
 pub async fn sign_up(call: Call) -> Result {
     call.body(|fields| {
         fields.required_text("name");
-        fields.required_text("email");
+        email(fields, "email");
         fields.required_text("password");
         fields.text("image");
         fields.text("callbackURL");
@@ -38,7 +54,7 @@ pub async fn sign_up(call: Call) -> Result {
 /// `POST /api/auth/request-password-reset`
 pub async fn reset_password(call: Call) -> Result {
     call.body(|fields| {
-        fields.required_text("email");
+        email(fields, "email");
         fields.text("redirectTo");
     })?;
     Err(Error::bad_request(
@@ -50,7 +66,7 @@ pub async fn reset_password(call: Call) -> Result {
 /// `POST /api/auth/send-verification-email`
 pub async fn verify_email(call: Call) -> Result {
     call.body(|fields| {
-        fields.required_text("email");
+        email(fields, "email");
         fields.text("callbackURL");
     })?;
     Err(Error::bad_request(
@@ -62,7 +78,7 @@ pub async fn verify_email(call: Call) -> Result {
 /// `POST /api/auth/change-email`
 pub async fn change_email(call: Call) -> Result {
     call.body(|fields| {
-        fields.required_text("newEmail");
+        email(fields, "newEmail");
         fields.text("callbackURL");
     })?;
     call.signed_in().await?;

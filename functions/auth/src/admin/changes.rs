@@ -82,7 +82,7 @@ pub fn email(value: &str) -> Result<String> {
 }
 
 /// What zod 4 takes for an e-mail address.
-fn is_email(text: &str) -> bool {
+pub fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };

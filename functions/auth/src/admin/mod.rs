@@ -11,6 +11,7 @@ mod sessions;
 mod users;
 
 pub use bans::{ban, unban};
+pub use changes::is_email;
 pub use impersonation::{impersonate, stop};
 pub use list::list;
 pub use password::set_password;

@@ -218,4 +218,15 @@ async fn passwords_and_mails_are_off(db: PgPool) {
         let answer = browser.post(&path, json!({})).await;
         assert_eq!(answer.json()["code"], "VALIDATION_ERROR");
     }
+    for (path, field) in [
+        ("request-password-reset", "email"),
+        ("send-verification-email", "email"),
+        ("change-email", "newEmail"),
+    ] {
+        let answer = browser
+            .post(&format!("/api/auth/{path}"), json!({ field: "nobody" }))
+            .await;
+        let message = format!("[body.{field}] Invalid email address");
+        expect_code(&answer, 400, "VALIDATION_ERROR", &message);
+    }
 }
