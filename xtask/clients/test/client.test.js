@@ -23,8 +23,9 @@ for (const { version, create, selects } of generations) {
       return { browser, client };
     };
 
-    const signIn = async ({ browser, client }, provider, person) => {
+    const signIn = async ({ browser, client }, provider, person, wishes) => {
       const { data, error } = await client.signIn.social({
+        ...wishes,
         provider,
         callbackURL: `${site}/home`,
         newUserCallbackURL: `${site}/welcome`,
@@ -126,6 +127,32 @@ for (const { version, create, selects } of generations) {
       const last = await page.client.unlinkAccount(selects(left[0]));
       assert.equal(last.error.status, 400);
       assert.equal(last.error.code, "FAILED_TO_UNLINK_LAST_ACCOUNT");
+    });
+
+    test("a provider's tokens and profile are handed out", async () => {
+      const page = open();
+      const person = newcomer();
+      // Google issues a refresh token on request only.
+      await signIn(page, "google", person, { additionalParams: { access_type: "offline" } });
+      const [account] = (await page.client.listAccounts()).data;
+      assert.deepEqual(account.scopes.sort(), ["email", "openid", "profile"]);
+
+      const first = await page.client.getAccessToken(selects(account));
+      assert.equal(first.error, null);
+      assert.ok(first.data.accessTokenExpiresAt instanceof Date);
+      const fresh = await page.client.refreshToken(selects(account));
+      assert.equal(fresh.error, null);
+      assert.notEqual(fresh.data.accessToken, first.data.accessToken);
+      const second = await page.client.getAccessToken(selects(account));
+      assert.equal(second.data.accessToken, fresh.data.accessToken);
+
+      const info = await page.client.accountInfo({ query: selects(account) });
+      assert.equal(info.error, null);
+      assert.equal(info.data.user.email, person.email);
+      assert.equal(info.data.account.id, account.id);
+
+      const nobodys = await open().client.getAccessToken(selects(account));
+      assert.equal(nobodys.error.status, 401);
     });
 
     test("the session follows a change of the user", async () => {
