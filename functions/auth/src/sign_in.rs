@@ -81,9 +81,7 @@ impl Ask {
                 new_user_url,
                 request_sign_up,
                 scopes,
-                login_hint: fields.text("loginHint").filter(|hint| !hint.is_empty()),
-                additional_params: additional_params(fields),
-                additional_data: fields.record("additionalData").cloned().unwrap_or_default(),
+                ..further_wishes(fields)
             },
         }
     }
@@ -104,12 +102,9 @@ impl Ask {
             wishes: Wishes {
                 callback_url,
                 error_url,
-                new_user_url: None,
                 request_sign_up,
                 scopes,
-                login_hint: fields.text("loginHint").filter(|hint| !hint.is_empty()),
-                additional_params: additional_params(fields),
-                additional_data: fields.record("additionalData").cloned().unwrap_or_default(),
+                ..further_wishes(fields)
             },
         }
     }
@@ -132,6 +127,16 @@ fn provider(fields: &mut Fields<'_>) -> String {
     } else {
         fields.refuse("provider", "Invalid input");
         String::new()
+    }
+}
+
+/// What both schemas end with.
+fn further_wishes(fields: &mut Fields<'_>) -> Wishes {
+    Wishes {
+        login_hint: fields.text("loginHint").filter(|hint| !hint.is_empty()),
+        additional_params: additional_params(fields),
+        additional_data: fields.record("additionalData").cloned().unwrap_or_default(),
+        ..Wishes::default()
     }
 }
 
