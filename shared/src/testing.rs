@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use axum::{
@@ -15,7 +15,10 @@ use axum::{
 use serde_json::Value;
 use sqlx::{PgPool, migrate::Migrator};
 use tower::ServiceExt;
-use tracing::{Level, subscriber::DefaultGuard};
+use tracing::{
+    Dispatch, Level,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
 
 use crate::{
     AppState,
@@ -391,9 +394,14 @@ pub struct Log {
     _guard: DefaultGuard,
 }
 
+/// While there is a single subscriber, the first thread that comes to a line decides for all of them whether it is ever
+/// told, and other tests' threads want none. So there is always this one beside it.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+
 impl Log {
     /// Keeps all lines of that level and those above.
     pub fn capture(level: Level) -> Self {
+        LazyLock::force(&SECOND);
         let written = Written::default();
         let writer = written.clone();
         let subscriber = tracing_subscriber::fmt()
