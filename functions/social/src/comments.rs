@@ -249,7 +249,11 @@ pub async fn update(
         Some(comment) if comment.author_id != user.id() => {
             Err(Error::Forbidden("You can only edit your own comments"))
         }
-        Some(_) => Err(Error::Conflict("Comment was changed by another request")),
+        Some(_) if changes.expected_updated_at.is_some() => {
+            Err(Error::Conflict("Comment was changed by another request"))
+        }
+        // It has become visible in between.
+        Some(_) => Err(Error::NotFound("Comment")),
     }
 }
 
@@ -267,8 +271,11 @@ pub async fn delete(
         // Nothing was deleted; only the reason is asked for.
         return Err(
             match queries::find_comment(&app.db, Some(user.id()), &id).await? {
-                None => Error::NotFound("Comment"),
-                Some(_) => user.forbidden("You can only delete your own comments"),
+                Some(comment) if comment.author_id != user.id() && !user.is_staff() => {
+                    user.forbidden("You can only delete your own comments")
+                }
+                // Gone, or it has become visible in between.
+                _ => Error::NotFound("Comment"),
             },
         );
     };

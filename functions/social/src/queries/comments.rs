@@ -281,22 +281,27 @@ pub async fn delete_comment(
     sqlx::query_as!(
         DeletedComment,
         r#"
-        -- The author is locked before the comment, as when the account is deleted.
+        -- The author and the project are locked before the comment, as when either of them is deleted.
         with author as (
             select u.id
             from comments c
             join "user" u on u.id = c."authorId"
             where c.id = $3 and is_visible(u)
             for share of u
+        ),
+        project as (
+            select p.id, p."authorId"
+            from author
+            join comments c on c.id = $3 and c."authorId" = author.id
+            join projects p on p.id = c."projectId"
+            join "user" owner on owner.id = p."authorId"
+            where (p."authorId" = $1 or p."isPublic" and is_visible(owner))
+                and ($1 in (author.id, p."authorId") or $2)
+            for no key update of p
         )
         delete from comments c
-        using author, projects p, "user" owner
-        where c.id = $3
-            and c."authorId" = author.id
-            and p.id = c."projectId"
-            and owner.id = p."authorId"
-            and (p."authorId" = $1 or p."isPublic" and is_visible(owner))
-            and ($1 in (c."authorId", p."authorId") or $2)
+        using project p
+        where c.id = $3 and c."projectId" = p.id
         returning
             c."authorId" as author_id,
             c."projectId" as project_id,
