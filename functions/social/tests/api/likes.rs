@@ -171,7 +171,7 @@ async fn people_are_shown_with_what_is_public(db: PgPool) {
         json!([{
             "id": ada.id, "name": "ada", "image": null, "avatar": null, "bio": "Builds.",
             "website": null, "location": null, "company": null, "skills": [],
-            "githubUsername": "ada", "projectsCount": 0, "followersCount": 0,
+            "githubUsername": "ada", "projectsCount": 1, "followersCount": 0,
             "followingCount": 0, "isPro": false, "createdAt": "2025-01-15T10:30:00.500Z",
             "isFollowing": false, "followsMe": false
         }])

@@ -7,10 +7,12 @@ mod feed;
 mod follows;
 mod html;
 mod idempotency;
+mod keys;
 mod likes;
 mod notifications;
 mod openapi;
 mod paging;
+mod plans;
 mod races;
 mod refusals;
 mod routes;
@@ -23,11 +25,14 @@ pub fn app(db: &PgPool) -> App {
     App::new(social::api(), db.clone())
 }
 
-/// Inserts a project.
+/// Inserts a project and counts it.
 pub async fn project(db: &PgPool, id: &str, author: &str, is_public: bool) {
     sqlx::query(
-        r#"insert into projects (id, title, "authorId", "isPublic", "updatedAt")
-           values ($1, 'Project ' || $1, $2, $3, now() at time zone 'utc')"#,
+        r#"with made as (
+               insert into projects (id, title, "authorId", "isPublic", "updatedAt")
+               values ($1, 'Project ' || $1, $2, $3, now() at time zone 'utc')
+           )
+           update "user" set "projectsCount" = "projectsCount" + $3::int where id = $2"#,
     )
     .bind(id)
     .bind(author)
@@ -65,9 +70,18 @@ pub const DRIFT: &str = r#"
         select count(*) from "user" u
         where u."followersCount" <> (select count(*) from follows where "followingId" = u.id)
             or u."followingCount" <> (select count(*) from follows where "followerId" = u.id)
+            or u."projectsCount" <> (
+                select count(*) from projects where "authorId" = u.id and "isPublic"
+            )
     ) + (
         select count(*) from projects p
         where p."likeCount" <> (select count(*) from likes where "projectId" = p.id)
+            or p."commentCount" <> (
+                select count(*)
+                from comments c
+                join "user" u on u.id = c."authorId"
+                where c."projectId" = p.id and u."isActive" and not coalesce(u.banned, false)
+            )
     )"#;
 
 /// Follows `Link` to the end, and returns the ids of each page.

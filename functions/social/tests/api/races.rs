@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use crate::{DRIFT, comment, number, project, sql};
+use crate::{DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
 
 /// A group over as many connections as there are workers.
 async fn app(options: PgPoolOptions, connect: PgConnectOptions) -> (App, PgPool) {
@@ -26,6 +26,12 @@ async fn users(app: &App, count: usize) -> Vec<Caller> {
         users.push(app.user(&format!("user{i}")).await);
     }
     users
+}
+
+/// The same person at the projects function.
+async fn at_projects(db: &PgPool, somebody: &Caller) -> Caller {
+    let projects = App::new(projects::api(), db.clone());
+    projects.session(&somebody.id).await
 }
 
 async fn like(caller: &Caller) -> Answer {
@@ -56,6 +62,8 @@ fn expect_all(answers: &[Answer], statuses: &[u16]) {
 async fn assert_no_drift(db: &PgPool) {
     assert_eq!(number(db, DRIFT, &[]).await, 0);
 }
+
+const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
 
 const LIKES: &str = r#"select "likeCount"::bigint from projects where id = 'p'"#;
 
@@ -142,13 +150,53 @@ async fn fifty_follows_by_one_user_are_one(options: PgPoolOptions, connect: PgCo
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn fifty_follows_by_fifty_users_are_fifty(options: PgPoolOptions, connect: PgConnectOptions) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 50).await;
+    let ada = app.user("ada").await;
+
+    let answers = join_all(users.iter().map(|user| follow(user, &ada.id))).await;
+
+    let mut counts: Vec<i64> = answers
+        .iter()
+        .map(|answer| answer.json()["followersCount"].as_i64().unwrap())
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(counts, (1..=50).collect::<Vec<_>>());
+    assert_no_drift(&db).await;
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn storms_of_follows_and_their_ends_leave_no_drift(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 3).await;
+
+    for _ in 0..10 {
+        let storm = (0..48).map(|i| {
+            let (one, other) = (&users[i % 3], &users[(i + 1 + i / 24) % 3]);
+            async move {
+                if i % 4 < 2 {
+                    follow(one, &other.id).await
+                } else {
+                    unfollow(one, &other.id).await
+                }
+            }
+        });
+        expect_all(&join_all(storm).await, &[200]);
+        assert_no_drift(&db).await;
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn crossing_follows_do_not_block_each_other(
     options: PgPoolOptions,
     connect: PgConnectOptions,
 ) {
     let (app, db) = app(options, connect).await;
     let users = users(&app, 4).await;
-    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
 
     for round in 0..10 {
         // Everybody follows everybody else, and no longer, at once.
@@ -171,7 +219,7 @@ async fn crossing_follows_do_not_block_each_other(
             expected
         );
     }
-    assert_eq!(number(&db, deadlocks, &[]).await, 0);
+    assert_eq!(number(&db, DEADLOCKS, &[]).await, 0);
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
@@ -181,6 +229,7 @@ async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
 ) {
     let (app, db) = app(options, connect).await;
     let users = users(&app, 6).await;
+    let owner = at_projects(&db, &users[0]).await;
     let orphans = r#"select count(*) from likes l where not exists (select from projects where id = l."projectId")"#;
 
     for round in 0..30 {
@@ -189,12 +238,13 @@ async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
         let unlikes = join_all(users.iter().map(unlike));
         let deletion = async {
             tokio::time::sleep(std::time::Duration::from_micros(round * 300)).await;
-            sql(&db, "delete from projects where id = 'p'", &[]).await;
+            owner.delete("/projects/p").await.expect(204);
         };
         let (likes, unlikes, ()) = join3(likes, unlikes, deletion).await;
         expect_all(&likes, &[200, 404]);
         expect_all(&unlikes, &[200, 404]);
         assert_eq!(number(&db, orphans, &[]).await, 0);
+        assert_no_drift(&db).await;
     }
 }
 
@@ -236,25 +286,123 @@ async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(
 ) {
     let (app, db) = app(options, connect).await;
     let users = users(&app, 6).await;
+    let owner = at_projects(&db, &users[0]).await;
 
     for round in 0..30 {
         project(&db, "p", &users[0].id, true).await;
-        let id = comment(&users[1], "p", "first").await;
+        let edited = comment(&users[1], "p", "first").await;
+        let deleted = comment(&users[2], "p", "second").await;
         let comments = join_all(
             users
                 .iter()
                 .map(|user| user.post("/projects/p/comments", json!({ "content": "x" }))),
         );
-        let path = format!("/comments/{id}");
-        let edits = join_all((0..6).map(|_| users[1].put(&path, json!({ "content": "y" }))));
-        let deletion = async {
+        let edited = format!("/comments/{edited}");
+        let edits = join_all((0..6).map(|_| users[1].put(&edited, json!({ "content": "y" }))));
+        let deleted = format!("/comments/{deleted}");
+        let deletions = async {
             tokio::time::sleep(std::time::Duration::from_micros(round * 300)).await;
-            sql(&db, "delete from projects where id = 'p'", &[]).await;
+            let project = owner.delete("/projects/p");
+            let (project, comment) = join(project, users[2].delete(&deleted)).await;
+            project.expect(204);
+            comment
         };
-        let (comments, edits, ()) = join3(comments, edits, deletion).await;
+        let (comments, edits, deletion) = join3(comments, edits, deletions).await;
         expect_all(&comments, &[201, 404]);
         expect_all(&edits, &[200, 404]);
+        expect_all(&[deletion], &[204, 404]);
         assert_eq!(number(&db, "select count(*) from comments", &[]).await, 0);
+        assert_no_drift(&db).await;
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_project_flips_between_public_and_private_amid_likes_and_comments(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 5).await;
+    let owner = at_projects(&db, &users[0]).await;
+    project(&db, "p", &users[0].id, true).await;
+
+    for round in 0..20 {
+        let publish = async |is_public: bool| {
+            let body = json!({ "isPublic": is_public });
+            owner.put("/projects/p", body).await.expect(200);
+        };
+        publish(true).await;
+        let path = format!("/comments/{}", comment(&users[1], "p", "first").await);
+        let flips = async {
+            for flip in 0..6 {
+                publish(flip % 2 == round % 2).await;
+            }
+        };
+        let likes = join_all(users.iter().map(async |user| {
+            let answers = [
+                like(user).await,
+                user.post("/projects/p/comments", json!({ "content": "x" }))
+                    .await,
+                unlike(user).await,
+                user.get("/projects/p/likes").await,
+                like(user).await,
+            ];
+            expect_all(&answers, &[200, 201, 404]);
+        }));
+        let edits = async {
+            let answers = [
+                users[1].put(&path, json!({ "content": "y" })).await,
+                users[1].get(&path).await,
+                users[1].put(&path, json!({ "content": "z" })).await,
+                users[1].delete(&path).await,
+            ];
+            expect_all(&answers, &[200, 204, 404]);
+        };
+        join3(flips, likes, edits).await;
+        assert_no_drift(&db).await;
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(
+    options: PgPoolOptions,
+    connect: PgConnectOptions,
+) {
+    let (app, db) = app(options, connect).await;
+    let users = users(&app, 4).await;
+    let eve = &users[3];
+    project(&db, "p", &users[0].id, true).await;
+
+    for round in 0..20 {
+        let switches = async {
+            for (hide, show) in HIDDEN.into_iter().zip(SHOWN).take(2) {
+                sql(&db, hide, &[&eve.id]).await;
+                sql(&db, show, &[&eve.id]).await;
+            }
+        };
+        let theirs = async {
+            let answers = [
+                like(eve).await,
+                eve.post("/projects/p/comments", json!({ "content": "x" }))
+                    .await,
+                follow(eve, &users[round % 3].id).await,
+                unlike(eve).await,
+            ];
+            expect_all(&answers, &[200, 201, 403]);
+        };
+        let of_others = join_all(users[..3].iter().map(async |other| {
+            let answers = [
+                follow(other, &eve.id).await,
+                like(other).await,
+                unfollow(other, &eve.id).await,
+                other
+                    .post("/projects/p/comments", json!({ "content": "x" }))
+                    .await,
+            ];
+            expect_all(&answers, &[200, 201, 404]);
+        }));
+        join3(switches, theirs, of_others).await;
+        assert_no_drift(&db).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use serde_json::json;
+use shared::testing::App;
 use sqlx::PgPool;
 
 use crate::{HIDDEN, app, project, sql};
@@ -181,4 +182,100 @@ async fn reads_take_two_round_trips_and_writes_at_most_four_beside_the_guard(db:
     let body = Some(json!({ "content": "hello" }));
     let count = statements(Method::POST, "/projects/p/comments".to_owned(), body).await;
     assert!(count <= 4, "{count} for a comment");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn head_and_a_trailing_slash_answer_as_get_does(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    let id = crate::comment(&ada, "p", "hello").await;
+
+    for path in [
+        "/projects/p/comments".to_owned(),
+        format!("/comments/{id}"),
+        "/projects/p/likes".to_owned(),
+        format!("/users/{}/followers", ada.id),
+        format!("/users/{}/following", ada.id),
+        "/feed".to_owned(),
+        "/notifications".to_owned(),
+        "/notifications/count".to_owned(),
+    ] {
+        let got = ada.get(&path).await.expect(200);
+        let slashed = ada.get(&format!("{path}/")).await.expect(200);
+        assert_eq!(slashed.body, got.body, "{path}");
+        let head = ada.send(Method::HEAD, &path, None).await.expect(200);
+        assert!(head.body.is_empty(), "{path}");
+        for header in ["content-type", "cache-control", "etag", "vary"] {
+            assert_eq!(head.header(header), got.header(header), "{path} {header}");
+        }
+        let length = got.body.len().to_string();
+        assert_eq!(head.header("content-length"), length, "{path}");
+        let known = ada.clone().header("if-none-match", got.header("etag"));
+        let known = known.get(&path).await.expect(304);
+        assert!(known.body.is_empty(), "{path}");
+    }
+    let answer = ada.put("/projects/p/like/", json!({})).await.expect(200);
+    assert_eq!(answer.json(), json!({ "isLiked": true, "likeCount": 1 }));
+    ada.delete(&format!("/comments/{id}/")).await.expect(204);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn requests_are_counted_under_the_policies_of_the_contract(db: PgPool) {
+    let app = App::configured(social::api(), db.clone(), &[("RATE_LIMITS", "real")]);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    project(&db, "p", &ada.id, true).await;
+    let id = crate::comment(&ada, "p", "hello").await;
+    let follow = format!("/users/{}/follow", bob.id);
+
+    let write = r#""write";q=60;w=60"#;
+    let comment = || Some(json!({ "content": "hello" }));
+    for (method, path, body, policy) in [
+        (Method::GET, "/feed", None, r#""read";q=1200;w=60"#),
+        (
+            Method::GET,
+            "/projects/p/likes",
+            None,
+            r#""read";q=1200;w=60"#,
+        ),
+        (Method::PUT, "/projects/p/like", None, write),
+        (Method::DELETE, "/projects/p/like", None, write),
+        (Method::PUT, &follow, None, write),
+        (Method::DELETE, &follow, None, write),
+        (Method::PUT, "/notifications/read", None, write),
+        (Method::PUT, &format!("/comments/{id}"), comment(), write),
+        (
+            Method::POST,
+            "/projects/p/comments",
+            comment(),
+            r#""write";q=60;w=60, "create";q=120;w=3600"#,
+        ),
+        (Method::DELETE, &format!("/comments/{id}"), None, write),
+        // What is refused is counted as well.
+        (Method::PUT, "/projects/none/like", None, write),
+    ] {
+        let answer = ada.send(method, path, body).await;
+        assert_eq!(
+            policies(answer.header("ratelimit-policy")),
+            policies(policy),
+            "{path}"
+        );
+    }
+    let anybody = app.anyone().get("/projects/p/likes").await.expect(200);
+    assert_eq!(anybody.header("ratelimit-policy"), r#""anon";q=300;w=60"#);
+
+    for _ in 0..60 {
+        bob.put("/projects/p/like", json!({})).await;
+    }
+    let answer = bob.put("/projects/p/like", json!({})).await;
+    assert!(!answer.header("retry-after").is_empty());
+    answer.expect_error(429, &["Too Many Requests"]);
+    bob.get("/projects/p/likes").await.expect(200);
+}
+
+/// The policies of a header, in whatever order they stand there.
+fn policies(header: &str) -> Vec<&str> {
+    let mut policies: Vec<&str> = header.split(", ").collect();
+    policies.sort_unstable();
+    policies
 }

@@ -1,0 +1,172 @@
+//! No list reads a whole table, and a page far into a list reads no more than the first.
+
+use shared::testing::Caller;
+use sqlx::{PgPool, postgres::PgPoolOptions};
+
+use crate::{app, sql};
+
+/// Ada (`u1`) has 40 projects, one of which (`p1`) has 3,000 likes and comments; 3,000 people follow her, and she follows
+/// 1,000, each of whom has made something. Of the 5,000 people some are hidden.
+const STATEMENTS: [&str; 6] = [
+    r#"insert into "user" (id, name, email, "updatedAt", "isActive", banned)
+       select 'u' || i, 'u', 'u' || i, now(), i % 500 <> 499, case when i % 500 = 498 then true end
+       from generate_series(1, 5000) i"#,
+    r#"insert into projects (id, title, tags, language, "authorId", "createdAt", "updatedAt")
+       select 'p' || i, 'title', array['t' || i % 97, 's' || i % 5], (array['Rust', 'Go', 'C'])[1 + i % 3],
+           case when i <= 40 then 'u1' else 'u' || 1 + i % 5000 end,
+           timestamp '2025-01-01' + interval '1 minute' * i, now()
+       from generate_series(1, 20000) i"#,
+    r#"insert into likes (id, "userId", "projectId", "createdAt")
+       select 'l' || i, 'u' || 2 + i % 4999, case when i < 3000 then 'p1' else 'p' || 1 + i % 19997 end,
+           timestamp '2025-01-01' + interval '1 minute' * i
+       from generate_series(1, 40000) i on conflict do nothing"#,
+    r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+       select 'c' || i, 'x', 'u' || 2 + i % 4999, case when i < 3000 then 'p1' else 'p' || 1 + i % 19997 end,
+           timestamp '2025-01-01' + interval '1 minute' * i, now()
+       from generate_series(1, 20000) i"#,
+    r#"insert into follows (id, "followerId", "followingId", "createdAt")
+       select 'f' || i, 'u' || i, 'u1', timestamp '2025-01-01' + interval '1 minute' * i
+       from generate_series(2, 3001) i
+       union all
+       select 'g' || i, 'u1', 'u' || i * 5, timestamp '2025-01-01' + interval '1 minute' * i
+       from generate_series(1, 999) i
+       union all
+       select 'h' || i, 'u' || i, 'u' || i + 1, timestamp '2025-01-01' from generate_series(2, 4999) i"#,
+    "analyze",
+];
+
+const LISTS: [&str; 11] = [
+    "/projects/p1/comments?",
+    "/projects/p1/comments?sort=newest&",
+    "/projects/p1/likes?",
+    "/users/u1/followers?",
+    "/users/u1/following?",
+    "/feed?",
+    "/feed?tag=s4&",
+    "/feed?language=rust&language=c&",
+    "/notifications?",
+    "/notifications?type=comment&",
+    "/notifications?type=follow&unread=true&",
+];
+
+/// How many pages of ten follow the first before the deep one.
+const DEPTH: usize = 20;
+
+/// One connection, which can be told to report what it has read, and somebody who reads.
+async fn crowd(db: &PgPool) -> (PgPool, Caller) {
+    for statement in STATEMENTS {
+        sql(db, statement, &[]).await;
+    }
+    let options = db.connect_options().as_ref().clone();
+    let db = PgPoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await
+        .unwrap();
+    let ada = app(&db).session("u1").await;
+    (db, ada)
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn everything_is_read_from_indexes(db: PgPool) {
+    let (db, ada) = crowd(&db).await;
+
+    let paths = LISTS.iter().map(|path| format!("{path}limit=10"));
+    let others = ["/notifications/count", "/comments/c1"].map(str::to_owned);
+    for path in paths.chain(others) {
+        let before = scans(&db).await;
+        // Often enough that the server may choose a plan for any values.
+        for _ in 0..7 {
+            let answer = ada.get(&path).await.expect(200);
+            assert!(answer.body.len() > 2, "{path}");
+        }
+        assert_eq!(scans(&db).await, before, "{path}");
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn writes_find_their_rows_by_indexes(db: PgPool) {
+    let (db, ada) = crowd(&db).await;
+
+    let before = scans(&db).await;
+    for _ in 0..7 {
+        let body = || serde_json::json!({ "content": "x" });
+        let id = crate::comment(&ada, "p1", "x").await;
+        let comment = format!("/comments/{id}");
+        ada.put(&comment, body()).await.expect(200);
+        ada.delete(&comment).await.expect(204);
+        ada.put("/projects/p1/like", body()).await.expect(200);
+        ada.delete("/projects/p1/like").await.expect(200);
+        ada.put("/users/u2/follow", body()).await.expect(200);
+        ada.delete("/users/u2/follow").await.expect(200);
+    }
+    assert_eq!(scans(&db).await, before);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
+    let (db, ada) = crowd(&db).await;
+
+    for list in LISTS {
+        let path = list.split('?').next().unwrap();
+        let first = format!("{list}limit=10");
+        let mut deep = first.clone();
+        for _ in 0..DEPTH {
+            let answer = ada.get(&deep).await.expect(200);
+            let link = answer.header("link");
+            deep = format!("{path}{}", &link[1..link.find('>').expect("a next page")]);
+        }
+        let (of_first, of_deep) = (
+            blocks(&db, &ada, &first).await,
+            blocks(&db, &ada, &deep).await,
+        );
+        assert!(
+            of_deep <= of_first * 3 / 2 + 50,
+            "{list} reads {of_first} blocks, and then {of_deep}"
+        );
+    }
+}
+
+/// Sequential scans of the large tables so far.
+async fn scans(db: &PgPool) -> Vec<(String, i64)> {
+    flush(db).await;
+    sqlx::query_as(
+        "select relname::text, seq_scan from pg_stat_user_tables
+         where relname in ('user', 'projects', 'likes', 'comments', 'follows') order by 1",
+    )
+    .fetch_all(db)
+    .await
+    .expect("the statistics are there")
+}
+
+/// Blocks of tables and indexes that a page reads, once it is prepared and its rows are known to be visible.
+async fn blocks(db: &PgPool, caller: &Caller, path: &str) -> i64 {
+    caller.get(path).await.expect(200);
+    let before = read(db).await;
+    caller.get(path).await.expect(200);
+    read(db).await - before
+}
+
+async fn read(db: &PgPool) -> i64 {
+    flush(db).await;
+    crate::number(
+        db,
+        "select sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)::bigint
+         from pg_statio_user_tables
+         where relname in ('user', 'projects', 'likes', 'comments', 'follows')",
+        &[],
+    )
+    .await
+}
+
+async fn flush(db: &PgPool) {
+    for statement in [
+        "select pg_stat_force_next_flush()",
+        "select pg_stat_clear_snapshot()",
+    ] {
+        sqlx::query(statement)
+            .execute(db)
+            .await
+            .expect("the statistics are there");
+    }
+}
