@@ -245,15 +245,14 @@ pub async fn update(
     }
     // Nothing was changed; only the reason is asked for.
     match queries::find_comment(&app.db, Some(user.id()), &id).await? {
-        None => Err(Error::NotFound("Comment")),
         Some(comment) if comment.author_id != user.id() => {
             Err(Error::Forbidden("You can only edit your own comments"))
         }
         Some(_) if changes.expected_updated_at.is_some() => {
             Err(Error::Conflict("Comment was changed by another request"))
         }
-        // It has become visible in between.
-        Some(_) => Err(Error::NotFound("Comment")),
+        // Gone, or it has become visible in between.
+        _ => Err(Error::NotFound("Comment")),
     }
 }
 

@@ -62,7 +62,7 @@ async fn crowd(db: &PgPool) -> (PgPool, Caller) {
         .max_connections(1)
         .connect_with(options)
         .await
-        .unwrap();
+        .expect("the database is there");
     let ada = app(&db).session("u1").await;
     (db, ada)
 }
@@ -108,7 +108,7 @@ async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 
     for list in LISTS {
-        let path = list.split('?').next().unwrap();
+        let path = list.split('?').next().expect("a path");
         let first = format!("{list}limit=10");
         let mut deep = first.clone();
         for _ in 0..DEPTH {
