@@ -61,6 +61,66 @@ pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     for counter in &COUNTERS {
         repairs.extend(counter.repair(db).await?);
     }
+    repairs.extend(repair_facets(db).await?);
+    Ok(repairs)
+}
+
+/// How many public projects of active users have a tag or a language, where another number is stored.
+const FACETS: &str = r#"
+    with counted as (
+        select facet."isTag", facet.name, count(*) as n
+        from projects
+        join "user" on "user".id = "authorId"
+        cross join lateral project_facets(tags, language) as facet
+        where "isPublic" and "isActive" and not coalesce(banned, false)
+        group by 1, 2
+    ),
+    drift as (
+        select "isTag", name, coalesce(count, 0) as stored, coalesce(n, 0) as counted
+        from "projectFacet"
+        full join counted using ("isTag", name)
+        where coalesce(count, 0) <> coalesce(n, 0)
+    )
+"#;
+
+/// The same for the counts that lists of tags and languages are made of. A name that nobody had before has no row that could
+/// be locked, so whoever writes projects waits for the table, if only where there is something to repair.
+async fn repair_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
+    let suspect = AssertSqlSafe(format!("{FACETS} select exists (select from drift)"));
+    let mut tx = db.begin().await?;
+    let is_wrong: bool = sqlx::query_scalar(suspect)
+        .persistent(false)
+        .fetch_one(&mut *tx)
+        .await?;
+    if !is_wrong {
+        return Ok(Vec::new());
+    }
+    sqlx::raw_sql(r#"lock table "projectFacet" in share row exclusive mode"#)
+        .execute(&mut *tx)
+        .await?;
+    let repair = AssertSqlSafe(format!(
+        r#"
+        {FACETS},
+        repaired as (
+            insert into "projectFacet" ("isTag", name, count)
+            select "isTag", name, counted from drift
+            on conflict ("isTag", name) do update set count = excluded.count
+        )
+        select
+            'projectFacet' as "table",
+            'count' as "column",
+            case when "isTag" then 'tag ' else 'language ' end || name as id,
+            stored::integer,
+            counted::integer
+        from drift
+        order by "isTag", name
+        "#
+    ));
+    let repairs = sqlx::query_as(repair)
+        .persistent(false)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
     Ok(repairs)
 }
 

@@ -21,6 +21,20 @@ async fn count(db: &mut PgConnection, of: &'static str) -> i64 {
 /// How many counters differ from their rows.
 const DRIFT: &str = r#"
     select
+        (
+            select count(*)
+            from (
+                select "isTag", facet.name, count(*)
+                from projects
+                join "user" on "user".id = "authorId"
+                cross join lateral project_facets(tags, language) as facet
+                where "isPublic" and "isActive" and not coalesce(banned, false)
+                group by 1, 2
+            ) as counted
+            full join "projectFacet" as stored using ("isTag", name)
+            where coalesce(counted.count, 0) <> coalesce(stored.count, 0)
+        )
+        +
         (select count(*) from projects where "likeCount" <> (select count(*) from likes where "projectId" = projects.id))
         + (
             select count(*)
@@ -119,16 +133,19 @@ async fn many_are_made_as_ordered_and_their_counters_agree(db: PgPool) {
         likes: Some(2000),
         comments: Some(700),
         follows: Some(1500),
+        follower: Some(150),
     };
 
     seed::run(&mut db, &options).await.unwrap();
 
     // The sample's come on top.
-    assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 205);
+    assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 206);
     assert_eq!(count(&mut db, "select count(*) from projects").await, 308);
     assert_eq!(count(&mut db, "select count(*) from likes").await, 2013);
     assert_eq!(count(&mut db, "select count(*) from comments").await, 707);
-    assert_eq!(count(&mut db, "select count(*) from follows").await, 1507);
+    assert_eq!(count(&mut db, "select count(*) from follows").await, 1657);
+    let most = r#"select max("followingCount")::bigint from "user""#;
+    assert_eq!(count(&mut db, most).await, 150);
     assert_eq!(count(&mut db, DRIFT).await, 0);
     let impossible = r#"
         select
@@ -155,6 +172,9 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
         update projects set "likeCount" = "likeCount" + 1 where title = 'Bernoulli';
         update projects set "likeCount" = 3 where title = 'Letters to Babbage';
         update projects set "commentCount" = 0 where title = 'Analytical Engine';
+        update "projectFacet" set count = 9 where name = 'Rust';
+        delete from "projectFacet" where name = 'mathematics';
+        insert into "projectFacet" ("isTag", name, count) values (true, 'nothing', 2);
         "#,
     )
     .execute(&mut *db)
@@ -179,6 +199,9 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
     assert_eq!(
         found,
         [
+            ("projectFacet", "count", 0, 2),
+            ("projectFacet", "count", 2, 0),
+            ("projectFacet", "count", 9, 3),
             ("projects", "commentCount", 0, 3),
             ("projects", "likeCount", 2, 1),
             ("projects", "likeCount", 3, 0),

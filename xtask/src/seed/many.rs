@@ -16,6 +16,7 @@ pub async fn insert(db: &mut PgConnection, size: Size) -> anyhow::Result<()> {
         ("likes", LIKES, size.likes, 0),
         ("comments", COMMENTS, size.comments, 0),
         ("follows", FOLLOWS, size.follows, size.users),
+        ("follows by one user", FOLLOWER, size.follower, 0),
     ];
     for (name, statement, count, users) in steps {
         let start = Instant::now();
@@ -246,5 +247,25 @@ const FOLLOWS: &str = r#"
     from (select * from pair order by n limit $1) as pair
     join "user" as follower on follower.id = md5('user ' || pair.follower)
     join "user" as followed on followed.id = md5('user ' || pair.followed)
+    on conflict do nothing
+"#;
+
+/// Whoever follows the most has the most to read in the feed.
+const FOLLOWER: &str = r#"
+    with follower as (
+        insert into "user" (id, name, email, "createdAt", "updatedAt")
+        select md5('follower'), 'Vera Many', 'vera.many@people.example', pg_temp.now() - interval '900 days', pg_temp.now()
+        where $1 > 0
+        on conflict do nothing
+    )
+    insert into follows (id, "createdAt", "followerId", "followingId")
+    select
+        md5('generated follow by one ' || n),
+        pg_temp.now() - pg_temp.chance(n, 90) * (pg_temp.now() - followed."createdAt"),
+        md5('follower'),
+        followed.id
+    from generate_series(1, $1) as n
+    join "user" as followed on followed.id = md5('user ' || n)
+    where $2 is not null
     on conflict do nothing
 "#;

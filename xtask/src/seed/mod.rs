@@ -25,6 +25,9 @@ pub struct Options {
     /// … and follows [default: twenty-five a user]
     #[arg(long)]
     pub follows: Option<i32>,
+    /// … and one more user, who follows this many of them
+    #[arg(long)]
+    pub follower: Option<i32>,
 }
 
 /// How many rows of each kind to make.
@@ -35,6 +38,7 @@ struct Size {
     likes: i32,
     comments: i32,
     follows: i32,
+    follower: i32,
 }
 
 impl Options {
@@ -45,6 +49,7 @@ impl Options {
             self.likes,
             self.comments,
             self.follows,
+            self.follower,
         ];
         if given.iter().all(Option::is_none) {
             return None;
@@ -61,6 +66,7 @@ impl Options {
             likes: each(self.likes, 10, projects),
             comments: each(self.comments, 5, projects),
             follows: each(self.follows, 25, users),
+            follower: self.follower.unwrap_or(0),
         })
     }
 }
