@@ -257,10 +257,14 @@ pub fn connect_options(
     Ok(if config.transaction_pooler {
         options.statement_cache_capacity(0)
     } else {
-        options.application_name("codecave").options([(
-            "statement_timeout",
-            config.statement_timeout.as_millis().to_string(),
-        )])
+        options.application_name("codecave").options([
+            (
+                "statement_timeout",
+                config.statement_timeout.as_millis().to_string(),
+            ),
+            // Compiling a plan takes longer than any of these statements may.
+            ("jit", "off".to_owned()),
+        ])
     })
 }
 
