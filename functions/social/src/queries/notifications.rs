@@ -82,10 +82,190 @@ impl NotificationRow {
     }
 }
 
-/// A page of what others did with the user's projects and profile, newest first. Each project is asked for its newest
-/// like and comment, and those with the newest ones for as many as the page has; no others can have any on it. So the time
-/// depends on the number of the user's projects and not on that of their likes.
-#[expect(clippy::too_many_lines, reason = "it is one statement")]
+/// Selects the newest acts of others, up to `$12` of them: a common table expression `act`, and what follows it.
+///
+/// Somebody with many projects has mostly enough of the newest acts of all, so these are looked at first. Only when they do
+/// not suffice, and there are older ones, each of the user's projects is asked for its newest. So the time is bounded by the
+/// number of the user's projects, whatever the number of acts.
+macro_rules! acts {
+    ($row:ident, $select:literal, $user:expr, $unread:expr, $after:expr, $kinds:expr, $limit:expr) => {{
+        let (like, comment, follow) = match $after {
+            None => (None, None, None),
+            Some(Bounds {
+                like,
+                comment,
+                follow,
+            }) => (Some(like), Some(comment), Some(follow)),
+        };
+        let (like_at, like_id) = like.unzip();
+        let (comment_at, comment_id) = comment.unzip();
+        let (follow_at, follow_id) = follow.unzip();
+        sqlx::query_as!(
+            $row,
+            r#"
+            with hidden as materialized (
+                select u.id from "user" u where not u."isActive"
+                union all
+                select u.id from "user" u where u.banned and not is_visible(u)
+            ),
+            mark as materialized (
+                select coalesce(max("readUntil"), timestamp '-infinity') as until
+                from "notificationMark"
+                where "userId" = $1
+            ),
+            oldest as materialized (
+                select case when $2 then until else timestamp '-infinity' end as at from mark
+            ),
+            own as materialized (
+                select id from projects where "authorId" = $1
+            ),
+            recent_like as materialized (
+                select a.id, a."createdAt", a.actor, a.project
+                from (
+                    select a.id, a."createdAt", a."userId" as actor, a."projectId" as project
+                    from likes a
+                    where $9
+                        and a."createdAt" > (select at from oldest)
+                        and (a."createdAt", a.id)
+                            < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+                    order by a."createdAt" desc, a.id desc
+                    limit (select 10 * count(*) from own)
+                ) a
+                where (a.project in (select id from own)) is true
+                    and a.actor <> $1
+                    and (a.actor not in (select id from hidden)) is true
+                order by a."createdAt" desc, a.id desc
+                limit $12
+            ),
+            older_like as materialized (
+                select $9 and (select count(*) from recent_like) < $12 and exists (
+                    select
+                    from likes a
+                    where a."createdAt" > (select at from oldest)
+                        and (a."createdAt", a.id)
+                            < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+                    order by a."createdAt" desc, a.id desc
+                    offset (select 10 * count(*) from own)
+                    limit 1
+                ) as wanted
+            ),
+            recent_comment as materialized (
+                select a.id, a."createdAt", a.actor, a.project
+                from (
+                    select a.id, a."createdAt", a."authorId" as actor, a."projectId" as project
+                    from comments a
+                    where $10
+                        and a."createdAt" > (select at from oldest)
+                        and (a."createdAt", a.id)
+                            < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
+                    order by a."createdAt" desc, a.id desc
+                    limit (select 10 * count(*) from own)
+                ) a
+                where (a.project in (select id from own)) is true
+                    and a.actor <> $1
+                    and (a.actor not in (select id from hidden)) is true
+                order by a."createdAt" desc, a.id desc
+                limit $12
+            ),
+            older_comment as materialized (
+                select $10 and (select count(*) from recent_comment) < $12 and exists (
+                    select
+                    from comments a
+                    where a."createdAt" > (select at from oldest)
+                        and (a."createdAt", a.id)
+                            < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
+                    order by a."createdAt" desc, a.id desc
+                    offset (select 10 * count(*) from own)
+                    limit 1
+                ) as wanted
+            ),
+            act as (
+                (
+                    select 'like' as kind, id, "createdAt", actor, project
+                    from recent_like
+                    where not (select wanted from older_like)
+                )
+                union all
+                (
+                    select 'like', a.id, a."createdAt", a.actor, own.id
+                    from own
+                    cross join lateral (
+                        select a.id, a."createdAt", a."userId" as actor
+                        from likes a
+                        where a."projectId" = own.id
+                            and a."createdAt" > (select at from oldest)
+                            and (a."createdAt", a.id)
+                                < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+                            and a."userId" <> $1
+                            and a."userId" not in (select id from hidden)
+                        order by a."createdAt" desc, a.id desc
+                        limit $12
+                    ) a
+                    where (select wanted from older_like)
+                    order by a."createdAt" desc, a.id desc
+                    limit $12
+                )
+                union all
+                (
+                    select 'comment' as kind, id, "createdAt", actor, project
+                    from recent_comment
+                    where not (select wanted from older_comment)
+                )
+                union all
+                (
+                    select 'comment', a.id, a."createdAt", a.actor, own.id
+                    from own
+                    cross join lateral (
+                        select a.id, a."createdAt", a."authorId" as actor
+                        from comments a
+                        where a."projectId" = own.id
+                            and a."createdAt" > (select at from oldest)
+                            and (a."createdAt", a.id)
+                                < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
+                            and a."authorId" <> $1
+                            and a."authorId" not in (select id from hidden)
+                        order by a."createdAt" desc, a.id desc
+                        limit $12
+                    ) a
+                    where (select wanted from older_comment)
+                    order by a."createdAt" desc, a.id desc
+                    limit $12
+                )
+                union all
+                (
+                    select 'follow', f.id, f."createdAt", f."followerId", null
+                    from follows f
+                    where f."followingId" = $1
+                        and f."createdAt" > (select at from oldest)
+                        and (f."createdAt", f.id)
+                            < (coalesce($7, timestamp 'infinity'), coalesce($8, ''))
+                        and f."followerId" <> $1
+                        and f."followerId" not in (select id from hidden)
+                        and $11
+                    order by f."createdAt" desc, f.id desc
+                    limit $12
+                )
+                order by "createdAt" desc, kind desc, id desc
+                limit $12
+            )
+            "# + $select,
+            $user,
+            $unread,
+            like_at,
+            like_id,
+            comment_at,
+            comment_id,
+            follow_at,
+            follow_id,
+            $kinds.likes,
+            $kinds.comments,
+            $kinds.follows,
+            $limit,
+        )
+    }};
+}
+
+/// A page of what others did with the user's projects and profile, newest first.
 pub async fn list_notifications(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -94,123 +274,9 @@ pub async fn list_notifications(
     after: Option<Bounds>,
     limit: i64,
 ) -> sqlx::Result<Vec<Notification>> {
-    let (like, comment, follow) = match after {
-        None => (None, None, None),
-        Some(Bounds {
-            like,
-            comment,
-            follow,
-        }) => (Some(like), Some(comment), Some(follow)),
-    };
-    let (like_at, like_id) = like.unzip();
-    let (comment_at, comment_id) = comment.unzip();
-    let (follow_at, follow_id) = follow.unzip();
-    let rows = sqlx::query_as!(
+    let rows = acts!(
         NotificationRow,
         r#"
-        with hidden as materialized (
-            select u.id from "user" u where not u."isActive"
-            union all
-            select u.id from "user" u where u.banned and not is_visible(u)
-        ),
-        mark as materialized (
-            select coalesce(max("readUntil"), timestamp '-infinity') as until
-            from "notificationMark"
-            where "userId" = $1
-        ),
-        oldest as materialized (
-            select case when $2 then until else timestamp '-infinity' end as at from mark
-        ),
-        act as (
-            (
-                select 'like' as kind, l.id, l."createdAt", l."userId" as actor, p.id as project
-                from (
-                    select p.id
-                    from projects p
-                    cross join lateral (
-                        select l.id, l."createdAt"
-                        from likes l
-                        where l."projectId" = p.id
-                            and l."createdAt" > (select at from oldest)
-                            and (l."createdAt", l.id)
-                                < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
-                            and l."userId" <> $1
-                            and l."userId" not in (select id from hidden)
-                        order by l."createdAt" desc, l.id desc
-                        limit 1
-                    ) newest
-                    where p."authorId" = $1 and $9
-                    order by newest."createdAt" desc, newest.id desc
-                    limit $12
-                ) p
-                cross join lateral (
-                    select l.id, l."createdAt", l."userId"
-                    from likes l
-                    where l."projectId" = p.id
-                        and l."createdAt" > (select at from oldest)
-                        and (l."createdAt", l.id)
-                            < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
-                        and l."userId" <> $1
-                        and l."userId" not in (select id from hidden)
-                    order by l."createdAt" desc, l.id desc
-                    limit $12
-                ) l
-                order by l."createdAt" desc, l.id desc
-                limit $12
-            )
-            union all
-            (
-                select 'comment', c.id, c."createdAt", c."authorId", p.id
-                from (
-                    select p.id
-                    from projects p
-                    cross join lateral (
-                        select c.id, c."createdAt"
-                        from comments c
-                        where c."projectId" = p.id
-                            and c."createdAt" > (select at from oldest)
-                            and (c."createdAt", c.id)
-                                < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
-                            and c."authorId" <> $1
-                            and c."authorId" not in (select id from hidden)
-                        order by c."createdAt" desc, c.id desc
-                        limit 1
-                    ) newest
-                    where p."authorId" = $1 and $10
-                    order by newest."createdAt" desc, newest.id desc
-                    limit $12
-                ) p
-                cross join lateral (
-                    select c.id, c."createdAt", c."authorId"
-                    from comments c
-                    where c."projectId" = p.id
-                        and c."createdAt" > (select at from oldest)
-                        and (c."createdAt", c.id)
-                            < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
-                        and c."authorId" <> $1
-                        and c."authorId" not in (select id from hidden)
-                    order by c."createdAt" desc, c.id desc
-                    limit $12
-                ) c
-                order by c."createdAt" desc, c.id desc
-                limit $12
-            )
-            union all
-            (
-                select 'follow', f.id, f."createdAt", f."followerId", null
-                from follows f
-                where f."followingId" = $1
-                    and f."createdAt" > (select at from oldest)
-                    and (f."createdAt", f.id) < (coalesce($7, timestamp 'infinity'), coalesce($8, ''))
-                    and f."followerId" <> $1
-                    and f."followerId" not in (select id from hidden)
-                    and $11
-                order by f."createdAt" desc, f.id desc
-                limit $12
-            )
-            order by "createdAt" desc, kind desc, id desc
-            limit $12
-        )
         select
             act.kind as "kind!",
             act.id as "id!",
@@ -236,16 +302,9 @@ pub async fn list_notifications(
         "#,
         user,
         unread,
-        like_at,
-        like_id,
-        comment_at,
-        comment_id,
-        follow_at,
-        follow_id,
-        kinds.likes,
-        kinds.comments,
-        kinds.follows,
-        limit,
+        after,
+        kinds,
+        limit
     )
     .fetch_all(db)
     .await?;
@@ -255,55 +314,24 @@ pub async fn list_notifications(
         .collect())
 }
 
+struct CountRow {
+    unread: i64,
+}
+
 /// How many notifications are unread; counts no further than 100.
 pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i64> {
-    sqlx::query_scalar!(
-        r#"
-        with hidden as materialized (
-            select u.id from "user" u where not u."isActive"
-            union all
-            select u.id from "user" u where u.banned and not is_visible(u)
-        ),
-        mark as materialized (
-            select coalesce(max("readUntil"), timestamp '-infinity') as until
-            from "notificationMark"
-            where "userId" = $1
-        )
-        select count(*) as "count!"
-        from (
-            select f.id
-            from follows f
-            where f."followingId" = $1
-                and f."createdAt" > (select until from mark)
-                and f."followerId" <> $1
-                and f."followerId" not in (select id from hidden)
-            union all
-            select act.id
-            from projects p
-            cross join lateral (
-                select l.id
-                from likes l
-                where l."projectId" = p.id
-                    and l."createdAt" > (select until from mark)
-                    and l."userId" <> $1
-                    and l."userId" not in (select id from hidden)
-                union all
-                select c.id
-                from comments c
-                where c."projectId" = p.id
-                    and c."createdAt" > (select until from mark)
-                    and c."authorId" <> $1
-                    and c."authorId" not in (select id from hidden)
-                limit 100
-            ) act
-            where p."authorId" = $1
-            limit 100
-        ) unread
-        "#,
+    let row = acts!(
+        CountRow,
+        r#"select count(*) as "unread!" from act"#,
         user,
+        true,
+        None,
+        Kinds::only(None),
+        100
     )
     .fetch_one(db)
-    .await
+    .await?;
+    Ok(row.unread)
 }
 
 /// Marks everything up to `before` as read, or up to now. The mark only moves forward.

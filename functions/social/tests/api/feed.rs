@@ -149,11 +149,12 @@ async fn old_projects_are_found_behind_many_of_others(db: PgPool) {
     );
     sql(
         &db,
-        r#"insert into projects (id, title, "authorId", "createdAt", "updatedAt")
-           select 'e' || n, 'x', $1, timestamp '2025-01-01' + n * interval '1 second', now()
+        r#"insert into projects (id, title, tags, language, "authorId", "createdAt", "updatedAt")
+           select 'e' || n, 'x', '{rust,new}', 'Rust', $1, timestamp '2025-01-01' + n * interval '1 second', now()
            from generate_series(1, 1500) n
            union all
-           select 'b' || n, 'x', $2, timestamp '2025-01-01' + n * interval '59 seconds', now()
+           select 'b' || n, 'x', array['rust', 'old'], case n % 2 when 0 then 'rust' else 'C' end, $2,
+               timestamp '2025-01-01' + n * interval '59 seconds', now()
            from generate_series(1, 30) n"#,
         &[&eve.id, &bob.id],
     )
@@ -162,8 +163,18 @@ async fn old_projects_are_found_behind_many_of_others(db: PgPool) {
         .await
         .expect(200);
 
-    let seen = crate::walk(&ada, "/feed?limit=4").await.concat();
-
-    let expected: Vec<String> = (1..=30).rev().map(|n| format!("b{n}")).collect();
-    assert_eq!(seen, expected);
+    let all: Vec<String> = (1..=30).rev().map(|n| format!("b{n}")).collect();
+    let even: Vec<String> = all.iter().step_by(2).cloned().collect();
+    for (query, expected) in [
+        ("", all.as_slice()),
+        ("&tag=rust", &all),
+        ("&tag=rust&tag=old", &all),
+        ("&tag=new", &[]),
+        ("&language=rust", &even),
+        ("&language=RUST&tag=old", &even),
+        ("&language=c&language=rust", &all),
+    ] {
+        let path = format!("/feed?limit=4{query}");
+        assert_eq!(crate::walk(&ada, &path).await.concat(), expected, "{query}");
+    }
 }

@@ -245,3 +245,49 @@ async fn acts_of_one_instant_are_each_on_one_page(db: PgPool) {
         assert_eq!(pages.concat(), whole);
     }
 }
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn old_acts_are_found_behind_many_of_others(db: PgPool) {
+    let (app, ada, bob) = acts(&db).await;
+    let eve = app.user("eve").await;
+    project(&db, "e", &eve.id, true).await;
+    for statement in [
+        r#"insert into "user" (id, name, email, "updatedAt") select 'u' || n, 'u', 'u' || n, now() from generate_series(1, 60) n"#,
+        r#"insert into likes (id, "userId", "projectId", "createdAt")
+           select 'e' || n, 'u' || n, 'e', timestamp '2025-02-01' + n * interval '1 hour' from generate_series(1, 60) n"#,
+        r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+           select 'e' || n, 'x', 'u' || n, 'e', timestamp '2025-02-01' + n * interval '1 hour', now() from generate_series(1, 60) n"#,
+        // Of hers, a few are among those of the other project, and most are older.
+        r#"insert into likes (id, "userId", "projectId", "createdAt")
+           select 'a' || n, 'u' || n, 'p', timestamp '2025-02-03' - n * interval '7 hours' from generate_series(1, 30) n"#,
+        r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+           select 'a' || n, 'x', 'u' || n, 'p', timestamp '2025-02-03' - n * interval '5 hours', now() from generate_series(1, 30) n"#,
+    ] {
+        sql(&db, statement, &[]).await;
+    }
+    let all = r#"
+        select kind || ':' || id from (
+            select 'like' as kind, id, "createdAt" from likes where "projectId" = 'p'
+            union all select 'comment', id, "createdAt" from comments where "projectId" = 'p'
+            union all select 'follow', id, "createdAt" from follows
+        ) act order by "createdAt" desc, kind desc, id desc"#;
+    let expected: Vec<String> = sqlx::query_scalar(all).fetch_all(&db).await.unwrap();
+    assert_eq!(expected.len(), 63);
+
+    for limit in [1, 4, 20, 100] {
+        let pages = crate::walk(&ada, &format!("/notifications?limit={limit}")).await;
+        assert_eq!(pages.concat(), expected, "{limit}");
+    }
+    assert_eq!(unread(&ada).await, json!({ "unread": 63 }));
+    // Behind a mark there is nothing to be found.
+    let body = json!({ "before": "2025-01-31T00:00:00Z" });
+    ada.put("/notifications/read", body).await.expect(204);
+    let newer = r#"
+        select (select count(*) from likes where "projectId" = 'p' and "createdAt" > '2025-01-31')
+            + (select count(*) from comments where "projectId" = 'p' and "createdAt" > '2025-01-31')"#;
+    let newer = number(&db, newer, &[]).await;
+    assert_eq!(unread(&ada).await, json!({ "unread": newer }));
+    let count = ids(&ada, "unread=true&limit=100").await.len();
+    assert_eq!(i64::try_from(count).unwrap(), newer);
+    assert_eq!(ids(&bob, "").await.len(), 0);
+}
