@@ -192,10 +192,18 @@ pub async fn insert_comment(
 ) -> sqlx::Result<Option<Comment>> {
     let row = comments!(
         r#"
-        -- People are locked before projects, as when an account is deleted; and as the trigger locks them that counts the
-        -- project's comments.
+        -- People are locked before projects, as when an account is deleted; and both before the comment is there, with locks
+        -- that no writer of their rows shares: with those of the foreign keys alone a comment has outlived its project.
         with caller as (
             select u.id from "user" u where u.id = $1 for share
+        ),
+        target as (
+            select p.id
+            from caller
+            join projects p on p.id = $2
+            join "user" author on author.id = p."authorId"
+            where p."authorId" = $1 or p."isPublic" and is_visible(author)
+            for no key update of p
         ),
         inserted as (
             insert into comments (id, content, "createdAt", "updatedAt", "authorId", "projectId")
@@ -204,12 +212,9 @@ pub async fn insert_comment(
                 $3,
                 now() at time zone 'utc',
                 now() at time zone 'utc',
-                caller.id,
-                p.id
-            from caller
-            join projects p on p.id = $2
-            join "user" author on author.id = p."authorId"
-            where p."authorId" = $1 or p."isPublic" and is_visible(author)
+                $1,
+                target.id
+            from target
             returning id, content, "createdAt", "updatedAt", "projectId", "authorId"
         )"#,
         r#"inserted c join "user" u on u.id = c."authorId""#,

@@ -18,9 +18,9 @@ pub async fn insert_like(
 ) -> sqlx::Result<Option<i32>> {
     sqlx::query_scalar!(
         r#"
-        -- People are locked before projects, as when an account is deleted.
+        -- People are locked before projects, as when an account is deleted; and as when somebody comments.
         with caller as (
-            select u.id from "user" u where u.id = $1 for key share
+            select u.id from "user" u where u.id = $1 for share
         ),
         liked as (
             select p.id, p."likeCount"
