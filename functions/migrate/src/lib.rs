@@ -26,7 +26,11 @@ pub fn serve() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let _telemetry = telemetry::init(&Settings::read(&Variables::of_environment())?, "migrate");
+        // A failure here, too, is for the handler to answer.
+        let settings = Settings::read(&Variables::of_environment());
+        let _telemetry = settings
+            .as_ref()
+            .map(|settings| telemetry::init(settings, "migrate"));
         let migrator = migrations::migrator();
         let handler = lambda_runtime::service_fn(|invocation: LambdaEvent<Event>| {
             let left = invocation
@@ -34,7 +38,8 @@ pub fn serve() -> anyhow::Result<()> {
                 .deadline()
                 .duration_since(SystemTime::now())
                 .unwrap_or_default();
-            handle(invocation.payload, left, &migrator).map_err(lambda_runtime::Error::from)
+            let failed = settings.as_ref().err().map(ToString::to_string);
+            handle(invocation.payload, left, &migrator, failed).map_err(lambda_runtime::Error::from)
         });
         lambda_runtime::run(handler)
             .await
@@ -42,8 +47,17 @@ pub fn serve() -> anyhow::Result<()> {
     })
 }
 
-async fn handle(event: Event, left: Duration, migrator: &Migrator) -> anyhow::Result<()> {
+/// `failed` tells what went wrong at init.
+async fn handle(
+    event: Event,
+    left: Duration,
+    migrator: &Migrator,
+    failed: Option<String>,
+) -> anyhow::Result<()> {
     respond(&event, left, async |limit| {
+        if let Some(reason) = failed {
+            anyhow::bail!(reason);
+        }
         // Here and not at init, so that a failure is answered.
         let variables = Variables::load(&[]).await?;
         migrate(&variables, migrator, limit).await
