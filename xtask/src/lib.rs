@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod contract;
 pub mod dev;
 pub mod emulator;
+pub mod events;
 pub mod migrate;
 pub mod openapi;
 pub mod postgres;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
 use xtask::{
-    dev, migrate, openapi,
+    dev, events, migrate, openapi,
     postgres::{self, Postgres, Server},
     prepare, profile, recount, sam, seed, test,
 };
@@ -36,6 +36,8 @@ enum Command {
     Recount,
     /// Write the OpenAPI document that the health function carries
     Openapi,
+    /// Write an event for each operation of that document
+    Events,
     /// Draw where a function's time goes under load
     Profile(profile::Options),
     /// Write the metadata of all queries into .sqlx
@@ -96,6 +98,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             profile::run(&options, postgres.url()).await?;
         }
         Command::Openapi => openapi::write().await?,
+        Command::Events => events::write()?,
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
         Command::Sam(options) => sam::check(options).await?,

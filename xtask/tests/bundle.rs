@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::{collections::HashMap, fs, path::PathBuf};
+use std::{collections::HashMap, path::PathBuf};
 
 use provider::{Person, Provider};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use url::Url;
 use xtask::{
     bundle::{self, FUNCTIONS},
     emulator::Instance,
-    workspace,
+    events,
 };
 
 /// An account with GitHub and Google, a database, and functions between them as they are asked for.
@@ -75,7 +75,7 @@ impl Bundle {
     /// Signs in; the session cookie.
     async fn sign_in(&self, auth: &Instance) -> String {
         let (query, state) = self.begin(auth, &event("auth-sign-in-social")).await;
-        let mut callback = event("auth-callback-github");
+        let mut callback = event("auth-finish-sign-in");
         callback["rawQueryString"] = json!(query);
         callback["cookies"] = json!(["theme=dark", state]);
         let answer = send(auth, &callback).await;
@@ -88,8 +88,7 @@ impl Bundle {
 }
 
 fn event(name: &str) -> Value {
-    let path = workspace().join(format!("events/{name}.json"));
-    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+    events::read(name).unwrap()
 }
 
 async fn send(function: &Instance, event: &Value) -> Value {
@@ -148,7 +147,7 @@ async fn health_needs_no_database(db: PgPool) {
     ));
     let health = bundle.start("health").await;
 
-    let answer = send(&health, &event("health-show")).await;
+    let answer = send(&health, &event("health-get-health")).await;
 
     assert_eq!(answer["statusCode"], 200);
     let body = body(&answer);
@@ -162,7 +161,7 @@ async fn a_callback_answers_with_several_cookies(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
     let (query, state) = bundle.begin(&auth, &event("auth-sign-in-social")).await;
-    let mut callback = event("auth-callback-github");
+    let mut callback = event("auth-finish-sign-in");
     callback["rawQueryString"] = json!(query);
     callback["cookies"] = json!(["theme=dark", state]);
 
@@ -198,7 +197,8 @@ async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
     let (query, state) = bundle.begin(&auth, &event("auth-sign-in-social")).await;
-    let mut callback = event("auth-callback-github-rest");
+    let mut callback = event("auth-finish-sign-in-v1");
+    callback["requestContext"]["stage"] = json!("prod");
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         callback["queryStringParameters"][&*name] = json!(value);
         callback["multiValueQueryStringParameters"][&*name] = json!([value]);
@@ -230,9 +230,9 @@ async fn a_session_is_accepted_by_every_function(db: PgPool) {
     assert_eq!(body(&answer)["user"]["email"], "ada@example.com");
 
     for (function, name, status) in [
-        ("users", "users-show-profile", 200),
-        ("social", "social-show-feed", 200),
-        ("projects", "projects-list", 200),
+        ("users", "users-get-profile", 200),
+        ("social", "social-list-feed", 200),
+        ("projects", "projects-list-projects", 200),
     ] {
         let mut with_session = event(name);
         with_session["cookies"] = json!([session]);
@@ -255,8 +255,8 @@ async fn a_badly_signed_cookie_is_nobody(db: PgPool) {
     assert_eq!(answer["statusCode"], 200);
     assert_eq!(body(&answer), Value::Null);
     for (function, name) in [
-        ("users", "users-show-profile"),
-        ("social", "social-show-feed"),
+        ("users", "users-get-profile"),
+        ("social", "social-list-feed"),
     ] {
         let answer = send(&bundle.start(function).await, &event(name)).await;
         assert_eq!(answer["statusCode"], 401, "{name}");

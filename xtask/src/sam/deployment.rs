@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
     net::Ipv4Addr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -11,13 +10,27 @@ use std::{
 use anyhow::{Context as _, ensure};
 use axum::{Router, extract::State, routing::put};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 use tokio::net::TcpListener;
 
 use super::{
     aws::Aws,
     template::{Function, Stack},
 };
-use crate::{emulator::Instance, workspace};
+use crate::{dev, emulator::Instance, events, seed};
+
+/// A frontend's origin that the functions would not know by themselves.
+const FRONTEND: &str = "https://frontend.example";
+
+/// Leaves the schema and no rows.
+const EMPTY: &str = r"
+    do $$ begin
+        execute (
+            select 'truncate ' || string_agg(quote_ident(tablename), ', ') from pg_tables
+            where schemaname = 'public' and tablename <> '_sqlx_migrations'
+        );
+    end $$
+";
 
 /// A stack over an existing database, with AWS played on this machine.
 pub struct Deployment {
@@ -27,6 +40,7 @@ pub struct Deployment {
     pub app_secret: String,
     /// ARN of the secret with the database's address.
     pub database_secret: String,
+    database: String,
     functions: BTreeMap<String, Function>,
     binaries: HashMap<String, PathBuf>,
 }
@@ -35,8 +49,8 @@ pub struct Deployment {
 pub struct Replayed {
     /// Name of its file, without the ending.
     pub event: String,
-    /// Status of the answer.
-    pub status: u64,
+    /// The answer, as the gateway gets it.
+    pub answer: Value,
 }
 
 impl Deployment {
@@ -53,7 +67,9 @@ impl Deployment {
             .as_str()
             .context("and a text")?;
         let mut secret: Value = serde_json::from_str(text)?;
-        secret[key] = "a-secret-of-these-tests-0123456789abcdefghijklmn".into();
+        // What the cookies of the events are signed with, and whose they are.
+        secret[key] = dev::SECRET.into();
+        secret["ADMIN_USER_IDS"] = events::ADA.into();
         for name in ["GITHUB_CLIENT", "GOOGLE_CLIENT"] {
             for part in ["ID", "SECRET"] {
                 let place = secret.get_mut(format!("{name}_{part}"));
@@ -61,11 +77,14 @@ impl Deployment {
             }
         }
         let app_secret = aws.create_secret("app", &secret.to_string()).await?;
-        let database_secret = json!({ "DATABASE_URL": database }).to_string();
-        let database_secret = aws.create_secret("database", &database_secret).await?;
+        let text = json!({ "DATABASE_URL": database }).to_string();
+        let database_secret = aws.create_secret("database", &text).await?;
 
         let stack = Stack::new(
-            &[("DatabaseSecretArn", &database_secret)],
+            &[
+                ("DatabaseSecretArn", &database_secret),
+                ("FrontendUrl", FRONTEND),
+            ],
             &[
                 ("AppSecret", &app_secret),
                 (
@@ -83,6 +102,7 @@ impl Deployment {
             aws,
             app_secret,
             database_secret,
+            database: database.to_owned(),
             functions,
             binaries,
         })
@@ -119,9 +139,11 @@ impl Deployment {
             .route("/answer", put(take))
             .with_state(answers.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        let path = workspace().join("events/migrate-create.json");
-        let mut event: Value = serde_json::from_slice(&fs::read(path)?)?;
+        let mut event = events::read("migrate-create")?;
         event["RequestType"] = request.into();
+        if request != "Create" {
+            event["PhysicalResourceId"] = "migrations".into();
+        }
         event["ResponseURL"] = format!("http://{address}/answer").into();
 
         let instance = self.start("migrate").await?;
@@ -132,45 +154,30 @@ impl Deployment {
         answers.pop().context("CloudFormation was not answered")
     }
 
-    /// Sends each event of `events/` to the function that its name begins with. Fails where one does not start, fails, or
-    /// answers with an error of its own.
-    pub async fn replay(&self) -> anyhow::Result<Vec<Replayed>> {
-        let mut files: Vec<_> = fs::read_dir(workspace().join("events"))?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<std::io::Result<_>>()?;
-        files.sort();
-        let mut instances: HashMap<String, Instance> = HashMap::new();
+    /// Sends the events of these functions, each to a database that holds the samples alone. Fails where one does not start,
+    /// and where some give other answers than expected.
+    pub async fn replay(&self, functions: &[&str]) -> anyhow::Result<Vec<Replayed>> {
+        let mut db = PgConnection::connect(&self.database).await?;
         let mut replayed = Vec::new();
-        for file in files {
-            let event = file.file_stem().and_then(|name| name.to_str());
-            let event = event.context("a file has a name")?;
-            let function = event.split('-').next().unwrap_or_default();
-            if function == "migrate" {
-                continue;
-            }
-            let instance = match instances.entry(function.to_owned()) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(new) => {
-                    new.insert(self.start(function).await?)
+        let mut wrong = Vec::new();
+        let expected = events::expected()?;
+        for function in functions {
+            let instance = self.start(function).await?;
+            let of_function = |event: &str| event.split('-').next() == Some(function);
+            for (event, status) in expected.iter().filter(|(event, _)| of_function(event)) {
+                sqlx::raw_sql(EMPTY).execute(&mut db).await?;
+                seed::sample(&mut db).await?;
+                match check(&instance, events::read(event)?, *status).await {
+                    Ok(answer) => replayed.push(Replayed {
+                        event: event.clone(),
+                        answer,
+                    }),
+                    Err(error) => wrong.push(format!("{event}: {error:#}")),
                 }
-            };
-            let answer = instance
-                .invoke(&serde_json::from_slice(&fs::read(&file)?)?)
-                .await
-                .with_context(|| format!("{event}:\n{}", instance.logs().join("\n")))?;
-            let status = answer.response["statusCode"].as_u64();
-            let status = status.with_context(|| format!("{event} has no status"))?;
-            ensure!(
-                status < 500 || event.contains("sentry-error"),
-                "{event} is answered with {}\n{}",
-                answer.response,
-                instance.logs().join("\n")
-            );
-            replayed.push(Replayed {
-                event: event.to_owned(),
-                status,
-            });
+            }
         }
+        db.close().await?;
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(replayed)
     }
 
@@ -200,4 +207,36 @@ async fn take(State(answers): State<Arc<Mutex<Vec<Value>>>>, body: String) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(answer);
+}
+
+/// Sends the event, and before it what a browser would ask; the answer, if both are as expected.
+async fn check(instance: &Instance, event: Value, status: u16) -> anyhow::Result<Value> {
+    // The other forms of an event are none of a browser's.
+    if event["version"] == "2.0" {
+        let preflight = instance.invoke(&preflight(event.clone())).await?.response;
+        let allowed = &preflight["headers"]["access-control-allow-origin"];
+        ensure!(
+            preflight["statusCode"] == 204 && allowed == FRONTEND,
+            "its preflight is answered with {preflight}"
+        );
+    }
+    let answer = instance.invoke(&event).await?.response;
+    ensure!(
+        answer["statusCode"] == status,
+        "{} instead of {status}: {}",
+        answer["statusCode"],
+        answer["body"]
+    );
+    Ok(answer)
+}
+
+/// Asks for leave to send the event's request from the frontend.
+fn preflight(mut event: Value) -> Value {
+    let method = event["requestContext"]["http"]["method"].take();
+    event["requestContext"]["http"]["method"] = "OPTIONS".into();
+    event["headers"]["origin"] = FRONTEND.into();
+    event["headers"]["access-control-request-method"] = method;
+    event["cookies"] = json!([]);
+    event["body"] = Value::Null;
+    event
 }

@@ -13,6 +13,7 @@ use tokio::process::Command;
 
 use self::{deployment::Deployment, template::Stack};
 use crate::{
+    bundle::FUNCTIONS,
     migrate::create_database,
     postgres::{Postgres, Server},
     target,
@@ -190,11 +191,13 @@ async fn emulate(built: &HashMap<String, PathBuf>) -> anyhow::Result<()> {
 
 async fn replay(built: &HashMap<String, PathBuf>, database: &str) -> anyhow::Result<()> {
     let deployment = Deployment::new(built.clone(), database).await?;
-    let answer = deployment.migrate("Create").await?;
-    println!("migrate: {} {}", answer["Status"], answer["Reason"]);
-    ensure!(answer["Status"] == "SUCCESS", "the migrations failed");
-    for replayed in deployment.replay().await? {
-        println!("{:<44}{}", replayed.event, replayed.status);
+    for request in ["Create", "Update", "Delete"] {
+        let answer = deployment.migrate(request).await?;
+        println!("migrate: {request}: {}", answer["Reason"]);
+        ensure!(answer["Status"] == "SUCCESS", "the migrations failed");
+    }
+    for replayed in deployment.replay(&FUNCTIONS).await? {
+        println!("{:<44}{}", replayed.event, replayed.answer["statusCode"]);
     }
     deployment.check_permissions().await?;
     println!("the functions ask AWS for exactly what the template allows them");

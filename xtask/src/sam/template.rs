@@ -87,6 +87,14 @@ impl Stack {
         self.value(&resource["Properties"])
     }
 
+    /// Keys of all routes of the gateway.
+    pub fn routes(&self) -> Vec<String> {
+        entries(&self.template, "Resources")
+            .filter(|(_, resource)| resource["Type"] == "AWS::ApiGatewayV2::Route")
+            .map(|(_, route)| text_of(&route["Properties"]["RouteKey"]))
+            .collect()
+    }
+
     fn function(&self, name: &str, resource: &Value) -> anyhow::Result<Function> {
         let mut environment = BTreeMap::new();
         for source in [

@@ -73,7 +73,7 @@ impl Options {
 
 /// Adds what is not there yet, and makes the counters agree. Running it again changes nothing.
 pub async fn run(db: &mut PgConnection, options: &Options) -> anyhow::Result<()> {
-    sample::insert(db).await?;
+    sample(db).await?;
     if let Some(size) = options.size() {
         many::insert(db, size).await?;
     }
@@ -81,6 +81,12 @@ pub async fn run(db: &mut PgConnection, options: &Options) -> anyhow::Result<()>
     // For the planner, and so that an index alone can answer where it holds all columns.
     sqlx::raw_sql("vacuum (analyze)").execute(&mut *db).await?;
     report(db).await
+}
+
+/// Adds the people, what they have made, and what the events of `events/` need; the counters are not made to agree.
+pub async fn sample(db: &mut PgConnection) -> sqlx::Result<()> {
+    sample::insert(db).await?;
+    sample::sign_in(db).await
 }
 
 async fn report(db: &mut PgConnection) -> anyhow::Result<()> {

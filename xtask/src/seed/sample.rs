@@ -3,6 +3,8 @@
 use provider::Person;
 use sqlx::PgConnection;
 
+use crate::events;
+
 /// Inserts them unless they are there. Times are days before now, so that there is always something new.
 pub async fn insert(db: &mut PgConnection) -> sqlx::Result<()> {
     insert_people(db).await?;
@@ -11,6 +13,39 @@ pub async fn insert(db: &mut PgConnection) -> sqlx::Result<()> {
     }
     Ok(())
 }
+
+/// Gives Ada the session and the API key that the events of `events/` name. Their cookie is signed with the secret of
+/// `cargo xtask dev`, so it is worth nothing where there is another; and nobody knows a key to the hash.
+pub async fn sign_in(db: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query(SESSION)
+        .bind(events::TOKEN)
+        .bind(events::ADA)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(API_KEY)
+        .bind(events::API_KEY)
+        .bind(events::ADA)
+        .execute(&mut *db)
+        .await?;
+    Ok(())
+}
+
+/// For another week.
+const SESSION: &str = r#"
+    insert into session (id, token, "userId", "expiresAt", "updatedAt")
+    select 'session-of-the-events', $1, id, now() at time zone 'utc' + interval '7 days', now() at time zone 'utc'
+    from "user"
+    where id = $2
+    on conflict (id) do update set "expiresAt" = excluded."expiresAt"
+"#;
+
+const API_KEY: &str = r#"
+    insert into apikey (id, name, start, prefix, "referenceId", key, "updatedAt")
+    select $1, 'of the events', 'cc_eve', 'cc_', id, 'no hash', now() at time zone 'utc'
+    from "user"
+    where id = $2
+    on conflict do nothing
+"#;
 
 /// The first of the provider's people, so that who signs in as one of them finds a profile; the others of them meet the
 /// first sign-in. The rest never signs in.

@@ -1,27 +1,77 @@
 //! The events of `events/`, answered with the environment that the template declares.
 
+use std::{collections::BTreeSet, fs};
+
+use serde_json::Value;
 use sqlx::PgPool;
-use xtask::bundle::FUNCTIONS;
+use xtask::{bundle::FUNCTIONS, events};
 
 use crate::{address, deployment, reason};
+
+#[test]
+fn every_operation_has_an_event_and_every_event_is_up_to_date() {
+    for (name, event) in events::make().unwrap() {
+        let present = events::read(&name).unwrap();
+        assert_eq!(present, event, "run `cargo xtask events`: {name}");
+    }
+
+    let present: BTreeSet<String> = fs::read_dir(events::folder())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut expected: BTreeSet<String> = events::expected()
+        .unwrap()
+        .into_keys()
+        .map(|name| name + ".json")
+        .collect();
+    expected.insert("migrate-create.json".to_owned());
+    assert_eq!(present, expected);
+}
 
 #[sqlx::test(migrations = false)]
 async fn a_new_stack_migrates_and_then_answers_all_events(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
 
     let answer = deployment.migrate("Create").await.unwrap();
-    let replayed = deployment.replay().await.unwrap();
+    let replayed = deployment.replay(&FUNCTIONS).await.unwrap();
 
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     assert_eq!(answer["LogicalResourceId"], "Migration");
-    let status = |event: &str| {
+    let body = |event: &str| -> Value {
         let found = replayed.iter().find(|replayed| replayed.event == event);
-        found.unwrap().status
+        serde_json::from_str(found.unwrap().answer["body"].as_str().unwrap()).unwrap()
     };
-    assert_eq!(status("health-show"), 200);
-    assert_eq!(status("projects-list"), 200);
-    assert_eq!(status("users-show-profile"), 401);
-    assert_eq!(status("auth-sign-in-social"), 200);
+    assert_eq!(body("auth-get-session")["user"]["email"], "ada@example.com");
+    assert_eq!(body("users-get-profile")["user"]["name"], "Ada Lovelace");
+    assert_eq!(body("projects-get-project")["title"], "Analytical Engine");
+    assert_eq!(body("social-follow-user")["isFollowing"], true);
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn another_answer_than_expected_is_noticed(db: PgPool) {
+    let mut deployment = deployment(&address(&db)).await;
+    let environment = &mut deployment.function("health").environment;
+    environment.insert("SENTRY_TEST_ROUTES".to_owned(), "off".to_owned());
+
+    let error = deployment.replay(&["health"]).await.err().unwrap();
+
+    let error = error.to_string();
+    assert!(
+        error.contains("health-test-sentry: 404 instead of 200"),
+        "{error}"
+    );
+}
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_frontend_that_the_functions_do_not_know_is_noticed(db: PgPool) {
+    let mut deployment = deployment(&address(&db)).await;
+    let environment = &mut deployment.function("users").environment;
+    environment.remove("FRONTEND_URL").unwrap();
+
+    let error = deployment.replay(&["users"]).await.err().unwrap();
+
+    let error = error.to_string();
+    assert!(error.contains("its preflight is answered"), "{error}");
 }
 
 #[sqlx::test(migrations = false)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod events;
+mod migrate;
 mod rotation;
 mod secrets;
 mod server;

@@ -1,15 +1,14 @@
 //! A password that changes while the function runs.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use xtask::emulator::Instance;
 
 use crate::{deployment, server::Server};
 
 async fn status(projects: &Instance) -> u64 {
-    let path = xtask::workspace().join("events/projects-list.json");
-    let event: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let event = xtask::events::read("projects-list-projects").unwrap();
     let answer = projects.invoke(&event).await.unwrap();
     answer.response["statusCode"].as_u64().unwrap()
 }

@@ -1,0 +1,134 @@
+//! What the events ask for.
+
+use super::{API_KEY, Example, TOKEN};
+
+/// What stands for what in paths and bodies.
+pub const NAMES: [(&str, &str); 7] = [
+    // Grace, whom Ada follows.
+    ("{userId}", "70b14052baccc4c99907406257eef1c5"),
+    ("{githubUsername}", "ada"),
+    // One of Ada's projects, and a comment of hers below it.
+    ("{projectId}", "68a48359e77ac6063a7cd2c2790a3d7a"),
+    ("{commentId}", "1d1fef9ba2654af2346074d798e9d60f"),
+    ("{provider}", "github"),
+    ("{token}", TOKEN),
+    ("{apiKey}", API_KEY),
+];
+
+const fn get(operation: &'static str, status: u16, query: &'static str) -> Example {
+    Example {
+        operation,
+        status,
+        query,
+        body: "",
+    }
+}
+
+const fn send(operation: &'static str, status: u16, body: &'static str) -> Example {
+    Example {
+        operation,
+        status,
+        query: "",
+        body,
+    }
+}
+
+/// In the order of the document.
+#[rustfmt::skip]
+pub const EXAMPLES: &[Example] = &[
+    get("getGreeting", 200, ""),
+    // Nobody has signed in at a provider, so there is no token to ask it with; an empty one is handed out.
+    get("getAccountInfo", 400, "providerId=github"),
+    send("adminBanUser", 200, r#"{"userId": "{userId}", "banReason": "Spam", "banExpiresIn": 86400}"#),
+    send("adminCreateUser", 200, r#"{"email": "mary@example.com", "name": "Mary Jackson"}"#),
+    get("adminGetUser", 200, "id={userId}"),
+    send("hasPermission", 200, r#"{"permissions": {"user": ["list", "ban"]}}"#),
+    send("adminImpersonateUser", 200, r#"{"userId": "{userId}"}"#),
+    send("adminListUserSessions", 200, r#"{"userId": "{userId}"}"#),
+    get("adminListUsers", 200, "searchValue=ada&searchField=name&limit=10"),
+    send("adminRemoveUser", 200, r#"{"userId": "{userId}"}"#),
+    send("adminRevokeUserSession", 200, r#"{"sessionToken": "{token}"}"#),
+    send("adminRevokeUserSessions", 200, r#"{"userId": "{userId}"}"#),
+    send("adminSetRole", 200, r#"{"userId": "{userId}", "role": "moderator"}"#),
+    send("adminSetUserPassword", 200, r#"{"userId": "{userId}", "newPassword": "nanoseconds in a wire"}"#),
+    // Nobody is impersonated.
+    send("stopImpersonating", 400, ""),
+    send("adminUnbanUser", 200, r#"{"userId": "{userId}"}"#),
+    send("adminUpdateUser", 200, r#"{"userId": "{userId}", "data": {"name": "Rear Admiral Hopper"}}"#),
+    send("createApiKey", 200, r#"{"name": "deploy", "metadata": {"scopes": ["read"]}}"#),
+    send("deleteApiKey", 200, r#"{"keyId": "{apiKey}"}"#),
+    get("getApiKey", 200, "id={apiKey}"),
+    get("listApiKeys", 200, ""),
+    send("updateApiKey", 200, r#"{"keyId": "{apiKey}", "name": "renamed"}"#),
+    get("finishSignIn", 302, "code=4f2a9c1b&state=7HlUGA-kT4d2sGSlmARsugOtJGcKauNo"),
+    send("forwardSignIn", 302, r#"{"code": "4f2a9c1b", "state": "7HlUGA-kT4d2sGSlmARsugOtJGcKauNo"}"#),
+    // Off.
+    send("changeEmail", 400, r#"{"newEmail": "countess@example.com"}"#),
+    send("changePassword", 400, r#"{"currentPassword": "analytical", "newPassword": "difference engine"}"#),
+    send("deleteUser", 404, ""),
+    // In production it leads to the front page.
+    get("showAuthError", 302, "error=access_denied"),
+    send("getAccessToken", 200, r#"{"providerId": "github"}"#),
+    get("getSession", 200, ""),
+    send("postSession", 405, ""),
+    send("linkAccount", 200, r#"{"provider": "google", "callbackURL": "https://codecave.tech/settings"}"#),
+    get("listAccounts", 200, ""),
+    get("listSessions", 200, ""),
+    get("getAuthOk", 200, ""),
+    send("refreshToken", 400, r#"{"providerId": "github"}"#),
+    send("requestPasswordReset", 400, r#"{"email": "ada@example.com"}"#),
+    send("revokeOtherSessions", 200, ""),
+    send("revokeSession", 200, r#"{"token": "{token}"}"#),
+    send("revokeSessions", 200, ""),
+    send("sendVerificationEmail", 400, r#"{"email": "ada@example.com"}"#),
+    get("requireSession", 200, ""),
+    send("signInEmail", 400, r#"{"email": "ada@example.com", "password": "analytical"}"#),
+    send("signInSocial", 200, r#"{"provider": "github", "callbackURL": "https://codecave.tech/welcome"}"#),
+    send("signOut", 200, ""),
+    send("signUpEmail", 400, r#"{"name": "Mary Jackson", "email": "mary@example.com", "password": "wind tunnel"}"#),
+    // The only account stays.
+    send("unlinkAccount", 400, r#"{"providerId": "github"}"#),
+    send("updateSession", 400, "{}"),
+    send("updateUser", 200, r#"{"name": "Augusta Ada King"}"#),
+    send("deleteComment", 204, ""),
+    get("getComment", 200, "include=contentHtml"),
+    send("updateComment", 200, r#"{"content": "It does, since yesterday."}"#),
+    get("getDocs", 200, ""),
+    get("listFeed", 200, "limit=10"),
+    get("getHealth", 200, ""),
+    get("getLiveness", 200, ""),
+    get("getReadiness", 200, ""),
+    get("getMetrics", 200, ""),
+    get("listNotifications", 200, "unread=true&limit=10"),
+    get("countNotifications", 200, ""),
+    send("readNotifications", 204, ""),
+    get("getOpenApi", 200, ""),
+    get("listProjects", 200, "tag=rust&tag=history&limit=2"),
+    send("createProject", 201, r#"{"title": "Difference Engine", "description": "Tables without errors", "content": "It **prints**, too.", "tags": ["rust", "history"], "language": "Rust"}"#),
+    get("listProjectFacets", 200, "language=Rust"),
+    send("deleteProject", 204, ""),
+    get("getProject", 200, "include=contentHtml"),
+    send("updateProject", 200, r#"{"title": "Analytical Engine, emulated", "language": null}"#),
+    get("listComments", 200, "sort=oldest&limit=10"),
+    send("createComment", 201, r#"{"content": "Note G is next."}"#),
+    get("listProjectFiles", 200, ""),
+    send("unlikeProject", 200, ""),
+    send("likeProject", 200, ""),
+    get("listLikes", 200, ""),
+    send("viewProject", 204, ""),
+    get("testSentryError", 500, ""),
+    get("testSentry", 200, ""),
+    get("getStats", 200, ""),
+    get("listUsers", 200, "q=a&skill=Rust&limit=10"),
+    get("getUserByGithub", 200, ""),
+    get("listUserFacets", 200, "prefix=R"),
+    send("deleteProfile", 204, ""),
+    get("getProfile", 200, ""),
+    send("updateProfile", 200, r#"{"bio": "Grüße aus Köln 👋"}"#),
+    get("getUser", 200, ""),
+    get("getContributions", 200, "from=2025-01-01&to=2025-01-31"),
+    send("unfollowUser", 200, ""),
+    send("followUser", 200, ""),
+    get("listFollowers", 200, ""),
+    get("listFollowing", 200, ""),
+];

@@ -1,0 +1,248 @@
+//! `cargo xtask events`: writes an API Gateway event for every operation of the OpenAPI document into `events/`.
+//!
+//! They are signed in as Ada of the sample people, and name what the samples hold, so that they mean something wherever
+//! these are: under `cargo xtask dev`, and where the deployment's tests replay them.
+
+mod examples;
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Map, Value, json};
+use url::form_urlencoded;
+
+use crate::{sam::template::Stack, workspace};
+use examples::{EXAMPLES, NAMES};
+
+/// Token of Ada's session.
+pub const TOKEN: &str = "SessionOfTheEventsAsAdaLovelace0";
+/// What follows it in the cookie: its HMAC by the secret that `cargo xtask dev` has when it is given none.
+const SIGNATURE: &str = "Lgb3d8YcfTJF1QI7ntDkrjss%2B8Jvadxu95z6JRgKRWs%3D";
+/// Ada's id.
+pub const ADA: &str = "7ea752362ea3a0b8f020317d6cdb6b11";
+/// Id of an API key of hers.
+pub const API_KEY: &str = "key-of-the-events";
+
+/// Events that stand for no operation, or for one in another form: name and the status of the answer.
+const OTHERS: [(&str, u16); 4] = [
+    ("auth-finish-sign-in-v1", 302),
+    ("auth-sign-in-social-binary", 200),
+    ("health-unknown-route", 404),
+    ("projects-list-projects-function-url", 200),
+];
+
+/// A request of one operation.
+struct Example {
+    /// As in the document.
+    operation: &'static str,
+    /// Of the answer to Ada, who is an admin.
+    status: u16,
+    query: &'static str,
+    /// JSON text, or nothing.
+    body: &'static str,
+}
+
+/// The folder of the files.
+pub fn folder() -> PathBuf {
+    workspace().join("events")
+}
+
+/// The file of that name.
+pub fn read(name: &str) -> anyhow::Result<Value> {
+    let path = folder().join(format!("{name}.json"));
+    let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("{name} is not JSON"))
+}
+
+/// Writes the event of each operation.
+pub fn write() -> anyhow::Result<()> {
+    let made = make()?;
+    for (name, event) in &made {
+        let text = serde_json::to_string_pretty(event)? + "\n";
+        fs::write(folder().join(format!("{name}.json")), text)?;
+    }
+    println!("{} events", made.len());
+    Ok(())
+}
+
+/// The status that each event of a function over HTTP is answered with, by name.
+pub fn expected() -> anyhow::Result<BTreeMap<String, u16>> {
+    let others = OTHERS
+        .iter()
+        .map(|(name, status)| ((*name).to_owned(), *status));
+    let operations = operations()?
+        .into_iter()
+        .map(|operation| (operation.name(), operation.example.status));
+    Ok(operations.chain(others).collect())
+}
+
+/// The event of each operation, by name.
+pub fn make() -> anyhow::Result<BTreeMap<String, Value>> {
+    let routes = Stack::new(&[], &[])?.routes();
+    operations()?
+        .into_iter()
+        .map(|operation| Ok((operation.name(), operation.event(&routes)?)))
+        .collect()
+}
+
+/// An operation of the document, with its example.
+struct Operation {
+    function: String,
+    method: String,
+    path: String,
+    example: &'static Example,
+}
+
+/// All operations of the document. Fails where one has no example, or an example no operation.
+fn operations() -> anyhow::Result<Vec<Operation>> {
+    let document = fs::read(workspace().join("functions/health/openapi.json"))?;
+    let document: Value = serde_json::from_slice(&document)?;
+    let mut operations = Vec::new();
+    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
+        for (method, details) in methods.as_object().into_iter().flatten() {
+            let id = details["operationId"].as_str().unwrap_or_default();
+            let function = details["tags"][0].as_str().unwrap_or_default();
+            let example = EXAMPLES.iter().find(|example| example.operation == id);
+            operations.push(Operation {
+                function: function.to_owned(),
+                method: method.to_uppercase(),
+                path: path.clone(),
+                example: example.with_context(|| format!("{id} has no example"))?,
+            });
+        }
+    }
+    ensure!(
+        operations.len() == EXAMPLES.len(),
+        "an example has no operation, or an operation two"
+    );
+    Ok(operations)
+}
+
+impl Operation {
+    /// `users-get-profile` for `getProfile` of the users function.
+    fn name(&self) -> String {
+        let mut name = self.function.clone() + "-";
+        for letter in self.example.operation.chars() {
+            if letter.is_ascii_uppercase() {
+                name.push('-');
+            }
+            name.push(letter.to_ascii_lowercase());
+        }
+        name
+    }
+
+    fn event(&self, routes: &[String]) -> anyhow::Result<Value> {
+        let path = filled(&self.path);
+        let route = route(routes, &self.path);
+        let query = filled(self.example.query);
+        let mut event = json!({
+            "version": "2.0",
+            "routeKey": route,
+            "rawPath": path,
+            "rawQueryString": query,
+            // A browser that knows the API over TLS and without has both.
+            "cookies": [
+                "theme=dark",
+                format!("better-auth.session_token={TOKEN}.{SIGNATURE}"),
+                format!("__Secure-better-auth.session_token={TOKEN}.{SIGNATURE}"),
+            ],
+            "headers": {
+                "accept": "application/json",
+                "host": "api.codecave.tech",
+                "origin": "https://codecave.tech",
+                "user-agent": AGENT,
+                "x-amzn-trace-id": "Root=1-5e6722a7-cc56xmpl46db7ae02d4da47e",
+                "x-forwarded-for": "203.0.113.17",
+                "x-forwarded-port": "443",
+                "x-forwarded-proto": "https",
+            },
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "r3pmxmplak",
+                "domainName": "api.codecave.tech",
+                "domainPrefix": "api",
+                "http": {
+                    "method": self.method,
+                    "path": path,
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": "203.0.113.17",
+                    "userAgent": AGENT,
+                },
+                "requestId": "JKJaXmPLvHcESHA=",
+                "routeKey": route,
+                "stage": "$default",
+                "time": "15/Jan/2025:10:30:00 +0000",
+                "timeEpoch": 1_736_937_000_000_u64,
+            },
+            "isBase64Encoded": false,
+        });
+        let parameters = path_parameters(&route, &path);
+        if !parameters.is_empty() {
+            event["pathParameters"] = parameters.into();
+        }
+        if !query.is_empty() {
+            event["queryStringParameters"] = query_parameters(&query).into();
+        }
+        if !self.example.body.is_empty() {
+            let body = filled(self.example.body);
+            serde_json::from_str::<Value>(&body)
+                .with_context(|| format!("the body of {}", self.example.operation))?;
+            event["headers"]["content-type"] = "application/json".into();
+            event["headers"]["content-length"] = body.len().to_string().into();
+            event["body"] = body.into();
+        }
+        Ok(event)
+    }
+}
+
+const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+
+/// The text with names in place of what stands for them.
+fn filled(text: &str) -> String {
+    NAMES
+        .iter()
+        .fold(text.to_owned(), |text, (placeholder, name)| {
+            text.replace(placeholder, name)
+        })
+}
+
+/// The key of the gateway's route for that path: one of its own, or else the longest that begins it.
+fn route(routes: &[String], path: &str) -> String {
+    let own = format!("ANY {path}");
+    let begins = |route: &&String| {
+        let start = route.strip_suffix("{proxy+}").unwrap_or(&own);
+        own.len() > start.len() && own.starts_with(start)
+    };
+    let greedy = || routes.iter().filter(begins).max_by_key(|route| route.len());
+    let found = routes.iter().find(|route| **route == own).or_else(greedy);
+    found.cloned().unwrap_or_else(|| "$default".to_owned())
+}
+
+/// What the gateway takes from the path by the route.
+fn path_parameters(route: &str, path: &str) -> Map<String, Value> {
+    let pattern = route.trim_start_matches("ANY ");
+    if let Some(start) = pattern.strip_suffix("{proxy+}") {
+        return Map::from_iter([("proxy".to_owned(), path[start.len()..].into())]);
+    }
+    pattern
+        .split('/')
+        .zip(path.split('/'))
+        .filter_map(|(segment, value)| {
+            let name = segment.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name.to_owned(), value.into()))
+        })
+        .collect()
+}
+
+/// The query as the gateway sums it up, values of one name joined by commas.
+fn query_parameters(query: &str) -> Map<String, Value> {
+    let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let values = parameters.entry(name.into_owned()).or_default();
+        values.push(value.into_owned());
+    }
+    parameters
+        .into_iter()
+        .map(|(name, values)| (name, values.join(",").into()))
+        .collect()
+}

@@ -1,0 +1,109 @@
+//! The custom resource, asked of the real binary.
+
+use serde_json::json;
+use sqlx::{PgPool, migrate::Migrator};
+use xtask::{migrate::migrator, sam::deployment::Deployment};
+
+use crate::{address, deployment};
+
+/// All migrations but the newest.
+fn older() -> Migrator {
+    let mut migrator = migrator();
+    migrator.migrations.to_mut().pop().unwrap();
+    migrator
+}
+
+async fn recorded(db: &PgPool) -> i64 {
+    sqlx::query_scalar("select count(*) from _sqlx_migrations")
+        .fetch_one(db)
+        .await
+        .unwrap()
+}
+
+/// Has every change of the schema fail.
+const NO_CHANGES: &str = r"
+    create function refuse() returns event_trigger language plpgsql as $$
+    begin
+        if exists (select from pg_event_trigger_ddl_commands()) then
+            raise exception 'no changes today';
+        end if;
+    end
+    $$;
+    create event trigger refuse on ddl_command_end execute function refuse();
+";
+
+async fn point_to(deployment: &Deployment, database: &str) {
+    let text = json!({ "DATABASE_URL": database }).to_string();
+    let secret = &deployment.database_secret;
+    deployment.aws.change_secret(secret, &text).await.unwrap();
+}
+
+#[sqlx::test(migrations = false)]
+async fn an_update_applies_what_is_new_and_nothing_twice(db: PgPool) {
+    older().run(&db).await.unwrap();
+    let newest = migrator().iter().last().unwrap().version;
+    let deployment = deployment(&address(&db)).await;
+
+    let first = deployment.migrate("Update").await.unwrap();
+    let second = deployment.migrate("Update").await.unwrap();
+
+    assert_eq!(first["Status"], "SUCCESS", "{first}");
+    let applied = first["Reason"].as_str().unwrap();
+    let start = format!("applied {newest} ");
+    assert!(
+        applied.starts_with(&start) && !applied.contains(','),
+        "{applied}"
+    );
+    assert_eq!(second["Status"], "SUCCESS");
+    assert_eq!(second["Reason"], "the database had all migrations");
+    assert_eq!(second["PhysicalResourceId"], first["PhysicalResourceId"]);
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_migration_that_fails_is_taken_back_and_told_of(db: PgPool) {
+    older().run(&db).await.unwrap();
+    sqlx::raw_sql(NO_CHANGES).execute(&db).await.unwrap();
+    let newest = migrator().iter().last().unwrap().version;
+    let before = recorded(&db).await;
+    let deployment = deployment(&address(&db)).await;
+
+    let answer = deployment.migrate("Update").await.unwrap();
+
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
+    let expected = format!("no changes today (migration {newest})");
+    assert_eq!(answer["Reason"], expected);
+    assert_eq!(recorded(&db).await, before);
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_fails_the_deployment_and_not_its_end() {
+    let deployment = deployment("unused").await;
+    point_to(&deployment, "postgres://app:hunter2@127.0.0.1:1/app").await;
+
+    let created = deployment.migrate("Create").await.unwrap();
+    let deleted = deployment.migrate("Delete").await.unwrap();
+
+    assert_eq!(created["Status"], "FAILED");
+    let reason = created["Reason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("the database cannot be reached") && !reason.contains("hunter2"),
+        "{reason}"
+    );
+    assert_eq!(deleted["Status"], "SUCCESS", "{deleted}");
+    assert_eq!(deleted["Reason"], "nothing is taken back");
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_read_is_answered_too() {
+    let mut deployment = deployment("unused").await;
+    let environment = &mut deployment.function("migrate").environment;
+    environment.insert("RUST_LOG".to_owned(), "info=loud=quiet".to_owned());
+
+    let answer = deployment.migrate("Create").await.unwrap();
+
+    assert_eq!(answer["Status"], "FAILED");
+    assert_eq!(
+        answer["Reason"],
+        "the value of RUST_LOG is not of the right form"
+    );
+}
