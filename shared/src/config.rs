@@ -341,6 +341,14 @@ impl Config {
 }
 
 impl DatabaseConfig {
+    /// The same way to another server, e.g. a replica.
+    pub fn at(&self, url: &str) -> Self {
+        Self {
+            url: Some(url.to_owned()),
+            ..self.clone()
+        }
+    }
+
     /// The database's part of the variables.
     pub fn read(variables: &Variables) -> anyhow::Result<Self> {
         let default_connections = if crate::serve::under_lambda() { 1 } else { 10 };

@@ -1,36 +1,40 @@
 //! One instance's way to PostgreSQL: a lazy pool that survives freezes, failovers, rotated passwords and poolers.
 
+mod replicas;
+mod server;
+
 use std::{
     cell::Cell,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use sqlx::{
     Connection, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr,
-    Transaction,
-    pool::PoolConnection,
     postgres::{
-        PgArguments, PgConnectOptions, PgPoolOptions, PgQueryResult, PgRow, PgSslMode, PgStatement,
-        PgTypeInfo,
+        PgArguments, PgConnectOptions, PgQueryResult, PgRow, PgSslMode, PgStatement, PgTypeInfo,
     },
+    raw_sql,
 };
 
+pub use self::replicas::anonymously;
+use self::{
+    replicas::Replica,
+    server::{Lease, Patience, Server},
+};
 use crate::{
     config::{DatabaseConfig, Variables},
     http, telemetry,
 };
 
-/// How long a request waits for a connection before it is answered with 503.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// A connection that was not used for so long, by the wall clock, is tried before it is used: the instance may have been
-/// frozen in between, and the server may have hung up.
-const STALE_AFTER: Duration = Duration::from_secs(10);
+/// How long a request waits for the primary before it is answered with 503: a second longer for an answer than the server
+/// lets a statement run.
+const PATIENCE: Patience = Patience {
+    connection: Duration::from_secs(3),
+    answer: Duration::from_secs(6),
+};
 /// Time from which a statement is told of in the log.
 const SLOW: Duration = Duration::from_millis(200);
 /// How often a transaction that lost a race is tried.
@@ -38,14 +42,17 @@ const MAX_ATTEMPTS: u32 = 5;
 /// How seldom the secret is read again when the database refuses the password.
 const REREAD_AFTER: Duration = Duration::from_secs(5);
 
-type Rows<'e> = BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>;
+/// What a statement answers.
+type Rows = Vec<Either<PgQueryResult, PgRow>>;
+type RowStream<'e> = BoxStream<'e, sqlx::Result<Either<PgQueryResult, PgRow>>>;
 
 /// The database. `&Db` runs single statements; [`Db::begin`] and [`Db::transaction`] run several as one.
 #[derive(Clone)]
 pub struct Db(Arc<Inner>);
 
 struct Inner {
-    pool: PgPool,
+    primary: Server,
+    replicas: Vec<Replica>,
     transaction_pooler: bool,
     begin: String,
     production: bool,
@@ -61,35 +68,43 @@ impl Db {
         production: bool,
         secret_names: &'static [&'static str],
     ) -> anyhow::Result<Self> {
-        let options = connect_options(config, production)?;
-        let last_use = Arc::new(AtomicU64::new(wall_clock()));
-        let on_release = last_use.clone();
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(Duration::from_mins(30))
-            .test_before_acquire(false)
-            .before_acquire(move |connection, _| {
-                let idle = wall_clock().saturating_sub(last_use.load(Ordering::Relaxed));
-                Box::pin(async move {
-                    if idle > STALE_AFTER.as_secs() {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
+        let primary = Server::new(
+            connect_options(config, production)?,
+            config.max_connections,
+            PATIENCE,
+        );
+        let replicas = config
+            .replica_urls
+            .iter()
+            .map(|url| {
+                let options = connect_options(&config.at(url), production)?;
+                let server = Server::new(options, config.max_connections, replicas::PATIENCE);
+                Ok(Replica::new(server))
             })
-            .after_release(move |_, _| {
-                on_release.store(wall_clock(), Ordering::Relaxed);
-                Box::pin(async { Ok(true) })
-            })
-            .connect_lazy_with(options);
-        Ok(Self::with_pool(pool, config, production, secret_names))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self::of(
+            primary,
+            replicas,
+            config,
+            production,
+            secret_names,
+        ))
     }
 
-    /// The same over a pool that exists already.
+    /// The same over a pool that exists already, without replicas.
     pub fn with_pool(
         pool: PgPool,
+        config: &DatabaseConfig,
+        production: bool,
+        secret_names: &'static [&'static str],
+    ) -> Self {
+        let primary = Server::over(pool, PATIENCE);
+        Self::of(primary, Vec::new(), config, production, secret_names)
+    }
+
+    fn of(
+        primary: Server,
+        replicas: Vec<Replica>,
         config: &DatabaseConfig,
         production: bool,
         secret_names: &'static [&'static str],
@@ -104,7 +119,8 @@ impl Db {
             "begin".to_owned()
         };
         Self(Arc::new(Inner {
-            pool,
+            primary,
+            replicas,
             transaction_pooler: config.transaction_pooler,
             begin,
             production,
@@ -124,10 +140,14 @@ impl Db {
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
         let _timer = Timer::start(&begin);
-        let connection = self.acquire().await?;
-        let inner = Transaction::begin(connection, Some(begin)).await?;
+        let mut connection = self.acquire().await?;
+        let server = self.0.primary.clone();
+        connection.in_transaction = true;
+        let begun = raw_sql(begin).execute(&mut *connection);
+        server.answer(begun).await?;
         Ok(Tx {
-            inner,
+            connection,
+            server,
             unnamed: self.0.transaction_pooler,
         })
     }
@@ -175,23 +195,39 @@ impl Db {
 
     /// Asks another server, e.g. a replica, whether it answers, over a connection of its own.
     pub async fn reaches(&self, config: &DatabaseConfig, url: &str) -> anyhow::Result<()> {
-        let config = DatabaseConfig {
-            url: Some(url.to_owned()),
-            ..config.clone()
-        };
-        let options = connect_options(&config, self.0.production)?;
+        let options = connect_options(&config.at(url), self.0.production)?;
         let mut connection = PgConnection::connect_with(&options).await?;
         connection.ping().await?;
         Ok(connection.close().await?)
     }
 
-    async fn acquire(&self) -> sqlx::Result<PoolConnection<Postgres>> {
-        match self.0.pool.acquire().await {
+    async fn acquire(&self) -> sqlx::Result<Lease> {
+        match self.0.primary.acquire().await {
             Err(error) if is_refused_password(&error) && self.reread_secret().await => {
-                self.0.pool.acquire().await
+                self.0.primary.acquire().await
             }
             result => result,
         }
+    }
+
+    /// Runs a single statement.
+    async fn run(&self, statement: Statement) -> sqlx::Result<Rows> {
+        if let Some(rows) = replicas::ask(&self.0.replicas, &statement).await {
+            return Ok(rows);
+        }
+        let _timer = Timer::start(&statement.sql);
+        let mut connection = self.acquire().await?;
+        if !statement.unnamed {
+            return self.0.primary.answer(statement.run(&mut connection)).await;
+        }
+        let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
+        let work = async {
+            let mut tx = connection.begin_with(begin).await?;
+            let rows = statement.run(&mut tx).await?;
+            tx.commit().await?;
+            Ok(rows)
+        };
+        self.0.primary.answer(work).await
     }
 
     /// Takes the address from the secret again, after a rotation. Whether it is worth another try.
@@ -213,7 +249,7 @@ impl Db {
             .and_then(|config| connect_options(&config, self.0.production));
         match options {
             Ok(options) => {
-                self.0.pool.set_connect_options(options);
+                self.0.primary.set_options(options);
                 *last = Some(Instant::now());
                 true
             }
@@ -268,16 +304,10 @@ pub fn connect_options(
     })
 }
 
-fn wall_clock() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
-}
-
 /// A transaction. `&mut tx` runs statements.
 pub struct Tx {
-    inner: Transaction<'static, Postgres>,
+    connection: Lease,
+    server: Server,
     unnamed: bool,
 }
 
@@ -285,36 +315,40 @@ impl Tx {
     /// Makes the work durable and visible.
     pub async fn commit(self) -> sqlx::Result<()> {
         let _timer = Timer::start(&SqlStr::from_static("commit"));
-        self.inner.commit().await
+        self.end("commit").await
     }
 
-    /// Drops the work.
+    /// Drops the work, as dropping this does, but waits for it.
     pub async fn rollback(self) -> sqlx::Result<()> {
-        self.inner.rollback().await
+        self.end("rollback").await
+    }
+
+    async fn end(mut self, how: &'static str) -> sqlx::Result<()> {
+        let ended = raw_sql(how).execute(&mut *self.connection);
+        self.server.answer(ended).await?;
+        self.connection.in_transaction = false;
+        Ok(())
+    }
+
+    async fn run(&mut self, statement: Statement) -> sqlx::Result<Rows> {
+        let _timer = Timer::start(&statement.sql);
+        let rows = statement.run(&mut self.connection);
+        self.server.answer(rows).await
     }
 }
 
 impl<'c> Executor<'c> for &'c Db {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> RowStream<'e>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
         let rows = async move {
-            let query = Statement::of(query, self.0.transaction_pooler)?;
-            let _timer = Timer::start(&query.sql);
-            let mut connection = self.acquire().await?;
-            let rows: Vec<_> = if self.0.transaction_pooler {
-                let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
-                let mut tx = connection.begin_with(begin).await?;
-                let rows = (&mut *tx).fetch_many(query).try_collect().await?;
-                tx.commit().await?;
-                rows
-            } else {
-                connection.fetch_many(query).try_collect().await?
-            };
+            let rows = self
+                .run(Statement::of(query, self.0.transaction_pooler)?)
+                .await?;
             Ok::<_, sqlx::Error>(stream::iter(rows.into_iter().map(Ok)))
         };
         stream::once(rows).try_flatten().boxed()
@@ -326,19 +360,10 @@ impl<'c> Executor<'c> for &'c Db {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(async move {
-            let query = Statement::of(query, self.0.transaction_pooler)?;
-            let _timer = Timer::start(&query.sql);
-            let mut connection = self.acquire().await?;
-            let row = if self.0.transaction_pooler {
-                let begin = sqlx::AssertSqlSafe(self.0.begin.clone()).into_sql_str();
-                let mut tx = connection.begin_with(begin).await?;
-                let row = (&mut *tx).fetch_optional(query).await?;
-                tx.commit().await?;
-                row
-            } else {
-                connection.fetch_optional(query).await?
-            };
-            Ok(row)
+            let rows = self
+                .run(Statement::of(query, self.0.transaction_pooler)?)
+                .await?;
+            Ok(rows.into_iter().find_map(Either::right))
         })
     }
 
@@ -370,16 +395,13 @@ impl<'c> Executor<'c> for &'c Db {
 impl<'c> Executor<'c> for &'c mut Tx {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> RowStream<'e>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
         let rows = async move {
-            let query = Statement::of(query, self.unnamed)?;
-            let _timer = Timer::start(&query.sql);
-            let connection: &mut PgConnection = &mut self.inner;
-            let rows: Vec<_> = connection.fetch_many(query).try_collect().await?;
+            let rows = self.run(Statement::of(query, self.unnamed)?).await?;
             Ok::<_, sqlx::Error>(stream::iter(rows.into_iter().map(Ok)))
         };
         stream::once(rows).try_flatten().boxed()
@@ -391,10 +413,8 @@ impl<'c> Executor<'c> for &'c mut Tx {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(async move {
-            let query = Statement::of(query, self.unnamed)?;
-            let _timer = Timer::start(&query.sql);
-            let connection: &mut PgConnection = &mut self.inner;
-            connection.fetch_optional(query).await
+            let rows = self.run(Statement::of(query, self.unnamed)?).await?;
+            Ok(rows.into_iter().find_map(Either::right))
         })
     }
 
@@ -406,7 +426,7 @@ impl<'c> Executor<'c> for &'c mut Tx {
     where
         'c: 'e,
     {
-        let connection: &mut PgConnection = &mut self.inner;
+        let connection: &mut PgConnection = &mut self.connection;
         connection.prepare_with(sql, parameters)
     }
 
@@ -414,7 +434,7 @@ impl<'c> Executor<'c> for &'c mut Tx {
     where
         'c: 'e,
     {
-        let connection: &mut PgConnection = &mut self.inner;
+        let connection: &mut PgConnection = &mut self.connection;
         connection.describe(sql)
     }
 }
@@ -433,11 +453,13 @@ impl fmt::Debug for Tx {
     }
 }
 
-/// A query taken apart, so that its text can be told of and its kind of preparation chosen.
+/// A query taken apart, so that its text can be told of, its kind of preparation chosen, and another server asked.
+#[derive(Clone)]
 struct Statement {
     sql: SqlStr,
     arguments: Option<PgArguments>,
     persistent: bool,
+    unnamed: bool,
 }
 
 impl Statement {
@@ -450,7 +472,12 @@ impl Statement {
             sql: query.sql(),
             arguments,
             persistent,
+            unnamed,
         })
+    }
+
+    async fn run(self, connection: &mut PgConnection) -> sqlx::Result<Rows> {
+        connection.fetch_many(self).try_collect().await
     }
 }
 
