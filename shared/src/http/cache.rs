@@ -35,8 +35,7 @@ pub(super) async fn finish(
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static(control));
     }
-    if !kept || cache == Cache::Never || parts.status != StatusCode::OK || !is_json(&parts.headers)
-    {
+    if !is_get || parts.status != StatusCode::OK || !is_json(&parts.headers) {
         return Response::from_parts(parts, body);
     }
     // The body of a JSON answer is in memory already.
