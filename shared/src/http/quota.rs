@@ -1,5 +1,7 @@
 //! Rate limits of the application's routes: fixed windows, counted in the database, told in `RateLimit` headers.
 
+use std::cmp::Reverse;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Spend;
@@ -82,21 +84,30 @@ pub(super) fn adjust(policies: &mut [Counted], is_pro: bool) {
     }
 }
 
-/// Seconds to wait where any quota is used up, which is counted.
+/// Seconds to wait where any quota is used up, which is counted: until the one that `RateLimit` names starts anew.
 pub(super) fn exceeded(counted: &[Counted]) -> Option<u64> {
-    counted
+    let over = counted
         .iter()
         .filter(|counted| counted.count > i64::from(counted.policy.quota.requests))
         .inspect(|counted| {
             metrics::counter!("rate_limited_total", "policy" => counted.policy.name).increment(1);
         })
+        .count();
+    tightest(counted)
+        .filter(|_| over > 0)
         .map(|counted| counted.resets_in_seconds)
-        .max()
+}
+
+/// The policy with the fewest requests left; of several, the one that is the last to start anew.
+fn tightest(counted: &[Counted]) -> Option<&Counted> {
+    counted
+        .iter()
+        .min_by_key(|counted| (counted.remaining(), Reverse(counted.resets_in_seconds)))
 }
 
 /// `RateLimit-Policy` names all policies; `RateLimit` the one with the fewest remaining.
 pub(super) fn add_headers(headers: &mut HeaderMap, counted: &[Counted]) {
-    let Some(tightest) = counted.iter().min_by_key(|counted| counted.remaining()) else {
+    let Some(tightest) = tightest(counted) else {
         return;
     };
     let policies: Vec<String> = counted
@@ -159,5 +170,18 @@ mod tests {
     fn the_last_request_of_a_quota_passes() {
         assert_eq!(exceeded(&[counted("write", 60, 60, 9)]), None);
         assert_eq!(exceeded(&[counted("write", 60, 61, 9)]), Some(9));
+    }
+
+    #[test]
+    fn who_is_refused_waits_as_long_as_the_header_says() {
+        let both = [
+            counted("create", 120, 120, 1803),
+            counted("write", 60, 61, 9),
+        ];
+        let mut headers = HeaderMap::new();
+        add_headers(&mut headers, &both);
+
+        assert_eq!(headers[LIMIT], "\"create\";r=0;t=1803");
+        assert_eq!(exceeded(&both), Some(1803));
     }
 }
