@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use lambda_http::{RequestExt, request::RequestContext};
 use tower::ServiceExt;
 
 use super::{ClientAddress, Error};
@@ -78,6 +79,7 @@ async fn answer(
     exact: bool,
     mut request: Request,
 ) -> Response {
+    drop_stage(&mut request);
     let request_id = request_id(&request);
     let mut observed = Observed::start(
         group,
@@ -171,18 +173,48 @@ fn preflight(allowed: bool) -> Response {
     response
 }
 
-fn drop_trailing_slash(request: &mut Request) {
-    let path = request.uri().path();
-    let Some(shorter) = path.strip_suffix('/').filter(|path| !path.is_empty()) else {
+/// Takes a gateway's stage out of the path. A REST API leaves it out of the event, whereupon `lambda_http` puts it in; an
+/// HTTP API has it in the event.
+fn drop_stage(request: &mut Request) {
+    let extensions = request.extensions();
+    let stage = match extensions.get() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
+        _ => None,
+    };
+    let Some(prefix) = stage.filter(|stage| *stage != "$default") else {
         return;
     };
-    let shorter = match request.uri().query() {
-        Some(query) => format!("{shorter}?{query}"),
-        None => shorter.to_owned(),
+    let path = request.uri().path();
+    let shorter = path
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(prefix))
+        .filter(|path| path.is_empty() || path.starts_with('/'));
+    // A path of a REST API that begins as its stage is called was taken for one that has the stage already.
+    let untouched = matches!(extensions.get(), Some(RequestContext::ApiGatewayV1(_)))
+        && extensions.raw_http_path() == path;
+    if let Some(shorter) = shorter.filter(|_| !untouched) {
+        let shorter = if shorter.is_empty() { "/" } else { shorter }.to_owned();
+        set_path(request, &shorter);
+    }
+}
+
+fn drop_trailing_slash(request: &mut Request) {
+    let path = request.uri().path();
+    if let Some(shorter) = path.strip_suffix('/').filter(|path| !path.is_empty()) {
+        let shorter = shorter.to_owned();
+        set_path(request, &shorter);
+    }
+}
+
+fn set_path(request: &mut Request, path: &str) {
+    let path_and_query = match request.uri().query() {
+        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
+        None => PathAndQuery::try_from(path),
     };
-    if let Ok(shorter) = PathAndQuery::try_from(shorter) {
+    if let Ok(path_and_query) = path_and_query {
         let mut parts = UriParts::from(request.uri().clone());
-        parts.path_and_query = Some(shorter);
+        parts.path_and_query = Some(path_and_query);
         if let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
