@@ -10,6 +10,7 @@ pub mod http;
 pub mod markdown;
 pub mod openapi;
 pub mod random;
+pub mod redis;
 pub mod secrets;
 pub mod serve;
 pub mod state;

@@ -43,6 +43,9 @@ where
         let port = variables.parsed("PORT", 3001)?;
         let app = AppState::new(&api, variables)?;
         let db = app.db.clone();
+        if let Some(redis) = &app.redis {
+            redis.warm_up();
+        }
         let state = state(&api, app)?;
         let router = api.router(state);
         if under_lambda() {

@@ -6,13 +6,16 @@ use crate::{
     config::{Config, Variables},
     db::Db,
     http::Api,
+    redis::Redis,
 };
 
-/// Configuration and database of one instance; cheap to clone.
+/// Configuration, database and Redis of one instance; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The database.
     pub db: Db,
+    /// Redis, where there is one.
+    pub redis: Option<Redis>,
     /// The configuration.
     pub config: Arc<Config>,
 }
@@ -28,6 +31,7 @@ impl AppState {
         let db = Db::new(&config.database, config.production, api.secret_names())?;
         Ok(Self {
             db,
+            redis: Redis::new(&config.variables),
             config: Arc::new(config),
         })
     }

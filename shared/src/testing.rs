@@ -26,10 +26,13 @@ use crate::{
     db::{Db, LostRace},
     http::Api,
     random,
+    redis::Redis,
 };
 
 /// The project's migrations, for `#[sqlx::test(migrator = "shared::testing::MIGRATOR")]`.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
 
 /// Quotas that no test reaches by accident.
 const GENEROUS: Quotas = {
@@ -81,6 +84,23 @@ impl App {
         Self {
             state: app,
             router: api.router(state),
+        }
+    }
+
+    /// A group that opens its connections itself, as a function does: to the addresses that the variables name.
+    pub fn connected(api: Api, variables: &[(&str, &str)]) -> Self {
+        let variables = [
+            ("BETTER_AUTH_SECRET", SECRET),
+            ("BETTER_AUTH_URL", "http://localhost:3001"),
+        ]
+        .iter()
+        .chain(variables)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+        let state = AppState::new(&api, variables).expect("the configuration is good");
+        Self {
+            router: api.router(state.clone()),
+            state,
         }
     }
 
@@ -146,10 +166,7 @@ impl App {
 /// State over a database, configured by variables alone.
 pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     let variables: Variables = [
-        (
-            "BETTER_AUTH_SECRET",
-            "reference-secret-for-tests-0123456789abcdef",
-        ),
+        ("BETTER_AUTH_SECRET", SECRET),
         ("BETTER_AUTH_URL", "http://localhost:3001"),
         ("DATABASE_URL", "postgres://in-the-pool"),
     ]
@@ -168,6 +185,7 @@ pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     let db = Db::with_pool(db, &config.database, config.production, &[]);
     AppState {
         db,
+        redis: Redis::new(&config.variables),
         config: Arc::new(config),
     }
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use futures_util::future::join_all;
-use redis::{ConnectionAddr, IntoConnectionInfo};
 use serde::Serialize;
 use shared::AppState;
 use tokio::{sync::Mutex, time::timeout};
@@ -106,11 +105,10 @@ impl Checks {
     }
 
     async fn redis(&self) -> ServiceState {
-        let variables = &self.app.config.variables;
-        let Some(url) = variables.get("REDIS_URL") else {
-            return ServiceState::Disabled;
-        };
-        judge("redis", ping_redis(url, variables.get("REDIS_PASSWORD"))).await
+        match &self.app.redis {
+            Some(redis) => judge("redis", redis.ping()).await,
+            None => ServiceState::Disabled,
+        }
     }
 
     async fn meilisearch(&self) -> ServiceState {
@@ -162,27 +160,6 @@ async fn judge(service: &str, check: impl Future<Output = anyhow::Result<()>>) -
             ServiceState::Unhealthy
         }
     }
-}
-
-async fn ping_redis(url: &str, password: Option<&str>) -> anyhow::Result<()> {
-    // The parser's words may quote the password.
-    let mut info = url
-        .into_connection_info()
-        .map_err(|_| anyhow::anyhow!("the value of REDIS_URL is not an address"))?;
-    ensure!(
-        !matches!(info.addr(), ConnectionAddr::Unix(_)),
-        "REDIS_URL names no server"
-    );
-    if let Some(password) = password {
-        let settings = info.redis_settings().clone().set_password(password);
-        info = info.set_redis_settings(settings);
-    }
-    let client = redis::Client::open(info)?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
-    redis::cmd("PING")
-        .query_async::<String>(&mut connection)
-        .await?;
-    Ok(())
 }
 
 async fn ask_meilisearch(host: &str) -> anyhow::Result<()> {

@@ -59,7 +59,7 @@ pub fn api() -> Api<HealthState> {
         )
         .public(
             "the landing page shows these four numbers",
-            Routes::new().get("/stats", stats::show),
+            Routes::new().get("/stats", stats::show).shared(),
         )
         .public(
             "the contract is no secret",

@@ -48,6 +48,10 @@ pub fn record() {
         "rate_limited_total",
         "Requests over a quota of the rate limits"
     );
+    describe_counter!(
+        "cache_requests_total",
+        "Lists asked for anonymously: found in Redis, not found, or Redis failed"
+    );
     tokio::spawn(upkeep(handle.clone()));
     PROCESS.get_or_init(|| handle);
 }

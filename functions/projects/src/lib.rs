@@ -23,13 +23,17 @@ pub fn api() -> Api {
             .post("/projects", projects::create)
             .creates()
             .put("/projects/{projectId}", projects::update)
-            .delete("/projects/{projectId}", projects::delete),
+            .hides()
+            .delete("/projects/{projectId}", projects::delete)
+            .hides(),
     )
     .public(
         "projects are there to be found and seen; handlers answer what the viewer may see",
         Routes::new()
             .get("/projects", list::list)
+            .shared()
             .get("/projects/facets", facets::show)
+            .shared()
             .get("/projects/{projectId}", projects::show)
             .cached(Cache::Revalidate)
             .post("/projects/{projectId}/views", views::create)

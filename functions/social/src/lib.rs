@@ -36,11 +36,15 @@ pub fn api() -> Api {
         "what is said about public projects, and who follows whom, is for everybody",
         Routes::new()
             .get("/projects/{projectId}/comments", comments::list)
+            .shared()
             .get("/comments/{commentId}", comments::show)
             .cached(Cache::Revalidate)
             .get("/projects/{projectId}/likes", likes::list)
+            .shared()
             .get("/users/{userId}/followers", follows::followers)
-            .get("/users/{userId}/following", follows::following),
+            .shared()
+            .get("/users/{userId}/following", follows::following)
+            .shared(),
     )
 }
 

@@ -24,6 +24,7 @@ pub fn api() -> Api {
             .put("/users/profile", profile::update)
             .delete("/users/profile", profile::delete)
             .session_only()
+            .hides()
             .get("/users", directory::list)
             .get("/users/facets", directory::facets),
     )

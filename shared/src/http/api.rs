@@ -70,6 +70,10 @@ pub struct Route<S> {
     pub spend: Spend,
     /// How answers may be kept.
     pub cache: Cache,
+    /// Answers to anonymous visitors may come from Redis.
+    pub shared: bool,
+    /// Success may take something out of what others are shown.
+    pub hides: bool,
     /// The caller's whole row is loaded with the session.
     pub account: bool,
     /// Whether the handler reads the body itself, without the JSON rules of the guard.
@@ -138,6 +142,16 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.last(|route| route.cache = cache)
     }
 
+    /// The last route answers every anonymous visitor the same, for some seconds: Redis may keep its answers.
+    pub fn shared(self) -> Self {
+        self.last(|route| route.shared = true)
+    }
+
+    /// What the last route does may take something out of lists: answers that Redis keeps are dropped.
+    pub fn hides(self) -> Self {
+        self.last(|route| route.hides = true)
+    }
+
     /// The last route is about the caller: their whole row comes with the session, in the same round trip.
     pub fn with_account(self) -> Self {
         self.last(|route| route.account = true)
@@ -166,6 +180,8 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             access: Access::Session,
             spend,
             cache: Cache::Brief,
+            shared: false,
+            hides: false,
             account: false,
             raw_body: false,
             handler: on(filter, handler),
@@ -309,6 +325,8 @@ where
                 access: route.access,
                 spend: route.spend,
                 cache: route.cache,
+                shared: route.shared,
+                hides: route.hides,
                 account: route.account,
                 raw_body: route.raw_body,
                 path: route.path,

@@ -3,15 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api_key;
+mod doors;
 mod guard;
+mod outage;
 mod quota;
+mod redis;
+mod replicas;
 mod stack;
 
-use axum::{Extension, response::IntoResponse};
+use axum::{Extension, extract::State, response::IntoResponse};
 use serde_json::{Value, json};
-use shared::http::{
-    Api, Cache, CurrentUser, Error, Fields, FromFields, Json, NoContent, RawBody, Result, Routes,
-    Spend, Viewer,
+use shared::{
+    AppState,
+    http::{
+        Api, Cache, ClientAddress, CurrentUser, Cursor, Error, Fields, FromFields, Json, NoContent,
+        Page, PageQuery, Path, Query, RawBody, Result, Routes, Spend, Viewer,
+    },
 };
 
 struct Note {
@@ -57,6 +64,67 @@ async fn fails() -> Result<NoContent> {
     Err(anyhow::anyhow!("password=hunter2").into())
 }
 
+/// Which database has answered.
+async fn database(State(app): State<AppState>) -> Result<Json<Value>> {
+    let name: String = sqlx::query_scalar("select current_database()::text")
+        .fetch_one(&app.db)
+        .await?;
+    Ok(Json(json!({"database": name})))
+}
+
+async fn people(State(app): State<AppState>) -> Result<Json<Value>> {
+    let count: i64 = sqlx::query_scalar(r#"select count(*) from "user""#)
+        .fetch_one(&app.db)
+        .await?;
+    Ok(Json(json!({"people": count})))
+}
+
+struct Pages(PageQuery);
+
+impl FromFields for Pages {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self(PageQuery::from_fields(fields))
+    }
+}
+
+/// A page with a next one.
+async fn pages(Query(Pages(page)): Query<Pages>) -> Page<i64> {
+    let rows = (0..page.fetch()).collect();
+    page.page(rows, |row| Cursor::new("newest", (*row, "id")))
+}
+
+struct Echo {
+    tags: Vec<String>,
+    q: Option<String>,
+}
+
+impl FromFields for Echo {
+    fn from_fields(fields: &mut Fields) -> Self {
+        Self {
+            tags: fields.list("tag").optional().unwrap_or_default(),
+            q: fields.text("q").optional(),
+        }
+    }
+}
+
+/// What reached the handler.
+async fn echo(
+    viewer: Viewer,
+    address: ClientAddress,
+    Path(id): Path,
+    Query(Echo { tags, q }): Query<Echo>,
+    Extension(body): Extension<RawBody>,
+) -> Json<Value> {
+    Json(json!({
+        "viewer": viewer.id(),
+        "network": address.network(),
+        "id": id,
+        "tags": tags,
+        "q": q,
+        "body": String::from_utf8_lossy(&body.0),
+    }))
+}
+
 async fn hello() -> impl IntoResponse {
     "hello"
 }
@@ -90,6 +158,16 @@ fn api() -> Api {
             .get("/fails", fails)
             .get("/sentry", greet)
             .spends(Spend::Sentry)
-            .post("/open", greet),
+            .post("/open", greet)
+            .get("/where", database)
+            .get("/where/now", database)
+            .cached(Cache::Never)
+            .post("/where", database)
+            .hides()
+            .get("/people", people)
+            .shared()
+            .get("/pages", pages)
+            .shared()
+            .post("/echo/{id}", echo),
     )
 }

@@ -7,27 +7,48 @@ use sqlx::PgPool;
 
 use crate::api;
 
+/// The headers of every answer, and what they say.
+const SECURITY: [(&str, &str); 13] = [
+    (
+        "strict-transport-security",
+        "max-age=31536000; includeSubDomains",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "SAMEORIGIN"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("origin-agent-cluster", "?1"),
+    ("x-dns-prefetch-control", "off"),
+    ("x-download-options", "noopen"),
+    ("x-permitted-cross-domain-policies", "none"),
+    ("x-xss-protection", "0"),
+    (
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
+    ("vary", "Origin, Cookie, Authorization, Accept-Encoding"),
+];
+
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn every_answer_has_the_security_headers(db: PgPool) {
     let app = App::new(api(), db);
-    for path in ["/open", "/me", "/nope", "/panics", "/free"] {
-        let answer = app.anyone().get(path).await;
-        assert_eq!(
-            answer.header("strict-transport-security"),
-            "max-age=31536000; includeSubDomains"
-        );
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
-        assert_eq!(
-            answer.header("content-security-policy"),
-            "default-src 'none'; frame-ancestors 'none'"
-        );
-        assert_eq!(
-            answer.header("vary"),
-            "Origin, Cookie, Authorization, Accept-Encoding"
-        );
+    for (method, path) in [
+        (Method::GET, "/open"),
+        (Method::HEAD, "/open"),
+        (Method::GET, "/me"),
+        (Method::GET, "/nope"),
+        (Method::OPTIONS, "/nope"),
+        (Method::GET, "/panics"),
+        (Method::GET, "/free"),
+    ] {
+        let answer = app.anyone().send(method, path, None).await;
+        for (name, value) in SECURITY {
+            assert_eq!(answer.header_all(name), [value], "{name} of {path}");
+        }
         assert_eq!(answer.header("x-request-id").len(), 36);
         assert_eq!(answer.header("x-powered-by"), "");
+        assert_eq!(answer.header("server"), "");
     }
 }
 
@@ -51,20 +72,32 @@ async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
             .expect(401);
         assert_eq!(answer.header("access-control-allow-origin"), origin);
         assert_eq!(answer.header("access-control-allow-credentials"), "true");
-        assert!(
-            answer
-                .header("access-control-expose-headers")
-                .contains("Idempotent-Replayed")
+        assert_eq!(
+            answer.header("access-control-expose-headers"),
+            "Link, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotent-Replayed"
         );
     }
-    let answer = app
-        .anyone()
-        .header("origin", "https://evil.example")
-        .get("/open")
-        .await
-        .expect(200);
-    assert_eq!(answer.header("access-control-allow-origin"), "");
-    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    for origin in [
+        "https://evil.example",
+        "https://a.example.evil.example",
+        "http://a.example",
+        "null",
+    ] {
+        let caller = app.anyone().header("origin", origin);
+        for answer in [
+            caller.get("/open").await.expect(200),
+            caller
+                .send(Method::OPTIONS, "/open", None)
+                .await
+                .expect(204),
+        ] {
+            let cors = answer
+                .headers
+                .keys()
+                .filter(|name| name.as_str().starts_with("access-control-"));
+            assert_eq!(cors.count(), 0, "{answer:?}");
+        }
+    }
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
@@ -128,6 +161,23 @@ async fn head_is_get_without_a_body_and_one_trailing_slash_is_tolerated(db: PgPo
 }
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_is_not_kept_has_an_etag_too(db: PgPool) {
+    let app = App::new(api(), db);
+
+    let answer = app.anyone().get("/where/now").await.expect(200);
+
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let known = app
+        .anyone()
+        .header("if-none-match", answer.header("etag"))
+        .get("/where/now")
+        .await
+        .expect(304);
+    assert_eq!(known.header("cache-control"), "no-store");
+    assert_eq!(known.header("content-type"), "");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn a_known_etag_is_answered_with_304(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -150,6 +200,7 @@ async fn a_known_etag_is_answered_with_304(db: PgPool) {
             .expect(304);
         assert!(again.body.is_empty());
         assert_eq!(again.header("etag"), etag);
+        assert_ne!(again.header("ratelimit"), "", "304s are counted");
         assert_eq!(again.header("cache-control"), "private, no-cache");
         assert!(!again.header("vary").is_empty());
     }

@@ -1,5 +1,7 @@
 //! The guard in front of every route: credential, active caller, rate limit, body, in one database round trip.
 
+mod answers;
+mod counting;
 mod credential;
 mod statement;
 mod user;
@@ -13,16 +15,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-pub use self::user::{CurrentUser, NO_API_KEYS, SessionInfo, Viewer};
 use self::{
+    counting::Counting,
     credential::{Credential, check_origin, has_metrics_token},
     statement::Statement,
     user::{Caller, has_role},
 };
+pub use self::{
+    counting::spend,
+    user::{CurrentUser, NO_API_KEYS, SessionInfo, Viewer},
+};
 use super::{
     Access, Cache, ClientAddress, Error, Result, Spend,
     body::{self, RawBody},
-    cache, page,
+    cache,
     quota::{self, Counted},
 };
 use crate::{
@@ -42,6 +48,8 @@ pub(super) struct Rule {
     pub access: Access,
     pub spend: Spend,
     pub cache: Cache,
+    pub shared: bool,
+    pub hides: bool,
     pub account: bool,
     pub raw_body: bool,
     pub path: &'static str,
@@ -57,16 +65,16 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
         .iter()
         .cloned()
         .collect();
-    let query = request.uri().query().unwrap_or_default().to_owned();
     let is_get = request.method() == Method::GET;
     let mut judged = Judged::default();
-    let mut response = match judge(&rule, request, &mut judged).await {
-        Ok(request) => next.run(request).await,
+    let response = match judge(&rule, request, &mut judged).await {
+        Ok(request) if is_get && !judged.with_credential => {
+            answers::anonymous(&rule, request, next).await
+        }
+        Ok(request) => answers::make(request, next).await,
         Err(error) => error.into_response(),
     };
-    if response.status().is_success() {
-        page::add_link(&mut response, &query);
-    }
+    answers::forget(&rule, response.status()).await;
     let mut response =
         cache::finish(&known, is_get, rule.cache, judged.with_credential, response).await;
     quota::add_headers(response.headers_mut(), &judged.counted);
@@ -77,10 +85,11 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
 pub(super) async fn leave_alone(rule: &Rule, request: Request, next: Next) -> Response {
     telemetry::set_route(rule.path);
     if request.method() == Method::HEAD {
-        super::api::nothing_here()
-    } else {
-        next.run(request).await
+        return super::api::nothing_here();
     }
+    let response = next.run(request).await;
+    answers::forget(rule, response.status()).await;
+    response
 }
 
 /// What was found out about a request, whether or not it was refused.
@@ -196,32 +205,6 @@ async fn read_body(request: Request) -> Result<Request> {
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
 }
 
-/// Counts a signed-in user's request under the quotas of the application's routes, for a route that is not behind the
-/// guard. Gives the seconds to wait where one of them is used up. Limits fail open.
-pub async fn spend(app: &AppState, user_id: &str, spend: Spend) -> Option<u64> {
-    let by_user = quota::of_user(&app.config.quotas, spend);
-    let statement = Statement {
-        token: None,
-        key_owner: Some(user_id),
-        may_refresh: false,
-        with_account: false,
-        by_user: &by_user,
-        by_address: &[],
-        network: String::new(),
-    };
-    match statement.fetch(app).await {
-        Ok(row) => {
-            let mut counted = row.counted(&by_user, &[]);
-            quota::adjust(&mut counted, row.is_pro);
-            quota::exceeded(&counted)
-        }
-        Err(error) => {
-            tracing::warn!(?error, "requests cannot be counted");
-            None
-        }
-    }
-}
-
 #[derive(Default)]
 struct Found {
     user: Option<CurrentUser>,
@@ -263,25 +246,29 @@ async fn find_caller(
         } => (Some(token.as_str()), *dont_remember),
         _ => (None, false),
     };
-    if token.is_none() && key.is_none() && by_address.is_empty() {
+    let counting = Counting {
+        app: &rule.app,
+        by_user: &by_user,
+        by_address: &by_address,
+        network: &address.network(),
+    };
+    let nobody = token.is_none() && key.is_none();
+    if nobody && (by_address.is_empty() || rule.app.redis.is_some()) {
         return Ok(Found {
             refusal,
+            counted: counting.count(None).await,
             ..Found::default()
         });
     }
     let row = Statement {
-        token,
-        key_owner: key.as_ref().map(|key| key.user_id.as_str()),
         may_refresh: !dont_remember,
         with_account: rule.account,
-        by_user: &by_user,
-        by_address: &by_address,
-        network: address.network(),
+        ..counting.statement(token, key.as_ref().map(|key| key.user_id.as_str()))
     }
     .fetch(&rule.app)
     .await?;
     let found = Found {
-        counted: row.counted(&by_user, &by_address),
+        counted: counting.counted(&row).await,
         refusal,
         inactive: row.id.is_some() && !row.active,
         ..Found::default()

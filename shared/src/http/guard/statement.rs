@@ -21,7 +21,7 @@ pub(super) struct Statement<'r> {
     pub with_account: bool,
     pub by_user: &'r [Policy],
     pub by_address: &'r [Policy],
-    pub network: String,
+    pub network: &'r str,
 }
 
 /// What the statement found.

@@ -1,0 +1,131 @@
+//! Counting of requests outside the guard's one statement.
+
+use super::statement::{Row, Statement};
+use crate::{
+    AppState,
+    http::{
+        Spend,
+        quota::{self, Counted, Policy},
+    },
+};
+
+/// A request to be counted.
+pub(super) struct Counting<'r> {
+    pub app: &'r AppState,
+    pub by_user: &'r [Policy],
+    pub by_address: &'r [Policy],
+    pub network: &'r str,
+}
+
+impl Counting<'_> {
+    /// The guard's statement; where there is Redis, it counts nothing.
+    pub(super) fn statement<'s>(
+        &'s self,
+        token: Option<&'s str>,
+        key_owner: Option<&'s str>,
+    ) -> Statement<'s> {
+        let (by_user, by_address) = match self.app.redis {
+            None => (self.by_user, self.by_address),
+            Some(_) => (&[][..], &[][..]),
+        };
+        Statement {
+            token,
+            key_owner,
+            may_refresh: false,
+            with_account: false,
+            by_user,
+            by_address,
+            network: self.network,
+        }
+    }
+
+    /// What the statement has counted, or Redis now that it is known who calls.
+    pub(super) async fn counted(&self, row: &Row) -> Vec<Counted> {
+        match self.app.redis {
+            None => row.counted(self.by_user, self.by_address),
+            Some(_) => self.count(row.id.as_deref().filter(|_| row.active)).await,
+        }
+    }
+
+    /// Counts it in Redis, or else in the database. Limits fail open: where nobody can count, nothing was counted.
+    pub(super) async fn count(&self, user_id: Option<&str>) -> Vec<Counted> {
+        let counters = self.counters(user_id);
+        if counters.is_empty() {
+            return Vec::new();
+        }
+        if let Some(redis) = &self.app.redis
+            && let Some(counts) = redis.count(&keys(&counters)).await
+        {
+            return counters
+                .into_iter()
+                .zip(counts)
+                .map(|((policy, _), (count, resets_in_seconds))| Counted {
+                    policy,
+                    count,
+                    resets_in_seconds,
+                })
+                .collect();
+        }
+        let statement = Statement {
+            by_user: self.by_user,
+            by_address: self.by_address,
+            ..self.statement(None, user_id)
+        };
+        match statement.fetch(self.app).await {
+            Ok(row) => row.counted(self.by_user, self.by_address),
+            Err(error) => {
+                tracing::warn!(?error, "requests cannot be counted");
+                Vec::new()
+            }
+        }
+    }
+
+    /// What the statement does with the policies: a user's own count by user, but for those that are always by address.
+    fn counters(&self, user_id: Option<&str>) -> Vec<(Policy, String)> {
+        let by_address = |policy: &Policy| {
+            let key = format!("{}:address:{}", policy.name, self.network);
+            (*policy, key)
+        };
+        match user_id {
+            None => self.by_address.iter().map(by_address).collect(),
+            Some(id) => self
+                .by_user
+                .iter()
+                .map(|policy| match policy.name {
+                    "sentry" => by_address(policy),
+                    name => (*policy, format!("{name}:user:{id}")),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn keys(counters: &[(Policy, String)]) -> Vec<(String, u32)> {
+    counters
+        .iter()
+        .map(|(policy, key)| (key.clone(), policy.quota.seconds))
+        .collect()
+}
+
+/// Counts a signed-in user's request under the quotas of the application's routes, for a route that is not behind the
+/// guard. Gives the seconds to wait where one of them is used up.
+pub async fn spend(app: &AppState, user_id: &str, spend: Spend) -> Option<u64> {
+    let counting = Counting {
+        app,
+        by_user: &quota::of_user(&app.config.quotas, spend),
+        by_address: &[],
+        network: "",
+    };
+    let statement = counting.statement(None, Some(user_id));
+    match statement.fetch(app).await {
+        Ok(row) => {
+            let mut counted = counting.counted(&row).await;
+            quota::adjust(&mut counted, row.is_pro);
+            quota::exceeded(&counted)
+        }
+        Err(error) => {
+            tracing::warn!(?error, "requests cannot be counted");
+            None
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Who reads from a replica.
+
+use serde_json::json;
+use shared::testing::App;
+use sqlx::{ConnectOptions as _, PgPool};
+
+use crate::api;
+
+const NOWHERE: &str = "postgres://nobody@127.0.0.1:9/none";
+
+/// The primary's address, and that of another database in the place of a replica. Its name tells who has answered.
+fn addresses(db: &PgPool) -> (String, String) {
+    let primary = db.connect_options().to_url_lossy();
+    let mut replica = primary.clone();
+    replica.set_path("postgres");
+    (primary.into(), replica.into())
+}
+
+async fn answered(app: &App) -> String {
+    let answer = app.anyone().get("/where").await.expect(200);
+    answer.json()["database"].as_str().unwrap().to_owned()
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn anonymous_reads_go_to_a_replica_and_all_else_to_the_primary(db: PgPool) {
+    let (primary, replica) = addresses(&db);
+    let app = App::connected(
+        api(),
+        &[
+            ("DATABASE_URL", &primary),
+            ("DATABASE_READ_REPLICA_PRIMARY_URL", &replica),
+        ],
+    );
+    let ada = app.user("ada").await;
+    let own = json!({"database": db.connect_options().get_database().unwrap()});
+
+    let answer = app.anyone().get("/where").await.expect(200);
+    assert_eq!(answer.json(), json!({"database": "postgres"}));
+    assert_ne!(answer.header("ratelimit"), "");
+    // Whoever is signed in sees what they have written.
+    assert_eq!(ada.get("/where").await.expect(200).json(), own);
+    let expired = app.with_token("nobody", "unknown");
+    assert_eq!(expired.get("/where").await.expect(200).json(), own);
+    assert_eq!(
+        app.anyone()
+            .post("/where", json!({}))
+            .await
+            .expect(200)
+            .json(),
+        own
+    );
+    // An answer that is never kept must be true now.
+    assert_eq!(app.anyone().get("/where/now").await.expect(200).json(), own);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_second_replica_and_then_the_primary_take_over(db: PgPool) {
+    let (primary, replica) = addresses(&db);
+    let app = |first: &str, second: &str| {
+        App::connected(
+            api(),
+            &[
+                ("DATABASE_URL", &primary),
+                ("DATABASE_READ_REPLICA_PRIMARY_URL", first),
+                ("DATABASE_READ_REPLICA_EAST_URL", second),
+            ],
+        )
+    };
+
+    assert_eq!(answered(&app(NOWHERE, &replica)).await, "postgres");
+    let own = db.connect_options().get_database().unwrap().to_owned();
+    assert_eq!(answered(&app(NOWHERE, NOWHERE)).await, own);
+}
+
+/// The replica may lack what was made a moment ago.
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_replica_that_cannot_answer_is_passed_over(db: PgPool) {
+    let (primary, replica) = addresses(&db);
+    let app = App::connected(
+        api(),
+        &[
+            ("DATABASE_URL", &primary),
+            ("DATABASE_READ_REPLICA_EAST_URL", &replica),
+        ],
+    );
+
+    // The other database has no such table.
+    let answer = app.anyone().get("/people").await.expect(200);
+    assert_eq!(answer.json(), json!({"people": 0}));
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn without_the_primary_a_replica_still_answers(db: PgPool) {
+    let (_, replica) = addresses(&db);
+    let app = App::connected(
+        api(),
+        &[
+            ("DATABASE_URL", NOWHERE),
+            ("DATABASE_READ_REPLICA_PRIMARY_URL", &replica),
+        ],
+    );
+
+    assert_eq!(answered(&app).await, "postgres");
+}
