@@ -297,7 +297,7 @@ fn accounts() -> Vec<Operation> {
             .query("accountId", "The account's id", text())
             .query("providerId", "Its provider, as older clients say", text())
             .json::<Info>(200)
-            .optional::<InfoUser>(&["name", "image"]),
+            .optional::<InfoUser>(&["name", "email", "image"]),
     ]
 }
 
