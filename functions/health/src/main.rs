@@ -2,7 +2,7 @@
 
 fn main() -> anyhow::Result<()> {
     shared::serve::run_with(health::api(), |_, app| {
-        health::record_metrics();
+        health::record_metrics()?;
         Ok(health::HealthState::new(app))
     })
 }

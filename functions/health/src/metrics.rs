@@ -1,15 +1,17 @@
 //! Prometheus metrics: the database's truth about the whole deployment, and what this process has served.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 use axum::{
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use metrics::{describe_counter, describe_gauge, describe_histogram, gauge, with_local_recorder};
+use metrics::{describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use shared::{AppState, http::Result};
+use shared::{AppState, http::Result, telemetry};
+use sqlx::types::Json;
+use tokio::time::MissedTickBehavior;
 
 use crate::queries;
 
@@ -27,37 +29,22 @@ const UPKEEP: Duration = Duration::from_secs(30);
 static PROCESS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Starts to count what this process serves. Once; needs a running Tokio.
-pub fn record() {
-    let Ok(builder) = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)
-    else {
-        return;
-    };
-    let recorder = builder.build_recorder();
+pub fn record() -> anyhow::Result<()> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
+        .build_recorder();
     let handle = recorder.handle();
-    if metrics::set_global_recorder(recorder).is_err() {
-        return;
-    }
-    describe_counter!("http_requests_total", "Requests answered");
-    describe_histogram!("http_request_duration_seconds", "Time to answer a request");
-    describe_histogram!(
-        "db_query_duration_seconds",
-        "Time to run a statement, waiting for a connection included"
-    );
-    describe_counter!(
-        "rate_limited_total",
-        "Requests over a quota of the rate limits"
-    );
-    describe_counter!(
-        "cache_requests_total",
-        "Lists asked for anonymously: found in Redis, not found, or Redis failed"
-    );
+    metrics::set_global_recorder(recorder)?;
+    telemetry::describe_metrics("health", "/metrics");
     tokio::spawn(upkeep(handle.clone()));
     PROCESS.get_or_init(|| handle);
+    Ok(())
 }
 
 async fn upkeep(handle: PrometheusHandle) {
     let mut interval = tokio::time::interval(UPKEEP);
+    // After a freeze once is enough.
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
         handle.run_upkeep();
@@ -73,13 +60,14 @@ pub struct Totals {
     pub likes: i64,
     pub follows: i64,
     pub sessions_active: i64,
+    /// Connections to the database by state.
+    pub connections: Json<BTreeMap<String, i64>>,
 }
 
 /// `GET /metrics`
 pub async fn show(State(app): State<AppState>) -> Result<Response> {
     let totals = queries::count_all(&app.db).await?;
-    let connections = queries::list_connections(&app.db).await?;
-    let mut text = database_gauges(&totals, &connections);
+    let mut text = database_gauges(&totals);
     if let Some(process) = PROCESS.get() {
         text.push_str(&process.render());
     }
@@ -87,7 +75,7 @@ pub async fn show(State(app): State<AppState>) -> Result<Response> {
 }
 
 /// Written by a recorder of their own: another instance's figures of a minute ago must not stand beside them.
-fn database_gauges(totals: &Totals, connections: &[(String, i64)]) -> String {
+fn database_gauges(totals: &Totals) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     with_local_recorder(&recorder, || {
@@ -108,7 +96,7 @@ fn database_gauges(totals: &Totals, connections: &[(String, i64)]) -> String {
             "codecave_database_connections",
             "Connections to the database"
         );
-        for (state, count) in connections {
+        for (state, count) in &totals.connections.0 {
             gauge!("codecave_database_connections", "state" => state.clone()).set(float(*count));
         }
     });

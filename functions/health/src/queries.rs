@@ -1,6 +1,8 @@
 //! SQL of the health function.
 
-use sqlx::PgExecutor;
+use std::collections::BTreeMap;
+
+use sqlx::{PgExecutor, types::Json};
 
 use crate::{metrics::Totals, stats::Stats};
 
@@ -61,26 +63,19 @@ pub async fn count_all(db: impl PgExecutor<'_>) -> sqlx::Result<Totals> {
             (select count(*) from follows) as "follows!",
             (
                 select count(*) from session where "expiresAt" > now() at time zone 'utc'
-            ) as "sessions_active!"
+            ) as "sessions_active!",
+            (
+                select jsonb_object_agg(state, connections)
+                from (
+                    -- Of other roles' connections an ordinary role sees no state.
+                    select coalesce(state, 'unknown') as state, count(*) as connections
+                    from pg_stat_activity
+                    where datname = current_database()
+                    group by 1
+                ) by_state
+            ) as "connections!: Json<BTreeMap<String, i64>>"
         "#,
     )
     .fetch_one(db)
     .await
-}
-
-/// Connections to this database by state.
-pub async fn list_connections(db: impl PgExecutor<'_>) -> sqlx::Result<Vec<(String, i64)>> {
-    let rows = sqlx::query!(
-        // Of other roles' connections an ordinary role sees no state.
-        r#"
-        select coalesce(state, 'unknown') as "state!", count(*) as "count!"
-        from pg_stat_activity
-        where datname = current_database()
-        group by 1
-        order by 1
-        "#,
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.state, row.count)).collect())
 }

@@ -1,9 +1,41 @@
 //! Figures of this process for whoever scrapes it. Without a recorder they cost next to nothing.
 
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+
 use super::request::Facts;
 
 /// Methods that are told apart; a client may make up any number of others.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+/// Policies of the rate limits.
+const POLICIES: [&str; 5] = ["anon", "create", "read", "sentry", "write"];
+
+/// Tells the recorder what all figures mean, and starts those whose labels are known at zero: so the first scrape shows
+/// every name, and a counter's first increase is seen as one. `route` is the group's route that is scraped.
+pub fn describe_metrics(group: &'static str, route: &'static str) {
+    describe_counter!("http_requests_total", "Requests answered");
+    requests(group, route, "GET", 200).increment(0);
+    describe_histogram!("http_request_duration_seconds", "Time to answer a request");
+    let _ = durations(group, route, "GET");
+    describe_histogram!(
+        "db_query_duration_seconds",
+        "Time to run a statement, waiting for a connection included"
+    );
+    let _ = histogram!("db_query_duration_seconds");
+    describe_counter!(
+        "rate_limited_total",
+        "Requests over a quota of the rate limits"
+    );
+    for policy in POLICIES {
+        counter!("rate_limited_total", "policy" => policy).increment(0);
+    }
+    describe_counter!(
+        "cache_requests_total",
+        "Lists asked for anonymously: found in Redis, not found, or Redis failed"
+    );
+    for result in ["hit", "miss", "error"] {
+        counter!("cache_requests_total", "result" => result).increment(0);
+    }
+}
 
 /// Counts a request that has been answered.
 pub(super) fn count(facts: &Facts<'_>, seconds: f64) {
@@ -11,15 +43,25 @@ pub(super) fn count(facts: &Facts<'_>, seconds: f64) {
         .into_iter()
         .find(|method| *method == facts.method)
         .unwrap_or("OTHER");
-    metrics::counter!(
+    requests(facts.group, facts.route, method, facts.status).increment(1);
+    durations(facts.group, facts.route, method).record(seconds);
+}
+
+fn requests(
+    group: &'static str,
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+) -> metrics::Counter {
+    counter!(
         "http_requests_total",
-        "group" => facts.group, "route" => facts.route,
-        "method" => method, "status" => facts.status.to_string()
+        "group" => group, "route" => route, "method" => method, "status" => status.to_string()
     )
-    .increment(1);
-    metrics::histogram!(
+}
+
+fn durations(group: &'static str, route: &'static str, method: &'static str) -> metrics::Histogram {
+    histogram!(
         "http_request_duration_seconds",
-        "group" => facts.group, "route" => facts.route, "method" => method
+        "group" => group, "route" => route, "method" => method
     )
-    .record(seconds);
 }

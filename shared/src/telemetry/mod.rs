@@ -16,6 +16,7 @@ mod transport;
 pub use current::{set_route, set_user};
 pub use flush::{Flush, Flushed};
 pub use init::{Guard, Settings, init};
+pub use metrics::describe_metrics;
 pub use request::{Observed, Outcome};
 pub use slow::slow_statement;
 pub use spans::{Span, is_on, sentry_test, span, statement_span};

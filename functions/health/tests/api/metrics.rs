@@ -1,6 +1,7 @@
 //! Who may read `/metrics`.
 
 use serde_json::json;
+use shared::testing::sql;
 use sqlx::PgPool;
 
 use crate::app;
@@ -54,4 +55,48 @@ async fn a_user_is_refused_and_an_admin_let_in(db: PgPool) {
     );
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(answer.header("ratelimit"), "");
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn of_keys_only_an_admins_with_the_scope_is_let_in(db: PgPool) {
+    let app = app(db.clone(), &[]);
+    let ada = app.user("ada").await;
+    let key = format!("cc_{}", "k".repeat(64));
+    sql(
+        &db,
+        r#"
+        insert into apikey (id, key, "referenceId", "updatedAt", "rateLimitTimeWindow", "rateLimitMax")
+        values ('key', $1, $2, now(), 60000, 600)
+        "#,
+        &[&shared::api_key::hash(&key), &ada.id],
+    )
+    .await;
+
+    for (role, permissions, expected) in [
+        ("user", r#"{"metrics":["read"]}"#, 403),
+        ("moderator", r#"{"metrics":["read"]}"#, 403),
+        ("admin", r#"{"metrics":["read"]}"#, 200),
+        ("admin", r#"{"api":["read","write"]}"#, 403),
+    ] {
+        sql(&db, r#"update "user" set role = $1"#, &[role]).await;
+        sql(&db, "update apikey set permissions = $1", &[permissions]).await;
+
+        let by_header = app.anyone().header("x-api-key", &key);
+        by_header.get("/metrics").await.expect(expected);
+        let by_bearer = app
+            .anyone()
+            .header("authorization", &format!("Bearer {key}"));
+        by_bearer.get("/metrics").await.expect(expected);
+    }
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn an_admin_by_configuration_is_let_in(db: PgPool) {
+    let ada = app(db.clone(), &[]).user("ada").await;
+    let app = app(db, &[("ADMIN_USER_IDS", &ada.id)]);
+
+    let cookie = ada.cookie().unwrap();
+    let answer = app.anyone().header("cookie", cookie).get("/metrics").await;
+
+    answer.expect(200);
 }
