@@ -12,7 +12,8 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, future::BoxFuture, stream, stream::BoxStream};
 use sqlx::{
-    Connection, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr,
+    ConnectOptions as _, Connection, Either, Execute, Executor, PgConnection, PgPool, Postgres,
+    SqlSafeStr, SqlStr,
     postgres::{
         PgArguments, PgConnectOptions, PgQueryResult, PgRow, PgSslMode, PgStatement, PgTypeInfo,
     },
@@ -290,6 +291,8 @@ pub fn connect_options(
         Some(certificates) => options.ssl_root_cert_from_pem(certificates.clone().into_bytes()),
         None => options,
     };
+    // Statements are told of here (`Timer`), with their route.
+    let options = options.disable_statement_logging();
     Ok(if config.transaction_pooler {
         options.statement_cache_capacity(0)
     } else {

@@ -1,11 +1,23 @@
 //! Starts logging and, where there is a DSN, Sentry.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    fmt::{self, Debug},
+    io::IsTerminal,
+    time::Duration,
+};
 
 use sentry::{ClientInitGuard, ClientOptions, integrations::tracing as layers};
-use tracing::level_filters::LevelFilter;
+use tracing::{field::Field, level_filters::LevelFilter};
 use tracing_subscriber::{
-    Layer, Registry, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt,
+    Layer, Registry,
+    field::MakeExt,
+    filter::Targets,
+    fmt::{
+        format::{Writer, debug_fn},
+        layer,
+    },
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 use super::{json::JsonLines, log, scrub, spans, transport};
@@ -79,16 +91,19 @@ pub fn init(settings: &Settings, group: &'static str) -> Guard {
         .dsn
         .as_deref()
         .map(|dsn| start_sentry(settings, dsn));
-    let text = std::io::stdout().is_terminal() && !crate::serve::under_lambda();
+    // Lambda's standard output is no terminal; that of its emulator may be.
+    let text = std::io::stdout().is_terminal();
     log::set_form(
         text,
         &settings.log_filter,
-        crate::serve::under_lambda(),
+        crate::serve::under_lambda() && !text,
         settings.server_timing,
     );
 
     let format: Box<dyn Layer<Registry> + Send + Sync> = if text {
-        fmt::layer().boxed()
+        layer()
+            .fmt_fields(debug_fn(write_field).delimited(" "))
+            .boxed()
     } else {
         JsonLines.boxed()
     };
@@ -118,6 +133,17 @@ pub fn init(settings: &Settings, group: &'static str) -> Guard {
         spans::switch_on(group, settings.send_pii);
     }
     Guard { _sentry: sentry }
+}
+
+/// A field of a line on a terminal, with nothing in it that must not leave.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    if field.name() == "message" {
+        return write!(writer, "{}", scrub::text(&text));
+    }
+    let mut value = text.into();
+    scrub::field(field.name(), &mut value);
+    write!(writer, "{field}={}", value.as_str().unwrap_or_default())
 }
 
 fn start_sentry(settings: &Settings, dsn: &str) -> ClientInitGuard {

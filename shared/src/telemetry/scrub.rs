@@ -72,8 +72,8 @@ pub(super) fn field(name: &str, value: &mut Value) {
     if is_secret(name) {
         *value = Value::from(FILTERED);
     } else if let Value::String(found) = value {
-        // A word alone is an id, which looks like a token, unless it is what went wrong.
-        let is_id = name != "error" && !found.contains(char::is_whitespace);
+        // A word alone is an id, which looks like a token, unless it is what went wrong or what a client asked for.
+        let is_id = !matches!(name, "error" | "path") && !found.contains(char::is_whitespace);
         if !is_id || has_address(found) {
             *found = text(found).into_owned();
         }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn an_id_is_told_from_a_token_by_its_place() {
         let id = "pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E";
-        for (name, expected) in [("actor", id), ("error", FILTERED)] {
+        for (name, expected) in [("actor", id), ("error", FILTERED), ("path", FILTERED)] {
             let mut value = Value::from(id);
             field(name, &mut value);
             assert_eq!(value, expected, "{name}");
