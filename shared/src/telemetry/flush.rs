@@ -1,7 +1,10 @@
 //! Sends what Sentry has to send after the response, before the instance is frozen.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,6 +20,9 @@ use crate::time::Timestamp;
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// What is left of an invocation's time when the extension gives up.
 const MARGIN: Duration = Duration::from_millis(200);
+
+/// Whether there may be something to send.
+static PENDING: AtomicBool = AtomicBool::new(false);
 
 /// Tells the extension that an invocation is over. A layer around the Lambda runtime's own service, and so called when the
 /// response, or the failure to make one, has been handed over.
@@ -108,14 +114,24 @@ fn until(deadline_ms: u64) -> Duration {
     Duration::from_millis(deadline_ms.saturating_sub(now)).saturating_sub(MARGIN)
 }
 
-/// Waits until Sentry has sent what it has, on a thread of its own: the client's flush blocks, longer than its limit where
-/// the queue is full.
+/// Notes that Sentry has something to send.
+pub(super) fn note_pending() {
+    PENDING.store(true, Ordering::Relaxed);
+}
+
+/// Waits until Sentry has sent what it has, if anything, on a thread of its own: the client's flush blocks, longer than its
+/// limit where the queue is full.
 async fn flush(limit: Duration) {
+    if !PENDING.swap(false, Ordering::Relaxed) {
+        return;
+    }
     let Some(client) = sentry::Hub::main().client() else {
         return;
     };
     let sent = tokio::task::spawn_blocking(move || client.flush(Some(limit)));
     if !matches!(timeout(limit, sent).await, Ok(Ok(true))) {
+        // After the next invocation, then.
+        note_pending();
         tracing::warn!("Sentry did not take everything in time");
     }
 }

@@ -20,7 +20,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{json::JsonLines, log, scrub, spans, transport};
+use super::{flush, json::JsonLines, log, scrub, spans, transport};
 use crate::config::Variables;
 
 /// How long the last events may take when the process ends.
@@ -161,6 +161,10 @@ fn start_sentry(settings: &Settings, dsn: &str) -> ClientInitGuard {
             .transport(transport::Factory)
             .before_send(|event| Some(scrub::event(event)))
             .before_breadcrumb(|breadcrumb| Some(scrub::breadcrumb(breadcrumb)))
-            .before_send_log(|log| Some(scrub::log(log))),
+            .before_send_log(|log| {
+                // Logs wait for others of their kind.
+                flush::note_pending();
+                Some(scrub::log(log))
+            }),
     )
 }

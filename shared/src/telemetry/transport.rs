@@ -14,7 +14,7 @@ use sentry::{
     types::Uuid,
 };
 
-use super::baggage;
+use super::{baggage, flush};
 
 /// How long Sentry may take for one envelope; a server that never answers must not hold up those that wait behind it.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
@@ -69,6 +69,7 @@ struct Thread {
 
 impl Transport for Thread {
     fn send_envelope(&self, envelope: Envelope) {
+        flush::note_pending();
         self.headers.keep(&envelope);
         self.thread.send(envelope);
     }

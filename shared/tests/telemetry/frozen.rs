@@ -125,6 +125,39 @@ async fn an_event_that_is_none_does_not_hold_the_instance() {
     assert_eq!(ingest.events().len(), 1);
 }
 
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn where_there_is_nothing_to_send_nothing_is_sent(db: PgPool) {
+    let ingest = Ingest::start().await;
+    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let variables = [
+        ("DATABASE_URL", &*database),
+        ("SENTRY_TRACES_SAMPLE_RATE", "0"),
+        ("SENTRY_DSN", &dsn),
+    ];
+    let with = instance("trouble", &variables).await;
+    let without = instance("trouble", &variables[..1]).await;
+
+    let mut held = [Vec::new(), Vec::new()];
+    for _ in 0..100 {
+        for (function, held) in [&with, &without].into_iter().zip(&mut held) {
+            let answer = function.invoke(&get("/slow/0")).await.unwrap();
+            assert_eq!(answer.response["statusCode"], 204);
+            let answered = Instant::now();
+            function.settled().await.unwrap();
+            held.push(answered.elapsed());
+        }
+    }
+
+    assert!(ingest.text().is_empty(), "{}", ingest.text());
+    for times in &mut held {
+        times.sort();
+    }
+    eprintln!(
+        "median until the instance can be frozen: {:?} with Sentry, {:?} without",
+        held[0][50], held[1][50]
+    );
+}
+
 #[tokio::test]
 async fn without_sentry_there_is_no_extension() {
     let function = instance("trouble", &[NO_DATABASE]).await;
