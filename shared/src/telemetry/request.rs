@@ -126,23 +126,63 @@ impl Observed {
     }
 }
 
-/// The id of a trace that came with the request: W3C's, or X-Ray's.
+/// The id of a trace that came with the request: Sentry's, W3C's, or X-Ray's. A client may have made it up, so it is
+/// believed only in its form.
 fn incoming_trace(headers: &HeaderMap) -> Option<String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let w3c = header("traceparent")
-        .and_then(|value| value.split('-').nth(1))
-        .filter(|id| id.len() == 32);
-    let sentry = header("sentry-trace")
-        .and_then(|value| value.split('-').next())
-        .filter(|id| id.len() == 32);
+    let is_hex = |id: &&str| id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_id = |id: &&str| id.len() == 32 && is_hex(id);
+    let sentry = header("sentry-trace").and_then(|value| value.split('-').next());
+    let w3c = header("traceparent").and_then(|value| value.split('-').nth(1));
     let x_ray = header("x-amzn-trace-id").and_then(|value| {
         value
             .split(';')
             .find_map(|part| part.trim().strip_prefix("Root="))
     });
     sentry
-        .or(w3c)
-        .or(x_ray)
-        .filter(|id| id.len() <= 64)
+        .filter(is_id)
+        .or(w3c.filter(is_id))
+        .or(x_ray.filter(|id| id.len() == 35 && id.split('-').all(|part| is_hex(&part))))
         .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_known_by_its_form() {
+        let (sentry, w3c, x_ray) = (
+            "771a43a4192642f0b136d5159a501700",
+            "4bf92f3577b34da6a3ce929d0e0e4736",
+            "1-67891233-abcdef012345678912345678",
+        );
+        let found = |headers: &[(&'static str, String)]| {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            incoming_trace(&headers.collect())
+        };
+        let from_sentry = ("sentry-trace", format!("{sentry}-b7ad6b7169203331-1"));
+        let from_w3c = ("traceparent", format!("00-{w3c}-00f067aa0ba902b7-01"));
+        let from_x_ray = ("x-amzn-trace-id", format!("Self=1; Root={x_ray};Sampled=1"));
+        let all = [from_sentry, from_w3c, from_x_ray];
+        for (first, expected) in [sentry, w3c, x_ray].into_iter().enumerate() {
+            assert_eq!(found(&all[first..]).as_deref(), Some(expected));
+        }
+
+        for made_up in [
+            ("sentry-trace", "ada@leak.example-and-32-characters"),
+            (
+                "sentry-trace",
+                "zzza43a4192642f0b136d5159a501700-b7ad6b7169203331",
+            ),
+            ("traceparent", "00-short-00f067aa0ba902b7-01"),
+            ("x-amzn-trace-id", "Root=1-67891233-ada@leak.example-567890"),
+            ("x-amzn-trace-id", "Root=1"),
+        ] {
+            let (name, value) = made_up;
+            assert_eq!(found(&[(name, value.to_owned())]), None, "{made_up:?}");
+        }
+    }
 }
