@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use futures_util::future::join_all;
 use serde::Serialize;
-use shared::AppState;
+use shared::{AppState, telemetry};
 use tokio::{sync::Mutex, time::timeout};
 use utoipa::ToSchema;
 
@@ -164,6 +164,7 @@ async fn judge(service: &str, check: impl Future<Output = anyhow::Result<()>>) -
 
 async fn ask_meilisearch(host: &str) -> anyhow::Result<()> {
     let host = host.trim_end_matches('/');
+    let _span = telemetry::span("http.client", "GET /health of Meilisearch");
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

@@ -24,7 +24,7 @@ pub async fn error(State(app): State<AppState>, request: Request) -> Response {
     if is_off(&app) {
         return no_route(&request);
     }
-    Error::Internal(anyhow::anyhow!("This is a test error for Sentry")).into_response()
+    Error::Internal(anyhow::anyhow!("This is a test error for Sentry!")).into_response()
 }
 
 fn is_off(app: &AppState) -> bool {

@@ -310,7 +310,7 @@ async fn the_two_test_routes_are_heard(db: PgPool) {
     );
     assert_eq!(
         error["exception"]["values"][0]["value"],
-        "This is a test error for Sentry"
+        "This is a test error for Sentry!"
     );
     assert_eq!(error["tags"]["function"], "health");
     assert_eq!(error["tags"]["cold_start"], "false");

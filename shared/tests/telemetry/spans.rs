@@ -189,3 +189,31 @@ async fn a_secret_that_is_read_is_a_span() {
         [("http.client", "GetSecretValue a-secret")]
     );
 }
+
+#[tokio::test]
+async fn a_service_that_is_asked_is_a_span() {
+    let ingest = Ingest::start().await;
+    let program = Program::start(
+        "health",
+        &[
+            ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
+            ("SENTRY_DSN", &ingest.dsn()),
+            ("SENTRY_TRACES_SAMPLE_RATE", "1"),
+            ("MEILI_HOST", "http://127.0.0.1:1"),
+        ],
+    )
+    .await;
+
+    let answer = program.get("/health?details=true").send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    program.stop().await;
+
+    let transactions = ingest.transactions();
+    let spans = spans(&transactions[0]);
+    for expected in [
+        ("db.sql.query", r#"select 1 as "one!""#),
+        ("http.client", "GET /health of Meilisearch"),
+    ] {
+        assert!(spans.contains(&expected), "{spans:?}");
+    }
+}
