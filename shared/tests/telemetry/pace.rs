@@ -40,20 +40,30 @@ async fn medians<const N: usize>(programs: &[Program; N]) -> [Duration; N] {
     })
 }
 
+fn percent(time: Duration, of: Duration) -> f64 {
+    100.0 * (time.as_secs_f64() / of.as_secs_f64() - 1.0)
+}
+
 #[tokio::test]
 async fn a_slow_or_dead_sentry_delays_no_response() {
     let fast = Ingest::start().await;
     let slow = Ingest::slow(Duration::from_secs(1)).await;
     let dead = format!("http://key@127.0.0.1:{}/7", free_port());
     let programs = [
+        trouble("").await,
         trouble(&fast.dsn()).await,
         trouble(&slow.dsn()).await,
         trouble(&dead).await,
     ];
 
-    let [fast, slow, dead] = medians(&programs).await;
+    let [none, fast, slow, dead] = medians(&programs).await;
 
-    eprintln!("medians with a Sentry that is fast: {fast:?}, slow: {slow:?}, dead: {dead:?}");
+    eprintln!(
+        "median of a failure without Sentry: {none:?}; with one that is fast: {fast:?}, \
+         takes a second: {slow:?} ({:+.1} %), dead: {dead:?} ({:+.1} %)",
+        percent(slow, fast),
+        percent(dead, fast),
+    );
     // A response that waited would take a second; the margin is for a busy machine.
     assert!(slow < fast + Duration::from_millis(100));
     assert!(dead < fast + Duration::from_millis(100));
