@@ -14,11 +14,16 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 use url::Url;
 
-use crate::{process::Group, sam::Tools, seed, stage::Stage, target, workspace};
+use crate::{
+    process::Group,
+    sam::Tools,
+    seed,
+    stage::{METRICS_TOKEN, Stage},
+    target, workspace,
+};
 
-/// Settings of the bundle: quotas that no run uses up, and a token for `GET /metrics`.
-pub const SETTINGS: [(&str, &str); 6] = [
-    ("METRICS_TOKEN", METRICS_TOKEN),
+/// Settings of the bundle: quotas that no run uses up.
+pub const SETTINGS: [(&str, &str); 5] = [
     ("RATE_LIMIT_ANON", PLENTY),
     ("RATE_LIMIT_CREATE", PLENTY),
     ("RATE_LIMIT_READ", PLENTY),
@@ -27,7 +32,6 @@ pub const SETTINGS: [(&str, &str); 6] = [
 ];
 
 const PLENTY: &str = "1000000/60";
-const METRICS_TOKEN: &str = "contract-metrics-token";
 
 /// How long a run may take; the number of requests is bounded in `schemathesis.toml`.
 const PATIENCE: Duration = Duration::from_mins(10);

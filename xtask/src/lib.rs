@@ -5,6 +5,8 @@ pub mod contract;
 pub mod dev;
 pub mod emulator;
 pub mod events;
+pub mod ingest;
+pub mod leaks;
 pub mod migrate;
 pub mod openapi;
 pub mod postgres;

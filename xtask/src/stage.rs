@@ -1,15 +1,23 @@
 //! Where tests from outside take place: the bundle with a database and a provider of its own.
 
-use std::{fs::File, net::TcpListener};
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+};
 
 use provider::Provider;
-use sqlx::migrate::MigrateDatabase as _;
+use sqlx::{Connection as _, PgConnection, migrate::MigrateDatabase as _};
 use url::Url;
 
 use crate::{
+    ingest::Ingest,
+    leaks::{self, Secrets},
     migrate, target,
     watch::{Reload, Watch},
 };
+
+/// Lets a test read `GET /metrics`.
+pub const METRICS_TOKEN: &str = "a-token-for-the-metrics";
 
 /// The running bundle and what it works with.
 pub struct Stage {
@@ -26,8 +34,9 @@ impl Stage {
     }
 }
 
-/// Does the work against the bundle, which has been built, with these settings beside the necessary ones. Where the work
-/// fails, or `failed` says so of its outcome, it tells where to read what the functions said.
+/// Does the work against the bundle, which has been built, with these settings beside the necessary ones, and with a Sentry
+/// of its own. Where the work fails, or `failed` says so of its outcome, it tells where to read what the functions said. It
+/// fails itself where that, or what Sentry or the metrics were told, holds a secret of anybody who took part.
 pub async fn with_bundle<T>(
     name: &str,
     server: &str,
@@ -39,26 +48,45 @@ pub async fn with_bundle<T>(
     let log = target().join(format!("{name}.log"));
     let outcome = async {
         let provider = Provider::start().await?;
+        let ingest = Ingest::start().await?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut variables = provider.settings();
         variables.extend([
             ("DATABASE_URL", database.clone()),
             ("BETTER_AUTH_URL", format!("http://localhost:{port}")),
+            ("METRICS_TOKEN", METRICS_TOKEN.to_owned()),
             ("NODE_ENV", "test".to_owned()),
+            ("SENTRY_DSN", ingest.dsn()),
+            ("SENTRY_TRACES_SAMPLE_RATE", "1".to_owned()),
         ]);
         variables.extend(
             settings
                 .iter()
                 .map(|(name, value)| (*name, (*value).to_owned())),
         );
-        let log = Some(File::create(&log)?);
+        let mut secrets = Secrets::of_configuration(
+            variables
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
+        let mut db = PgConnection::connect(&database).await?;
+        leaks::note(&mut db).await?;
         let mut stage = Stage {
-            watch: Watch::start(port, Reload::Never, variables, log).await?,
+            watch: Watch::start(port, Reload::Never, variables, Some(File::create(&log)?)).await?,
             provider,
             database: database.clone(),
         };
         stage.watch.ready().await?;
-        work(&stage).await
+        let outcome = work(&stage).await?;
+
+        let metrics = metrics(stage.url()).await?;
+        drop(stage);
+        secrets.add_noted(&mut db).await?;
+        db.close().await?;
+        secrets.check("logs", &fs::read_to_string(&log)?)?;
+        secrets.check("events", &ingest.text())?;
+        secrets.check("metrics", &metrics)?;
+        Ok(outcome)
     }
     .await;
     sqlx::Postgres::force_drop_database(&database).await?;
@@ -66,6 +94,17 @@ pub async fn with_bundle<T>(
         eprintln!("what the functions said is in {}", log.display());
     }
     outcome
+}
+
+async fn metrics(api: &str) -> anyhow::Result<String> {
+    let answer = reqwest::Client::builder()
+        .no_proxy()
+        .build()?
+        .get(format!("{api}/metrics"))
+        .bearer_auth(METRICS_TOKEN)
+        .send()
+        .await?;
+    Ok(answer.error_for_status()?.text().await?)
 }
 
 /// A migrated database on that server, which nobody else uses.

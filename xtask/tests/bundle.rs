@@ -13,6 +13,7 @@ use xtask::{
     bundle::{self, FUNCTIONS},
     emulator::Instance,
     events,
+    leaks::{self, Secrets},
 };
 
 /// An account with GitHub and Google, a database, and functions between them as they are asked for.
@@ -92,9 +93,12 @@ fn event(name: &str) -> Value {
 }
 
 async fn send(function: &Instance, event: &Value) -> Value {
-    match function.invoke(event).await {
+    let answer = function.invoke(event).await;
+    let logs = function.logs().join("\n");
+    Secrets::default().check("logs", &logs).unwrap();
+    match answer {
         Ok(answer) => answer.response,
-        Err(failure) => panic!("{failure}\n{}", function.logs().join("\n")),
+        Err(failure) => panic!("{failure}\n{logs}"),
     }
 }
 
@@ -218,7 +222,9 @@ async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
 }
 
 #[sqlx::test(migrations = "../migrations")]
-async fn a_session_is_accepted_by_every_function(db: PgPool) {
+async fn a_session_is_accepted_by_every_function_and_told_by_none(db: PgPool) {
+    let mut connection = db.acquire().await.unwrap();
+    leaks::note(&mut connection).await.unwrap();
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
     let session = bundle.sign_in(&auth).await;
@@ -229,6 +235,7 @@ async fn a_session_is_accepted_by_every_function(db: PgPool) {
     assert_eq!(answer["statusCode"], 200);
     assert_eq!(body(&answer)["user"]["email"], "ada@example.com");
 
+    let mut logs = Vec::new();
     for (function, name, status) in [
         ("users", "users-get-profile", 200),
         ("social", "social-list-feed", 200),
@@ -236,13 +243,22 @@ async fn a_session_is_accepted_by_every_function(db: PgPool) {
     ] {
         let mut with_session = event(name);
         with_session["cookies"] = json!([session]);
-        let answer = send(&bundle.start(function).await, &with_session).await;
+        let function = bundle.start(function).await;
+        let answer = send(&function, &with_session).await;
         assert_eq!(answer["statusCode"], status, "{name}: {answer}");
         assert_eq!(
             answer["headers"]["cache-control"], "private, no-cache",
             "{name}"
         );
+        logs.extend(function.logs());
     }
+
+    let variables = bundle.variables.iter();
+    let variables = variables.map(|(name, value)| (*name, value.as_str()));
+    let mut secrets = Secrets::of_configuration(variables);
+    assert!(secrets.add_noted(&mut connection).await.unwrap() >= 4);
+    logs.extend(auth.logs());
+    secrets.check("logs", &logs.join("\n")).unwrap();
 }
 
 #[sqlx::test(migrations = "../migrations")]

@@ -18,7 +18,7 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use xtask::bundle;
+use xtask::{bundle, leaks::Secrets};
 
 use crate::PATIENCE;
 
@@ -36,25 +36,17 @@ pub const COMMON: [(&str, &str); 3] = [
 pub async fn binary(name: &str) -> PathBuf {
     static TROUBLE: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
     static FUNCTIONS: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
-    let build = async |arguments: &[&str]| {
-        let mut cargo = Command::new(bundle::cargo());
-        cargo.args(["build", "--quiet"]).args(arguments);
-        bundle::executables(&mut cargo).await.unwrap()
-    };
     let programs = if name == "trouble" {
         TROUBLE
-            .get_or_init(|| build(&["--package=shared", "--example=trouble"]))
+            .get_or_init(async || {
+                let mut cargo = Command::new(bundle::cargo());
+                cargo.args(["build", "--quiet", "--package=shared", "--example=trouble"]);
+                bundle::executables(&mut cargo).await.unwrap()
+            })
             .await
     } else {
         FUNCTIONS
-            .get_or_init(|| {
-                build(&[
-                    "--package=auth",
-                    "--package=users",
-                    "--package=health",
-                    "--bins",
-                ])
-            })
+            .get_or_init(async || bundle::build().await.unwrap())
             .await
     };
     programs[name].clone()
@@ -137,12 +129,20 @@ impl Program {
         for reader in self.readers.drain(..) {
             reader.await.unwrap();
         }
-        (status, self.lines())
+        let lines = self.lines();
+        check(&lines);
+        (status, lines)
     }
+}
+
+/// There must be nothing in the log that looks like a secret, whatever a test is about.
+fn check(lines: &[String]) {
+    Secrets::default().check("logs", &lines.join("\n")).unwrap();
 }
 
 /// Log lines as JSON; every one of them must be.
 pub fn parsed(lines: &[String]) -> Vec<Value> {
+    check(lines);
     lines
         .iter()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
