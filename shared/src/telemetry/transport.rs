@@ -123,7 +123,9 @@ impl Address {
         let again = body.clone();
         match self.post(body).await {
             // The server may have hung up while the instance was frozen.
-            Err(error) if !error.is_timeout() => Ok(self.post(again).await?),
+            Err(error) if !error.is_timeout() && !error.is_connect() => {
+                Ok(self.post(again).await?)
+            }
             result => Ok(result?),
         }
     }
