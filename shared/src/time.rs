@@ -51,7 +51,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads ISO 8601: a date (midnight UTC), or a date-time with or without a zone (UTC where it has none).
+/// Reads ISO 8601: a date (midnight UTC), or a date-time with or without seconds and zone (UTC where it has none).
 impl FromStr for Timestamp {
     type Err = chrono::ParseError;
 
@@ -59,6 +59,12 @@ impl FromStr for Timestamp {
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             return Ok(Self(date.and_time(chrono::NaiveTime::MIN)));
         }
+        // `2025-01-15T10:30Z`: chrono wants seconds.
+        let with_seconds = match text.split_at_checked(16) {
+            Some((minute, rest)) if !rest.starts_with(':') => Some(format!("{minute}:00{rest}")),
+            _ => None,
+        };
+        let text = with_seconds.as_deref().unwrap_or(text);
         DateTime::parse_from_rfc3339(text)
             .map(|time| Self(time.naive_utc()))
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map(Self))
@@ -108,6 +114,16 @@ mod tests {
                 .to_string(),
             "2025-01-15T10:30:00.000Z"
         );
-        assert!("15.01.2025".parse::<Timestamp>().is_err());
+        for minute in [
+            "2025-01-15T10:30Z",
+            "2025-01-15T10:30",
+            "2025-01-15T12:30+02:00",
+        ] {
+            let time: Timestamp = minute.parse().unwrap();
+            assert_eq!(time.to_string(), "2025-01-15T10:30:00.000Z");
+        }
+        for other in ["15.01.2025", "2025-01-15T10", "2025-01-15T10:30:", ""] {
+            assert!(other.parse::<Timestamp>().is_err(), "{other}");
+        }
     }
 }

@@ -129,6 +129,7 @@ impl Fields {
         // The years of ISO 8601; PostgreSQL knows fewer than chrono does.
         let date = value
             .as_str()
+            .filter(|text| has_iso_form(text))
             .and_then(|text| text.parse().ok())
             .filter(|date: &Timestamp| (0..=9999).contains(&date.0.year()));
         if date.is_none() {
@@ -182,6 +183,18 @@ impl Fields {
             value => Some(value.clone()),
         }
     }
+}
+
+/// Whether each digit, dash, `T` and colon stands where ISO 8601 wants it; chrono also takes `2025-1-5`, blanks and signs.
+fn has_iso_form(text: &str) -> bool {
+    text.len() >= 10
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            10 => byte == b'T',
+            13 => byte == b':',
+            0..=15 => byte.is_ascii_digit(),
+            _ => true,
+        })
 }
 
 /// A name as it may be repeated to the client.
@@ -494,6 +507,28 @@ mod tests {
         assert_eq!(fields.integer("limit", 1, 100), Some(2));
         assert_eq!(fields.list("tag").optional().unwrap(), ["a", "b"]);
         assert!(fields.finish().is_ok());
+    }
+
+    #[test]
+    fn dates_have_the_form_of_iso_8601() {
+        for (text, good) in [
+            ("2025-01-15", true),
+            ("2025-01-15T10:30Z", true),
+            ("2025-01-15T10:30:00.123Z", true),
+            ("2025-01-15T10:30:00%2B02:00", true),
+            ("2025-1-15", false),
+            ("2025-01-15T1:30:00Z", false),
+            ("2025-01-15 10:30:00Z", false),
+            ("+2025-01-15", false),
+            ("%2B2025-01-1", false),
+            ("12025-01-15", false),
+            ("2025-02-29", false),
+            ("2025-01-15T25:00:00Z", false),
+            ("2025", false),
+        ] {
+            let mut fields = Fields::of_query(&format!("at={text}"));
+            assert_eq!(fields.date("at").is_some(), good, "{text}");
+        }
     }
 
     #[test]
