@@ -25,6 +25,7 @@ use crate::{
     config::{Config, Quota, Quotas, Variables},
     db::{Db, LostRace},
     http::Api,
+    openapi::conformance,
     random,
     redis::Redis,
 };
@@ -54,6 +55,7 @@ const GENEROUS: Quotas = {
 pub struct App {
     /// What the handlers see.
     pub state: AppState,
+    group: &'static str,
     router: Router,
 }
 
@@ -83,6 +85,7 @@ impl App {
         let state = state(app.clone());
         Self {
             state: app,
+            group: api.name(),
             router: api.router(state),
         }
     }
@@ -99,6 +102,7 @@ impl App {
         .collect();
         let state = AppState::new(&api, variables).expect("the configuration is good");
         Self {
+            group: api.name(),
             router: api.router(state.clone()),
             state,
         }
@@ -154,6 +158,7 @@ impl App {
     /// Sends without a credential, from 127.0.0.1.
     pub fn anyone(&self) -> Caller {
         Caller {
+            group: self.group,
             router: self.router.clone(),
             id: String::new(),
             cookie: None,
@@ -241,6 +246,7 @@ pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
 /// Somebody who sends requests.
 #[derive(Clone)]
 pub struct Caller {
+    group: &'static str,
     router: Router,
     /// `user.id`; empty for somebody without a session.
     pub id: String,
@@ -301,8 +307,9 @@ impl Caller {
         self.request(request.body(body).expect("a request")).await
     }
 
-    /// Any request; the caller's cookie, headers and address are added.
+    /// Any request; the caller's cookie, headers and address are added. What a group answers must be in the OpenAPI document.
     pub async fn request(&self, mut request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         if let Some(cookie) = &self.cookie {
             request
                 .headers_mut()
@@ -322,6 +329,8 @@ impl Caller {
             .expect("an answer");
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a body");
+        let answered = (parts.status, &parts.headers, body.as_ref());
+        conformance::check(self.group, &method, &path, answered);
         Answer {
             status: parts.status,
             headers: parts.headers,

@@ -123,6 +123,7 @@ mod bodies {
     #[derive(ToSchema)]
     #[schema(as = AuthNewEmail, rename_all = "camelCase")]
     pub struct NewEmail {
+        #[schema(format = "email")]
         pub new_email: String,
     }
 

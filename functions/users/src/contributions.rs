@@ -24,7 +24,11 @@ impl FromFields for Range {
     fn from_fields(fields: &mut Fields) -> Self {
         let (from, to) = (day(fields, "from"), day(fields, "to"));
         let to = to.unwrap_or_else(|| Utc::now().date_naive());
-        let from = from.unwrap_or_else(|| to - Days::new(MAX_DAYS.unsigned_abs()));
+        let from = from.unwrap_or_else(|| {
+            // ISO 8601 has no years before 0000.
+            let first = NaiveDate::from_ymd_opt(0, 1, 1).unwrap_or(to);
+            (to - Days::new(MAX_DAYS.unsigned_abs())).max(first)
+        });
         if from > to {
             fields.refuse("from must not be later than to");
         }

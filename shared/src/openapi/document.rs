@@ -24,11 +24,11 @@ use super::{
 };
 use crate::{
     AppState,
-    http::{Access, Api, Cache, Spend},
+    http::{Access, Api, Spend},
 };
 
 /// Statuses that a refusal can have, with their names in the document.
-const REFUSALS: [(u16, &str, &str); 12] = [
+const REFUSALS: [(u16, &str, &str); 13] = [
     (
         400,
         "BadRequest",
@@ -41,6 +41,7 @@ const REFUSALS: [(u16, &str, &str); 12] = [
         "NotFound",
         "No such thing, or not visible to the caller",
     ),
+    (405, "MethodNotAllowed", "Not by this method"),
     (409, "Conflict", "In conflict with what is stored"),
     (413, "PayloadTooLarge", "The body is over 1 MiB"),
     (
@@ -115,7 +116,6 @@ struct Rule {
     path: &'static str,
     access: Access,
     spend: Spend,
-    cache: Cache,
     raw_body: bool,
 }
 
@@ -131,7 +131,6 @@ impl Group {
             path: route.path,
             access: route.access,
             spend: route.spend,
-            cache: route.cache,
             raw_body: route.raw_body,
         });
         Self {
@@ -280,7 +279,7 @@ fn describe(
     for (status, mut response) in operation.answers {
         let mut names = vec!["X-Request-Id"];
         let is_json = response.content.contains_key("application/json");
-        if status == 200 && is_json && route.is_safe() && !exact && route.cache != Cache::Never {
+        if status == 200 && is_json && route.is_safe() && !exact {
             names.push("ETag");
             conditional = true;
         }
@@ -371,7 +370,8 @@ fn security(operation: &Operation, route: &Rule) -> Vec<SecurityRequirement> {
 
 /// Every status that the operation may refuse with, the stack's included.
 fn refusals(operation: &Operation, route: &Rule, exact: bool) -> BTreeMap<u16, Failure> {
-    let mut statuses = vec![500, 503];
+    // A bad API key is refused on public routes too, and so is one without the scope.
+    let mut statuses = vec![401, 403, 500, 503];
     let takes_query = operation
         .parameters
         .iter()
@@ -382,14 +382,9 @@ fn refusals(operation: &Operation, route: &Rule, exact: bool) -> BTreeMap<u16, F
     if exact {
         statuses.push(429);
         if !route.is_safe() {
-            statuses.extend([400, 403, 413, 415]);
-        }
-        if operation.signed_in || !matches!(route.access, Access::Public(_)) {
-            statuses.push(401);
+            statuses.extend([400, 413, 415]);
         }
     } else {
-        // A bad API key is refused on public routes too, and so is one without the scope.
-        statuses.extend([401, 403]);
         if route.is_limited() {
             statuses.push(429);
         }

@@ -38,6 +38,7 @@ pub fn of(document: &Value, schema: &Value) -> Value {
     match kind {
         Some("string") if schema["format"] == "date-time" => json!("2025-01-15T10:30:00.000Z"),
         Some("string") if schema["format"] == "date" => json!("2025-01-15"),
+        Some("string") if schema["format"] == "email" => json!("sample@test.example"),
         Some("string") => json!("sample"),
         Some("integer" | "number") => schema["minimum"].as_i64().unwrap_or(1).into(),
         Some("boolean") => json!(true),

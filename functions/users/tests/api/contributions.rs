@@ -105,7 +105,8 @@ async fn the_range_is_checked(db: PgPool) {
     get("from=x&from=2025-01-15&to=2025-01-15")
         .await
         .expect(200);
-    get("to=0000-01-01").await.expect(200);
+    let oldest = get("to=0000-01-01").await.expect(200).json();
+    assert_eq!(oldest["from"], "0000-01-01");
     get("from=9999-12-31&to=9999-12-31").await.expect(200);
     for (query, message) in [
         (
