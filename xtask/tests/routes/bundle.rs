@@ -211,9 +211,21 @@ impl Bundle {
 
     /// Sends a request with the least body that the document allows.
     pub async fn send(&self, somebody: &Somebody, operation: &Operation, path: &str) -> Answer {
+        self.send_body(somebody, operation, path, self.least(operation))
+            .await
+    }
+
+    /// The least body that the document allows, where there is one.
+    pub fn least(&self, operation: &Operation) -> Option<Value> {
         let schema = operation.body();
-        let body = (!schema.is_null()).then(|| sample::of(&self.document, schema));
-        self.send_body(somebody, operation, path, body).await
+        (!schema.is_null()).then(|| sample::of(&self.document, schema))
+    }
+
+    /// The fields that the document has for a body.
+    pub fn fields(&self, operation: &Operation) -> Option<Vec<String>> {
+        let reference = operation.body()["$ref"].as_str()?;
+        let schema = self.document.pointer(reference.trim_start_matches('#'))?;
+        Some(schema["properties"].as_object()?.keys().cloned().collect())
     }
 
     /// Sends a request with that body.

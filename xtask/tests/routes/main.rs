@@ -9,6 +9,7 @@
 mod anonymous;
 mod bundle;
 mod document;
+mod everywhere;
 mod gateway;
 mod keys;
 mod privacy;
