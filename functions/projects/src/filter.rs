@@ -42,6 +42,13 @@ impl Term {
             pattern: format!("%{escaped}%"),
         }
     }
+
+    /// Whether indexes of trigrams can find it: it has three letters or digits in a row.
+    pub fn is_indexed(&self) -> bool {
+        self.text
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| word.chars().count() >= 3)
+    }
 }
 
 impl Filter {
@@ -134,5 +141,15 @@ mod tests {
     #[test]
     fn wildcards_are_literal() {
         assert_eq!(Term::new(r"50%_\").pattern, r"%50\%\_\\%");
+    }
+
+    #[test]
+    fn three_letters_or_digits_in_a_row_are_indexed() {
+        for text in ["web", "c++11-web", "日本語", "123"] {
+            assert!(Term::new(text).is_indexed(), "{text}");
+        }
+        for text in ["go", "c++", "a.b-c_d", "%%%", "🦀🦀🦀"] {
+            assert!(!Term::new(text).is_indexed(), "{text}");
+        }
     }
 }

@@ -29,6 +29,15 @@ pub enum Visible {
 
 /// Appends the conditions of a filter on `projects p` after `where true`. `likedBy` is a join, see [`push_from`].
 pub fn push_conditions(sql: &mut Sql, filter: &Filter, visible: Visible) {
+    for term in &filter.terms {
+        sql.push(r#" and p."searchText" like lower("#);
+        sql.push_bind(term.pattern.clone()).push(")");
+    }
+    push_conditions_without_terms(sql, filter, visible);
+}
+
+/// The same for a statement that looks for the terms itself.
+pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visible: Visible) {
     match visible {
         Visible::Own => {}
         Visible::OneByOne => {
@@ -41,10 +50,6 @@ pub fn push_conditions(sql: &mut Sql, filter: &Filter, visible: Visible) {
             sql.push(r#" and p."isPublic" and p."authorId" not in ("#);
             sql.push(HIDDEN).push(")");
         }
-    }
-    for term in &filter.terms {
-        sql.push(r#" and p."searchText" like lower("#);
-        sql.push_bind(term.pattern.clone()).push(")");
     }
     if !filter.tags.is_empty() {
         sql.push(" and p.tags @> ").push_bind(filter.tags.clone());

@@ -5,7 +5,7 @@ use sqlx::{FromRow, PgExecutor};
 
 use super::{
     filter::{Sql, Visible, push_conditions, push_from},
-    trending,
+    relevance, trending,
 };
 use crate::{
     filter::{Filter, Window},
@@ -74,10 +74,14 @@ pub async fn list_projects(
 ) -> sqlx::Result<Vec<Listed>> {
     let mut sql = Sql::new("with ");
     let is_own = filter.is_own(viewer);
-    if let Order::Trending(window) = order {
-        trending::push_page(&mut sql, filter, is_own, window, after.as_ref(), limit);
-    } else {
-        push_page(&mut sql, filter, is_own, order, after, limit);
+    match (order, filter.terms.as_slice()) {
+        (Order::Trending(window), _) => {
+            trending::push_page(&mut sql, filter, is_own, window, after.as_ref(), limit);
+        }
+        (Order::Relevance, [term]) if term.is_indexed() => {
+            relevance::push_page(&mut sql, filter, term, is_own, after.as_ref(), limit);
+        }
+        _ => push_page(&mut sql, filter, is_own, order, after, limit),
     }
     push_select(&mut sql, viewer);
     // The server keeps the plans of what many requests ask. With other values a plan would be another one: one for any

@@ -5,6 +5,7 @@ mod files;
 mod filter;
 mod list;
 mod projects;
+mod relevance;
 mod trending;
 mod views;
 

@@ -235,3 +235,99 @@ async fn foreign_and_malformed_cursors_are_refused(db: PgPool) {
         .await
         .expect(200);
 }
+
+/// What `trending` ranks by, read project by project.
+const TRENDING: &str = r#"
+    select p.id
+    from projects p
+    join "user" author on author.id = p."authorId"
+    where p."isPublic" and is_visible(author)
+    order by
+        3 * (
+            select count(*)
+            from likes l
+            join "user" u on u.id = l."userId"
+            where l."projectId" = p.id and u.id <> author.id and is_visible(u)
+                and l."createdAt" > now() at time zone 'utc' - $1::interval
+        ) + 2 * (
+            select count(distinct u.id)
+            from comments c
+            join "user" u on u.id = c."authorId"
+            where c."projectId" = p.id and u.id <> author.id and is_visible(u)
+                and c."createdAt" > now() at time zone 'utc' - $1::interval
+        ) desc,
+        p."createdAt" desc,
+        p.id desc"#;
+
+/// What `relevance` ranks a single term by.
+const RELEVANCE: &str = r#"
+    select p.id
+    from projects p
+    join "user" author on author.id = p."authorId"
+    where p."isPublic" and is_visible(author)
+        and concat_ws(' ', p.title, p.description, p.language, array_to_string(p.tags, ' ')) ilike '%' || $1 || '%'
+    order by
+        case when p.title ilike '%' || $1 || '%' then 4 when p.tags @> array[$1] then 2 else 1 end desc,
+        p."createdAt" desc,
+        p.id desc"#;
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn ranks_are_those_of_each_project_on_its_own(db: PgPool) {
+    for statement in [
+        r#"insert into "user" (id, name, email, "updatedAt", "isActive")
+           select 'u' || i, 'U', 'u' || i || '@test.example', now(), i <> 5 from generate_series(0, 8) i"#,
+        r#"insert into projects (id, title, description, tags, "isPublic", "authorId", "createdAt", "updatedAt")
+           select
+               'p' || i,
+               case when i % 4 = 0 then 'A Needle' else 'A thing' end,
+               case when i % 3 = 0 then 'needles' end,
+               case i % 5 when 0 then '{needle}'::text[] when 1 then '{needlework}' when 2 then null else '{}' end,
+               i % 11 <> 0,
+               'u' || i % 6,
+               now() at time zone 'utc' - interval '1 day' * (i % 7),
+               now()
+           from generate_series(1, 90) i"#,
+        r#"insert into likes (id, "userId", "projectId", "createdAt")
+           select
+               'l' || u || '-' || p,
+               'u' || u,
+               'p' || p,
+               now() at time zone 'utc' - interval '1 hour' - interval '1 day' * (u * p % 40)
+           from generate_series(0, 8) u, generate_series(1, 90) p
+           where (u * 7 + p * 13) % 5 < 2 and p % 6 <> 3"#,
+        r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+           select
+               'c' || n,
+               'x',
+               'u' || n * 5 % 9,
+               'p' || 1 + n * n % 70,
+               now() at time zone 'utc' - interval '1 hour' - interval '1 day' * (n % 40),
+               now()
+           from generate_series(1, 400) n"#,
+    ] {
+        sql(&db, statement, &[]).await;
+    }
+    let app = app(&db);
+
+    for (query, statement, argument) in [
+        ("sort=trending&window=24h", TRENDING, "24 hours"),
+        ("sort=trending", TRENDING, "7 days"),
+        ("sort=trending&window=30d", TRENDING, "30 days"),
+        ("q=needle", RELEVANCE, "needle"),
+        ("q=NEEDLEWORK", RELEVANCE, "needlework"),
+    ] {
+        let expected: Vec<String> = sqlx::query_scalar(statement)
+            .bind(argument)
+            .fetch_all(&db)
+            .await
+            .expect("the plain statement is good");
+        assert!(expected.len() > 10, "{query}: {expected:?}");
+        for limit in [1, 7, 100] {
+            assert_eq!(
+                walk(&app.anyone(), query, limit).await,
+                expected,
+                "{query} by {limit}"
+            );
+        }
+    }
+}

@@ -21,7 +21,7 @@ const STATEMENTS: [&str; 6] = [
     "analyze",
 ];
 
-const QUERIES: [&str; 14] = [
+const QUERIES: [&str; 17] = [
     "",
     "sort=updated",
     "sort=likes",
@@ -36,20 +36,44 @@ const QUERIES: [&str; 14] = [
     "q=a1b2",
     "q=a1b2&sort=newest",
     "createdAfter=2025-01-14&sort=likes",
+    // Words that nearly all, many, and no projects have.
+    "q=title",
+    "q=rust",
+    "q=nowhere",
 ];
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
-async fn lists_are_read_from_indexes(db: PgPool) {
+/// Lists in which one can go far, each in another order.
+const LONG: [&str; 9] = [
+    "sort=newest",
+    "sort=updated",
+    "sort=likes",
+    "sort=comments",
+    "sort=views",
+    "tag=s1",
+    "language=rust",
+    "createdAfter=2025-01-01&sort=views",
+    "q=title",
+];
+
+/// Twenty thousand projects, and one connection, which can be told to report what it has read.
+async fn fill(db: &PgPool) -> PgPool {
     for statement in STATEMENTS {
-        sqlx::query(statement).execute(&db).await.unwrap();
+        sqlx::query(statement)
+            .execute(db)
+            .await
+            .expect("the rows are inserted");
     }
-    // One connection, which can be told to report what it has read.
     let options = db.connect_options().as_ref().clone();
-    let db = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(1)
         .connect_with(options)
         .await
-        .unwrap();
+        .expect("a connection")
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn lists_are_read_from_indexes(db: PgPool) {
+    let db = fill(&db).await;
     let app = app(&db);
     let ada = app.user("ada").await;
 
@@ -88,16 +112,57 @@ async fn lists_are_read_from_indexes(db: PgPool) {
     assert_eq!(scans(&db).await, before);
 }
 
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
+    let db = fill(&db).await;
+    let anyone = app(&db).anyone();
+    let page = async |query: &str| {
+        let before = rows_read(&db).await;
+        let answer = anyone.get(&format!("/projects?{query}")).await.expect(200);
+        let next = answer.header("link").split(['<', '>']).nth(1);
+        let next = next.expect("a next page")[1..].to_owned();
+        (rows_read(&db).await - before, next)
+    };
+
+    for query in LONG {
+        let (first, mut next) = page(&format!("{query}&limit=2")).await;
+        for _ in 0..20 {
+            next = page(&next.replace("limit=2&", "limit=100&")).await.1;
+        }
+        let (thousandth, _) = page(&next.replace("limit=100&", "limit=2&")).await;
+        assert!(
+            thousandth <= first + 20,
+            "{query}: {thousandth} rows instead of {first}"
+        );
+    }
+}
+
+/// Rows of projects read so far, one by one or by way of an index.
+async fn rows_read(db: &PgPool) -> i64 {
+    flush(db).await;
+    sqlx::query_scalar(
+        "select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where relname = 'projects'",
+    )
+    .fetch_one(db)
+    .await
+    .expect("the statistics are there")
+}
+
+async fn flush(db: &PgPool) {
+    for statement in [
+        "select pg_stat_force_next_flush()",
+        "select pg_stat_clear_snapshot()",
+    ] {
+        sqlx::query(statement)
+            .execute(db)
+            .await
+            .expect("the statistics are there");
+    }
+}
+
 /// Sequential scans of the large tables so far.
 async fn scans(db: &PgPool) -> Vec<(String, i64)> {
-    sqlx::query("select pg_stat_force_next_flush()")
-        .execute(db)
-        .await
-        .expect("the statistics are there");
-    sqlx::query("select pg_stat_clear_snapshot()")
-        .execute(db)
-        .await
-        .expect("the statistics are there");
+    flush(db).await;
     sqlx::query_as(
         "select relname::text, seq_scan from pg_stat_user_tables
          where relname in ('user', 'projects', 'likes', 'comments', 'follows') order by 1",
