@@ -294,7 +294,8 @@ pub fn connect_options(
     // Statements are told of here (`Timer`), with their route.
     let options = options.disable_statement_logging();
     Ok(if config.transaction_pooler {
-        options.statement_cache_capacity(0)
+        // PgBouncer takes no parameter at the start of a connection that it does not know.
+        options.statement_cache_capacity(0).extra_float_digits(None)
     } else {
         options.application_name("codecave").options([
             (
