@@ -13,7 +13,11 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use serde_json::Value;
-use sqlx::{PgPool, migrate::Migrator};
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tower::ServiceExt;
 use tracing::{
     Dispatch, Level,
@@ -55,6 +59,8 @@ const GENEROUS: Quotas = {
 pub struct App {
     /// What the handlers see.
     pub state: AppState,
+    /// Unless the group opens its connections itself.
+    pool: Option<PgPool>,
     group: &'static str,
     router: Router,
 }
@@ -81,10 +87,12 @@ impl App {
         S: Clone + Send + Sync + 'static,
         AppState: FromRef<S>,
     {
-        let app = app_state(db, variables);
+        let pool = reached(db);
+        let app = state_over(pool.clone(), variables);
         let state = state(app.clone());
         Self {
             state: app,
+            pool: Some(pool),
             group: api.name(),
             router: api.router(state),
         }
@@ -102,10 +110,19 @@ impl App {
         .collect();
         let state = AppState::new(&api, variables).expect("the configuration is good");
         Self {
+            pool: None,
             group: api.name(),
             router: api.router(state.clone()),
             state,
         }
+    }
+
+    /// Takes the database away from the group.
+    pub async fn lose_database(&self) {
+        let pool = self.pool.as_ref();
+        pool.expect("a group over a pool of the test's")
+            .close()
+            .await;
     }
 
     /// Makes a user of that name with a session, and sends as them. E-mail: `NAME@test.example`, id: random.
@@ -170,6 +187,10 @@ impl App {
 
 /// State over a database, configured by variables alone.
 pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
+    state_over(reached(db), variables)
+}
+
+fn state_over(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     let variables: Variables = [
         ("BETTER_AUTH_SECRET", SECRET),
         ("BETTER_AUTH_URL", "http://localhost:3001"),
@@ -184,15 +205,30 @@ pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     if !real_limits {
         config.quotas = GENEROUS;
     }
-    // The whole suite can be run as if behind a transaction-mode pooler.
-    config.database.transaction_pooler |=
-        std::env::var("DATABASE_POOLER").is_ok_and(|pooler| pooler == "transaction");
+    config.database.transaction_pooler |= std::env::var_os(POOLER_PORT).is_some();
     let db = Db::with_pool(db, &config.database, config.production, &[]);
     AppState {
         db,
         redis: Redis::new(&config.variables),
         config: Arc::new(config),
     }
+}
+
+/// Names the variable with the port of a transaction-mode pooler in front of the server. The whole suite can be run with it:
+/// the group reaches its database by way of the pooler then, the test itself still without.
+const POOLER_PORT: &str = "TEST_POOLER_PORT";
+
+/// The pool that a group reaches its database with.
+fn reached(db: PgPool) -> PgPool {
+    let Ok(port) = std::env::var(POOLER_PORT) else {
+        return db;
+    };
+    let options = PgConnectOptions::clone(&db.connect_options());
+    let options = options
+        .port(port.parse().expect("a port"))
+        .statement_cache_capacity(0)
+        .extra_float_digits(None);
+    PgPoolOptions::from(db.options().clone()).connect_lazy_with(options)
 }
 
 /// Runs a statement of the test's own, with texts for its parameters.

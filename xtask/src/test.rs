@@ -6,17 +6,18 @@ use std::{
     process::Stdio,
 };
 
-use anyhow::{Context as _, bail};
-use sqlx::{Connection as _, PgConnection};
+use anyhow::{Context as _, bail, ensure};
+use sqlx::{Connection as _, PgConnection, migrate::MigrateDatabase as _};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::Command,
 };
+use url::Url;
 
 use crate::{
     bundle::{self, cargo},
     contract, migrate,
-    postgres::{Postgres, Server},
+    postgres::{PgBouncer, Postgres, Server},
     process::{Group, unless_stopped},
     sam::Tools,
     stage, tools,
@@ -29,6 +30,8 @@ use crate::{
 pub enum Suite {
     /// `cargo test` of the whole workspace, on databases of its own
     Rust,
+    /// The Rust tests of the functions once more, behind a real `PgBouncer` in transaction mode
+    Pooler,
     /// The official Better Auth clients and a typed one against the bundle under `cargo lambda watch`
     Clients,
     /// The bundle against its own OpenAPI document, with requests made up by schemathesis
@@ -57,6 +60,9 @@ async fn all(only: Option<Suite>) -> anyhow::Result<()> {
     let mut tallies = Vec::new();
     if wanted(Suite::Rust) {
         tallies.push(("Rust", rust(postgres.url()).await?));
+    }
+    if wanted(Suite::Pooler) {
+        tallies.push(("pooler", pooler(postgres.url()).await?));
     }
     if let Some(npm) = npm {
         tallies.push(("client", clients(&npm, postgres.url()).await?));
@@ -90,9 +96,62 @@ fn node_package_manager() -> anyhow::Result<PathBuf> {
 }
 
 async fn rust(database: &str) -> anyhow::Result<Tally> {
+    count(cargo_test(database).arg("--workspace")).await
+}
+
+/// What of the Rust tests speaks with a database by way of a group.
+const POOLED: [&str; 6] = ["auth", "users", "projects", "social", "health", "shared"];
+
+async fn pooler(database: &str) -> anyhow::Result<Tally> {
+    let Some(pooler) = PgBouncer::start(database, 20).await? else {
+        // Where the tests decide what lands, everything is there.
+        ensure!(
+            std::env::var_os("CI").is_none(),
+            "PgBouncer is not on this machine"
+        );
+        eprintln!(
+            "PgBouncer is not on this machine (Debian: pgbouncer), so the tests behind it are skipped"
+        );
+        return Ok(Tally {
+            skipped: 1,
+            success: true,
+            ..Tally::default()
+        });
+    };
+    let mut functions = cargo_test(database);
+    for package in POOLED {
+        functions.args(["--package", package]);
+    }
+    functions.args(["--test", "api"]);
+    functions.env("TEST_POOLER_PORT", pooler.port().to_string());
+    let mut tally = count(&mut functions).await?;
+    let mut queue = cargo_test(database);
+    queue.args(["--package", "xtask", "--test", "pooler", "--", "--ignored"]);
+    tally.add(count(&mut queue).await?);
+    drop(pooler);
+    remove_leftovers(database).await?;
+    Ok(tally)
+}
+
+/// Removes the databases of tests that could not do it themselves, since the pooler still had connections to them.
+async fn remove_leftovers(server: &str) -> anyhow::Result<()> {
+    let mut db = PgConnection::connect(server).await?;
+    let names: Vec<String> =
+        sqlx::query_scalar(r"select datname from pg_database where datname like '\_sqlx\_test\_%'")
+            .fetch_all(&mut db)
+            .await?;
+    let mut url = Url::parse(server)?;
+    for name in names {
+        url.set_path(&name);
+        sqlx::Postgres::force_drop_database(url.as_str()).await?;
+    }
+    Ok(())
+}
+
+fn cargo_test(database: &str) -> Command {
     let mut command = Command::new(cargo());
     command
-        .args(["test", "--workspace", "--no-fail-fast"])
+        .args(["test", "--no-fail-fast"])
         .current_dir(workspace());
     without_configuration(&mut command);
     command
@@ -101,7 +160,7 @@ async fn rust(database: &str) -> anyhow::Result<Tally> {
     if io::stdout().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    count(&mut command).await
+    command
 }
 
 const ADMIN_ID: &str = "admin-of-the-clients";
@@ -177,6 +236,13 @@ struct Tally {
 }
 
 impl Tally {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.success &= other.success;
+    }
+
     /// Adds what the line tells, if it is one of the lines in which libtest and Node's runner sum up.
     fn read(&mut self, line: &str) {
         let words: Vec<&str> = line

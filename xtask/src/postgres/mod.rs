@@ -7,6 +7,7 @@
 mod binaries;
 mod home;
 mod keeper;
+mod pooler;
 
 use std::{
     fmt, io,
@@ -19,6 +20,7 @@ use std::{
 use anyhow::{Context as _, bail};
 
 pub use keeper::keep;
+pub use pooler::PgBouncer;
 
 /// Which of the local servers. They have their own data and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -193,10 +193,10 @@ async fn details_without_a_database_are_an_error() {
 
 #[sqlx::test(migrator = "shared::testing::MIGRATOR")]
 async fn details_are_remembered(db: PgPool) {
-    let app = app(db.clone(), &[]);
+    let app = app(db, &[]);
     app.anyone().get("/health?details=true").await.expect(200);
 
-    db.close().await;
+    app.lose_database().await;
 
     let answer = app.anyone().get("/health?details=true").await.expect(200);
     assert_eq!(answer.json()["services"]["database"], "healthy");
