@@ -1,5 +1,6 @@
 //! The developers' commands, as functions that `main.rs` and the tests call.
 
+pub mod bench;
 pub mod bundle;
 pub mod contract;
 pub mod dev;
@@ -7,6 +8,7 @@ pub mod emulator;
 pub mod events;
 pub mod ingest;
 pub mod leaks;
+pub mod load;
 pub mod migrate;
 pub mod openapi;
 pub mod postgres;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
 use xtask::{
-    dev, events, migrate, openapi,
+    bench, dev, events, load, migrate, openapi,
     postgres::{self, Postgres, Server},
     prepare, profile, recount, sam, seed, test,
 };
@@ -38,6 +38,10 @@ enum Command {
     Openapi,
     /// Write an event for each operation of that document
     Events,
+    /// Measure the release binaries against their floors and budgets
+    Bench(bench::Options),
+    /// Put the bundle under load over HTTP
+    Load(load::Options),
     /// Draw where a function's time goes under load
     Profile(profile::Options),
     /// Write the metadata of all queries into .sqlx
@@ -93,6 +97,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let mut db = PgConnection::connect(postgres.url()).await?;
             report(&recount::run(&mut db).await?);
         }
+        Command::Bench(options) => bench::run(&options).await?,
+        Command::Load(options) => load::run(&options).await?,
         Command::Profile(options) => {
             let postgres = migrated().await?;
             profile::run(&options, postgres.url()).await?;

@@ -90,7 +90,8 @@ impl Watch {
     }
 }
 
-async fn answers(url: &str) -> anyhow::Result<()> {
+/// Waits until each function answers at that address.
+pub async fn answers(url: &str) -> anyhow::Result<()> {
     let client = Client::builder()
         .no_proxy()
         .redirect(Policy::none())

@@ -10,6 +10,7 @@ mod projects;
 mod queries;
 mod views;
 
+pub use project::{Author, ProjectSummary};
 use shared::{
     AppState,
     http::{Api, Cache, Routes, Spend},

@@ -41,7 +41,8 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    fn decode(text: &str) -> Option<Self> {
+    /// What a client handed back; `None` where it is no cursor.
+    pub fn decode(text: &str) -> Option<Self> {
         if text.len() > MAX_CURSOR_LENGTH {
             return None;
         }

@@ -106,8 +106,8 @@ async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
     .await
 }
 
-/// The binaries by name.
-fn built(architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
+/// The functions' binaries by name, as they were built for the architecture.
+pub fn built(architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
     let functions = Stack::new(&[], &[])?.functions()?;
     Ok(functions
         .into_iter()

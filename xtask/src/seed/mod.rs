@@ -42,6 +42,14 @@ struct Size {
 }
 
 impl Options {
+    /// That many projects, and as much of everything else as goes with them.
+    pub fn of_projects(projects: i32) -> Self {
+        Self {
+            projects: Some(projects),
+            ..Self::default()
+        }
+    }
+
     fn size(&self) -> Option<Size> {
         let given = [
             self.projects,

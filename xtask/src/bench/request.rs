@@ -1,0 +1,233 @@
+//! What is measured: programs, and what is asked of them.
+
+use axum::body::Bytes;
+use serde_json::json;
+
+use super::{
+    budget::Time,
+    database::{COOKIE, Database},
+};
+
+/// The floor of programs without a database, and of those with one.
+pub const HELLO: &str = "hello";
+pub const HELLO_PG: &str = "hello-pg";
+/// The second floor once more: how far the machine's noise goes.
+pub const HELLO_PG_AGAIN: &str = "hello-pg (again)";
+
+/// A program that is started again and again, and then asked.
+pub struct Program {
+    /// As the tables call it.
+    pub name: &'static str,
+    /// What is run.
+    pub binary: &'static str,
+    /// What it is compared with; none for a floor.
+    pub floor: Option<&'static str>,
+    /// How much longer than the floor it may take to start, and to start and answer its first request.
+    pub start: Option<f64>,
+    pub first: Option<f64>,
+    /// Behind a pooler in transaction mode.
+    pub pooled: bool,
+    /// The first of them is the one that its start and memory are measured with.
+    pub requests: Vec<Request>,
+}
+
+impl Program {
+    pub fn is_floor(&self) -> bool {
+        self.floor.is_none()
+    }
+}
+
+/// A request that is made over and over.
+pub struct Request {
+    /// As the tables call it.
+    pub name: String,
+    event: Vec<u8>,
+    pub budget: Option<Time>,
+    /// Round trips to the database at most.
+    pub statements: Option<u64>,
+    /// Whether it is cheap enough to be asked thousands of times.
+    pub cheap: bool,
+}
+
+/// Stands in an event for the caller's address, which changes with every request as callers do.
+const ADDRESS: &str = "ADDRESS";
+
+impl Request {
+    fn new(method: &str, address: &str, cookie: Option<&str>) -> Self {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let mut event = json!({
+            "version": "2.0",
+            "routeKey": "$default",
+            "rawPath": path,
+            "rawQueryString": query,
+            "headers": {
+                "accept": "application/json",
+                "accept-encoding": "gzip, br",
+                "accept-language": "en-US,en;q=0.9",
+                "host": "api.codecave.tech",
+                "origin": "https://codecave.tech",
+                "referer": "https://codecave.tech/",
+                "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                "x-amzn-trace-id": "Root=1-5e6722a7-cc56aabb46db7ae02d4da47e",
+                "x-forwarded-for": ADDRESS,
+                "x-forwarded-port": "443",
+                "x-forwarded-proto": "https",
+            },
+            "requestContext": {
+                "accountId": "123456789012",
+                "apiId": "r3pmaabbcc",
+                "domainName": "api.codecave.tech",
+                "domainPrefix": "api",
+                "http": {
+                    "method": method,
+                    "path": path,
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": ADDRESS,
+                    "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                },
+                "requestId": "JKJaXmPLvHcESHA=",
+                "routeKey": "$default",
+                "stage": "$default",
+                "time": "15/Jan/2025:10:30:00 +0000",
+                "timeEpoch": 1_736_937_000_000_u64,
+            },
+            "isBase64Encoded": false,
+        });
+        if let Some(cookie) = cookie {
+            event["cookies"] = json!([cookie]);
+        }
+        Self {
+            name: format!("{method} {address}"),
+            event: event.to_string().into_bytes(),
+            budget: None,
+            statements: None,
+            cheap: true,
+        }
+    }
+
+    fn get(address: &str) -> Self {
+        Self::new("GET", address, None)
+    }
+
+    /// With the viewer's session.
+    fn get_as_viewer(address: &str) -> Self {
+        Self::new("GET", address, Some(COOKIE))
+    }
+
+    fn within(mut self, budget: Time) -> Self {
+        self.cheap = matches!(budget, Time::Floors(_));
+        self.budget = Some(budget);
+        self
+    }
+
+    fn statements(mut self, most: u64) -> Self {
+        self.statements = Some(most);
+        self
+    }
+
+    fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// The event as the caller of that number sends it.
+    pub fn event(&self, number: u32) -> Bytes {
+        let [_, _, third, fourth] = number.to_be_bytes();
+        let address = format!("198.18.{third}.{fourth}");
+        let text = String::from_utf8_lossy(&self.event);
+        text.replace(ADDRESS, &address).into_bytes().into()
+    }
+}
+
+/// Everything that is measured.
+pub fn programs(database: &Database) -> Vec<Program> {
+    let floor = |name| Program {
+        name,
+        binary: if name == HELLO { HELLO } else { HELLO_PG },
+        floor: None,
+        start: None,
+        first: None,
+        pooled: false,
+        requests: vec![Request::get("/")],
+    };
+    let function = |name, requests| Program {
+        name,
+        binary: name,
+        floor: Some(HELLO_PG),
+        start: None,
+        first: None,
+        pooled: false,
+        requests,
+    };
+    let project = &database.project;
+    let list = || Request::get("/projects?limit=20").within(Time::Floors(3.0));
+    let profile = || {
+        let request = Request::get_as_viewer("/users/profile");
+        request.within(Time::Floors(1.5)).statements(1)
+    };
+    let read = |address: &str, milliseconds| {
+        let request = Request::get_as_viewer(address);
+        request
+            .within(Time::Milliseconds(milliseconds))
+            .statements(2)
+    };
+    vec![
+        floor(HELLO),
+        floor(HELLO_PG),
+        floor(HELLO_PG_AGAIN),
+        Program {
+            floor: Some(HELLO),
+            start: Some(1.5),
+            ..function("health", vec![Request::get("/health").statements(0)])
+        },
+        Program {
+            first: Some(1.5),
+            ..function(
+                "users",
+                vec![
+                    profile(),
+                    read("/users?sort=suggested", 50.0),
+                    read("/users?q=rust", 50.0),
+                    read("/users/facets", 50.0),
+                ],
+            )
+        },
+        Program {
+            name: "users (PgBouncer)",
+            binary: "users",
+            pooled: true,
+            ..function("users", vec![Request::get_as_viewer("/users/profile")])
+        },
+        function(
+            "projects",
+            vec![
+                list().statements(2),
+                read("/projects?sort=trending", 50.0),
+                read("/projects?q=rust%20editor", 50.0)
+                    .named("GET /projects?q=rust editor (relevance)"),
+                read("/projects/facets", 50.0),
+                read(&format!("/projects/{project}"), 20.0).named("GET /projects/{projectId}"),
+            ],
+        ),
+        function(
+            "social",
+            vec![
+                read("/feed", 20.0),
+                read("/notifications", 20.0),
+                read("/notifications/count", 20.0),
+                read(&format!("/projects/{project}/likes"), 20.0)
+                    .named("GET /projects/{projectId}/likes"),
+                read(&format!("/projects/{project}/comments"), 20.0)
+                    .named("GET /projects/{projectId}/comments"),
+                Request::new("PUT", &format!("/projects/{project}/like"), Some(COOKIE))
+                    .named("PUT /projects/{projectId}/like")
+                    .within(Time::Milliseconds(20.0))
+                    .statements(4),
+            ],
+        ),
+        function(
+            "auth",
+            vec![Request::get_as_viewer("/api/auth/get-session").statements(2)],
+        ),
+    ]
+}
