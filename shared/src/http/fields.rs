@@ -175,6 +175,15 @@ impl Fields {
         }
     }
 
+    /// What is wrong with a query whoever reads it.
+    pub(super) fn check_query(query: &str) -> Result<(), Vec<String>> {
+        if query.contains("%00") {
+            Self::of_query(query).finish()
+        } else {
+            Ok(())
+        }
+    }
+
     /// The field's value, marked as known; of a repeated query name the last.
     fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);

@@ -385,11 +385,13 @@ fn refusals(operation: &Operation, route: &Rule, exact: bool) -> BTreeMap<u16, F
             statuses.extend([400, 413, 415]);
         }
     } else {
+        // A NUL in the query, whoever reads that.
+        statuses.push(400);
         if route.is_limited() {
             statuses.push(429);
         }
         if !route.is_safe() && !route.raw_body {
-            statuses.extend([400, 413, 415]);
+            statuses.extend([413, 415]);
         }
         if operation.path.contains('{') {
             statuses.push(404);

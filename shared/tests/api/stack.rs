@@ -263,3 +263,19 @@ async fn without_a_database_the_answer_is_503_and_open_pages_live() {
     assert_eq!(open.header("ratelimit"), "");
     app.anyone().get("/free").await.expect(200);
 }
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn a_nul_in_a_query_is_refused_whoever_reads_it(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let refusal = ["x must not contain NUL characters"];
+
+    ada.get("/me?x=a%00").await.expect_error(400, &refusal);
+    ada.post("/notes?x=%00", json!({"text": "hello"}))
+        .await
+        .expect_error(400, &refusal);
+    let anyone = app.anyone();
+    anyone.get("/open?x=%00").await.expect_error(400, &refusal);
+    anyone.get("/me?x=%00").await.expect(401);
+    anyone.get("/open?x=%2500").await.expect(200);
+}

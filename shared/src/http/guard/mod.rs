@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::Request,
-    http::{HeaderValue, Method, header},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -26,7 +26,7 @@ pub use self::{
     user::{CurrentUser, NO_API_KEYS, SessionInfo, Viewer},
 };
 use super::{
-    Access, Cache, ClientAddress, Error, Result, Spend,
+    Access, Cache, ClientAddress, Error, Fields, Result, Spend,
     body::{self, RawBody},
     cache,
     quota::{self, Counted},
@@ -66,6 +66,7 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
         .cloned()
         .collect();
     let is_get = request.method() == Method::GET;
+    let query = Fields::check_query(request.uri().query().unwrap_or_default());
     let mut judged = Judged::default();
     let response = match judge(&rule, request, &mut judged).await {
         Ok(request) if is_get && !judged.with_credential => {
@@ -74,11 +75,23 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
         Ok(request) => answers::make(request, next).await,
         Err(error) => error.into_response(),
     };
+    let response = match query {
+        // The handler does not read the query: one that does has reported this beside what else is wrong.
+        Err(messages) if is_get && is_answered(&response) => {
+            Error::Validation(messages).into_response()
+        }
+        _ => response,
+    };
     answers::forget(&rule, response.status()).await;
     let mut response =
         cache::finish(&known, is_get, rule.cache, judged.with_credential, response).await;
     quota::add_headers(response.headers_mut(), &judged.counted);
     response
+}
+
+/// Whether a handler has answered, if only that there is no such thing, which is for it to find out after the validation.
+fn is_answered(response: &Response) -> bool {
+    response.status().is_success() || response.status() == StatusCode::NOT_FOUND
 }
 
 /// Runs a route that judges its requests itself. HEAD, which axum's GET routes take as well, is none of its methods.
@@ -151,7 +164,10 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
     let mut request = if is_safe(request.method()) || rule.raw_body {
         request
     } else {
-        read_body(request).await?
+        let request = read_body(request).await?;
+        Fields::check_query(request.uri().query().unwrap_or_default())
+            .map_err(Error::Validation)?;
+        request
     };
     if let Some(user) = found.user {
         request.extensions_mut().insert(user);
