@@ -218,3 +218,28 @@ async fn a_ban_ends_sessions_in_every_process_at_the_next_request(db: PgPool) {
     let session = session.send().await.unwrap().text().await.unwrap();
     assert_eq!(session, "null");
 }
+
+#[sqlx::test(migrations = "../migrations")]
+async fn a_quota_holds_across_processes(db: PgPool) {
+    let ada = user(&db, "ada").await;
+    let (one, other) = (
+        Process::start("users", &db).await,
+        Process::start("users", &db).await,
+    );
+    let mut storm = JoinSet::new();
+    for index in 0..80 {
+        let process = [&one, &other][index % 2];
+        let request = process
+            .client
+            .put(format!("{}/users/profile", process.url))
+            .header("cookie", ada.cookie().unwrap())
+            .json(&json!({}));
+        storm.spawn(async move { request.send().await.unwrap().status().as_u16() });
+    }
+
+    let statuses = storm.join_all().await;
+
+    // The default of writes is 60 a minute.
+    assert_eq!(count(&statuses, 200), 60, "{statuses:?}");
+    assert_eq!(count(&statuses, 429), 20, "{statuses:?}");
+}
