@@ -126,7 +126,7 @@ fn a_route_brings_its_refusals_headers_and_credentials() {
     );
     assert_eq!(
         statuses(&document["paths"]["/"]["get"]),
-        ["200", "401", "403", "500", "503"]
+        ["200", "400", "401", "403", "500", "503"]
     );
 }
 
