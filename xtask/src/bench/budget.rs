@@ -1,8 +1,7 @@
 //! What may be spent at most.
 
 /// Stripped binary and its zip, in bytes.
-pub const BINARY: u64 = 12_000_000;
-pub const ZIP: u64 = 5_000_000;
+pub use crate::sam::{MAX_BINARY as BINARY, MAX_ZIP as ZIP};
 /// Resident memory after all requests, in bytes.
 pub const MEMORY: u64 = 30_000_000;
 /// Processor time of a warm request, as a multiple of the floor's.

@@ -9,6 +9,7 @@ use super::{
     measure::{Subject, Timing},
     request::{HELLO_PG, HELLO_PG_AGAIN, Request},
 };
+use crate::sam::megabytes;
 
 /// All figures of a run.
 #[derive(Debug, Serialize)]
@@ -253,11 +254,6 @@ fn percentile(durations: &[Duration], part: f64) -> f64 {
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
-}
-
-#[expect(clippy::cast_precision_loss, reason = "it is printed with two digits")]
-fn megabytes(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are few")]

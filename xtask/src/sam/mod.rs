@@ -23,8 +23,8 @@ use crate::{
 pub use tools::Tools;
 
 /// What a binary and its zip may have, in bytes.
-const MAX_BINARY: u64 = 12_000_000;
-const MAX_ZIP: u64 = 5_000_000;
+pub const MAX_BINARY: u64 = 12_000_000;
+pub const MAX_ZIP: u64 = 5_000_000;
 /// The glibc of Amazon Linux 2023.
 const MAX_GLIBC: (u32, u32) = (2, 34);
 
@@ -149,8 +149,9 @@ async fn measure(sam: &Tools, built: &HashMap<String, PathBuf>) -> anyhow::Resul
     Ok(())
 }
 
+/// For people to read.
 #[expect(clippy::cast_precision_loss, reason = "it is printed with two digits")]
-fn megabytes(bytes: u64) -> f64 {
+pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
