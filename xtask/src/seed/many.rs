@@ -1,4 +1,5 @@
-//! A large and skewed data set, made inside PostgreSQL: few users and projects get most of the attention.
+//! A large and skewed data set, made inside PostgreSQL: few users and projects get most of the attention, and most of that
+//! while they are new.
 
 use std::time::Instant;
 
@@ -105,7 +106,8 @@ const USERS: &str = r#"
             pg_temp.pick(n, 9, 1.5, 'Berlin,London,Toronto,San Francisco,Bengaluru,São Paulo,Lagos,Tokyo,Amsterdam,Warsaw,'
                 'Nairobi,Paris,Lisbon,Seoul,Melbourne,Austin,Helsinki,Prague,Kraków,Oslo') as location,
             pg_temp.chance(n, 16) < 0.8 as github,
-            pg_temp.now() - pg_temp.chance(n, 19) * interval '900 days' as at
+            -- The lower the number, the longer they have been here; those have made the most.
+            pg_temp.now() - (1 - (n - pg_temp.chance(n, 19)) / $1) * interval '900 days' as at
     ) as person
     where $2 is not null
     on conflict do nothing
@@ -153,7 +155,7 @@ const PROJECTS: &str = r#"
     on conflict do nothing
 "#;
 
-/// Pairs repeat, so more are drawn than are needed.
+/// Pairs repeat, so more are drawn than are needed. Attention fades: most of it is soon after a project was shown.
 const LIKES: &str = r#"
     with public as (
         select id, "createdAt", row_number() over (order by hashtextextended(id, 1))::integer as position
@@ -181,7 +183,7 @@ const LIKES: &str = r#"
     insert into likes (id, "createdAt", "userId", "projectId")
     select
         md5('generated like ' || n),
-        public."createdAt" + pg_temp.chance(n, 62) * (pg_temp.now() - public."createdAt"),
+        public."createdAt" + pg_temp.chance(n, 62) ^ 3 * (pg_temp.now() - public."createdAt"),
         active.id,
         public.id
     from (select * from pair order by n limit $1) as pair
@@ -218,7 +220,7 @@ const COMMENTS: &str = r#"
     join public on public.position = 1 + pg_temp.index(n, 70, 2.5, projects)
     join people on people.position = 1 + pg_temp.index(n, 71, 2, users)
     cross join lateral (
-        select public."createdAt" + pg_temp.chance(n, 74) * (pg_temp.now() - public."createdAt")
+        select public."createdAt" + pg_temp.chance(n, 74) ^ 3 * (pg_temp.now() - public."createdAt")
     ) as time (at)
     where $2 is not null
     on conflict do nothing
