@@ -37,10 +37,10 @@ impl Database {
             seed::run(&mut db, &seed::Options::of_projects(100_000)).await?;
             sqlx::raw_sql(VIEWERS).execute(&mut db).await?;
             recount::run(&mut db).await?;
-            sqlx::raw_sql("vacuum (analyze)").execute(&mut db).await?;
         }
         // What is used up is as it was: sessions are fresh and nothing is counted.
         sqlx::raw_sql(FRESH).execute(&mut db).await?;
+        sqlx::raw_sql("vacuum (analyze)").execute(&mut db).await?;
         let project =
             sqlx::query_scalar(r#"select id from projects order by "likeCount" desc, id limit 1"#)
                 .fetch_one(&mut db)

@@ -113,8 +113,9 @@ impl Local {
         let port = self.choose_port()?;
         let mut options = format!("-p {port} -h 127.0.0.1 -c unix_socket_directories= ");
         if self.server == Server::Test {
+            // What a test or a measurement reads must not depend on when the server tidies up.
             options += "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
-                        -c max_connections=300";
+                        -c max_connections=300 -c autovacuum=off";
         }
         let log = self.home.join("log");
         run(self
