@@ -14,35 +14,45 @@ pub async fn ping(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// What anybody may see, counted.
+/// What anybody may see, counted: added up from the counters of the projects, with what these count otherwise. Of all rows
+/// only the users' and the projects' are read.
 pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
     sqlx::query_as!(
         Stats,
         r#"
-        with visible_user as materialized (
-            select u.id from "user" u where is_visible(u)
+        with hidden as materialized (
+            select h.id from "user" h where not h."isActive"
+            union all
+            select h.id from "user" h where h.banned and not is_visible(h)
         ),
-        visible_project as materialized (
-            select p.id
-            from projects p
-            join visible_user u on u.id = p."authorId"
-            where p."isPublic"
+        visible_project as not materialized (
+            select *
+            from projects
+            where "isPublic" and "authorId" not in (select id from hidden)
+        ),
+        added as (
+            select count(*) as projects, sum("commentCount") as comments, sum("likeCount") as likes
+            from visible_project
         )
         select
-            (select count(*) from visible_user) as "users!",
-            (select count(*) from visible_project) as "projects!",
-            (
+            (select count(*) from "user" u where is_visible(u)) as "users!",
+            projects as "projects!",
+            -- The column leaves out everybody who is marked as banned, also where the ban has run out.
+            coalesce(comments, 0) + (
                 select count(*)
-                from comments c
+                from "user" u
+                join comments c on c."authorId" = u.id
                 join visible_project p on p.id = c."projectId"
-                join visible_user u on u.id = c."authorId"
+                where u.banned and is_visible(u)
             ) as "comments!",
-            (
+            -- The column leaves nobody out.
+            coalesce(likes, 0) - (
                 select count(*)
-                from likes l
+                from hidden
+                join likes l on l."userId" = hidden.id
                 join visible_project p on p.id = l."projectId"
-                join visible_user u on u.id = l."userId"
             ) as "likes!"
+        from added
         "#,
     )
     .fetch_one(db)

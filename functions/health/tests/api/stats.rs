@@ -20,6 +20,7 @@ async fn fill(db: &PgPool) {
         select u.id || p.id, 'Nice', now(), u.id, p.id from "user" u, projects p;
         insert into likes (id, "userId", "projectId")
         select u.id || p.id, u.id, p.id from "user" u, projects p;
+        update projects set "likeCount" = 3;
         insert into follows (id, "followerId", "followingId") values ('f', 'ada', 'bob');
         "#,
     )
