@@ -1,6 +1,6 @@
 //! Counting of requests outside the guard's one statement.
 
-use super::statement::{Row, Statement};
+use super::statement::{self, Claim, Counter, Row, Statement};
 use crate::{
     AppState,
     http::{
@@ -19,19 +19,13 @@ pub(super) struct Counting<'r> {
 
 impl Counting<'_> {
     /// The guard's statement; where there is Redis, it counts nothing.
-    pub(super) fn statement<'s>(
-        &'s self,
-        token: Option<&'s str>,
-        key_owner: Option<&'s str>,
-    ) -> Statement<'s> {
+    pub(super) fn statement<'s>(&'s self, claim: Claim<'s>) -> Statement<'s> {
         let (by_user, by_address) = match self.app.redis {
             None => (self.by_user, self.by_address),
             Some(_) => (&[][..], &[][..]),
         };
         Statement {
-            token,
-            key_owner,
-            may_refresh: false,
+            claim,
             with_account: false,
             by_user,
             by_address,
@@ -49,42 +43,40 @@ impl Counting<'_> {
 
     /// Counts it in Redis, or else in the database. Limits fail open: where nobody can count, nothing was counted.
     pub(super) async fn count(&self, user_id: Option<&str>) -> Vec<Counted> {
-        let counters = self.counters(user_id);
+        let (policies, counters): (Vec<_>, Vec<_>) = self.counters(user_id).into_iter().unzip();
         if counters.is_empty() {
             return Vec::new();
         }
-        if let Some(redis) = &self.app.redis
-            && let Some(counts) = redis.count(&keys(&counters)).await
-        {
-            return counters
-                .into_iter()
-                .zip(counts)
-                .map(|((policy, _), (count, resets_in_seconds))| Counted {
-                    policy,
-                    count,
-                    resets_in_seconds,
-                })
-                .collect();
-        }
-        let statement = Statement {
-            by_user: self.by_user,
-            by_address: self.by_address,
-            ..self.statement(None, user_id)
+        let kept = match &self.app.redis {
+            Some(redis) => redis.count(&counters).await,
+            None => None,
         };
-        match statement.fetch(self.app).await {
-            Ok(row) => row.counted(self.by_user, self.by_address),
-            Err(error) => {
-                tracing::warn!(?error, "requests cannot be counted");
-                Vec::new()
-            }
-        }
+        let counts = match kept {
+            Some(counts) => counts,
+            None => match statement::count(self.app, &counters).await {
+                Ok(counts) => counts,
+                Err(error) => {
+                    tracing::warn!(?error, "requests cannot be counted");
+                    return Vec::new();
+                }
+            },
+        };
+        policies
+            .into_iter()
+            .zip(counts)
+            .map(|(policy, (count, resets_in_seconds))| Counted {
+                policy,
+                count,
+                resets_in_seconds,
+            })
+            .collect()
     }
 
     /// What the statement does with the policies: a user's own count by user, but for those that are always by address.
-    fn counters(&self, user_id: Option<&str>) -> Vec<(Policy, String)> {
+    fn counters(&self, user_id: Option<&str>) -> Vec<(Policy, Counter)> {
         let by_address = |policy: &Policy| {
             let key = format!("{}:address:{}", policy.name, self.network);
-            (*policy, key)
+            (*policy, (key, policy.quota.seconds))
         };
         match user_id {
             None => self.by_address.iter().map(by_address).collect(),
@@ -93,18 +85,11 @@ impl Counting<'_> {
                 .iter()
                 .map(|policy| match policy.name {
                     "sentry" => by_address(policy),
-                    name => (*policy, format!("{name}:user:{id}")),
+                    name => (*policy, (format!("{name}:user:{id}"), policy.quota.seconds)),
                 })
                 .collect(),
         }
     }
-}
-
-fn keys(counters: &[(Policy, String)]) -> Vec<(String, u32)> {
-    counters
-        .iter()
-        .map(|(policy, key)| (key.clone(), policy.quota.seconds))
-        .collect()
 }
 
 /// Counts a signed-in user's request under the quotas of the application's routes, for a route that is not behind the
@@ -116,8 +101,7 @@ pub async fn spend(app: &AppState, user_id: &str, spend: Spend) -> Option<u64> {
         by_address: &[],
         network: "",
     };
-    let statement = counting.statement(None, Some(user_id));
-    match statement.fetch(app).await {
+    match counting.statement(Claim::User(user_id)).fetch(app).await {
         Ok(row) => {
             let mut counted = counting.counted(&row).await;
             quota::adjust(&mut counted, row.is_pro);

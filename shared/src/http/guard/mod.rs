@@ -18,7 +18,7 @@ use axum::{
 use self::{
     counting::Counting,
     credential::{Credential, check_origin, has_metrics_token},
-    statement::Statement,
+    statement::{Claim, Statement},
     user::{Caller, has_role},
 };
 pub use self::{
@@ -66,7 +66,11 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
         .cloned()
         .collect();
     let is_get = request.method() == Method::GET;
-    let query = Fields::check_query(request.uri().query().unwrap_or_default());
+    let query = if is_get {
+        check_query(&request)
+    } else {
+        Ok(())
+    };
     let mut judged = Judged::default();
     let response = match judge(&rule, request, &mut judged).await {
         Ok(request) if is_get && !judged.with_credential => {
@@ -77,9 +81,7 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
     };
     let response = match query {
         // The handler does not read the query: one that does has reported this beside what else is wrong.
-        Err(messages) if is_get && is_answered(&response) => {
-            Error::Validation(messages).into_response()
-        }
+        Err(refusal) if is_answered(&response) => refusal.into_response(),
         _ => response,
     };
     answers::forget(&rule, response.status()).await;
@@ -131,15 +133,7 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
     let started = Instant::now();
     let found = find_caller(rule, &credential, address).await;
     db::record_session(started.elapsed());
-    let mut found = match found {
-        Ok(found) => found,
-        // Limits fail open: what needs no database is answered without one.
-        Err(Error::Unavailable(cause)) if is_open(rule) && !judged.with_credential => {
-            tracing::warn!(error = %format_args!("{cause:#}"), "requests cannot be counted");
-            Found::default()
-        }
-        Err(error) => return Err(error),
-    };
+    let mut found = found?;
     if let Some(user) = &found.user {
         telemetry::set_user(user.id());
     }
@@ -165,8 +159,7 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         request
     } else {
         let request = read_body(request).await?;
-        Fields::check_query(request.uri().query().unwrap_or_default())
-            .map_err(Error::Validation)?;
+        check_query(&request)?;
         request
     };
     if let Some(user) = found.user {
@@ -212,6 +205,11 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
+/// Refuses what no database takes in a query. Of a write it is checked before the handler runs.
+fn check_query(request: &Request) -> Result<()> {
+    Fields::check_query(request.uri().query().unwrap_or_default()).map_err(Error::Validation)
+}
+
 async fn read_body(request: Request) -> Result<Request> {
     let (mut parts, body) = request.into_parts();
     let bytes = body::read(body).await?;
@@ -255,12 +253,19 @@ async fn find_caller(
         },
         _ => (None, None),
     };
-    let (token, dont_remember) = match credential {
-        Credential::Session {
+    let claim = match (credential, &key) {
+        (_, Some(key)) => Some(Claim::User(&key.user_id)),
+        (
+            Credential::Session {
+                token,
+                dont_remember,
+            },
+            None,
+        ) => Some(Claim::Session {
             token,
-            dont_remember,
-        } => (Some(token.as_str()), *dont_remember),
-        _ => (None, false),
+            may_refresh: !dont_remember,
+        }),
+        _ => None,
     };
     let counting = Counting {
         app: &rule.app,
@@ -268,18 +273,16 @@ async fn find_caller(
         by_address: &by_address,
         network: &address.network(),
     };
-    let nobody = token.is_none() && key.is_none();
-    if nobody && (by_address.is_empty() || rule.app.redis.is_some()) {
+    let Some(claim) = claim else {
         return Ok(Found {
             refusal,
             counted: counting.count(None).await,
             ..Found::default()
         });
-    }
+    };
     let row = Statement {
-        may_refresh: !dont_remember,
         with_account: rule.account,
-        ..counting.statement(token, key.as_ref().map(|key| key.user_id.as_str()))
+        ..counting.statement(claim)
     }
     .fetch(&rule.app)
     .await?;

@@ -1,6 +1,7 @@
 //! The guard's one statement.
 
 use serde_json::value::RawValue;
+use sqlx::types::Json;
 
 use super::{SESSION_LIFETIME, SESSION_UPDATE_AGE};
 use crate::{
@@ -12,12 +13,18 @@ use crate::{
     time::Timestamp,
 };
 
-/// The session, its user, and the request's counters: everything the guard wants of the database, in one statement.
+/// Who is said to call.
+#[derive(Clone, Copy)]
+pub(super) enum Claim<'r> {
+    /// By a session's token.
+    Session { token: &'r str, may_refresh: bool },
+    /// By an id that was proven otherwise, such as an API key's owner.
+    User(&'r str),
+}
+
+/// The caller and the request's counters: everything the guard wants of the database, in one statement.
 pub(super) struct Statement<'r> {
-    pub token: Option<&'r str>,
-    /// The owner of an API key that was accepted, in place of a session's user.
-    pub key_owner: Option<&'r str>,
-    pub may_refresh: bool,
+    pub claim: Claim<'r>,
     pub with_account: bool,
     pub by_user: &'r [Policy],
     pub by_address: &'r [Policy],
@@ -31,7 +38,7 @@ pub(super) struct Row {
     pub is_pro: bool,
     pub active: bool,
     pub created_at: Option<Timestamp>,
-    pub account: Option<sqlx::types::Json<Box<RawValue>>>,
+    pub account: Option<Json<Box<RawValue>>>,
     names: Vec<String>,
     counts: Vec<i32>,
     resets: Vec<i32>,
@@ -55,21 +62,11 @@ impl Row {
     }
 }
 
-impl Statement<'_> {
-    pub(super) async fn fetch(self, app: &AppState) -> Result<Row> {
-        let names = |policies: &[Policy]| -> Vec<String> {
-            policies
-                .iter()
-                .map(|policy| policy.name.to_owned())
-                .collect()
-        };
-        let windows = |policies: &[Policy]| -> Vec<i32> {
-            policies
-                .iter()
-                .map(|policy| i32::try_from(policy.quota.seconds).unwrap_or(i32::MAX))
-                .collect()
-        };
-        let row = sqlx::query_as!(
+/// A statement for each kind of claim, with the account or without: PostgreSQL keeps a plan only if no parameter's value
+/// would have made it much cheaper, which switches are. `$1` is the claim, `$2` to `$6` are the policies.
+macro_rules! find {
+    ($claim:literal, $account:literal, [$($refresh:literal)?], $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
             Row,
             r#"
             with caller as (
@@ -81,44 +78,26 @@ impl Statement<'_> {
                         coalesce(u.banned, false)
                         and (u."banExpires" is null or u."banExpires" > now() at time zone 'utc')
                     ) as active,
-                    s."createdAt" as created_at,
-                    case when $3 then to_jsonb(u) || jsonb_build_object(
-                        'privateProjectsCount',
-                        (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
-                    ) end as account
-                from (
-                    select "userId", "createdAt"
-                    from session
-                    where token = $1 and "expiresAt" > now() at time zone 'utc'
-                    union all
-                    select $11::text, null
-                    where $11::text is not null
-                ) s
-                join "user" u on u.id = s."userId"
-            ),
-            -- Better Auth's guard extends a session that is a day old, and drops the cookie.
-            refreshed as (
-                update session
-                set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $9::float8),
-                    "updatedAt" = now() at time zone 'utc'
-                where $2
-                    and token = $1
-                    and "expiresAt" > now() at time zone 'utc'
-                    and "expiresAt" <= now() at time zone 'utc' + make_interval(secs => $9::float8 - $10::float8)
-            ),
+                    claim."createdAt" as created_at,
+                    claim."expiresAt" as expires_at,
+                    "# + $account + r#" as account
+                from "# + $claim + r#" claim
+                join "user" u on u.id = claim."userId"
+            ),"# $(+ $refresh)? + r#"
             policy as (
                 select name, seconds, name || ':user:' || caller.id as key
-                from caller, unnest($4::text[], $5::int[]) as p (name, seconds)
+                from caller, unnest($2::text[], $3::int[]) as p (name, seconds)
                 where caller.active and name <> 'sentry'
                 union all
-                select name, seconds, name || ':address:' || $8
-                from unnest($6::text[], $7::int[]) as p (name, seconds)
+                select name, seconds, name || ':address:' || $6
+                from unnest($4::text[], $5::int[]) as p (name, seconds)
                 where name = 'sentry' or not exists (select from caller where active)
                 order by key
             ),
             counted as (
                 insert into quota as q (key, count, "resetAt")
-                select key, 1, date_trunc('milliseconds', now() at time zone 'utc') + make_interval(secs => seconds) from policy
+                select key, 1, date_trunc('milliseconds', now() at time zone 'utc') + make_interval(secs => seconds)
+                from policy
                 on conflict (key) do update set
                     count = case when q."resetAt" <= now() at time zone 'utc' then 1 else least(q.count, 1000000000) + 1 end,
                     "resetAt" = case when q."resetAt" <= now() at time zone 'utc' then excluded."resetAt" else q."resetAt" end
@@ -131,7 +110,7 @@ impl Statement<'_> {
                 coalesce(caller.is_pro, false) as "is_pro!",
                 coalesce(caller.active, false) as "active!",
                 caller.created_at as "created_at?: Timestamp",
-                caller.account as "account?: sqlx::types::Json<Box<RawValue>>",
+                caller.account as "account?: Json<Box<RawValue>>",
                 counted.names as "names!",
                 counted.counts as "counts!",
                 counted.resets as "resets!"
@@ -144,20 +123,148 @@ impl Statement<'_> {
             ) counted
             left join caller on true
             "#,
-            self.token,
-            self.may_refresh && self.token.is_some(),
-            self.with_account,
-            &names(self.by_user),
-            &windows(self.by_user),
-            &names(self.by_address),
-            &windows(self.by_address),
-            self.network,
-            f64::from(SESSION_LIFETIME),
-            f64::from(SESSION_UPDATE_AGE),
-            self.key_owner,
+            $($argument),+
         )
-        .fetch_one(&app.db)
-        .await?;
-        Ok(row)
+    };
+}
+
+/// The same for a session. Better Auth's guard extends one that is a day old, and drops the cookie.
+macro_rules! find_by_session {
+    ($account:literal, $($argument:expr),+ $(,)?) => {
+        find!(
+            r#"(
+                select "userId", "createdAt", "expiresAt"
+                from session
+                where token = $1 and "expiresAt" > now() at time zone 'utc'
+            )"#,
+            $account,
+            [
+                r#"
+                refreshed as (
+                    update session
+                    set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $8::float8),
+                        "updatedAt" = now() at time zone 'utc'
+                    from caller
+                    where $7
+                        and token = $1
+                        and session."expiresAt" > now() at time zone 'utc'
+                        and caller.expires_at <= now() at time zone 'utc' + make_interval(secs => $8::float8 - $9::float8)
+                        and session."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $8::float8 - $9::float8)
+                ),"#
+            ],
+            $($argument),+
+        )
+    };
+}
+
+/// The same for a user.
+macro_rules! find_by_user {
+    ($account:literal, $($argument:expr),+ $(,)?) => {
+        find!(
+            r#"(select $1::text as "userId", null::timestamp as "createdAt", null::timestamp as "expiresAt")"#,
+            $account,
+            [],
+            $($argument),+
+        )
+    };
+}
+
+impl Statement<'_> {
+    pub(super) async fn fetch(self, app: &AppState) -> Result<Row> {
+        let (user_names, user_windows) = columns(self.by_user);
+        let (address_names, address_windows) = columns(self.by_address);
+        let network = self.network;
+        let (lifetime, update_age) = (f64::from(SESSION_LIFETIME), f64::from(SESSION_UPDATE_AGE));
+        macro_rules! fetch {
+            ($find:ident, $($argument:expr),+) => {
+                if self.with_account {
+                    $find!(
+                        r#"
+                        to_jsonb(u) || jsonb_build_object(
+                            'privateProjectsCount',
+                            (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
+                        )"#,
+                        $($argument),+
+                    )
+                    .fetch_one(&app.db)
+                    .await
+                } else {
+                    $find!("null::jsonb", $($argument),+).fetch_one(&app.db).await
+                }
+            };
+        }
+        let row = match self.claim {
+            Claim::Session { token, may_refresh } => fetch!(
+                find_by_session,
+                token,
+                &user_names,
+                &user_windows,
+                &address_names,
+                &address_windows,
+                network,
+                may_refresh,
+                lifetime,
+                update_age
+            ),
+            Claim::User(id) => fetch!(
+                find_by_user,
+                id,
+                &user_names,
+                &user_windows,
+                &address_names,
+                &address_windows,
+                network
+            ),
+        };
+        Ok(row?)
     }
+}
+
+/// Names, and windows in seconds.
+fn columns(policies: &[Policy]) -> (Vec<String>, Vec<i32>) {
+    policies
+        .iter()
+        .map(|policy| (policy.name.to_owned(), window(policy.quota.seconds)))
+        .unzip()
+}
+
+fn window(seconds: u32) -> i32 {
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+/// What is counted: a key, and how long it is until the count starts anew, in seconds.
+pub(super) type Counter = (String, u32);
+
+/// Counts a request whose caller need not be looked for. Gives the count of each and the seconds until it starts anew, in
+/// the order of the counters.
+pub(super) async fn count(app: &AppState, counters: &[Counter]) -> Result<Vec<(i64, u64)>> {
+    let (keys, windows): (Vec<String>, Vec<i32>) = counters
+        .iter()
+        .map(|(key, seconds)| (key.clone(), window(*seconds)))
+        .unzip();
+    let rows = sqlx::query!(
+        r#"
+        insert into quota as q (key, count, "resetAt")
+        select key, 1, date_trunc('milliseconds', now() at time zone 'utc') + make_interval(secs => seconds)
+        from unnest($1::text[], $2::int[]) as counter (key, seconds)
+        order by key
+        on conflict (key) do update set
+            count = case when q."resetAt" <= now() at time zone 'utc' then 1 else least(q.count, 1000000000) + 1 end,
+            "resetAt" = case when q."resetAt" <= now() at time zone 'utc' then excluded."resetAt" else q."resetAt" end
+        returning key, count, ceil(extract(epoch from "resetAt" - now() at time zone 'utc'))::int as "resets_in!"
+        "#,
+        &keys,
+        &windows,
+    )
+    .fetch_all(&app.db)
+    .await?;
+    // Rows come in the order of their keys.
+    let found = |key: &String| {
+        let row = rows.iter().find(|row| row.key == *key);
+        row.map_or((0, 1), |row| {
+            let resets_in = u64::try_from(row.resets_in).unwrap_or(0).max(1);
+            (i64::from(row.count), resets_in)
+        })
+    };
+    Ok(keys.iter().map(found).collect())
 }
