@@ -503,6 +503,10 @@ impl Execute<'_, Postgres> for Statement {
     }
 }
 
+/// Stands in a statement for a viewer who has not signed in. No user has this id; for null PostgreSQL would not keep a plan,
+/// since one made for null alone is so much cheaper.
+pub const NOBODY: &str = "";
+
 /// Statements of one request and the time spent on them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {

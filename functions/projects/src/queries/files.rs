@@ -1,6 +1,7 @@
 //! Files of a project.
 
 use chrono::NaiveDateTime;
+use shared::db::NOBODY;
 use sqlx::{PgExecutor, types::Json};
 
 use crate::files::FileRow;
@@ -33,7 +34,7 @@ pub async fn list_files(
         join "user" u on u.id = p."authorId"
         where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
         "#,
-        viewer as _,
+        viewer.unwrap_or(NOBODY),
         project,
         after_time,
         after_id,

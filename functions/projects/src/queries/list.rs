@@ -1,6 +1,7 @@
 //! Pages of projects in every order.
 
 use chrono::NaiveDateTime;
+use shared::db::NOBODY;
 use sqlx::{FromRow, PgExecutor};
 
 use super::{
@@ -83,7 +84,7 @@ pub async fn list_projects(
         }
         _ => push_page(&mut sql, filter, is_own, order, after, limit),
     }
-    push_select(&mut sql, viewer);
+    push_select(&mut sql, viewer.unwrap_or(NOBODY));
     // The server keeps the plans of what many requests ask. With other values a plan would be another one: one for any
     // values would not know how frequent these tags, terms and users are.
     let query = sql.build_query_as().persistent(filter.is_empty());
@@ -165,7 +166,7 @@ fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
 }
 
 /// Appends the answer's columns for the projects of `page`.
-fn push_select(sql: &mut Sql, viewer: Option<&str>) {
+fn push_select(sql: &mut Sql, viewer: &str) {
     sql.push(
         r#"
         select
@@ -199,14 +200,14 @@ fn push_select(sql: &mut Sql, viewer: Option<&str>) {
             exists (
                 select from follows f where f."followingId" = u.id and f."followerId" = "#,
     );
-    sql.push_bind(viewer.map(str::to_owned));
+    sql.push_bind(viewer.to_owned());
     sql.push(
         r#"
             ) as is_following,
             exists (
                 select from likes l where l."projectId" = p.id and l."userId" = "#,
     );
-    sql.push_bind(viewer.map(str::to_owned));
+    sql.push_bind(viewer.to_owned());
     sql.push(
         r#"
             ) as is_liked

@@ -1,7 +1,7 @@
 //! One project: reading and writing it.
 
 use chrono::SubsecRound;
-use shared::time::Timestamp;
+use shared::{db::NOBODY, time::Timestamp};
 use sqlx::{PgExecutor, types::Json};
 
 use crate::{
@@ -76,7 +76,7 @@ pub async fn find_project(
             where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
         )
         "#,
-        viewer as _,
+        viewer.unwrap_or(NOBODY),
         id,
     )
     .fetch_optional(db)

@@ -1,5 +1,6 @@
 //! Counting views.
 
+use shared::db::NOBODY;
 use sqlx::PgExecutor;
 
 /// Counts at most one view of a viewer, a project and a UTC day, and none of the author's own; sweeps up a few of days
@@ -45,7 +46,7 @@ pub async fn insert_view(
         select exists (select from seen) as "is_new!"
         from visible
         "#,
-        viewer as _,
+        viewer.unwrap_or(NOBODY),
         project,
         who,
     )

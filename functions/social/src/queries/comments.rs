@@ -1,6 +1,6 @@
 //! Comments.
 
-use shared::time::Timestamp;
+use shared::{db::NOBODY, time::Timestamp};
 use sqlx::PgExecutor;
 
 use super::After;
@@ -114,7 +114,7 @@ pub async fn list_comments(
                 where p.id = $2 and (p."authorId" = $1 or p."isPublic" and is_visible(author))
                 order by c."createdAt", c.id
                 "#,
-                viewer,
+                viewer.unwrap_or(NOBODY),
                 project,
                 at,
                 id,
@@ -144,7 +144,7 @@ pub async fn list_comments(
                 where p.id = $2 and (p."authorId" = $1 or p."isPublic" and is_visible(author))
                 order by c."createdAt" desc, c.id desc
                 "#,
-                viewer,
+                viewer.unwrap_or(NOBODY),
                 project,
                 at,
                 id,
@@ -175,7 +175,7 @@ pub async fn find_comment(
             and is_visible(u)
             and (p."authorId" = $1 or p."isPublic" and is_visible(author))
         "#,
-        viewer,
+        viewer.unwrap_or(NOBODY),
         id,
     )
     .fetch_optional(db)

@@ -1,6 +1,6 @@
 //! Follows, and the counters of both people.
 
-use shared::time::Timestamp;
+use shared::{db::NOBODY, time::Timestamp};
 use sqlx::PgExecutor;
 
 use super::{
@@ -134,7 +134,7 @@ pub async fn list_followers(
             limit $5
         ) listed on true
         "#,
-        viewer,
+        viewer.unwrap_or(NOBODY),
         user,
         at,
         id,
@@ -168,7 +168,7 @@ pub async fn list_following(
             limit $5
         ) listed on true
         "#,
-        viewer,
+        viewer.unwrap_or(NOBODY),
         user,
         at,
         id,

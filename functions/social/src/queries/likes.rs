@@ -1,6 +1,6 @@
 //! Likes, and the counter of their project.
 
-use shared::time::Timestamp;
+use shared::{db::NOBODY, time::Timestamp};
 use sqlx::PgExecutor;
 
 use super::{
@@ -126,7 +126,7 @@ pub async fn list_likers(
             limit $5
         ) listed on true
         "#,
-        viewer,
+        viewer.unwrap_or(NOBODY),
         project,
         at,
         id,

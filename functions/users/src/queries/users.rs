@@ -1,7 +1,7 @@
 //! Reading users as others see them.
 
 use chrono::NaiveDateTime;
-use shared::time::Timestamp;
+use shared::{db::NOBODY, time::Timestamp};
 use sqlx::PgExecutor;
 
 use crate::user::PublicUser;
@@ -94,7 +94,7 @@ pub async fn find_user(
         []
         "null::bigint as mutual_count, null::bigint as shared_skills_count"
         [r#" from "user" u where u.id = $2 and is_visible(u)"#]
-        viewer,
+        viewer.unwrap_or(NOBODY),
         id,
     )
     .fetch_optional(db)
@@ -122,7 +122,7 @@ pub async fn find_user_by_github(
         ]
         "null::bigint as mutual_count, null::bigint as shared_skills_count"
         [r#" from "user" u join holder on holder.id = u.id where is_visible(u)"#]
-        viewer,
+        viewer.unwrap_or(NOBODY),
         name,
     )
     .fetch_optional(db)
