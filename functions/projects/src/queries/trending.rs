@@ -8,8 +8,15 @@ use super::{
 };
 use crate::filter::{Filter, Window};
 
+/// Points of a like, and of somebody who commented.
+const LIKE: i32 = 3;
+const COMMENTER: i32 = 2;
+
 /// Appends `page as (…)`: by likes (3 each) and people who commented (2 each) within the window, by visible users other
 /// than the author. Projects without any follow, newest first, so that a quiet site still fills the page.
+///
+/// Points are added up before any project is looked at, the author's own among them, which are at most one like and one
+/// commenter. Projects are then looked up from the most points down, only as far as the page may reach.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
@@ -23,90 +30,144 @@ pub fn push_page(
     } else {
         Visible::AtOnce
     };
-    sql.push("clock as (select ");
+    push_points(sql, window, after);
+    // The last of as many as the page has room for says how far it may reach.
+    sql.push("reach as materialized (select points.sum");
+    push_scored(sql, filter, visible, after);
+    sql.push(format_args!(
+        " order by points.sum desc limit {limit}), best as materialized (select p.id, "
+    ));
+    push_score(sql);
+    sql.push(r#" as rank, p."createdAt" as at"#);
+    push_scored(sql, filter, visible, after);
+    sql.push(format_args!(
+        " and (
+                (select count(*) from reach) < {limit}
+                or points.sum >= (select min(sum) - {} from reach)
+            )
+        ),",
+        LIKE + COMMENTER
+    ));
+    push_others(sql, filter, visible, after, limit);
+    sql.push(format_args!(
+        "page as (
+            select id, rank, at, id as key, (select until from clock) as as_of
+            from (select * from best union all select * from others) ranked
+            order by rank desc, at desc, id desc
+            limit {limit}
+        )"
+    ));
+}
+
+/// Appends `clock`, the window, and `points`, the projects that anything happened to in it.
+fn push_points(sql: &mut Sql, window: Window, after: Option<&After>) {
+    sql.push("clock as materialized (select until, until - interval '");
+    sql.push(window.hours());
+    sql.push(" hours' as since from (select ");
     // All pages look at the same time, that of the first one.
     match after.and_then(|after| after.as_of) {
         Some(as_of) => sql.push_bind(as_of).push("::timestamp"),
         None => sql.push("now() at time zone 'utc'"),
     };
-    push_scores(sql, filter, visible, window);
-    sql.push("ranked as ((select id, rank, at from scored");
-    if let Some(after) = after {
-        sql.push(" where (rank, at, id) < (");
-        push_keys(sql, after, true);
-    }
     sql.push(format_args!(
-        r#" order by rank desc, at desc, id desc limit {limit})
-            union all
-            (select p.id, 0, p."createdAt""#
-    ));
-    push_from(sql, filter, "");
-    push_conditions(sql, filter, visible);
-    sql.push(" and p.id not in (select id from scored)");
-    if let Some(after) = after {
-        match after.rank.cmp(&0) {
-            // The cursor stands among the projects with a score, so these all follow.
-            Ordering::Greater => {}
-            Ordering::Equal => {
-                sql.push(r#" and (p."createdAt", p.id) < ("#);
-                push_keys(sql, after, false);
-            }
-            // Nobody was handed such a cursor.
-            Ordering::Less => {
-                sql.push(" and false");
-            }
-        }
-    }
-    sql.push(format_args!(
-        r#" order by p."createdAt" desc, p.id desc limit {limit})
-        ),
-        page as (
-            select id, rank, at, id as key, (select now from clock) as as_of
-            from ranked
-            order by rank desc, at desc, id desc
-            limit {limit}
-        )"#
+        r#" as until) now),
+        hidden as materialized ({HIDDEN}),
+        points as materialized (
+            select id, sum(points)::int4 as sum
+            from (
+                select "projectId" as id, {LIKE} * count(*) as points
+                from likes
+                where {WITHIN} and "userId" not in (select id from hidden)
+                group by "projectId"
+                union all
+                select "projectId", {COMMENTER} * count(*)
+                from (
+                    select distinct "projectId", "authorId"
+                    from comments
+                    where {WITHIN} and "authorId" not in (select id from hidden)
+                ) commenter
+                group by "projectId"
+            ) act
+            group by id
+        ),"#
     ));
 }
 
-/// Appends `scored`: all projects that match and have a score.
-fn push_scores(sql: &mut Sql, filter: &Filter, visible: Visible, window: Window) {
-    let within = format!(
-        r#""createdAt" > (select now from clock) - interval '{} hours'
-                and "createdAt" <= (select now from clock)"#,
-        window.hours()
-    );
+const WITHIN: &str =
+    r#""createdAt" > (select since from clock) and "createdAt" <= (select until from clock)"#;
+
+/// Appends the score of `p`: its `points` without the author's own. An author who does not count has no visible projects.
+fn push_score(sql: &mut Sql) {
     sql.push(format_args!(
-        r#" as now),
-        hidden as materialized ({HIDDEN}),
-        act as (
-            select "projectId", "userId", 3 as weight
-            from likes
-            where {within}
-                and "userId" not in (select id from hidden)
-            union all
-            select distinct "projectId", "authorId", 2
-            from comments
-            where {within}
-                and "authorId" not in (select id from hidden)
-        ),
-        scored as materialized (
-            select p.id, p."createdAt" as at, sum(act.weight)::int4 as rank"#
+        r#"points.sum
+            - {LIKE} * exists (
+                select from likes
+                where "projectId" = p.id and "userId" = p."authorId" and {WITHIN}
+            )::int4
+            - {COMMENTER} * exists (
+                select from comments
+                where "projectId" = p.id and "authorId" = p."authorId" and {WITHIN}
+            )::int4"#
     ));
+}
+
+/// Appends the projects that match, have a score and come after, from those with the most points.
+fn push_scored(sql: &mut Sql, filter: &Filter, visible: Visible, after: Option<&After>) {
     push_from(
         sql,
         filter,
-        r#"join act on act."projectId" = p.id and act."userId" <> p."authorId""#,
+        "join (select id, sum from points order by sum desc) points on points.id = p.id",
     );
     push_conditions(sql, filter, visible);
-    sql.push(r#" group by p.id, p."createdAt"),"#);
+    if let Some(after) = after {
+        sql.push(" and points.sum <= ")
+            .push_bind(after.rank.saturating_add(LIKE + COMMENTER));
+        sql.push(" and (");
+        push_score(sql);
+        sql.push(r#", p."createdAt", p.id) < ("#);
+        sql.push_bind(after.rank).push(", ");
+        push_place(sql, after);
+    }
+    sql.push(format_args!(" and (points.sum > {} or (", LIKE + COMMENTER));
+    push_score(sql);
+    sql.push(") > 0)");
 }
 
-/// Appends the cursor's keys and the bracket that closes the comparison.
-fn push_keys(sql: &mut Sql, after: &After, with_rank: bool) {
-    if with_rank {
-        sql.push_bind(after.rank).push(", ");
+/// Appends `others`: the first projects that match and have no score, unless the page is full already.
+fn push_others(
+    sql: &mut Sql,
+    filter: &Filter,
+    visible: Visible,
+    after: Option<&After>,
+    limit: i64,
+) {
+    sql.push(r#"others as (select p.id, 0 as rank, p."createdAt" as at"#);
+    push_from(sql, filter, "left join points on points.id = p.id");
+    push_conditions(sql, filter, visible);
+    sql.push(format_args!(
+        " and (select count(*) from best) < {limit} and (points.sum is null or ("
+    ));
+    push_score(sql);
+    sql.push(") = 0)");
+    match after.map(|after| (after.rank.cmp(&0), after)) {
+        // The page starts among the projects with a score, so these all follow.
+        None | Some((Ordering::Greater, _)) => {}
+        Some((Ordering::Equal, after)) => {
+            sql.push(r#" and (p."createdAt", p.id) < ("#);
+            push_place(sql, after);
+        }
+        // Nobody was handed such a cursor.
+        Some((Ordering::Less, _)) => {
+            sql.push(" and false");
+        }
     }
+    sql.push(format_args!(
+        r#" order by p."createdAt" desc, p.id desc limit {limit}),"#
+    ));
+}
+
+/// Appends the cursor's time and id and the bracket that closes the comparison.
+fn push_place(sql: &mut Sql, after: &After) {
     sql.push_bind(after.at).push(", ");
     sql.push_bind(after.id.clone()).push(")");
 }
