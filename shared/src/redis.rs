@@ -49,6 +49,21 @@ end
 return counted
 ";
 
+/// Counts a key whose window runs from the last request that was let in, up to a limit; tells the milliseconds until there is
+/// room, which are 0 for who is let in.
+const ADMIT: &str = r"
+local left = redis.call('PTTL', KEYS[1])
+local count = 0
+if left > 0 then
+  count = tonumber(redis.call('GET', KEYS[1]))
+  if count >= tonumber(ARGV[1]) then
+    return left
+  end
+end
+redis.call('SET', KEYS[1], count + 1, 'PX', ARGV[2] * 1000)
+return 0
+";
+
 type Opening = Shared<BoxFuture<'static, Option<MultiplexedConnection>>>;
 
 /// The instance's connection to Redis; cheap to clone.
@@ -122,6 +137,19 @@ impl Redis {
             (pair[0], millis.div_ceil(1000).max(1))
         });
         Some(counted.collect())
+    }
+
+    /// Lets a request in where fewer than so many were let in during a window of that many seconds since the last one. How
+    /// long to wait otherwise: no time for who is let in.
+    pub async fn admit(&self, key: &str, requests: u32, seconds: u32) -> Option<Duration> {
+        let mut command = cmd("EVAL");
+        command
+            .arg(ADMIT)
+            .arg(1)
+            .arg(format!("{{codecave}}:limit:{key}"))
+            .arg(requests)
+            .arg(seconds);
+        self.ask(&command).await.map(Duration::from_millis)
     }
 
     /// The answer that is kept under that question, or the place for one.

@@ -22,7 +22,7 @@ pub enum Error {
     /// A status alone, with an empty body.
     Bare(StatusCode),
     /// 429 with the seconds until the window ends.
-    TooManyRequests(i64),
+    TooManyRequests(u64),
     /// An API key was refused.
     ApiKey(api_key::Refusal),
     /// What is not Better Auth's to say: an outage or a bug.

@@ -1,9 +1,9 @@
-//! Better Auth's rate limits, counted in the database so that they hold across instances.
+//! Better Auth's rate limits, counted in Redis or else in the database, so that they hold across instances.
 
 use std::{net::IpAddr, time::Duration};
 
 use axum::http::Uri;
-use shared::{config::Config, db::Db, http::ClientAddress};
+use shared::{AppState, config::Config, http::ClientAddress};
 
 use crate::{error::Error, queries, request};
 
@@ -17,9 +17,9 @@ const MAX_PATH_BYTES: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Requests allowed in one window.
-    pub requests: i32,
+    pub requests: u32,
     /// Length of the window.
-    pub seconds: i64,
+    pub seconds: u32,
 }
 
 const SIGN_IN: Limit = Limit {
@@ -74,7 +74,12 @@ impl RateLimit {
     }
 
     /// Counts a request and refuses it where its window is full.
-    pub async fn check(&self, db: &Db, address: ClientAddress, uri: &Uri) -> Result<(), Error> {
+    pub async fn check(
+        &self,
+        app: &AppState,
+        address: ClientAddress,
+        uri: &Uri,
+    ) -> Result<(), Error> {
         if !self.on {
             return Ok(());
         }
@@ -87,19 +92,35 @@ impl RateLimit {
         } else {
             &client
         };
-        let key = format!("{client}|{path}");
-        let counted = queries::rate_limit::count(db, &key, limit);
-        match tokio::time::timeout(TIME_LIMIT, counted).await {
-            Ok(Ok(None)) => Ok(()),
-            Ok(Ok(Some(seconds))) => Err(Error::TooManyRequests(seconds)),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "requests cannot be counted");
-                Ok(())
+        match wait(app, &format!("{client}|{path}"), limit).await {
+            Duration::ZERO => Ok(()),
+            wait => {
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Err(Error::TooManyRequests(
+                    seconds.clamp(1, limit.seconds.into()),
+                ))
             }
-            Err(_) => {
-                tracing::warn!("requests cannot be counted in time");
-                Ok(())
-            }
+        }
+    }
+}
+
+/// Counts a request, and tells how long to wait where the window is full.
+async fn wait(app: &AppState, key: &str, limit: Limit) -> Duration {
+    if let Some(redis) = &app.redis
+        && let Some(wait) = redis.admit(key, limit.requests, limit.seconds).await
+    {
+        return wait;
+    }
+    let counted = queries::rate_limit::count(&app.db, key, limit);
+    match tokio::time::timeout(TIME_LIMIT, counted).await {
+        Ok(Ok(wait)) => wait,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "requests cannot be counted");
+            Duration::ZERO
+        }
+        Err(_) => {
+            tracing::warn!("requests cannot be counted in time");
+            Duration::ZERO
         }
     }
 }

@@ -45,7 +45,7 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
         .copied()
         .unwrap_or(ClientAddress(None));
     let uri = request.uri().clone();
-    if let Err(refusal) = auth.rate_limit.check(&auth.app.db, address, &uri).await {
+    if let Err(refusal) = auth.rate_limit.check(&auth.app, address, &uri).await {
         return refusal.into_response();
     }
     let cookies = SetCookies::default();

@@ -7,12 +7,9 @@ use std::{
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use shared::testing::{Answer, App};
+use shared::testing::{Answer, App, serve_redis};
 use sqlx::PgPool;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
 use crate::api;
 
@@ -22,26 +19,10 @@ struct Server(Arc<Mutex<HashMap<String, Vec<u8>>>>);
 
 impl Server {
     async fn start(&self) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
         let server = self.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(server.clone().serve(stream));
-            }
-        });
-        format!("redis://127.0.0.1:{port}")
+        serve_redis(move |command| server.answer(command)).await
     }
 
-    async fn serve(self, stream: TcpStream) {
-        let mut stream = BufReader::new(stream);
-        while let Some(command) = read(&mut stream).await {
-            let answer = self.answer(&command);
-            stream.write_all(&answer).await.unwrap();
-        }
-    }
-
-    /// In RESP 2.
     fn answer(&self, command: &[Vec<u8>]) -> Vec<u8> {
         let word = |index: usize| String::from_utf8_lossy(&command[index]).into_owned();
         let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,25 +73,6 @@ fn increment(values: &mut HashMap<String, Vec<u8>>, key: String) -> i64 {
     let count = String::from_utf8_lossy(value).parse::<i64>().unwrap() + 1;
     *value = count.to_string().into_bytes();
     count
-}
-
-async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
-    let length = number(stream, '*').await?;
-    let mut command = Vec::new();
-    for _ in 0..length {
-        let length = number(stream, '$').await?;
-        let mut word = vec![0; length + 2];
-        stream.read_exact(&mut word).await.ok()?;
-        word.truncate(length);
-        command.push(word);
-    }
-    Some(command)
-}
-
-async fn number(stream: &mut BufReader<TcpStream>, mark: char) -> Option<usize> {
-    let mut line = String::new();
-    stream.read_line(&mut line).await.ok()?;
-    line.strip_prefix(mark)?.trim().parse().ok()
 }
 
 async fn people(db: &PgPool) {

@@ -168,7 +168,6 @@ pub async fn create(call: Call) -> Result {
     let auth = &call.auth;
     let user_id = &current.user.id;
     if let Some(seconds) = spend(&auth.app, user_id, Spend::Create).await {
-        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
         return Err(Error::TooManyRequests(seconds));
     }
     auth.sweep.run_api_keys(&auth.app.db).await;

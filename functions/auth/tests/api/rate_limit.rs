@@ -1,8 +1,10 @@
 //! Better Auth's rate limits.
 
+use std::sync::{Arc, Mutex};
+
 use futures_util::future::join_all;
 use serde_json::json;
-use shared::testing::Answer;
+use shared::testing::{Answer, serve_redis};
 use sqlx::PgPool;
 
 use crate::Stage;
@@ -223,4 +225,64 @@ async fn outside_production_nobody_counts(db: PgPool) {
     stage.app.anyone().get("/api/auth/ok").await.expect(200);
 
     assert_eq!(stage.count(r#""rateLimit""#).await, 0);
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn where_there_is_redis_it_counts(db: PgPool) {
+    // Lets three in, and says to wait 6.2 seconds then. A connection begins with commands that are merely agreed to.
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let url = serve_redis(move |command| {
+        if command[0] != b"EVAL" {
+            return b"+OK\r\n".to_vec();
+        }
+        let mut seen = seen.lock().unwrap();
+        seen.push(
+            command[3..]
+                .iter()
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect::<Vec<_>>(),
+        );
+        if seen.len() > 3 {
+            b":6200\r\n".to_vec()
+        } else {
+            b":0\r\n".to_vec()
+        }
+    })
+    .await;
+    let variables = [("AUTH_RATE_LIMIT", "on"), ("REDIS_URL", url.as_str())];
+    let stage = Stage::configured(db, &variables).await;
+    let sign_in = || async {
+        let anyone = stage.app.anyone();
+        anyone.post(SIGN_IN, json!({ "provider": "github" })).await
+    };
+
+    for _ in 0..3 {
+        sign_in().await.expect(200);
+    }
+    expect_refusal(&sign_in().await, "7");
+
+    assert_eq!(stage.count(r#""rateLimit""#).await, 0);
+    let asked = asked.lock().unwrap();
+    assert_eq!(
+        asked[0],
+        ["{codecave}:limit:127.0.0.1|/sign-in/social", "3", "10"]
+    );
+}
+
+#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+async fn what_redis_does_not_count_the_database_does(db: PgPool) {
+    let url = serve_redis(|_| b"-ERR out of order\r\n".to_vec()).await;
+    let variables = [("AUTH_RATE_LIMIT", "on"), ("REDIS_URL", url.as_str())];
+    let stage = Stage::configured(db, &variables).await;
+
+    for _ in 0..3 {
+        let anyone = stage.app.anyone();
+        let answer = anyone.post(SIGN_IN, json!({ "provider": "github" })).await;
+        answer.expect(200);
+    }
+    let anyone = stage.app.anyone();
+    let answer = anyone.post(SIGN_IN, json!({ "provider": "github" })).await;
+
+    expect_refusal(&answer, "10");
 }

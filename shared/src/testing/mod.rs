@@ -1,5 +1,7 @@
 //! People who send requests to a group's real router over a fresh database.
 
+mod redis;
+
 use std::{
     io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -33,6 +35,8 @@ use crate::{
     random,
     redis::Redis,
 };
+
+pub use self::redis::serve_redis;
 
 /// The project's migrations, for `#[sqlx::test(migrator = "shared::testing::MIGRATOR")]`.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");

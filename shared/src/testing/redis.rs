@@ -1,0 +1,50 @@
+//! A server that speaks as Redis does.
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+
+/// Answers each command that comes in on a port of its own, in RESP 2, and tells its address.
+pub async fn serve_redis(
+    answer: impl Fn(&[Vec<u8>]) -> Vec<u8> + Clone + Send + 'static,
+) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("there is a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(stream);
+                while let Some(command) = read(&mut stream).await {
+                    // Whoever has asked may be gone.
+                    if stream.write_all(&answer(&command)).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    format!("redis://127.0.0.1:{port}")
+}
+
+async fn read(stream: &mut BufReader<TcpStream>) -> Option<Vec<Vec<u8>>> {
+    let length = number(stream, '*').await?;
+    let mut command = Vec::new();
+    for _ in 0..length {
+        let length = number(stream, '$').await?;
+        let mut word = vec![0; length + 2];
+        stream.read_exact(&mut word).await.ok()?;
+        word.truncate(length);
+        command.push(word);
+    }
+    Some(command)
+}
+
+async fn number(stream: &mut BufReader<TcpStream>, mark: char) -> Option<usize> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await.ok()?;
+    line.strip_prefix(mark)?.trim().parse().ok()
+}
