@@ -42,7 +42,7 @@ where
         let _telemetry = telemetry::init(&Settings::read(&variables)?, api.name());
         let port = variables.parsed("PORT", 3001)?;
         let app = AppState::new(&api, variables)?;
-        let db = app.db.clone();
+        let db = (!api.connects_late()).then(|| app.db.clone());
         if let Some(redis) = &app.redis {
             redis.warm_up();
         }
@@ -56,7 +56,7 @@ where
     })
 }
 
-async fn serve_lambda(router: Router, db: Db) -> anyhow::Result<()> {
+async fn serve_lambda(router: Router, db: Option<Db>) -> anyhow::Result<()> {
     // With nothing to send after a response there is no extension.
     let flush = if telemetry::is_on() {
         Some(Flush::register().await?)
@@ -64,7 +64,7 @@ async fn serve_lambda(router: Router, db: Db) -> anyhow::Result<()> {
         None
     };
     // Opening the connection overlaps with the runtime's own start.
-    let warm_up = tokio::spawn(async move { db.warm_up().await });
+    let warm_up = db.map(|db| tokio::spawn(async move { db.warm_up().await }));
     let runtime = Runtime::new(Adapter::from(router));
     let result = match flush {
         None => runtime.run().await,
@@ -74,7 +74,9 @@ async fn serve_lambda(router: Router, db: Db) -> anyhow::Result<()> {
             () = stopped() => Ok(()),
         },
     };
-    warm_up.abort();
+    if let Some(warm_up) = warm_up {
+        warm_up.abort();
+    }
     result.map_err(|error| anyhow::anyhow!(error))
 }
 

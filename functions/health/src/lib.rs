@@ -28,6 +28,7 @@ pub fn api() -> Api<HealthState> {
         .spends(Spend::Nothing)
         .cached(Cache::Never);
     Api::new("health", metrics)
+        .connecting_late()
         .public(
             "tells that the service is there",
             Routes::new()

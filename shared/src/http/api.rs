@@ -207,6 +207,7 @@ pub struct Api<S = AppState> {
     secrets: &'static [&'static str],
     required: &'static [&'static str],
     exact: bool,
+    connects_late: bool,
     around: Option<Around<S>>,
 }
 
@@ -223,6 +224,7 @@ where
             secrets: &[],
             required: &[],
             exact: false,
+            connects_late: false,
             around: None,
         }
     }
@@ -272,6 +274,18 @@ where
             Box::pin(work(state, request, next))
         }));
         self
+    }
+
+    /// The connection to the database is opened when a request needs it, and not at the start: for a group that is mostly
+    /// asked what needs none.
+    pub fn connecting_late(mut self) -> Self {
+        self.connects_late = true;
+        self
+    }
+
+    /// Whether the connection to the database waits for a request.
+    pub fn connects_late(&self) -> bool {
+        self.connects_late
     }
 
     /// Whether it has Better Auth's routing, and with it Better Auth's protocol.
