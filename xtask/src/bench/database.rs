@@ -17,7 +17,11 @@ pub const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
 pub const COOKIE: &str = "__Secure-better-auth.session_token=\
     pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E.rrjlU9T7lxoX8YJn8E5J51QY6%2BHEH%2BoBTjFtbbUYZgI%3D";
 
-const VIEWER: &str = "benchmark-viewer";
+/// The same for somebody who follows hundreds.
+pub const READER_COOKIE: &str = "__Secure-better-auth.session_token=\
+    Zk3vQ9mXr1Tb6LcY8nWp2FdHs5JgA7uE.Wkto8Mxx04zFst39le1OEEQIiVTPIkijt%2FTctYT3G7o%3D";
+
+const READER: &str = "benchmark-reader";
 
 impl Database {
     /// Makes what is missing in the database `bench` of that server.
@@ -29,7 +33,7 @@ impl Database {
         let mut db = PgConnection::connect(url.as_str()).await?;
         let is_filled: bool =
             sqlx::query_scalar(r#"select exists (select from "user" where id = $1)"#)
-                .bind(VIEWER)
+                .bind(READER)
                 .fetch_one(&mut db)
                 .await?;
         if !is_filled {
@@ -53,31 +57,38 @@ impl Database {
     }
 }
 
-/// Somebody with a session who follows those who are followed most.
+/// People with a session, who follow those who are followed most.
 const VIEWERS: &str = r#"
     insert into "user" (id, name, email, "emailVerified", skills, "updatedAt")
-    values ('benchmark-viewer', 'Viewer', 'viewer@people.example', true, '{Rust,Go}', now() at time zone 'utc');
+    values
+        ('benchmark-viewer', 'Viewer', 'viewer@people.example', true, '{Rust,Go}', now() at time zone 'utc'),
+        ('benchmark-reader', 'Reader', 'reader@people.example', true, '{Rust,Go}', now() at time zone 'utc');
     insert into follows (id, "createdAt", "followerId", "followingId")
-    select md5('viewer follows ' || id), "createdAt", 'benchmark-viewer', id
-    from "user"
-    where id <> 'benchmark-viewer'
-    order by "followersCount" desc, id
-    limit 5000;
+    select md5(follower || ' follows ' || id), "createdAt", follower, id
+    from (
+        select id, "createdAt", row_number() over (order by "followersCount" desc, id) as place
+        from "user"
+        where id not like 'benchmark-%'
+    ) followed
+    join (values ('benchmark-viewer', 5000), ('benchmark-reader', 500)) reach (follower, count) on place <= count;
     insert into follows (id, "createdAt", "followerId", "followingId")
     select md5('viewer is followed by ' || id), "createdAt", id, 'benchmark-viewer'
     from "user"
-    where id <> 'benchmark-viewer'
+    where id not like 'benchmark-%'
     order by id
     limit 2000;
 "#;
 
 const FRESH: &str = r#"
-    delete from session where "userId" = 'benchmark-viewer';
+    delete from session where "userId" like 'benchmark-%';
     insert into session (id, token, "userId", "expiresAt", "createdAt", "updatedAt")
-    values (
-        'benchmark-session', 'pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E', 'benchmark-viewer',
+    select
+        token, token, owner,
         now() at time zone 'utc' + interval '7 days', now() at time zone 'utc', now() at time zone 'utc'
-    );
+    from (values
+        ('benchmark-viewer', 'pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E'),
+        ('benchmark-reader', 'Zk3vQ9mXr1Tb6LcY8nWp2FdHs5JgA7uE')
+    ) as signed_in (owner, token);
     delete from quota;
     delete from "rateLimit";
 "#;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     budget::Time,
-    database::{COOKIE, Database},
+    database::{COOKIE, Database, READER_COOKIE},
 };
 
 /// The floor of programs without a database, and of those with one.
@@ -120,6 +120,11 @@ impl Request {
         self
     }
 
+    fn dear(mut self) -> Self {
+        self.cheap = false;
+        self
+    }
+
     fn statements(mut self, most: u64) -> Self {
         self.statements = Some(most);
         self
@@ -186,7 +191,15 @@ pub fn programs(database: &Database) -> Vec<Program> {
                 "users",
                 vec![
                     profile(),
-                    read("/users?sort=suggested", 50.0),
+                    Request::new("GET", "/users?sort=suggested", Some(READER_COOKIE))
+                        .named("GET /users?sort=suggested, by somebody who follows 500")
+                        .within(Time::Milliseconds(50.0))
+                        .statements(2),
+                    // What it adds up are the follows of all whom the caller follows: here a quarter of all follows.
+                    Request::get_as_viewer("/users?sort=suggested")
+                        .named("the same, 5,000")
+                        .dear()
+                        .statements(2),
                     read("/users?q=rust", 50.0),
                     read("/users/facets", 50.0),
                 ],
