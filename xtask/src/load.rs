@@ -7,14 +7,18 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     sync::atomic::{AtomicI64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
 use reqwest::Client;
 use serde::Deserialize;
 use sqlx::{Connection as _, PgConnection};
-use tokio::{process::Command, time::sleep};
+use tokio::{
+    net::TcpStream,
+    process::Command,
+    time::{sleep, timeout},
+};
 
 use crate::{
     bench::{self, COOKIE, Database},
@@ -45,6 +49,9 @@ pub struct Options {
     #[arg(long, default_value_t = 2)]
     instances: u32,
 }
+
+/// How long the bundle may take to start. It is built by then.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often each request is made, of a hundred. `ID` is a project's, `AUTHOR` its author's.
 const ANYONE: [(u32, &str, &str); 10] = [
@@ -114,7 +121,9 @@ impl Bundle {
     ) -> anyhow::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let url = format!("http://localhost:{port}");
-        let log = File::create(target().join("load.log"))?;
+        let path = target().join("load.log");
+        let log = File::create(&path)?;
+        let began = Instant::now();
         let quiet = |command: &mut Command| -> anyhow::Result<Group> {
             Group::spawn(command.stdout(log.try_clone()?).stderr(log.try_clone()?))
         };
@@ -126,6 +135,15 @@ impl Bundle {
             .args(["--invoke-port", &port.to_string()])
             .current_dir(workspace());
         let gateway = quiet(&mut gateway)?;
+        // An instance that cannot reach the gateway ends.
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "the gateway has not started, see {}",
+                path.display()
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
         let configuration = bench::variables(database, &url, false);
         let mut started = Vec::new();
         for name in FUNCTIONS {
@@ -147,7 +165,9 @@ impl Bundle {
                 started.push(quiet(&mut instance)?);
             }
         }
-        watch::answers(&url).await?;
+        timeout(PATIENCE, watch::answers(&url))
+            .await
+            .with_context(|| format!("the bundle does not answer, see {}", path.display()))??;
         Ok(Self {
             url,
             _gateway: gateway,
