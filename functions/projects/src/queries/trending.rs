@@ -119,14 +119,21 @@ fn push_scored(sql: &mut Sql, filter: &Filter, visible: Visible, after: Option<&
         "join (select id, sum from points order by sum desc) points on points.id = p.id",
     );
     push_conditions(sql, filter, visible);
-    if let Some(after) = after {
-        sql.push(" and points.sum <= ")
-            .push_bind(after.rank.saturating_add(LIKE + COMMENTER));
-        sql.push(" and (");
-        push_score(sql);
-        sql.push(r#", p."createdAt", p.id) < ("#);
-        sql.push_bind(after.rank).push(", ");
-        push_place(sql, after);
+    match after {
+        None => {}
+        // The page starts among the projects without a score.
+        Some(after) if after.rank <= 0 => {
+            sql.push(" and false");
+        }
+        Some(after) => {
+            sql.push(" and points.sum <= ")
+                .push_bind(after.rank.saturating_add(LIKE + COMMENTER));
+            sql.push(" and (");
+            push_score(sql);
+            sql.push(r#", p."createdAt", p.id) < ("#);
+            sql.push_bind(after.rank).push(", ");
+            push_place(sql, after);
+        }
     }
     sql.push(format_args!(" and (points.sum > {} or (", LIKE + COMMENTER));
     push_score(sql);
