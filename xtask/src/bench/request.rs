@@ -183,7 +183,13 @@ pub fn programs(database: &Database) -> Vec<Program> {
         Program {
             floor: Some(HELLO),
             start: Some(1.5),
-            ..function("health", vec![Request::get("/health").statements(0)])
+            ..function(
+                "health",
+                vec![
+                    Request::get("/health").statements(0),
+                    Request::get("/stats").dear().statements(2),
+                ],
+            )
         },
         Program {
             first: Some(1.5),
