@@ -12,11 +12,34 @@ use crate::filter::{Filter, Window};
 const LIKE: i32 = 3;
 const COMMENTER: i32 = 2;
 
+/// Below that score so many projects have the same few points that it is cheaper to leave out the authors' own at once.
+const CROWDED: i32 = 30;
+
+/// What points count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Points {
+    /// The author's own too.
+    All,
+    /// What scores do.
+    OfOthers,
+}
+
+impl Points {
+    /// How far a score may lie below the points.
+    fn margin(self) -> i32 {
+        match self {
+            Self::All => LIKE + COMMENTER,
+            Self::OfOthers => 0,
+        }
+    }
+}
+
 /// Appends `page as (…)`: by likes (3 each) and people who commented (2 each) within the window, by visible users other
 /// than the author. Projects without any follow, newest first, so that a quiet site still fills the page.
 ///
 /// Points are added up before any project is looked at, the author's own among them, which are at most one like and one
-/// commenter. Projects are then looked up from the most points down, only as far as the page may reach.
+/// commenter. Projects are then looked up from the most points down, only as far as the page may reach; or all of them at
+/// once, where that is far.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
@@ -30,25 +53,29 @@ pub fn push_page(
     } else {
         Visible::AtOnce
     };
-    push_points(sql, window, after);
+    let points = match after {
+        Some(after) if after.rank > 0 && after.rank < CROWDED => Points::OfOthers,
+        _ => Points::All,
+    };
+    push_points(sql, points, window, after);
     // The last of as many as the page has room for says how far it may reach.
     sql.push("reach as materialized (select points.sum");
-    push_scored(sql, filter, visible, after);
+    push_scored(sql, points, filter, visible, after);
     sql.push(format_args!(
         " order by points.sum desc limit {limit}), best as materialized (select p.id, "
     ));
-    push_score(sql);
+    push_score(sql, points);
     sql.push(r#" as rank, p."createdAt" as at"#);
-    push_scored(sql, filter, visible, after);
+    push_scored(sql, points, filter, visible, after);
     sql.push(format_args!(
         " and (
                 (select count(*) from reach) < {limit}
                 or points.sum >= (select min(sum) - {} from reach)
             )
         ),",
-        LIKE + COMMENTER
+        points.margin()
     ));
-    push_others(sql, filter, visible, after, limit);
+    push_others(sql, points, filter, visible, after, limit);
     sql.push(format_args!(
         "page as (
             select id, rank, at, id as key, (select until from clock) as as_of
@@ -60,7 +87,7 @@ pub fn push_page(
 }
 
 /// Appends `clock`, the window, and `points`, the projects that anything happened to in it.
-fn push_points(sql: &mut Sql, window: Window, after: Option<&After>) {
+fn push_points(sql: &mut Sql, points: Points, window: Window, after: Option<&After>) {
     sql.push("clock as materialized (select until, until - interval '");
     sql.push(window.hours());
     sql.push(" hours' as since from (select ");
@@ -69,6 +96,14 @@ fn push_points(sql: &mut Sql, window: Window, after: Option<&After>) {
         Some(as_of) => sql.push_bind(as_of).push("::timestamp"),
         None => sql.push("now() at time zone 'utc'"),
     };
+    let of_others = |user| match points {
+        Points::All => String::new(),
+        Points::OfOthers => format!(
+            r#"join (select id as made, "authorId" as maker from projects) own
+                    on made = "projectId" and maker <> {user}"#
+        ),
+    };
+    let (likes, comments) = (of_others(r#""userId""#), of_others(r#""authorId""#));
     sql.push(format_args!(
         r#" as until) now),
         hidden as materialized ({HIDDEN}),
@@ -76,14 +111,14 @@ fn push_points(sql: &mut Sql, window: Window, after: Option<&After>) {
             select id, sum(points)::int4 as sum
             from (
                 select "projectId" as id, {LIKE} * count(*) as points
-                from likes
+                from likes {likes}
                 where {WITHIN} and "userId" not in (select id from hidden)
                 group by "projectId"
                 union all
                 select "projectId", {COMMENTER} * count(*)
                 from (
                     select distinct "projectId", "authorId"
-                    from comments
+                    from comments {comments}
                     where {WITHIN} and "authorId" not in (select id from hidden)
                 ) commenter
                 group by "projectId"
@@ -97,9 +132,13 @@ const WITHIN: &str =
     r#""createdAt" > (select since from clock) and "createdAt" <= (select until from clock)"#;
 
 /// Appends the score of `p`: its `points` without the author's own. An author who does not count has no visible projects.
-fn push_score(sql: &mut Sql) {
+fn push_score(sql: &mut Sql, points: Points) {
+    sql.push("points.sum");
+    if points == Points::OfOthers {
+        return;
+    }
     sql.push(format_args!(
-        r#"points.sum
+        r#"
             - {LIKE} * exists (
                 select from likes
                 where "projectId" = p.id and "userId" = p."authorId" and {WITHIN}
@@ -112,7 +151,13 @@ fn push_score(sql: &mut Sql) {
 }
 
 /// Appends the projects that match, have a score and come after, from those with the most points.
-fn push_scored(sql: &mut Sql, filter: &Filter, visible: Visible, after: Option<&After>) {
+fn push_scored(
+    sql: &mut Sql,
+    points: Points,
+    filter: &Filter,
+    visible: Visible,
+    after: Option<&After>,
+) {
     push_from(
         sql,
         filter,
@@ -127,22 +172,23 @@ fn push_scored(sql: &mut Sql, filter: &Filter, visible: Visible, after: Option<&
         }
         Some(after) => {
             sql.push(" and points.sum <= ")
-                .push_bind(after.rank.saturating_add(LIKE + COMMENTER));
+                .push_bind(after.rank.saturating_add(points.margin()));
             sql.push(" and (");
-            push_score(sql);
+            push_score(sql, points);
             sql.push(r#", p."createdAt", p.id) < ("#);
             sql.push_bind(after.rank).push(", ");
             push_place(sql, after);
         }
     }
-    sql.push(format_args!(" and (points.sum > {} or (", LIKE + COMMENTER));
-    push_score(sql);
+    sql.push(format_args!(" and (points.sum > {} or (", points.margin()));
+    push_score(sql, points);
     sql.push(") > 0)");
 }
 
 /// Appends `others`: the first projects that match and have no score, unless the page is full already.
 fn push_others(
     sql: &mut Sql,
+    points: Points,
     filter: &Filter,
     visible: Visible,
     after: Option<&After>,
@@ -154,7 +200,7 @@ fn push_others(
     sql.push(format_args!(
         " and (select count(*) from best) < {limit} and (points.sum is null or ("
     ));
-    push_score(sql);
+    push_score(sql, points);
     sql.push(") = 0)");
     match after.map(|after| (after.rank.cmp(&0), after)) {
         // The page starts among the projects with a score, so these all follow.

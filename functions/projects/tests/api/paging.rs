@@ -304,6 +304,13 @@ async fn ranks_are_those_of_each_project_on_its_own(db: PgPool) {
                now() at time zone 'utc' - interval '1 hour' - interval '1 day' * (n % 40),
                now()
            from generate_series(1, 400) n"#,
+        // Some have so many points that pages begin and end among them, the author's own among these here and there.
+        r#"insert into "user" (id, name, email, "updatedAt")
+           select 'fan' || i, 'Fan', 'fan' || i || '@test.example', now() from generate_series(1, 30) i"#,
+        r#"insert into likes (id, "userId", "projectId", "createdAt")
+           select 'f' || fan || '-' || p, 'fan' || fan, 'p' || p, now() at time zone 'utc' - interval '1 hour'
+           from generate_series(1, 30) fan, generate_series(1, 40) p
+           where (fan + p) % 3 > 0"#,
     ] {
         sql(&db, statement, &[]).await;
     }
