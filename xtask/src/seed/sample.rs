@@ -123,7 +123,14 @@ const PERSON: &str = r#"
         returning id, "createdAt"
     )
     insert into account (id, "accountId", "providerId", "userId", scope, "createdAt", "updatedAt")
-    select md5('account ' || $1), $5, lower($4), id, 'read:user,user:email', "createdAt", "createdAt"
+    select
+        md5('account ' || $1),
+        $5,
+        lower($4),
+        id,
+        case $4 when 'GOOGLE' then 'email,profile,openid' else 'read:user,user:email' end,
+        "createdAt",
+        "createdAt"
     from person
     on conflict do nothing
 "#;
