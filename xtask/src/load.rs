@@ -7,7 +7,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     sync::atomic::{AtomicI64, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
@@ -15,7 +15,6 @@ use reqwest::Client;
 use serde::Deserialize;
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
-    net::TcpStream,
     process::Command,
     time::{sleep, timeout},
 };
@@ -24,7 +23,7 @@ use crate::{
     bench::{self, COOKIE, Database},
     bundle::FUNCTIONS,
     postgres::{Postgres, Server},
-    process::{Group, unless_stopped},
+    process::{Group, listening, unless_stopped},
     target, tools,
     variables::without_configuration,
     watch, workspace,
@@ -123,7 +122,6 @@ impl Bundle {
         let url = format!("http://localhost:{port}");
         let path = target().join("load.log");
         let log = File::create(&path)?;
-        let began = Instant::now();
         let quiet = |command: &mut Command| -> anyhow::Result<Group> {
             Group::spawn(command.stdout(log.try_clone()?).stderr(log.try_clone()?))
         };
@@ -136,14 +134,9 @@ impl Bundle {
             .current_dir(workspace());
         let gateway = quiet(&mut gateway)?;
         // An instance that cannot reach the gateway ends.
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            ensure!(
-                began.elapsed() < PATIENCE,
-                "the gateway has not started, see {}",
-                path.display()
-            );
-            sleep(Duration::from_millis(50)).await;
-        }
+        listening(port)
+            .await
+            .with_context(|| format!("the gateway does not start, see {}", path.display()))?;
         let configuration = bench::variables(database, &url, false);
         let mut started = Vec::new();
         for name in FUNCTIONS {

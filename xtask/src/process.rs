@@ -7,19 +7,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use nix::{
     errno::Errno,
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
 use tokio::{
+    net::TcpStream,
     process::{Child, ChildStdout, Command},
     signal::unix::{SignalKind, signal},
+    time::sleep,
 };
 
 /// How long a group may take to end after SIGTERM, and after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a child may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Does the work unless Ctrl-C or SIGTERM comes first; then it is dropped where it stands.
 pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> io::Result<Option<T>> {
@@ -30,6 +35,16 @@ pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> io::Result<Opti
         _ = interrupt.recv() => None,
         _ = terminate.recv() => None,
     })
+}
+
+/// Waits until something listens on that port of this machine.
+pub async fn listening(port: u16) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        ensure!(Instant::now() < deadline, "nothing listens on port {port}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
 
 /// A child in a process group of its own, away from the terminal's Ctrl-C. Dropping it ends the whole group.

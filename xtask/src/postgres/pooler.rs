@@ -1,22 +1,16 @@
 //! A PgBouncer in transaction mode in front of a server.
 
-use std::{
-    fs, net::TcpListener, os::unix::fs::chown, path::PathBuf, process::Stdio, time::Duration,
-};
+use std::{fs, net::TcpListener, os::unix::fs::chown, path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, bail};
-use tokio::{
-    net::TcpStream,
-    process::Command,
-    time::{Instant, sleep},
-};
+use tokio::process::Command;
 use url::Url;
 
 use super::home;
-use crate::{process::Group, tools};
-
-/// How long it may take to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::{
+    process::{Group, listening},
+    tools,
+};
 
 /// A running PgBouncer; dropping it ends it.
 pub struct PgBouncer {
@@ -58,7 +52,7 @@ impl PgBouncer {
             port,
         };
         tokio::select! {
-            outcome = listening(port) => outcome?,
+            outcome = listening(port) => outcome.context("PgBouncer does not start")?,
             status = pooler.group.wait() => {
                 bail!("PgBouncer ended: {}\n{}", status?, fs::read_to_string(log)?)
             }
@@ -79,17 +73,6 @@ impl PgBouncer {
             .context("the address of a database has a port")?;
         Ok(url.into())
     }
-}
-
-async fn listening(port: u16) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        if Instant::now() > deadline {
-            bail!("PgBouncer does not listen");
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }
 
 /// <https://www.pgbouncer.org/config.html>. `any` takes every name for the one that is set.
