@@ -8,11 +8,12 @@ use axum::{
 use url::Url;
 
 use crate::{
+    client::{GITHUB, GOOGLE},
     grant::{Grant, Service, random},
     http::{self, Fields},
     page,
     people::Person,
-    server::{GITHUB, GOOGLE, Shared, State},
+    state::{Shared, State},
 };
 
 const GITHUB_PATH: &str = "/github/login/oauth/authorize";

@@ -9,9 +9,11 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    grant::{Grant, Service, random, redeem},
+    client::GITHUB,
+    grant::{Grant, Service, random},
     http::{self, Fields},
-    server::{GITHUB, Shared},
+    state::Shared,
+    token::redeem,
 };
 
 /// `POST /github/login/oauth/access_token`

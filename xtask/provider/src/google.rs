@@ -11,12 +11,13 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    fault::merge,
-    grant::{Service, random, redeem},
-    http::{self, Fields},
+    client::GOOGLE,
+    grant::{Service, random},
+    http::{self, Fields, merge},
     keys,
     people::Person,
-    server::{GOOGLE, Shared},
+    state::Shared,
+    token::redeem,
 };
 
 /// Seconds that Google's tokens live.

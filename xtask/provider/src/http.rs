@@ -74,3 +74,17 @@ pub fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bo
 pub fn redirect(address: &str) -> Response {
     (StatusCode::FOUND, [(header::LOCATION, address)]).into_response()
 }
+
+/// Sets the members of `changes` in `object`. A null removes the member.
+pub fn merge(object: &mut Value, changes: &Value) {
+    let (Some(object), Some(changes)) = (object.as_object_mut(), changes.as_object()) else {
+        return;
+    };
+    for (name, value) in changes {
+        if value.is_null() {
+            object.remove(name);
+        } else {
+            object.insert(name.clone(), value.clone());
+        }
+    }
+}

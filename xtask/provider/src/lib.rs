@@ -20,19 +20,22 @@
 //! ```
 
 mod authorize;
+mod client;
 mod fault;
 mod github;
 mod google;
 mod grant;
 mod http;
 mod keys;
+mod misbehave;
 mod page;
 mod people;
 mod server;
+mod state;
+mod token;
 
+pub use client::{GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET};
 pub use fault::{Endpoint, Fault, Received};
 pub use grant::Service;
 pub use people::{Email, Person, sample_people};
-pub use server::{
-    GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, Provider,
-};
+pub use server::Provider;

@@ -1,15 +1,10 @@
 //! The server, and what a test can do with it.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::Ipv4Addr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{io, net::Ipv4Addr};
 
 use axum::{
     Router,
-    http::{HeaderMap, StatusCode, header},
+    http::StatusCode,
     middleware,
     routing::{get, post},
 };
@@ -18,84 +13,15 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     authorize,
-    fault::{self, Endpoint, Fault, Received, merge},
+    client::{GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET},
+    fault::{Endpoint, Fault, Received},
     github, google,
     grant::{Grant, Service, random},
-    http, keys,
-    people::{Person, sample_people},
+    http::{self, merge},
+    keys, misbehave,
+    people::Person,
+    state::{Shared, State},
 };
-
-pub const GITHUB_CLIENT_ID: &str = "local-github-client";
-pub const GITHUB_CLIENT_SECRET: &str = "local-github-secret";
-pub const GOOGLE_CLIENT_ID: &str = "local-google-client.apps.googleusercontent.com";
-pub const GOOGLE_CLIENT_SECRET: &str = "local-google-secret";
-
-pub(crate) struct Client {
-    pub id: &'static str,
-    pub secret: &'static str,
-}
-
-pub(crate) const GITHUB: Client = Client {
-    id: GITHUB_CLIENT_ID,
-    secret: GITHUB_CLIENT_SECRET,
-};
-
-pub(crate) const GOOGLE: Client = Client {
-    id: GOOGLE_CLIENT_ID,
-    secret: GOOGLE_CLIENT_SECRET,
-};
-
-/// What the handlers share.
-pub(crate) type Shared = Arc<State>;
-
-pub(crate) struct State {
-    /// The address of this server, without a slash at its end.
-    pub url: String,
-    /// The API to which the page at `/` signs in.
-    pub api: Option<String>,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-pub(crate) struct Inner {
-    pub people: Vec<Person>,
-    pub codes: HashMap<String, Grant>,
-    pub access_tokens: HashMap<String, Grant>,
-    pub refresh_tokens: HashMap<String, Grant>,
-    pub faults: HashMap<Endpoint, Fault>,
-    pub received: Vec<Received>,
-    /// Whether GitHub's tokens expire, as those of a GitHub App do.
-    pub github_tokens_expire: bool,
-}
-
-impl State {
-    pub fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whom the request's access token belongs to.
-    pub fn bearer(&self, headers: &HeaderMap, service: Service) -> Option<Grant> {
-        let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let token = value
-            .strip_prefix("Bearer ")
-            .or_else(|| value.strip_prefix("token "))?;
-        self.lock()
-            .access_tokens
-            .get(token)
-            .filter(|grant| grant.service == service)
-            .cloned()
-    }
-
-    /// Adds the person, in the place of one with the same id.
-    pub fn register(&self, person: Person) -> Person {
-        let mut inner = self.lock();
-        match inner.people.iter_mut().find(|known| known.id == person.id) {
-            Some(known) => *known = person.clone(),
-            None => inner.people.push(person.clone()),
-        }
-        person
-    }
-}
 
 /// A running stand-in for GitHub and Google; dropping it ends it.
 pub struct Provider {
@@ -128,14 +54,7 @@ impl Provider {
     }
 
     fn serve(listener: TcpListener, url: String, api: Option<String>) -> Self {
-        let state = Arc::new(State {
-            url,
-            api,
-            inner: Mutex::new(Inner {
-                people: sample_people(),
-                ..Inner::default()
-            }),
-        });
+        let state = State::new(url, api);
         let router = router(state.clone());
         let server = tokio::spawn(async move {
             // axum::serve goes on for ever: it retries what accept refuses.
@@ -331,6 +250,9 @@ fn router(state: Shared) -> Router {
         .route("/google/userinfo", get(google::userinfo))
         .route("/elsewhere", get(github::token).post(github::token))
         .fallback(|| async { (StatusCode::NOT_FOUND, "Not Found") })
-        .layer(middleware::from_fn_with_state(state.clone(), fault::layer))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            misbehave::layer,
+        ))
         .with_state(state)
 }
