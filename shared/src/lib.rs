@@ -15,8 +15,6 @@ pub mod secrets;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
-#[cfg(feature = "testing")]
-pub mod testing;
 pub mod time;
 
 pub use state::AppState;

@@ -1,12 +1,9 @@
 //! The five functions, built.
 
-use std::{collections::HashMap, ffi::OsString, path::PathBuf, process::Stdio};
+use std::{collections::HashMap, path::PathBuf};
 
-use anyhow::ensure;
-use serde::Deserialize;
-use tokio::{io::AsyncReadExt as _, process::Command};
-
-use crate::{process::Group, workspace};
+use testkit::cargo::{cargo, executables};
+use tokio::process::Command;
 
 /// Names of the functions, of their crates and of their binaries.
 pub const FUNCTIONS: [&str; 5] = ["auth", "users", "projects", "social", "health"];
@@ -29,43 +26,4 @@ fn build_command() -> Command {
     let mut command = Command::new(cargo());
     command.args(["build", "--workspace", "--bins"]);
     command
-}
-
-/// Runs a command of cargo and returns the programs that it made, by name.
-pub async fn executables(command: &mut Command) -> anyhow::Result<HashMap<String, PathBuf>> {
-    let mut cargo = Group::spawn(
-        command
-            .arg("--message-format=json-render-diagnostics")
-            .current_dir(workspace())
-            .stdout(Stdio::piped()),
-    )?;
-    let mut messages = String::new();
-    if let Some(mut output) = cargo.stdout() {
-        output.read_to_string(&mut messages).await?;
-    }
-    let status = cargo.wait().await?;
-    ensure!(status.success(), "the build failed");
-    Ok(messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
-        .filter_map(|message| Some((message.target?.name, message.executable?)))
-        .collect())
-}
-
-/// The cargo that runs these commands.
-pub fn cargo() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// The part of cargo's messages that tells what was made:
-/// <https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages>.
-#[derive(Deserialize)]
-struct Message {
-    target: Option<Target>,
-    executable: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
 }

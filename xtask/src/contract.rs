@@ -11,15 +11,14 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
+use testkit::{process::Group, target, workspace};
 use tokio::time::timeout;
 use url::Url;
 
 use crate::{
-    process::Group,
     sam::Tools,
     seed,
     stage::{METRICS_TOKEN, Stage},
-    target, workspace,
 };
 
 /// Settings of the bundle: quotas that no run uses up.

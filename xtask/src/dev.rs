@@ -3,16 +3,17 @@
 use anyhow::Context as _;
 use provider::Provider;
 use sqlx::{Connection as _, PgConnection};
+use testkit::{
+    postgres::{Postgres, Server},
+    process::unless_stopped,
+    target, workspace,
+};
 use url::Url;
 
 use crate::{
-    bundle, migrate,
-    postgres::{Postgres, Server},
-    process::unless_stopped,
-    seed, target,
+    bundle, migrate, seed,
     variables::Variables,
     watch::{Reload, Watch, claim},
-    workspace,
 };
 
 /// `BETTER_AUTH_SECRET` where none is set.

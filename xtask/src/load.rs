@@ -14,6 +14,11 @@ use anyhow::{Context as _, ensure};
 use reqwest::Client;
 use serde::Deserialize;
 use sqlx::{Connection as _, PgConnection};
+use testkit::{
+    postgres::{Postgres, Server},
+    process::{Group, listening, unless_stopped},
+    programs, target, workspace,
+};
 use tokio::{
     process::Command,
     time::{sleep, timeout},
@@ -22,11 +27,9 @@ use tokio::{
 use crate::{
     bench::{self, COOKIE, Database},
     bundle::FUNCTIONS,
-    postgres::{Postgres, Server},
-    process::{Group, listening, unless_stopped},
-    target, tools,
+    tools,
     variables::without_configuration,
-    watch, workspace,
+    watch,
 };
 
 /// What the load is, and on what
@@ -86,7 +89,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn load(options: &Options) -> anyhow::Result<()> {
-    let wrk = tools::find("wrk")
+    let wrk = programs::find("wrk")
         .context("there is no wrk on this machine, which makes the load (Debian: wrk)")?;
     if let Some(url) = &options.url {
         return shoot(&wrk, url, options.cookie.as_deref(), options).await;

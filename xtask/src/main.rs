@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
+use testkit::postgres::{self, Postgres, Server};
 use xtask::{
-    bench, dev, events, load, migrate, openapi,
-    postgres::{self, Postgres, Server},
-    prepare, profile, recount, sam, seed, test,
+    bench, dev, events, load, migrate, openapi, prepare, profile, recount, sam, seed, test,
 };
 
 /// The developers' commands

@@ -1,9 +1,8 @@
 //! Writes the OpenAPI document that the health function carries.
 
 use anyhow::ensure;
+use testkit::{cargo::cargo, process::Group, workspace};
 use tokio::process::Command;
-
-use crate::{bundle::cargo, process::Group, workspace};
 
 /// Set while the document is to be written instead of compared.
 pub const WRITE: &str = "WRITE_OPENAPI";

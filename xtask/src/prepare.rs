@@ -10,12 +10,12 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use sqlx::migrate::MigrateDatabase as _;
-
-use crate::{
-    migrate,
+use testkit::{
     postgres::{Postgres, Server},
     target, workspace,
 };
+
+use crate::migrate;
 
 /// Makes `.sqlx` anew.
 pub async fn write() -> anyhow::Result<()> {

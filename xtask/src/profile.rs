@@ -19,12 +19,13 @@ use nix::{
     unistd::Pid,
 };
 use reqwest::Client;
+use testkit::{programs, target};
 use tokio::{
     process::{Child, Command},
     time::sleep,
 };
 
-use crate::{bundle, target, tools, watch::claim};
+use crate::{bundle, tools, watch::claim};
 
 /// How often a second perf looks; no round number, so that nothing regular runs in step with it.
 const FREQUENCY: &str = "499";
@@ -59,7 +60,7 @@ pub struct Options {
 /// Builds the function with optimisations and line numbers, serves plain HTTP, asks it over and over while perf watches, and
 /// writes the flame graph.
 pub async fn run(options: &Options, database: &str) -> anyhow::Result<()> {
-    let perf = tools::find("perf").context(
+    let perf = programs::find("perf").context(
         "there is no perf on this machine, which watches the function; it is in the package linux-perf \
          (Debian) or linux-tools-generic (Ubuntu), and for Linux only",
     )?;
@@ -93,9 +94,9 @@ pub async fn run(options: &Options, database: &str) -> anyhow::Result<()> {
 }
 
 async fn build(function: &str) -> anyhow::Result<PathBuf> {
-    let mut cargo = Command::new(bundle::cargo());
+    let mut cargo = Command::new(testkit::cargo::cargo());
     cargo.args(["build", "--profile", "profiling", "--package", function]);
-    let mut programs = bundle::executables(&mut cargo).await?;
+    let mut programs = testkit::cargo::executables(&mut cargo).await?;
     programs
         .remove(function)
         .with_context(|| format!("{function} has no program"))

@@ -7,12 +7,15 @@ use std::{
 
 use provider::Provider;
 use sqlx::{Connection as _, PgConnection, migrate::MigrateDatabase as _};
+use testkit::{
+    ingest::Ingest,
+    leaks::{self, Secrets},
+    target,
+};
 use url::Url;
 
 use crate::{
-    ingest::Ingest,
-    leaks::{self, Secrets},
-    migrate, target,
+    migrate,
     watch::{Reload, Watch},
 };
 

@@ -8,6 +8,12 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use sqlx::{Connection as _, PgConnection, migrate::MigrateDatabase as _};
+use testkit::{
+    cargo::cargo,
+    postgres::{PgBouncer, Postgres, Server},
+    process::{Group, unless_stopped},
+    programs, workspace,
+};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::Command,
@@ -15,14 +21,7 @@ use tokio::{
 use url::Url;
 
 use crate::{
-    bundle::{self, cargo},
-    contract, migrate,
-    postgres::{PgBouncer, Postgres, Server},
-    process::{Group, unless_stopped},
-    sam::Tools,
-    stage, tools,
-    variables::without_configuration,
-    workspace,
+    bundle, contract, migrate, sam::Tools, stage, tools, variables::without_configuration,
 };
 
 /// Which tests to run; without a name all of them.
@@ -91,8 +90,8 @@ async fn all(only: Option<Suite>) -> anyhow::Result<()> {
 fn node_package_manager() -> anyhow::Result<PathBuf> {
     let missing =
         "is not on this machine, and the official clients need it; install Node.js 20 or newer";
-    tools::find("node").with_context(|| format!("node {missing}"))?;
-    tools::find("npm").with_context(|| format!("npm {missing}"))
+    programs::find("node").with_context(|| format!("node {missing}"))?;
+    programs::find("npm").with_context(|| format!("npm {missing}"))
 }
 
 async fn rust(database: &str) -> anyhow::Result<Tally> {

@@ -1,15 +1,10 @@
 //! Programs that the commands need and a machine may lack.
 
-use std::{
-    env,
-    ffi::OsStr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
+use testkit::{cargo::cargo, process::Group, programs::find, target};
 use tokio::process::Command;
-
-use crate::{bundle::cargo, process::Group, target};
 
 /// What is installed where `cargo-lambda` is missing.
 const CARGO_LAMBDA: &str = "1.9.2";
@@ -55,14 +50,6 @@ async fn with_python(tools: &Path) -> anyhow::Result<()> {
         .arg("--disable-pip-version-check")
         .arg(format!("cargo-lambda=={CARGO_LAMBDA}")))
     .await
-}
-
-/// The program of that name on `PATH`.
-pub fn find(name: impl AsRef<OsStr>) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(name.as_ref()))
-        .find(|program| program.is_file())
 }
 
 /// Runs a command to its end, its output in view.

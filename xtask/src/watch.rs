@@ -5,12 +5,13 @@ use std::{ffi::OsStr, fs::File, time::Duration};
 use anyhow::{Context as _, bail};
 use futures_util::future::try_join_all;
 use reqwest::{Client, redirect::Policy};
+use testkit::{process::Group, workspace};
 use tokio::{
     process::Command,
     time::{Instant, sleep},
 };
 
-use crate::{process::Group, tools, variables::without_configuration, workspace};
+use crate::{tools, variables::without_configuration};
 
 /// A path of each function that answers without a credential, if only with 401.
 const PROBES: [&str; 5] = [

@@ -7,13 +7,15 @@ use std::{collections::HashMap, path::PathBuf};
 use provider::{Person, Provider};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::{
+    emulator::Instance,
+    leaks::{self, Secrets},
+};
 use tokio::sync::OnceCell;
 use url::Url;
 use xtask::{
     bundle::{self, FUNCTIONS},
-    emulator::Instance,
     events,
-    leaks::{self, Secrets},
 };
 
 /// An account with GitHub and Google, a database, and functions between them as they are asked for.

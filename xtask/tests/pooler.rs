@@ -7,8 +7,9 @@ use std::path::Path;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::{emulator::Instance, postgres::PgBouncer, workspace};
 use url::Url;
-use xtask::{bundle, emulator::Instance, postgres::PgBouncer, workspace};
+use xtask::bundle;
 
 const INSTANCES: usize = 200;
 const CONNECTIONS: usize = 100;
@@ -19,7 +20,7 @@ const TOKEN: &str = "pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E";
 const COOKIE: &str = "better-auth.session_token=\
     pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E.rrjlU9T7lxoX8YJn8E5J51QY6%2BHEH%2BoBTjFtbbUYZgI%3D";
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 #[ignore = "PgBouncer is needed: `cargo xtask test pooler`"]
 async fn instances_queue_for_the_connections_that_there_are(db: PgPool) {
     let role = format!("few_connections_{}", std::process::id());

@@ -19,9 +19,9 @@ use serde_json::json;
 use shared::{
     api_key::hash,
     http::{Api, Routes},
-    testing::{App, Caller},
 };
 use sqlx::PgPool;
+use testing::{App, Caller};
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -58,7 +58,7 @@ impl Process {
             .env_clear()
             .envs(provider.settings())
             .envs([
-                // In the words of `shared::testing`, which signs the cookies.
+                // In the words of `testing`, which signs the cookies.
                 (
                     "BETTER_AUTH_SECRET",
                     "reference-secret-for-tests-0123456789abcdef",

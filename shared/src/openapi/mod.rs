@@ -36,8 +36,6 @@
 //!
 //! Nothing of this runs in a function: only tests and `cargo xtask openapi` call it.
 
-#[cfg(feature = "testing")]
-pub(crate) mod conformance;
 mod document;
 mod operation;
 mod schema;

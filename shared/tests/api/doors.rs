@@ -3,8 +3,8 @@
 use axum::{body::Body, http::Request};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use shared::testing::{App, Caller};
 use sqlx::PgPool;
+use testing::{App, Caller};
 
 use crate::api;
 
@@ -55,7 +55,7 @@ fn load_balancer(path: &str, query: &Value, cookies: &str) -> Value {
     })
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_request_is_the_same_by_every_door(db: PgPool) {
     let app = App::new(api(), db.clone());
     let behind_balancer = App::configured(api(), db, &[("CLIENT_IP_HEADER", "x-forwarded-for")]);
@@ -113,7 +113,7 @@ async fn send(caller: &Caller, event: &Value) -> Value {
     caller.request(arrived(event)).await.expect(200).json()
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_stage_is_no_part_of_what_was_not_found(db: PgPool) {
     let app = App::new(api(), db);
     for event in [

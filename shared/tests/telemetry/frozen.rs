@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use xtask::emulator::Instance;
+use testkit::emulator::Instance;
 
 use crate::{
     ada,
@@ -125,7 +125,7 @@ async fn an_event_that_is_none_does_not_hold_the_instance() {
     assert_eq!(ingest.events().len(), 1);
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn where_there_is_nothing_to_send_nothing_is_sent(db: PgPool) {
     let ingest = Ingest::start().await;
     let (database, dsn) = (url_of(&db), ingest.dsn());
@@ -202,7 +202,7 @@ fn check_references(line: &Value) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
     let database = url_of(&db);
     let variables = [("DATABASE_URL", &*database), ("RUST_LOG", "info")];
@@ -262,7 +262,7 @@ async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_session_is_told_under_lambda_too(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;

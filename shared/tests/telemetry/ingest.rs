@@ -3,7 +3,7 @@
 use std::{ops::Deref, time::Duration};
 
 use serde_json::Value;
-use xtask::{
+use testkit::{
     ingest::{self, Envelope},
     leaks::Secrets,
 };

@@ -11,7 +11,7 @@ use crate::{
     url_of,
 };
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_request_is_one_line_with_these_fields(db: PgPool) {
     let ada = ada(&db).await;
     let program = Program::start("trouble", &[("DATABASE_URL", &url_of(&db))]).await;
@@ -77,7 +77,7 @@ async fn a_request_is_one_line_with_these_fields(db: PgPool) {
     assert_eq!(line["dbStatements"], 0);
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_slow_statement_is_told_of_with_its_route(db: PgPool) {
     let program = Program::start("trouble", &[("DATABASE_URL", &url_of(&db))]).await;
 
@@ -135,7 +135,7 @@ async fn rust_log_decides_what_is_written() {
 #[tokio::test]
 async fn a_terminal_gets_text() {
     // `script` gives the program a terminal.
-    let Some(script) = xtask::tools::find("script") else {
+    let Some(script) = testkit::programs::find("script") else {
         eprintln!("skipped: there is no `script` on this machine");
         return;
     };
@@ -170,7 +170,7 @@ async fn a_terminal_gets_text() {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn server_timing_is_told_where_it_is_switched_on(db: PgPool) {
     let ada = ada(&db).await;
     let database = url_of(&db);

@@ -15,11 +15,9 @@ mod spans;
 
 use std::time::Duration;
 
-use shared::{
-    http::{Api, Routes},
-    testing::{App, Caller},
-};
+use shared::http::{Api, Routes};
 use sqlx::PgPool;
+use testing::{App, Caller};
 use url::Url;
 
 /// How long something may take to arrive.

@@ -11,6 +11,10 @@ use std::{
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::Value;
+use testkit::{
+    cargo::{cargo, executables},
+    leaks::Secrets,
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},
@@ -18,11 +22,10 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use xtask::{bundle, leaks::Secrets};
 
 use crate::PATIENCE;
 
-/// The variables that each program needs, in the words of `shared::testing`.
+/// The variables that each program needs, in the words of `testing`.
 pub const COMMON: [(&str, &str); 3] = [
     (
         "BETTER_AUTH_SECRET",
@@ -39,14 +42,18 @@ pub async fn binary(name: &str) -> PathBuf {
     let programs = if name == "trouble" {
         TROUBLE
             .get_or_init(async || {
-                let mut cargo = Command::new(bundle::cargo());
-                cargo.args(["build", "--quiet", "--package=shared", "--example=trouble"]);
-                bundle::executables(&mut cargo).await.unwrap()
+                let mut cargo = Command::new(cargo());
+                cargo.args(["build", "--quiet", "--workspace", "--example=trouble"]);
+                executables(&mut cargo).await.unwrap()
             })
             .await
     } else {
         FUNCTIONS
-            .get_or_init(async || bundle::build().await.unwrap())
+            .get_or_init(async || {
+                let mut cargo = Command::new(cargo());
+                cargo.args(["build", "--workspace", "--bins"]);
+                executables(&mut cargo).await.unwrap()
+            })
             .await
     };
     programs[name].clone()

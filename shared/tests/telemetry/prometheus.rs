@@ -34,7 +34,7 @@ fn counter(sample: &Sample) -> f64 {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn totals_equal_the_requests_that_were_made(db: PgPool) {
     ada(&db).await;
     let database = url_of(&db);
@@ -152,7 +152,7 @@ async fn totals_equal_the_requests_that_were_made(db: PgPool) {
     assert_eq!(sorted, FAMILIES);
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn the_first_scrape_shows_every_name_in_two_round_trips(db: PgPool) {
     let ada = ada(&db).await;
     let (database, cookie) = (url_of(&db), ada.cookie().unwrap());

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::api_key::hash;
 use sqlx::PgPool;
-use xtask::leaks::{self, Secrets};
+use testkit::leaks::{self, Secrets};
 
 use crate::{
     ada,
@@ -55,7 +55,7 @@ fn cookies(answer: &reqwest::Response) -> Vec<String> {
         .collect()
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     let ingest = Ingest::start().await;
     leaks::note(&mut db.acquire().await.unwrap()).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     assert!(calls[0].starts_with("POST 127.0.0.1/"), "{calls:?}");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn keys_and_passwords_are_told_to_nobody(db: PgPool) {
     const PASSWORD: &str = "a password that nobody has";
     let ingest = Ingest::start().await;

@@ -92,7 +92,7 @@ async fn a_failure_is_one_event_with_what_is_known_of_it() {
     assert_eq!(cause["requestId"], request_id.as_str());
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_panic_is_one_event_and_the_next_request_is_served(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
@@ -141,7 +141,7 @@ async fn a_panic_is_one_event_and_the_next_request_is_served(db: PgPool) {
     assert!(!ingest.text().contains("@test.example"));
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_refusal_is_no_event(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
@@ -281,7 +281,7 @@ async fn a_malformed_address_of_sentry_is_told_at_start_without_it() {
     assert!(!error.contains("with a key"), "{error}");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn the_two_test_routes_are_heard(db: PgPool) {
     let ingest = Ingest::start().await;
     let (dsn, database) = (ingest.dsn(), url_of(&db));

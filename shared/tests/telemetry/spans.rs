@@ -23,7 +23,7 @@ fn spans(transaction: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_request_is_a_transaction_with_its_statements_and_without_their_values(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
@@ -69,7 +69,7 @@ async fn a_request_is_a_transaction_with_its_statements_and_without_their_values
     assert!(!text.contains("a-known-value"), "{text}");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_function_names_its_transactions_by_the_route(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;

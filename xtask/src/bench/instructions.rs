@@ -3,9 +3,8 @@
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
 use anyhow::{Context as _, ensure};
+use testkit::programs;
 use tokio::process::Command;
-
-use crate::tools;
 
 /// The paths of `xtask/bench/src/bin/instructions.rs`, and what each is.
 const PATHS: [(&str, &str); 4] = [
@@ -21,7 +20,7 @@ const MANY: u64 = 300;
 
 /// Prints how many instructions one run of each path takes.
 pub async fn count(program: &Path, json: bool) -> anyhow::Result<()> {
-    let valgrind = tools::find("valgrind")
+    let valgrind = programs::find("valgrind")
         .context("there is no valgrind on this machine, which counts instructions")?;
     let mut counts = BTreeMap::new();
     for (path, description) in PATHS {

@@ -10,13 +10,13 @@ use std::{
 use anyhow::{Context as _, ensure};
 use flate2::{Compression, write::DeflateEncoder};
 use serde_json::Value;
+use testkit::emulator::Instance;
 
 use super::{
     database::SECRET,
     process,
     request::{Program, Request},
 };
-use crate::emulator::Instance;
 
 /// How often every program is started.
 pub const START_ROUNDS: u32 = 25;

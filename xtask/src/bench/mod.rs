@@ -12,6 +12,12 @@ mod request;
 use std::{collections::HashMap, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
+use testkit::{
+    cargo::cargo,
+    postgres::{PgBouncer, Postgres, Server},
+    process::unless_stopped,
+    workspace,
+};
 use tokio::process::Command;
 
 pub use self::{
@@ -19,12 +25,7 @@ pub use self::{
     measure::variables,
 };
 use self::{measure::Subject, report::Report};
-use crate::{
-    bundle::{self, cargo},
-    postgres::{PgBouncer, Postgres, Server},
-    process::unless_stopped,
-    sam, tools, workspace,
-};
+use crate::{bundle, sam, tools};
 
 /// What to measure
 #[derive(Clone, Debug, clap::Args)]
@@ -78,7 +79,7 @@ pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     eprintln!("Building with all optimisations, which takes some minutes the first time …");
     let mut command = Command::new(cargo());
     command.args(["build", "--release", "--workspace", "--bins"]);
-    bundle::executables(&mut command).await
+    testkit::cargo::executables(&mut command).await
 }
 
 /// One of them.

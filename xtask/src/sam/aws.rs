@@ -18,10 +18,10 @@ use axum::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::process::Group;
 use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
 use super::tools::Tools;
-use crate::process::Group;
 
 /// How long moto may take to answer for the first time.
 const START: Duration = Duration::from_mins(1);

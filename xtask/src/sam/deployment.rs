@@ -11,13 +11,14 @@ use anyhow::{Context as _, ensure};
 use axum::{Router, extract::State, routing::put};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
+use testkit::emulator::Instance;
 use tokio::net::TcpListener;
 
-use super::{
-    aws::Aws,
+use super::aws::Aws;
+use crate::{
+    dev, events, seed,
     template::{Function, Stack},
 };
-use crate::{dev, emulator::Instance, events, seed};
 
 /// A frontend's origin that the functions would not know by themselves.
 const FRONTEND: &str = "https://frontend.example";

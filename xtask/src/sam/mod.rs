@@ -2,24 +2,20 @@
 
 pub mod aws;
 pub mod deployment;
-pub mod template;
 mod tools;
 
 use std::{collections::HashMap, fs, path::PathBuf, process::Stdio};
 
 use anyhow::{Context as _, ensure};
 use sqlx::migrate::MigrateDatabase as _;
+use testkit::{
+    postgres::{Postgres, Server},
+    programs, target, workspace,
+};
 use tokio::process::Command;
 
-use self::{deployment::Deployment, template::Stack};
-use crate::{
-    bundle::FUNCTIONS,
-    migrate::create_database,
-    postgres::{Postgres, Server},
-    target,
-    tools::run,
-    workspace,
-};
+use self::deployment::Deployment;
+use crate::{bundle::FUNCTIONS, migrate::create_database, template::Stack, tools::run};
 pub use tools::Tools;
 
 /// What a binary and its zip may have, in bytes.
@@ -207,7 +203,7 @@ async fn replay(built: &HashMap<String, PathBuf>, database: &str) -> anyhow::Res
 
 /// Whether binaries for arm64 can be built on this machine.
 async fn has_arm64() -> anyhow::Result<bool> {
-    let Some(rustup) = crate::tools::find("rustup") else {
+    let Some(rustup) = programs::find("rustup") else {
         return Ok(false);
     };
     let output = Command::new(rustup)

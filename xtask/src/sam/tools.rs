@@ -8,9 +8,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use testkit::{programs, target};
 use tokio::process::Command;
 
-use crate::{target, tools};
+use crate::tools;
 
 /// What checks and builds the template, with the builder that it calls.
 const SAM: &[&str] = &[
@@ -58,7 +59,7 @@ impl Tools {
             packages.join(", "),
             folder.display()
         );
-        let python = tools::find("python3").context("python3 is not on this machine")?;
+        let python = programs::find("python3").context("python3 is not on this machine")?;
         tools::run(Command::new(python).args(["-m", "venv"]).arg(&folder)).await?;
         tools::run(
             Command::new(folder.join("bin/python"))

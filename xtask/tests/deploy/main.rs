@@ -13,8 +13,9 @@ mod tls;
 use std::{collections::HashMap, path::PathBuf};
 
 use sqlx::{ConnectOptions as _, PgPool};
+use testkit::emulator::Instance;
 use tokio::sync::OnceCell;
-use xtask::{bundle, emulator::Instance, sam::deployment::Deployment};
+use xtask::{bundle, sam::deployment::Deployment};
 
 /// A deployment over the database, of binaries without optimisation.
 async fn deployment(database: &str) -> Deployment {

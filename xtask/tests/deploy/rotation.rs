@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use xtask::emulator::Instance;
+use testkit::emulator::Instance;
 
 use crate::{deployment, server::Server};
 

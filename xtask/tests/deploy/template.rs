@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use xtask::{bundle::FUNCTIONS, sam::template::Stack};
+use xtask::{bundle::FUNCTIONS, template::Stack};
 
 /// Variables by function.
 fn environments(parameters: &[(&str, &str)]) -> BTreeMap<String, BTreeMap<String, String>> {
@@ -141,7 +141,7 @@ fn a_group_can_be_left_to_the_node_deployment() {
 
 #[test]
 fn new_code_waits_for_the_migrations() {
-    let template = std::fs::read_to_string(xtask::workspace().join("template.yaml")).unwrap();
+    let template = std::fs::read_to_string(testkit::workspace().join("template.yaml")).unwrap();
     let template: yaml_serde::Value = yaml_serde::from_str(&template).unwrap();
     let resources = template["Resources"].as_mapping().unwrap();
 

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use shared::{
     http::{Access, Api},
     openapi::{Group, document},
-    testing::{Answer, App, Caller},
 };
 use sqlx::PgPool;
+use testing::{Answer, App, Caller};
 
 use crate::sample;
 

@@ -6,7 +6,7 @@ use crate::bundle::{mounted, openapi, operations};
 
 /// Where the health function has it.
 fn file() -> std::path::PathBuf {
-    xtask::workspace().join("functions/health/openapi.json")
+    testkit::workspace().join("functions/health/openapi.json")
 }
 
 #[test]

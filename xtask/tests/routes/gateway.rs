@@ -129,7 +129,7 @@ fn check(routes: &[Route], default: Option<&str>) {
 
 #[test]
 fn the_gateway_sends_each_request_to_the_function_that_mounts_it() {
-    let template = std::fs::read_to_string(xtask::workspace().join("template.yaml")).unwrap();
+    let template = std::fs::read_to_string(testkit::workspace().join("template.yaml")).unwrap();
     let template: Yaml = yaml_serde::from_str(&template).unwrap();
     let mut routes = Vec::new();
     let mut default = None;
@@ -164,7 +164,7 @@ fn the_gateway_sends_each_request_to_the_function_that_mounts_it() {
 
 #[test]
 fn cargo_lambda_watch_sends_each_request_to_the_function_that_mounts_it() {
-    let manifest = std::fs::read_to_string(xtask::workspace().join("Cargo.toml")).unwrap();
+    let manifest = std::fs::read_to_string(testkit::workspace().join("Cargo.toml")).unwrap();
     let manifest: toml::Table = manifest.parse().unwrap();
     let router = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
     let routes: Vec<Route> = router

@@ -2,8 +2,9 @@
 
 use axum::http::Method;
 use serde_json::json;
-use shared::{api_key::hash, testing::Answer};
+use shared::api_key::hash;
 use sqlx::PgPool;
+use testing::Answer;
 
 use crate::bundle::{Bundle, Operation};
 
@@ -72,7 +73,7 @@ fn refusal(operation: &Operation, reads: bool, writes: bool) -> Option<&'static 
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_key_opens_what_its_scopes_say(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
@@ -98,7 +99,7 @@ async fn a_key_opens_what_its_scopes_say(db: PgPool) {
     assert!(refused > 100, "only {refused} refusals");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn what_is_no_key_opens_nothing(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
@@ -129,7 +130,7 @@ async fn what_is_no_key_opens_nothing(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn an_admins_key_reads_metrics_where_its_scope_says_so(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;

@@ -2,11 +2,9 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use shared::{
-    api_key::hash,
-    testing::{Caller, Log},
-};
+use shared::api_key::hash;
 use sqlx::PgPool;
+use testing::{Caller, Log};
 use tracing::Level;
 
 use crate::bundle::{Bundle, Somebody};
@@ -202,7 +200,7 @@ fn table() -> Vec<(Act, [u16; 5])> {
     table
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn everybody_may_do_what_their_role_says(db: PgPool) {
     let bundle = Bundle::new(&db);
     for (act, expected) in table() {
@@ -217,7 +215,7 @@ async fn everybody_may_do_what_their_role_says(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_key_carries_no_role(db: PgPool) {
     const KEY: &str = "cc_abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
     let bundle = Bundle::new(&db);
@@ -266,7 +264,7 @@ async fn a_key_carries_no_role(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn what_staff_do_is_one_line_of_the_audit_log(db: PgPool) {
     let log = Log::capture(Level::INFO);
     let bundle = Bundle::new(&db);

@@ -1,11 +1,9 @@
 //! `/api/auth/admin/*`: who may, and what becomes of users.
 
 use serde_json::{Value, json};
-use shared::{
-    random,
-    testing::{Answer, Caller},
-};
+use shared::random;
 use sqlx::PgPool;
+use testing::{Answer, Caller};
 
 use crate::{FRONTEND, Stage, expect_code};
 
@@ -131,7 +129,7 @@ async fn send(caller: &Caller, endpoint: &str, body: Option<&Value>) -> Answer {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn only_admins_may(db: PgPool) {
     let stage = Stage::new(db).await;
     let bob = stage.person("bob").await;
@@ -169,7 +167,7 @@ async fn only_admins_may(db: PgPool) {
     assert_eq!(stage.count("session").await, before);
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn admins_by_role_and_by_configuration_may(db: PgPool) {
     let id = random::id();
     let stage = Stage::configured(db, &[("ADMIN_USER_IDS", &id)]).await;
@@ -197,7 +195,7 @@ async fn admins_by_role_and_by_configuration_may(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn unknown_users_are_not_found(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -222,7 +220,7 @@ async fn unknown_users_are_not_found(db: PgPool) {
     assert_eq!(answer.status, 400, "{answer:?}");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_user_must_be_named(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -238,7 +236,7 @@ async fn a_user_must_be_named(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn other_sites_cannot_administer(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -253,7 +251,7 @@ async fn other_sites_cannot_administer(db: PgPool) {
     expect_code(&answer, 403, "INVALID_ORIGIN", "Invalid origin");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn permissions_are_told(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;

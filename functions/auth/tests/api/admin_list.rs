@@ -1,8 +1,8 @@
 //! `GET /api/auth/admin/list-users`
 
 use serde_json::{Value, json};
-use shared::testing::Caller;
 use sqlx::PgPool;
+use testing::Caller;
 
 use crate::{Stage, admin::ADMIN};
 
@@ -44,7 +44,7 @@ async fn ids(admin: &Caller, query: &str) -> (Vec<String>, Value) {
     (ids.collect(), answer["total"].clone())
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn users_are_searched_filtered_and_sorted(db: PgPool) {
     let (_stage, eve) = stage(db).await;
 
@@ -124,7 +124,7 @@ async fn users_are_searched_filtered_and_sorted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn pages_are_cut_and_echoed(db: PgPool) {
     let (_stage, eve) = stage(db).await;
 
@@ -164,7 +164,7 @@ async fn pages_are_cut_and_echoed(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn what_the_database_could_not_do_finds_nobody(db: PgPool) {
     let (stage, eve) = stage(db).await;
 

@@ -2,13 +2,13 @@
 
 use provider::{Endpoint, Fault, Person, Service};
 use serde_json::{Value, json};
-use shared::testing::Log;
 use sqlx::PgPool;
+use testing::Log;
 use tracing::Level;
 
 use crate::{Stage, parameter};
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_sign_in_and_its_failures_tell_no_secret(db: PgPool) {
     let log = Log::capture(Level::TRACE);
     let stage = Stage::new(db).await;

@@ -33,8 +33,8 @@ use auth::AuthState;
 use axum::http::Method;
 use provider::{Person, Provider};
 use serde_json::{Value, json};
-use shared::testing::{Answer, App, Caller};
 use sqlx::PgPool;
+use testing::{Answer, App, Caller};
 
 const FRONTEND: &str = "http://localhost:3000";
 

@@ -16,8 +16,8 @@ mod strings;
 use std::time::Duration;
 
 use ::health::HealthState;
-use shared::testing::App;
 use sqlx::{PgPool, postgres::PgPoolOptions};
+use testing::App;
 
 /// The group over that database.
 fn app(db: PgPool, variables: &[(&str, &str)]) -> App {

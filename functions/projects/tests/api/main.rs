@@ -16,8 +16,8 @@ mod update;
 mod views;
 
 use serde_json::{Map, Value, json};
-use shared::testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 use sqlx::PgPool;
+use testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 
 /// A group over a fresh database.
 pub fn app(db: &PgPool) -> App {

@@ -1,12 +1,12 @@
 //! What staff do is written down.
 
-use shared::testing::Log;
 use sqlx::PgPool;
+use testing::Log;
 use tracing::Level;
 
 use crate::{app, comment, project, promote};
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_deletion_by_staff_is_one_line_of_the_audit_log(db: PgPool) {
     let log = Log::capture(Level::INFO);
     let app = app(&db);

@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
-use shared::testing::{App, Caller};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use testing::{App, Caller};
 
 use crate::{DRIFT, number, project, sql};
 
@@ -229,7 +229,7 @@ impl Drop for Run {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn counters_equal_their_rows_after_whatever_happens_at_once(
     options: PgPoolOptions,
     connect: PgConnectOptions,

@@ -17,8 +17,8 @@ mod races;
 mod refusals;
 mod routes;
 
-use shared::testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 use sqlx::PgPool;
+use testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 
 /// A group over a fresh database.
 pub fn app(db: &PgPool) -> App {

@@ -1,8 +1,9 @@
 //! Pages of every list: each row once, in order, whatever comes and goes meanwhile.
 
 use serde_json::{Value, json};
-use shared::{http::Cursor, testing::Caller};
+use shared::http::Cursor;
 use sqlx::PgPool;
+use testing::Caller;
 
 use crate::{app, sql, walk};
 
@@ -81,7 +82,7 @@ const LISTS: [(&str, &str); 8] = [
     ),
 ];
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_walk_yields_each_row_once_in_order(db: PgPool) {
     let ada = crowd(&db).await;
 
@@ -101,7 +102,7 @@ async fn a_walk_yields_each_row_once_in_order(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
     let ada = crowd(&db).await;
     let mut begun = Vec::new();
@@ -138,7 +139,7 @@ async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn the_link_repeats_the_filters(db: PgPool) {
     let ada = crowd(&db).await;
 
@@ -154,7 +155,7 @@ async fn the_link_repeats_the_filters(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn cursors_of_others_are_refused(db: PgPool) {
     let ada = crowd(&db).await;
     let newest = |keys: Value| Cursor::new("newest", keys).encode();

@@ -1,7 +1,7 @@
 //! No list reads a whole table, and a page far into a list reads no more than the first.
 
-use shared::testing::Caller;
 use sqlx::{PgPool, postgres::PgPoolOptions};
+use testing::Caller;
 
 use crate::{app, sql};
 
@@ -67,7 +67,7 @@ async fn crowd(db: &PgPool) -> (PgPool, Caller) {
     (db, ada)
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn everything_is_read_from_indexes(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 
@@ -84,7 +84,7 @@ async fn everything_is_read_from_indexes(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn writes_find_their_rows_by_indexes(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 
@@ -103,7 +103,7 @@ async fn writes_find_their_rows_by_indexes(db: PgPool) {
     assert_eq!(scans(&db).await, before);
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 

@@ -2,11 +2,11 @@
 
 use futures_util::future::{join, join_all, join3};
 use serde_json::json;
-use shared::testing::{Answer, App, Caller};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use testing::{Answer, App, Caller};
 
 use crate::{DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
 
@@ -67,7 +67,7 @@ const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = 
 
 const LIKES: &str = r#"select "likeCount"::bigint from projects where id = 'p'"#;
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn fifty_likes_by_one_user_are_one(options: PgPoolOptions, connect: PgConnectOptions) {
     let (app, db) = app(options, connect).await;
     let ada = app.user("ada").await;
@@ -91,7 +91,7 @@ async fn fifty_likes_by_one_user_are_one(options: PgPoolOptions, connect: PgConn
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn fifty_likes_by_fifty_users_are_fifty(options: PgPoolOptions, connect: PgConnectOptions) {
     let (app, db) = app(options, connect).await;
     let users = users(&app, 50).await;
@@ -109,7 +109,7 @@ async fn fifty_likes_by_fifty_users_are_fifty(options: PgPoolOptions, connect: P
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn storms_of_likes_and_their_withdrawal_leave_no_drift(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -134,7 +134,7 @@ async fn storms_of_likes_and_their_withdrawal_leave_no_drift(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn fifty_follows_by_one_user_are_one(options: PgPoolOptions, connect: PgConnectOptions) {
     let (app, db) = app(options, connect).await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -149,7 +149,7 @@ async fn fifty_follows_by_one_user_are_one(options: PgPoolOptions, connect: PgCo
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn fifty_follows_by_fifty_users_are_fifty(options: PgPoolOptions, connect: PgConnectOptions) {
     let (app, db) = app(options, connect).await;
     let users = users(&app, 50).await;
@@ -166,7 +166,7 @@ async fn fifty_follows_by_fifty_users_are_fifty(options: PgPoolOptions, connect:
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn storms_of_follows_and_their_ends_leave_no_drift(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -190,7 +190,7 @@ async fn storms_of_follows_and_their_ends_leave_no_drift(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn crossing_follows_do_not_block_each_other(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -222,7 +222,7 @@ async fn crossing_follows_do_not_block_each_other(
     assert_eq!(number(&db, DEADLOCKS, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -248,7 +248,7 @@ async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_like_that_waited_for_the_deletion_is_not_found(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -279,7 +279,7 @@ async fn a_like_that_waited_for_the_deletion_is_not_found(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -316,7 +316,7 @@ async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn a_project_flips_between_public_and_private_amid_likes_and_comments(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -363,7 +363,7 @@ async fn a_project_flips_between_public_and_private_amid_likes_and_comments(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -406,7 +406,7 @@ async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn of_edits_based_on_one_version_one_is_made(
     options: PgPoolOptions,
     connect: PgConnectOptions,
@@ -431,7 +431,7 @@ async fn of_edits_based_on_one_version_one_is_made(
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn of_deletions_at_once_one_is_made(options: PgPoolOptions, connect: PgConnectOptions) {
     let (app, db) = app(options, connect).await;
     let ada = app.user("ada").await;
@@ -446,7 +446,7 @@ async fn of_deletions_at_once_one_is_made(options: PgPoolOptions, connect: PgCon
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn an_account_is_deleted_amid_its_likes_and_follows(
     options: PgPoolOptions,
     connect: PgConnectOptions,

@@ -13,8 +13,8 @@ mod search;
 mod suggestions;
 mod update;
 
-use shared::testing::{App, HIDDEN, SHOWN, each, number, sql};
 use sqlx::PgPool;
+use testing::{App, HIDDEN, SHOWN, each, number, sql};
 
 /// A group over a fresh database.
 pub fn app(db: &PgPool) -> App {

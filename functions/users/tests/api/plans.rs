@@ -41,7 +41,7 @@ const PATHS: [&str; 15] = [
     "/users/u7/contributions?",
 ];
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn people_are_read_from_indexes(db: PgPool) {
     for statement in STATEMENTS {
         sqlx::query(statement).execute(&db).await.unwrap();

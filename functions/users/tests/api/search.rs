@@ -1,11 +1,9 @@
 //! `GET /users`: who is found
 
 use serde_json::json;
-use shared::{
-    db::measured,
-    testing::{App, Caller},
-};
+use shared::db::measured;
 use sqlx::PgPool;
+use testing::{App, Caller};
 
 use crate::{HIDDEN, SHOWN, app, each, follow, sql};
 
@@ -41,7 +39,7 @@ async fn found(caller: &Caller, query: &str) -> Vec<String> {
     ids
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn the_list_is_public_users_newest_first(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -68,7 +66,7 @@ async fn the_list_is_public_users_newest_first(db: PgPool) {
     assert_eq!(answer.header("link"), "");
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn deactivated_and_banned_users_are_left_out(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -96,7 +94,7 @@ async fn deactivated_and_banned_users_are_left_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn every_term_must_occur_somewhere(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -134,7 +132,7 @@ async fn every_term_must_occur_somewhere(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn wildcards_are_literal(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -164,7 +162,7 @@ async fn wildcards_are_literal(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn all_skills_must_match_and_location_is_a_part(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -198,7 +196,7 @@ async fn all_skills_must_match_and_location_is_a_part(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "shared::testing::MIGRATOR")]
+#[sqlx::test(migrator = "testing::MIGRATOR")]
 async fn the_query_is_checked(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let long = |n: usize| "%C3%BC".repeat(n);

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use super::TIME_LIMIT;
+/// Time limit of an init phase and of an invocation.
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The largest answer that Lambda takes in one piece, 6 MiB.
 const MAX_ANSWER: usize = 6 * 1024 * 1024;

@@ -9,9 +9,8 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value, json};
+use testkit::workspace;
 use yaml_serde::Value as Yaml;
-
-use crate::workspace;
 
 /// A stack that was not deployed.
 pub struct Stack {

@@ -8,23 +8,23 @@ use std::{
 };
 
 use serde_json::json;
+use testkit::{
+    cargo::{cargo, executables},
+    emulator::{Failure, Instance},
+};
 use tokio::{
     process::Command,
     sync::OnceCell,
     time::{sleep, timeout},
-};
-use xtask::{
-    bundle,
-    emulator::{Failure, Instance},
 };
 
 /// `examples/echo.rs`, built whichever tests are run.
 async fn instance(init: &str) -> anyhow::Result<Instance> {
     static ECHO: OnceCell<PathBuf> = OnceCell::const_new();
     let built = async || {
-        let mut cargo = Command::new(bundle::cargo());
-        cargo.args(["build", "--quiet", "--package=xtask", "--example=echo"]);
-        bundle::executables(&mut cargo).await.unwrap()["echo"].clone()
+        let mut cargo = Command::new(cargo());
+        cargo.args(["build", "--quiet", "--workspace", "--example=echo"]);
+        executables(&mut cargo).await.unwrap()["echo"].clone()
     };
     let echo = ECHO.get_or_init(built).await;
     Instance::start(echo, &[("ECHO_INIT", init)]).await

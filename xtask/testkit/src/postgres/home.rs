@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_folder_behind_a_private_one_cannot_be_reached() {
-        let private = std::env::temp_dir().join(format!("xtask-home-{}", std::process::id()));
+        let private = std::env::temp_dir().join(format!("testkit-home-{}", std::process::id()));
         let inner = private.join("inner");
         fs::create_dir_all(&inner).unwrap();
         let stranger = User {

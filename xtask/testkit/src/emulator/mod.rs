@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
-//! use xtask::emulator::Instance;
+//! use testkit::emulator::Instance;
 //!
 //! let health = Instance::start("target/debug/health".as_ref(), &[("NODE_ENV", "test")]).await?;
 //! let answer = health.invoke(&serde_json::json!({ "version": "2.0" })).await?;
@@ -41,10 +41,7 @@ use tokio::{
     time::timeout,
 };
 
-use api::{Answer, Api};
-
-/// What an init phase or an invocation may take.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+use api::{Answer, Api, TIME_LIMIT};
 
 /// What Lambda leaves to an instance with internal extensions between SIGTERM and SIGKILL.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);

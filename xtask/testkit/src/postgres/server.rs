@@ -1,29 +1,18 @@
-//! A PostgreSQL for development and tests: the one of `DATABASE_URL`, or a server that lives as long as it is used.
-//!
-//! Every process that uses the local server has a keeper: this program again, in a process group of its own, waiting for
-//! its standard input to end. However the process ends, even by `SIGKILL`, its keeper notices, and the last one stops the
-//! server.
-
-mod binaries;
-mod home;
-mod keeper;
-mod pooler;
+//! The server that a process uses.
 
 use std::{
-    fmt, io,
+    fmt,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
+    str::FromStr,
 };
 
 use anyhow::{Context as _, bail};
 
-pub use keeper::keep;
-pub use pooler::PgBouncer;
-
 /// Which of the local servers. They have their own data and ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
     /// Keeps what was written to it.
     Dev,
@@ -37,6 +26,18 @@ impl fmt::Display for Server {
             Self::Dev => "dev",
             Self::Test => "test",
         })
+    }
+}
+
+impl FromStr for Server {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        match name {
+            "dev" => Ok(Self::Dev),
+            "test" => Ok(Self::Test),
+            _ => bail!("`{name}` is neither `dev` nor `test`"),
+        }
     }
 }
 
@@ -109,27 +110,4 @@ fn reason(answer: &str) -> &str {
         "" => "its keeper ended without a word",
         answer => answer,
     }
-}
-
-/// Runs a command to its end; what it said is part of the error.
-fn run(command: &mut Command) -> anyhow::Result<String> {
-    let name = command.get_program().to_owned();
-    let output = match command.stdin(Stdio::null()).output() {
-        Ok(output) => output,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("{} is not on this machine", name.display())
-        }
-        Err(error) => return Err(error).with_context(|| format!("{} failed", name.display())),
-    };
-    let said = String::from_utf8_lossy(&output.stdout);
-    if output.status.success() {
-        return Ok(said.trim().to_owned());
-    }
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    bail!(
-        "{} failed: {} {}",
-        name.display(),
-        said.trim(),
-        complaint.trim()
-    );
 }

@@ -12,10 +12,10 @@ use std::{
 use anyhow::Context as _;
 
 use super::{
-    Server,
     binaries::Binaries,
+    command::run,
     home::{self, User},
-    run,
+    server::Server,
 };
 
 /// Starts the server if it does not run, tells its port on standard output, and waits for the end of standard input. The

@@ -1,5 +1,6 @@
 //! People who send requests to a group's real router over a fresh database.
 
+mod conformance;
 mod redis;
 
 use std::{
@@ -26,20 +27,19 @@ use tracing::{
     subscriber::{DefaultGuard, NoSubscriber},
 };
 
-use crate::{
+use shared::{
     AppState,
     config::{Config, Quota, Quotas, Variables},
     db::{Db, LostRace},
     http::Api,
-    openapi::conformance,
     random,
     redis::Redis,
 };
 
 pub use self::redis::serve_redis;
 
-/// The project's migrations, for `#[sqlx::test(migrator = "shared::testing::MIGRATOR")]`.
-pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+/// The project's migrations, for `#[sqlx::test(migrator = "testing::MIGRATOR")]`.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
 

@@ -1,0 +1,27 @@
+//! Servers and checks that the tests of several crates and the developers' commands share.
+//!
+//! Nothing here depends on the code under test: `xtask` must compile before the metadata of its queries exists.
+
+pub mod cargo;
+pub mod emulator;
+pub mod ingest;
+pub mod leaks;
+pub mod postgres;
+pub mod process;
+pub mod programs;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    testkit.ancestors().nth(2).unwrap_or(testkit)
+}
+
+/// The folder for everything that can be built again: cargo's target folder.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || workspace().join("target"),
+        |folder| workspace().join(folder),
+    )
+}

@@ -1,0 +1,16 @@
+//! A PostgreSQL for development and tests: the database of `DATABASE_URL`, or a local server that runs while it is used.
+//!
+//! Each process that uses the local server starts a keeper: another process, in a process group of its own, that waits for
+//! the end of its standard input. However the process ends, even by `SIGKILL`, its keeper notices. The last keeper stops
+//! the server.
+
+mod binaries;
+mod command;
+mod home;
+mod keeper;
+mod pooler;
+mod server;
+
+pub use keeper::keep;
+pub use pooler::PgBouncer;
+pub use server::{Postgres, Server};
