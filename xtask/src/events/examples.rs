@@ -1,6 +1,20 @@
 //! What the events ask for.
 
-use super::{API_KEY, Example, TOKEN};
+/// Token of Ada's session.
+pub const TOKEN: &str = "SessionOfTheEventsAsAdaLovelace0";
+/// Id of an API key of Ada's.
+pub const API_KEY: &str = "key-of-the-events";
+
+/// A request of one operation.
+pub struct Example {
+    /// As in the document.
+    pub operation: &'static str,
+    /// Of the answer to Ada, who is an admin.
+    pub status: u16,
+    pub query: &'static str,
+    /// JSON text, or nothing.
+    pub body: &'static str,
+}
 
 /// What stands for what in paths and bodies.
 pub const NAMES: [(&str, &str); 7] = [

@@ -9,19 +9,17 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
+use testkit::workspace;
 use url::form_urlencoded;
 
-use crate::{sam::template::Stack, workspace};
-use examples::{EXAMPLES, NAMES};
+use crate::template::Stack;
+pub use examples::{API_KEY, TOKEN};
+use examples::{EXAMPLES, Example, NAMES};
 
-/// Token of Ada's session.
-pub const TOKEN: &str = "SessionOfTheEventsAsAdaLovelace0";
-/// What follows it in the cookie: its HMAC by the secret that `cargo xtask dev` has when it is given none.
+/// What follows [`TOKEN`] in the cookie: its HMAC by the secret that `cargo xtask dev` has when it is given none.
 const SIGNATURE: &str = "Lgb3d8YcfTJF1QI7ntDkrjss%2B8Jvadxu95z6JRgKRWs%3D";
 /// Ada's id.
 pub const ADA: &str = "7ea752362ea3a0b8f020317d6cdb6b11";
-/// Id of an API key of hers.
-pub const API_KEY: &str = "key-of-the-events";
 
 /// Events that stand for no operation, or for one in another form: name and the status of the answer.
 const OTHERS: [(&str, u16); 4] = [
@@ -30,17 +28,6 @@ const OTHERS: [(&str, u16); 4] = [
     ("health-unknown-route", 404),
     ("projects-list-projects-function-url", 200),
 ];
-
-/// A request of one operation.
-struct Example {
-    /// As in the document.
-    operation: &'static str,
-    /// Of the answer to Ada, who is an admin.
-    status: u16,
-    query: &'static str,
-    /// JSON text, or nothing.
-    body: &'static str,
-}
 
 /// The folder of the files.
 pub fn folder() -> PathBuf {

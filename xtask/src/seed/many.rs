@@ -5,7 +5,16 @@ use std::time::Instant;
 
 use sqlx::PgConnection;
 
-use super::Size;
+/// How many rows of each kind to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    pub users: i32,
+    pub projects: i32,
+    pub likes: i32,
+    pub comments: i32,
+    pub follows: i32,
+    pub follower: i32,
+}
 
 /// Everything is derived from row numbers, so that the same size makes the same rows, and nothing is made twice.
 pub async fn insert(db: &mut PgConnection, size: Size) -> anyhow::Result<()> {

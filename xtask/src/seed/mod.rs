@@ -5,6 +5,7 @@ mod sample;
 
 use sqlx::PgConnection;
 
+use self::many::Size;
 use crate::recount;
 
 /// How much to put into the database. Without options: a few believable people and projects.
@@ -28,17 +29,6 @@ pub struct Options {
     /// … and one more user, who follows this many of them
     #[arg(long)]
     pub follower: Option<i32>,
-}
-
-/// How many rows of each kind to make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Size {
-    users: i32,
-    projects: i32,
-    likes: i32,
-    comments: i32,
-    follows: i32,
-    follower: i32,
 }
 
 impl Options {
