@@ -9,7 +9,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
-/// Written by `cargo xtask openapi`, so that this function need not contain the others.
+/// Written by `cargo xtask openapi`, so that this function does not have to link the others.
 const DOCUMENT: &str = include_str!("../../openapi.json");
 
 const STYLE: &str = include_str!("page.css");
@@ -19,7 +19,7 @@ const SCRIPT: &str = concat!(
     include_str!("page.js")
 );
 
-/// The page with its style and script inside, and the policy that lets exactly these run.
+/// The page with inline style and script, and a content security policy that allows only these two.
 static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
     let page = include_str!("page.html")
         .replace("/* page.css */", STYLE)
@@ -33,7 +33,7 @@ static PAGE: LazyLock<(String, String)> = LazyLock::new(|| {
     (page, policy)
 });
 
-/// A source expression for an inline element (CSP Level 3, 2.3.1).
+/// Source expression of an inline element (CSP Level 3, section 2.3.1).
 fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }

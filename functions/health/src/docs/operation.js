@@ -1,5 +1,5 @@
 
-// One operation: what it takes and answers, and a form to try it with the session's cookie.
+// One operation: its parameters, body and responses, and a form that sends it with the session's cookie.
 
 function accessOf(operation) {
   const ways = operation.security || [];
@@ -9,7 +9,7 @@ function accessOf(operation) {
 
 function parameterRow(parameter, inputs) {
   const schema = resolve(parameter.schema);
-  const input = element("input", { "aria-label": parameter.name, placeholder: schema.type === "array" ? "one or more, separated by commas" : "" });
+  const input = element("input", { "aria-label": parameter.name, placeholder: schema.type === "array" ? "comma-separated" : "" });
   inputs.push({ parameter, schema, input });
   return element("tr", {},
     element("td", {}, element("code", { class: parameter.required ? "required" : "" }, parameter.name), element("div", { class: "type" }, parameter.in)),
@@ -54,7 +54,7 @@ async function show(output, send) {
     const response = await send();
     const text = await response.text();
     let body = text;
-    try { body = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: shown as it is */ }
+    try { body = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: show the text unchanged */ }
     const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
     output.replaceChildren(
       element("p", { class: response.ok ? "status-good" : "status-bad" },
@@ -91,7 +91,7 @@ function renderOperation(path, method, operation) {
     ...(body ? [element("h3", {}, "Body"), describeSchema(media[1].schema), body] : []),
     element("p", {}, element("button", { class: "primary", onclick: send }, "Send")),
     output,
-    element("h3", {}, "Answers"),
+    element("h3", {}, "Responses"),
     element("table", {}, ...Object.entries(operation.responses).map(([status, response]) => responseRow(status, response))));
 
   const details = element("details", { class: "operation", id: operation.operationId },

@@ -1,5 +1,5 @@
 
-// The page: operations by group, a filter, and who is signed in.
+// The page: operations by group, a filter, and the user who is signed in.
 
 const byId = (id) => document.getElementById(id);
 
@@ -72,7 +72,7 @@ async function showWho() {
   try {
     const response = await fetch("/api/auth/get-session", { credentials: "include" });
     session = response.ok ? await response.json() : null;
-  } catch { /* signed out, as far as this page can tell */ }
+  } catch { /* without a response, show the buttons to sign in */ }
   byId("who").replaceChildren(...(session
     ? [element("span", {}, session.user.name), element("button", { onclick: signOut }, "Sign out")]
     : [element("span", { class: "type" }, "Sign in with"),
@@ -86,7 +86,7 @@ async function start() {
     render();
     openTarget();
   } catch (error) {
-    byId("operations").replaceChildren(element("p", { class: "status-bad" }, `openapi.json cannot be read: ${error}`));
+    byId("operations").replaceChildren(element("p", { class: "status-bad" }, `Could not load openapi.json: ${error}`));
   }
 }
 

@@ -1,6 +1,6 @@
 
 "use strict";
-// Schemas: told in words, and as an example to start from.
+// Schemas: a description for readers, and an example to start from.
 
 let api;
 
@@ -15,7 +15,7 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
-// Text with `code` in it.
+// A paragraph in which text between backticks is code.
 function prose(text) {
   const parts = (text || "").split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
   return element("span", {}, ...parts);
@@ -30,13 +30,13 @@ function nameOf(schema) {
   return schema && schema.$ref ? schema.$ref.split("/").pop() : undefined;
 }
 
-// The choices of a schema, without null.
+// The alternatives of a schema, without null.
 function choices(schema) {
   return (schema.oneOf || schema.anyOf || []).filter((choice) => choice.type !== "null");
 }
 
 function typeOf(reference) {
-  if (!reference) return "anything";
+  if (!reference) return "any value";
   const schema = resolve(reference);
   const name = nameOf(reference);
   if (name) return name;
@@ -44,7 +44,7 @@ function typeOf(reference) {
   const several = schema.oneOf || schema.anyOf;
   if (several) return several.map(typeOf).join(" | ");
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
-  const types = [schema.type || "anything"].flat();
+  const types = [schema.type || "any value"].flat();
   return types.map((type) => (type === "array" ? `${typeOf(schema.items)}[]` : type)).join(" | ");
 }
 
@@ -52,8 +52,8 @@ function limitsOf(schema) {
   const limits = [];
   const add = (key, text) => { if (schema[key] !== undefined) limits.push(text(schema[key])); };
   add("format", (value) => value);
-  add("minLength", (value) => `at least ${value} long`);
-  add("maxLength", (value) => `at most ${value} long`);
+  add("minLength", (value) => `at least ${value} characters`);
+  add("maxLength", (value) => `at most ${value} characters`);
   add("minimum", (value) => `≥ ${value}`);
   add("maximum", (value) => `≤ ${value}`);
   add("maxItems", (value) => `at most ${value} items`);
@@ -61,7 +61,7 @@ function limitsOf(schema) {
   return limits.join(", ");
 }
 
-// A list of properties; named schemas inside unfold on demand, so that nothing recurs forever.
+// A list of properties. Nested schemas unfold on demand, so a recursive schema ends.
 function describeSchema(reference, depth = 0) {
   const schema = resolve(reference);
   const parts = [...(schema.allOf || []), ...choices(schema)];
@@ -89,7 +89,7 @@ function describeSchema(reference, depth = 0) {
   }));
 }
 
-// What must be sent and no more: sending it as it stands changes nothing that nobody thought of.
+// An example with the required fields only, so that sending it unchanged has no unexpected effect.
 function exampleOf(reference, depth = 0) {
   const schema = resolve(reference);
   if (schema.examples) return schema.examples[0];
