@@ -1,6 +1,6 @@
 //! Counting of requests outside the guard's one statement.
 
-use super::statement::{self, Claim, Counter, Row, Statement};
+use super::statement::{self, CallerQuery, CallerRow, Counter, Principal};
 use crate::{
     AppState,
     http::{
@@ -19,13 +19,13 @@ pub(super) struct Counting<'r> {
 
 impl Counting<'_> {
     /// The guard's statement; where there is Redis, it counts nothing.
-    pub(super) fn statement<'s>(&'s self, claim: Claim<'s>) -> Statement<'s> {
+    pub(super) fn statement<'s>(&'s self, principal: Principal<'s>) -> CallerQuery<'s> {
         let (by_user, by_address) = match self.app.redis {
             None => (self.by_user, self.by_address),
             Some(_) => (&[][..], &[][..]),
         };
-        Statement {
-            claim,
+        CallerQuery {
+            principal,
             with_account: false,
             by_user,
             by_address,
@@ -34,7 +34,7 @@ impl Counting<'_> {
     }
 
     /// What the statement has counted, or Redis now that it is known who calls.
-    pub(super) async fn counted(&self, row: &Row) -> Vec<Counted> {
+    pub(super) async fn counted(&self, row: &CallerRow) -> Vec<Counted> {
         match self.app.redis {
             None => row.counted(self.by_user, self.by_address),
             Some(_) => self.count(row.id.as_deref().filter(|_| row.active)).await,
@@ -101,7 +101,11 @@ pub async fn spend(app: &AppState, user_id: &str, spend: Spend) -> Option<u64> {
         by_address: &[],
         network: "",
     };
-    match counting.statement(Claim::User(user_id)).fetch(app).await {
+    match counting
+        .statement(Principal::User(user_id))
+        .fetch(app)
+        .await
+    {
         Ok(row) => {
             let mut counted = counting.counted(&row).await;
             quota::adjust(&mut counted, row.is_pro);

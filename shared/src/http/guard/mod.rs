@@ -18,7 +18,7 @@ use axum::{
 use self::{
     counting::Counting,
     credential::{Credential, check_origin, has_metrics_token},
-    statement::{Claim, Statement},
+    statement::{CallerQuery, Principal},
     user::{Caller, has_role},
 };
 pub use self::{
@@ -253,15 +253,15 @@ async fn find_caller(
         },
         _ => (None, None),
     };
-    let claim = match (credential, &key) {
-        (_, Some(key)) => Some(Claim::User(&key.user_id)),
+    let principal = match (credential, &key) {
+        (_, Some(key)) => Some(Principal::User(&key.user_id)),
         (
             Credential::Session {
                 token,
                 dont_remember,
             },
             None,
-        ) => Some(Claim::Session {
+        ) => Some(Principal::Session {
             token,
             may_refresh: !dont_remember,
         }),
@@ -273,16 +273,16 @@ async fn find_caller(
         by_address: &by_address,
         network: &address.network(),
     };
-    let Some(claim) = claim else {
+    let Some(principal) = principal else {
         return Ok(Found {
             refusal,
             counted: counting.count(None).await,
             ..Found::default()
         });
     };
-    let row = Statement {
+    let row = CallerQuery {
         with_account: rule.account,
-        ..counting.statement(claim)
+        ..counting.statement(principal)
     }
     .fetch(&rule.app)
     .await?;

@@ -1,0 +1,78 @@
+//! Finds the caller by a user id, with the whole account.
+
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+use super::{CallerRow, PolicyColumns};
+use crate::{AppState, time::Timestamp};
+
+pub(super) async fn fetch(
+    app: &AppState,
+    user_id: &str,
+    policies: &PolicyColumns<'_>,
+) -> sqlx::Result<CallerRow> {
+    sqlx::query_as!(
+        CallerRow,
+        r#"
+        with caller as (
+            select
+                u.id,
+                u.role,
+                u."isPro" as is_pro,
+                is_visible(u) as active,
+                to_jsonb(u) || jsonb_build_object(
+                    'privateProjectsCount',
+                    (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
+                ) as account
+            from "user" u
+            where u.id = $1
+        ),
+        policy as (
+            select name, seconds, name || ':user:' || caller.id as key
+            from caller, unnest($2::text[], $3::int[]) as p (name, seconds)
+            where caller.active and name <> 'sentry'
+            union all
+            select name, seconds, name || ':address:' || $6
+            from unnest($4::text[], $5::int[]) as p (name, seconds)
+            where name = 'sentry' or not exists (select from caller where active)
+            order by key
+        ),
+        counted as (
+            insert into quota as q (key, count, "resetAt")
+            select key, 1, date_trunc('milliseconds', now() at time zone 'utc') + make_interval(secs => seconds)
+            from policy
+            on conflict (key) do update set
+                count = case when q."resetAt" <= now() at time zone 'utc' then 1 else least(q.count, 1000000000) + 1 end,
+                "resetAt" = case when q."resetAt" <= now() at time zone 'utc' then excluded."resetAt" else q."resetAt" end
+            returning split_part(key, ':', 1) as name, count,
+                ceil(extract(epoch from "resetAt" - now() at time zone 'utc'))::int as resets_in
+        )
+        select
+            caller.id as "id?",
+            caller.role as "role?",
+            coalesce(caller.is_pro, false) as "is_pro!",
+            coalesce(caller.active, false) as "active!",
+            null::timestamp as "created_at?: Timestamp",
+            caller.account as "account?: Json<Box<RawValue>>",
+            counted.names as "names!",
+            counted.counts as "counts!",
+            counted.resets as "resets!"
+        from (
+            select
+                coalesce(array_agg(name), '{}') as names,
+                coalesce(array_agg(count), '{}') as counts,
+                coalesce(array_agg(resets_in), '{}') as resets
+            from counted
+        ) counted
+        left join caller on true
+        "#,
+        user_id,
+        &policies.user_names,
+        &policies.user_windows,
+        &policies.address_names,
+        &policies.address_windows,
+        policies.network,
+    )
+    .fetch_one(&app.db)
+    .await
+}
