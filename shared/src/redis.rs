@@ -16,7 +16,7 @@ use redis::{
 };
 use tokio::time::timeout;
 
-use crate::config::Variables;
+use crate::config::RedisConfig;
 
 /// How long a request waits for Redis.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -95,17 +95,16 @@ pub(crate) enum Kept {
 }
 
 impl Redis {
-    /// The server of `REDIS_URL`, with the password of `REDIS_PASSWORD`; none where the address is not set.
-    pub fn new(variables: &Variables) -> Option<Self> {
-        let url = variables.get("REDIS_URL")?;
-        let client = client(url, variables.get("REDIS_PASSWORD"));
+    /// Uses the configured server. If its address is not valid, a warning is logged and every command fails.
+    pub fn new(config: &RedisConfig) -> Self {
+        let client = client(&config.url, config.password.as_deref());
         if let Err(error) = &client {
             tracing::warn!(%error, "Redis cannot be used");
         }
-        Some(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             client: client.ok(),
             link: Mutex::default(),
-        })))
+        }))
     }
 
     /// Asks the server, over a connection of its own, whether it is there.

@@ -1,4 +1,4 @@
-//! Secrets Manager's secrets of a deployment: JSON objects with the names of the environment variables.
+//! The deployment's secrets in AWS Secrets Manager: JSON objects with the names of environment variables.
 
 use std::{collections::HashMap, error::Error, time::Duration};
 
@@ -12,12 +12,41 @@ use aws_sdk_secretsmanager::{
 };
 use tokio::sync::OnceCell;
 
-use crate::telemetry;
+use crate::{config::Variables, telemetry};
 
-/// How long reading a secret may take, retries included, before the start fails with a clear error.
+/// Maximum time to read a secret, retries included.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Reads the secret of that name or ARN. Errors name the secret, never its content.
+/// Loads the variables of the environment and adds those of the secrets: from the secret named by `APP_SECRETS_ID` the
+/// common names and `names`, from the one named by `DATABASE_SECRET_ID` the database's address or credentials. The
+/// environment takes precedence.
+///
+/// # Errors
+/// A secret cannot be read or is malformed.
+pub async fn load(names: &[&str]) -> anyhow::Result<Variables> {
+    let environment = Variables::of_environment();
+    let (app, database) = tokio::try_join!(
+        read_named_by(&environment, "APP_SECRETS_ID"),
+        read_named_by(&environment, "DATABASE_SECRET_ID"),
+    )?;
+    environment
+        .with_secret(app, names)
+        .with_database_secret(database)
+}
+
+/// Reads the secret whose name or ARN is the value of the variable. Returns no values if the variable is not set.
+async fn read_named_by(
+    variables: &Variables,
+    variable: &str,
+) -> anyhow::Result<HashMap<String, String>> {
+    match variables.get(variable) {
+        // The SDK's future is large. Boxed, it does not enlarge every future that connects to the database.
+        Some(id) => Box::pin(read(id)).await,
+        None => Ok(HashMap::new()),
+    }
+}
+
+/// Reads the secret of that name or ARN. Errors contain the name and not the content.
 pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
     let _span = telemetry::span("http.client", &format!("GetSecretValue {id}"));
     let secret = client()
@@ -33,9 +62,9 @@ pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
     parse(text).with_context(|| format!("the secret {id} must be a JSON object of texts"))
 }
 
-/// The instance's one client, from the variables that Lambda sets: `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
-/// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, and `AWS_ENDPOINT_URL` for another endpoint. The SDK's full chain of
-/// credential providers would be a megabyte and a half that no function uses.
+/// Returns the instance's one client. It is configured by the variables that Lambda sets (`AWS_REGION`,
+/// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`) and by `AWS_ENDPOINT_URL` for another endpoint. The
+/// SDK's full chain of credential providers would add 1.5 MB that no function needs.
 async fn client() -> anyhow::Result<&'static Client> {
     static CLIENT: OnceCell<Client> = OnceCell::const_new();
     CLIENT
@@ -74,7 +103,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What went wrong, in one sentence: what Secrets Manager says, or why it says nothing.
+/// Describes a failure in one sentence: the error of Secrets Manager, or the reason why there was no response.
 fn cause<E, R>(error: &SdkError<E, R>) -> String
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -97,7 +126,8 @@ where
     }
 }
 
-/// The object's texts, numbers and booleans as text. The parser's own words are dropped: they may quote the secret.
+/// Returns the object's texts, numbers and booleans as texts. The parser's own message is dropped, because it may quote the
+/// secret.
 fn parse(text: &str) -> anyhow::Result<HashMap<String, String>> {
     let values: HashMap<String, serde_json::Value> =
         serde_json::from_str(text).map_err(|_| anyhow::anyhow!("it is not a JSON object"))?;
@@ -127,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_numbers_are_taken() {
+    fn texts_and_numbers_are_accepted() {
         let values = parse(r#"{"A":"x","PORT":3001,"NONE":null}"#).unwrap();
         assert_eq!(values.get("A").map(String::as_str), Some("x"));
         assert_eq!(values.get("PORT").map(String::as_str), Some("3001"));

@@ -6,18 +6,14 @@ use anyhow::Context;
 use axum::{Router, extract::FromRef};
 use lambda_http::{Adapter, lambda_runtime::Runtime};
 
+pub use crate::config::under_lambda;
 use crate::{
     AppState,
-    config::Variables,
     db::Db,
     http::Api,
+    secrets,
     telemetry::{self, Flush, Settings},
 };
-
-/// Whether the process was started by a Lambda runtime.
-pub fn under_lambda() -> bool {
-    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
-}
 
 /// Runs a group whose handlers need nothing but [`AppState`].
 pub fn run(api: Api) -> anyhow::Result<()> {
@@ -38,7 +34,7 @@ where
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let variables = Variables::load(api.secret_names()).await?;
+        let variables = secrets::load(api.secret_names()).await?;
         let _telemetry = telemetry::init(&Settings::read(&variables)?, api.name());
         let port = variables.parsed("PORT", 3001)?;
         let app = AppState::new(&api, variables)?;

@@ -31,7 +31,7 @@ impl AppState {
         let db = Db::new(&config.database, config.production, api.secret_names())?;
         Ok(Self {
             db,
-            redis: Redis::new(&config.variables),
+            redis: config.redis.as_ref().map(Redis::new),
             config: Arc::new(config),
         })
     }

@@ -13,6 +13,7 @@ use lambda_runtime::LambdaEvent;
 use migrations::Outcome;
 use shared::{
     config::Variables,
+    secrets,
     telemetry::{self, Settings},
 };
 use sqlx::migrate::Migrator;
@@ -59,7 +60,7 @@ async fn handle(
             anyhow::bail!(reason);
         }
         // Here and not at init, so that a failure is answered.
-        let variables = Variables::load(&[]).await?;
+        let variables = secrets::load(&[]).await?;
         migrate(&variables, migrator, limit).await
     })
     .await

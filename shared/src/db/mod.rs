@@ -25,10 +25,7 @@ use self::{
     replicas::Replica,
     server::{Lease, Patience, Server},
 };
-use crate::{
-    config::{DatabaseConfig, Variables},
-    http, telemetry,
-};
+use crate::{config::DatabaseConfig, http, secrets, telemetry};
 
 /// How long a request waits for the primary before it is answered with 503: a second longer for an answer than the server
 /// lets a statement run.
@@ -62,7 +59,7 @@ struct Inner {
 }
 
 impl Db {
-    /// A pool that opens its first connection when it is needed. `secret_names` as in [`Variables::load`], which is asked
+    /// A pool that opens its first connection when it is needed. `secret_names` as in [`secrets::load`], which is asked
     /// again when the database refuses the password.
     pub fn new(
         config: &DatabaseConfig,
@@ -239,7 +236,7 @@ impl Db {
         {
             return true;
         }
-        let variables = match Variables::load(self.0.secret_names).await {
+        let variables = match secrets::load(self.0.secret_names).await {
             Ok(variables) => variables,
             Err(error) => {
                 tracing::error!(error = %format_args!("{error:#}"), "the secret cannot be read again");

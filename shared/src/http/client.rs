@@ -6,6 +6,7 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts},
     http::{Extensions, HeaderMap, request::Parts},
 };
+use ipnet::IpNet;
 use lambda_http::request::RequestContext;
 
 use crate::config::Config;
@@ -27,8 +28,7 @@ impl ClientAddress {
 
     /// The text that requests of this client are counted under.
     pub fn network(self) -> String {
-        self.0
-            .map_or_else(|| "unknown".to_owned(), crate::config::client_network)
+        self.0.map_or_else(|| "unknown".to_owned(), network)
     }
 }
 
@@ -41,6 +41,17 @@ fn from_header(headers: &HeaderMap, name: &str) -> Option<IpAddr> {
         return None;
     }
     value.trim().parse().ok()
+}
+
+/// The network that a client address is counted under: IPv6 clients own a whole /64.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        address @ IpAddr::V6(_) => IpNet::new(address, 64).map_or_else(
+            |_| address.to_string(),
+            |network| network.trunc().addr().to_string(),
+        ),
+    }
 }
 
 fn from_platform(extensions: &Extensions) -> Option<IpAddr> {
@@ -69,5 +80,17 @@ impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
             .get::<Self>()
             .copied()
             .unwrap_or(Self(None)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_clients_are_counted_by_their_network() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
     }
 }

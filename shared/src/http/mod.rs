@@ -9,7 +9,6 @@ mod extract;
 mod fields;
 mod guard;
 mod idempotency;
-pub mod origin;
 mod page;
 mod quota;
 mod stack;

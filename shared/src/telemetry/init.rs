@@ -21,7 +21,7 @@ use tracing_subscriber::{
 };
 
 use super::{flush, json::JsonLines, log, scrub, spans, transport};
-use crate::config::Variables;
+use crate::config::{Variables, under_lambda};
 
 /// How long the last events may take when the process ends.
 const SHUTDOWN: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ pub fn init(settings: &Settings, group: &'static str) -> Guard {
     log::set_form(
         text,
         &settings.log_filter,
-        crate::serve::under_lambda() && !text,
+        under_lambda() && !text,
         settings.server_timing,
     );
 

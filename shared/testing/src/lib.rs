@@ -213,7 +213,7 @@ fn state_over(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     let db = Db::with_pool(db, &config.database, config.production, &[]);
     AppState {
         db,
-        redis: Redis::new(&config.variables),
+        redis: config.redis.as_ref().map(Redis::new),
         config: Arc::new(config),
     }
 }

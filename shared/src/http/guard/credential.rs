@@ -65,7 +65,7 @@ pub(super) fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
 
 /// Whether the request carries `METRICS_TOKEN`; compared in constant time.
 pub(super) fn has_metrics_token(config: &Config, headers: &HeaderMap) -> bool {
-    let Some(token) = config.variables.get("METRICS_TOKEN") else {
+    let Some(token) = &config.metrics_token else {
         return false;
     };
     bearer(headers).is_some_and(|sent| sent.as_bytes().ct_eq(token.as_bytes()).into())

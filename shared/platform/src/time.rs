@@ -1,29 +1,28 @@
-//! Time as clients see it: ISO 8601 in UTC with exactly three fraction digits.
+//! Instants in the format of the API: ISO 8601 in UTC with exactly three fraction digits.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, SecondsFormat, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type};
 
-/// An instant in UTC. The columns are `timestamp` without zone and hold UTC; clients get
-/// `2025-01-15T10:30:00.000Z`, the form of JavaScript's `Date.prototype.toISOString`.
+/// An instant in UTC. The columns are `timestamp` without time zone and hold UTC. Clients receive
+/// `2025-01-15T10:30:00.000Z`, the format of JavaScript's `Date.prototype.toISOString`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct Timestamp(pub NaiveDateTime);
 
 impl Timestamp {
-    /// The machine's clock, cut to milliseconds as the columns are.
+    /// Reads the system clock and truncates it to milliseconds, the precision of the columns.
     pub fn now() -> Self {
         Self(Utc::now().naive_utc().trunc_subsecs(3))
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the milliseconds since 1970.
     pub fn millis(self) -> i64 {
         self.0.and_utc().timestamp_millis()
     }
 
-    /// The instant that many milliseconds after 1970; `None` outside chrono's range.
+    /// Returns the instant that many milliseconds after 1970; `None` outside chrono's range.
     pub fn from_millis(millis: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(millis).map(|time| Self(time.naive_utc()))
     }
@@ -47,7 +46,7 @@ impl std::ops::Sub for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without a pattern, which would be taken apart each time.
+        // This is faster than a format pattern, which chrono parses on each call.
         let text = self
             .0
             .and_utc()
@@ -56,7 +55,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Reads ISO 8601: a date (midnight UTC), or a date-time with or without seconds and zone (UTC where it has none).
+/// Parses ISO 8601: a date (midnight UTC), or a date-time with or without seconds and time zone (UTC by default).
 impl FromStr for Timestamp {
     type Err = chrono::ParseError;
 
@@ -64,7 +63,7 @@ impl FromStr for Timestamp {
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             return Ok(Self(date.and_time(chrono::NaiveTime::MIN)));
         }
-        // `2025-01-15T10:30Z`: chrono wants seconds.
+        // chrono requires the seconds that `2025-01-15T10:30Z` omits.
         let with_seconds = match text.split_at_checked(16) {
             Some((minute, rest)) if !rest.starts_with(':') => Some(format!("{minute}:00{rest}")),
             _ => None,
@@ -89,16 +88,28 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-impl utoipa::PartialSchema for Timestamp {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
-            .into()
-    }
-}
+#[cfg(feature = "openapi")]
+mod schema {
+    use utoipa::{
+        PartialSchema, ToSchema,
+        openapi::{
+            KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type as SchemaType,
+        },
+    };
 
-impl utoipa::ToSchema for Timestamp {}
+    use super::Timestamp;
+
+    impl PartialSchema for Timestamp {
+        fn schema() -> RefOr<Schema> {
+            ObjectBuilder::new()
+                .schema_type(SchemaType::String)
+                .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+                .into()
+        }
+    }
+
+    impl ToSchema for Timestamp {}
+}
 
 #[cfg(test)]
 mod tests {

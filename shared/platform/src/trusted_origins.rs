@@ -1,10 +1,10 @@
-//! Which origins and addresses are trusted: the matching rules of Better Auth 1.7.
+//! The trusted origins and redirect addresses, by the matching rules of Better Auth 1.7.
 
 use std::net::Ipv4Addr;
 
 use url::Url;
 
-use crate::component;
+use crate::uri_component;
 
 /// The origins, patterns and custom schemes that may send credentials and be redirected to.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl TrustedOrigins {
         Self { patterns: unique }
     }
 
-    /// Whether an absolute address (or an `Origin` header) belongs to a trusted origin. Relative ones never do.
+    /// Returns whether an absolute address or an `Origin` header belongs to a trusted origin. A relative address does not.
     pub fn allows_origin(&self, candidate: &str) -> bool {
         if candidate.starts_with('/') {
             return false;
@@ -38,7 +38,8 @@ impl TrustedOrigins {
             .any(|pattern| matches(pattern, candidate, &url))
     }
 
-    /// Whether a redirect address is safe: it belongs to a trusted origin, or is relative and cannot leave its base.
+    /// Returns whether a redirect address is safe: it belongs to a trusted origin, or it is relative and cannot leave its
+    /// base.
     pub fn allows_redirect(&self, address: &str) -> bool {
         self.allows_origin(address) || is_safe_relative(address)
     }
@@ -52,7 +53,7 @@ fn matches(pattern: &str, candidate: &str, url: &Url) -> bool {
     let is_wildcard = pattern.contains(['*', '?']);
     let written = pattern.split_once("://").map(|(_, authority)| authority);
     if is_wildcard && written.is_none() {
-        return authority(url).is_some_and(|host| admits(pattern, &host));
+        return authority(url).is_some_and(|host| matches_authority(pattern, &host));
     }
     if !is_web(url) {
         return custom_scheme(pattern, candidate, is_wildcard);
@@ -67,7 +68,7 @@ fn matches(pattern: &str, candidate: &str, url: &Url) -> bool {
             .is_some_and(|(pattern, host)| is_in_range(pattern, &host))
 }
 
-/// Host, and port where it is not the scheme's own.
+/// Returns the host, with the port unless it is the default of the scheme.
 fn authority(url: &Url) -> Option<String> {
     let host = url.host_str().filter(|host| !host.is_empty())?;
     Some(match url.port() {
@@ -76,12 +77,12 @@ fn authority(url: &Url) -> Option<String> {
     })
 }
 
-/// Whether a host with its port fits a pattern of the same form.
-fn admits(pattern: &str, authority: &str) -> bool {
+/// Returns whether a pattern matches a host with its port.
+fn matches_authority(pattern: &str, authority: &str) -> bool {
     wildcard(pattern, authority) && is_in_range(pattern, authority)
 }
 
-/// A wildcard host of digits, dots and wildcards only is meant for IPv4 addresses: `192.168.*.*` must not take
+/// A pattern of only digits, dots and wildcards is a range of IPv4 addresses: `192.168.*.*` must not match
 /// `192.168.evil.example`.
 fn is_in_range(pattern: &str, authority: &str) -> bool {
     let pattern = without_port(pattern);
@@ -96,16 +97,16 @@ fn without_port(authority: &str) -> &str {
     authority.split(':').next().unwrap_or_default()
 }
 
-/// An address of a custom scheme, taken apart by hand: parsers differ about what is no web address, and what is trusted
-/// must not depend on one.
-struct Custom {
+/// The parts of an address with a custom scheme. This module parses it itself, because URL parsers treat non-web
+/// addresses differently and the decision must not depend on the parser.
+struct CustomAddress {
     scheme: String,
     authority: String,
     path: String,
 }
 
-impl Custom {
-    /// In a pattern with wildcards `?` is one of them, and begins no query.
+impl CustomAddress {
+    /// In a pattern with wildcards, `?` is a wildcard and not the start of a query.
     fn parse(text: &str, is_wildcard: bool) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
         if scheme.is_empty() || text.chars().any(char::is_control) {
@@ -127,9 +128,9 @@ impl Custom {
     }
 }
 
-/// The path decoded, without `.`, `..` and doubled slashes; empty at the root.
+/// Decodes a path and removes `.`, `..` and repeated slashes. The root is an empty text.
 fn resolve(path: &str) -> String {
-    let decoded = component::decode(path).unwrap_or(path.into());
+    let decoded = uri_component::decode(path).unwrap_or(path.into());
     let mut segments: Vec<&str> = Vec::new();
     for segment in decoded.split('/') {
         match segment {
@@ -144,7 +145,8 @@ fn resolve(path: &str) -> String {
 }
 
 fn custom_scheme(pattern: &str, candidate: &str, is_wildcard: bool) -> bool {
-    let parts = Custom::parse(pattern, is_wildcard).zip(Custom::parse(candidate, false));
+    let parts =
+        CustomAddress::parse(pattern, is_wildcard).zip(CustomAddress::parse(candidate, false));
     let Some((pattern, found)) = parts else {
         return false;
     };
@@ -157,9 +159,10 @@ fn custom_scheme(pattern: &str, candidate: &str, is_wildcard: bool) -> bool {
         } else {
             &found.path
         };
-        // Who stands before an `@` must not make up for a host.
+        // User information before an `@` must not match the pattern of a host.
         return !found.authority.contains('@')
-            && (pattern.authority.is_empty() || admits(&pattern.authority, &found.authority))
+            && (pattern.authority.is_empty()
+                || matches_authority(&pattern.authority, &found.authority))
             && (pattern.path.is_empty() || wildcard(&pattern.path, path));
     }
     let below = found.path.strip_prefix(&pattern.path);
@@ -168,7 +171,7 @@ fn custom_scheme(pattern: &str, candidate: &str, is_wildcard: bool) -> bool {
             .is_some_and(|rest| pattern.path.is_empty() || rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Matches the whole text; `*` is any run of characters, `?` one.
+/// Matches the whole text. `*` matches any number of characters, `?` matches one.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();

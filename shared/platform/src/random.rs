@@ -1,4 +1,4 @@
-//! Random text as Better Auth 1.7 makes it: a uniform choice from an alphabet by a secure source.
+//! Random texts as Better Auth 1.7 generates them: uniform choices from an alphabet by a secure generator.
 
 use rand::RngExt;
 
@@ -9,7 +9,8 @@ pub const URL_SAFE: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMN
 /// `a-z A-Z`: API keys.
 pub const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// `length` characters of `alphabet`, each chosen uniformly (by rejection, so without modulo bias).
+/// Returns `length` characters of `alphabet`, each chosen uniformly. The generator rejects values instead of reducing them,
+/// so there is no modulo bias.
 pub fn text(length: usize, alphabet: &[u8]) -> String {
     let mut rng = rand::rng();
     (0..length)
@@ -17,7 +18,7 @@ pub fn text(length: usize, alphabet: &[u8]) -> String {
         .collect()
 }
 
-/// A row id or session token: 32 letters and digits.
+/// Returns a row id or session token: 32 letters and digits.
 pub fn id() -> String {
     text(32, ALPHANUMERIC)
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What is left alone beside letters and digits.
+/// Letters, digits and the characters that are not encoded.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -16,12 +16,13 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// The text with everything percent-encoded that means something in an address.
+/// Percent-encodes every character that has a meaning in an address.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// The text decoded; `None` where JavaScript throws: at a `%` that two digits do not follow, and at what is not UTF-8.
+/// Decodes a text. Returns `None` where JavaScript throws: if two hexadecimal digits do not follow a `%`, or if the result
+/// is not UTF-8.
 pub fn decode(text: &str) -> Option<Cow<'_, str>> {
     let is_well_formed = text.split('%').skip(1).all(|rest| {
         let mut digits = rest.bytes();

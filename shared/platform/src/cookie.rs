@@ -2,11 +2,12 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, header::COOKIE};
 use sha2::Sha256;
 
-use crate::component;
+use crate::uri_component;
 
-/// Length of a base64 text of 32 bytes.
+/// Length of 32 bytes in base64.
 const SIGNATURE_LENGTH: usize = 44;
 
 /// Names and attributes of this deployment's cookies, and the key that signs them.
@@ -17,8 +18,8 @@ pub struct Cookies {
 }
 
 impl Cookies {
-    /// `secure` where the public address is https: then every name has the prefix `__Secure-` and only such names are
-    /// read.
+    /// `secure` means that the public address is https. Then every name has the prefix `__Secure-`, and only cookies
+    /// with that prefix are read.
     pub fn new(secret: &str, secure: bool) -> Self {
         Self {
             secret: secret.as_bytes().to_vec(),
@@ -26,26 +27,26 @@ impl Cookies {
         }
     }
 
-    /// The full name of a cookie, e.g. `better-auth.session_token` for `session_token`.
+    /// Returns the full name of a cookie, for example `better-auth.session_token` for `session_token`.
     pub fn name(&self, name: &str) -> String {
         let prefix = if self.secure { "__Secure-" } else { "" };
         format!("{prefix}better-auth.{name}")
     }
 
-    /// `VALUE.SIGNATURE`, percent-encoded.
+    /// Returns `VALUE.SIGNATURE`, percent-encoded.
     pub fn sign(&self, value: &str) -> String {
         let signature = STANDARD.encode(self.mac(value).finalize().into_bytes());
-        component::encode(&format!("{value}.{signature}"))
+        uri_component::encode(&format!("{value}.{signature}"))
     }
 
-    /// The value of a signed cookie as it stands in the header; `None` where the signature does not fit.
+    /// Returns the value of a signed cookie, given as it is in the header; `None` if the signature is not valid.
     pub fn verify(&self, cookie: &str) -> Option<String> {
-        let decoded = component::decode(cookie).unwrap_or(cookie.into());
+        let decoded = uri_component::decode(cookie).unwrap_or(cookie.into());
         let (value, signature) = decoded.rsplit_once('.')?;
         if value.is_empty() || signature.len() != SIGNATURE_LENGTH || !signature.ends_with('=') {
             return None;
         }
-        // The database would not take it, and we never signed such a value.
+        // PostgreSQL cannot store a NUL character, so no session has this token.
         if value.contains('\0') {
             return None;
         }
@@ -54,12 +55,12 @@ impl Cookies {
         Some(value.to_owned())
     }
 
-    /// The verified value of the request's cookie of that (short) name.
-    pub fn read(&self, headers: &axum::http::HeaderMap, name: &str) -> Option<String> {
+    /// Returns the verified value of the request's cookie with that short name.
+    pub fn read(&self, headers: &HeaderMap, name: &str) -> Option<String> {
         self.verify(find(headers, &self.name(name))?)
     }
 
-    /// A `Set-Cookie` value. `max_age` in seconds; without one the cookie ends with the browser's session.
+    /// Returns a `Set-Cookie` value. `max_age` is in seconds; without it the cookie expires with the browser's session.
     pub fn set(&self, name: &str, value: &str, max_age: Option<u32>) -> String {
         let age = max_age.map_or_else(String::new, |age| format!(" Max-Age={age};"));
         let secure = if self.secure { " Secure;" } else { "" };
@@ -69,7 +70,7 @@ impl Cookies {
         )
     }
 
-    /// A `Set-Cookie` value that removes the cookie.
+    /// Returns a `Set-Cookie` value that removes the cookie.
     pub fn clear(&self, name: &str) -> String {
         self.set(name, "", Some(0))
     }
@@ -90,11 +91,11 @@ impl std::fmt::Debug for Cookies {
     }
 }
 
-/// All cookies of a request in order, as they stand in its `Cookie` headers. Pages set cookies of other alphabets, which
-/// must not hide ours: a value that is not UTF-8 counts as empty.
-pub fn pairs(headers: &axum::http::HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+/// Returns all cookies of a request in the order of its `Cookie` headers. A value that is not UTF-8 counts as empty, so
+/// that a foreign cookie with such a value does not hide the others.
+pub fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
-        .get_all(axum::http::header::COOKIE)
+        .get_all(COOKIE)
         .iter()
         .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| {
@@ -108,8 +109,8 @@ pub fn pairs(headers: &axum::http::HeaderMap) -> impl Iterator<Item = (&str, &st
         })
 }
 
-/// The first cookie of that full name, even when it is a broken one.
-pub fn find<'h>(headers: &'h axum::http::HeaderMap, name: &str) -> Option<&'h str> {
+/// Returns the first cookie with that full name, even if its value is not valid.
+pub fn find<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     pairs(headers)
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value)
@@ -137,7 +138,7 @@ mod tests {
             None
         );
         assert_eq!(cookies.verify("%ff%fe"), None);
-        // What cannot be decoded is used as it is.
+        // A value that cannot be decoded is verified as it is.
         let odd = cookies.sign("100%zz");
         assert_eq!(cookies.verify(&odd).as_deref(), Some("100%zz"));
         assert_eq!(cookies.verify(&odd.replace("%25zz", "%zz")), None);
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn reads_the_first_of_equal_names() {
-        let mut headers = axum::http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.append("cookie", "junk; a=\"1\"; a=2".parse().unwrap());
         headers.append("cookie", "b=3".parse().unwrap());
 
@@ -155,23 +156,20 @@ mod tests {
     }
 
     #[test]
-    fn cookies_of_other_alphabets_hide_nothing() {
-        let mut headers = axum::http::HeaderMap::new();
+    fn cookies_that_are_not_utf_8_hide_no_others() {
+        let mut headers = HeaderMap::new();
         let bytes = "stra\u{df}e=1; x=\u{e9}; a=1; é=2; b="
             .chars()
             .map(|c| c as u8);
         let mut bytes: Vec<u8> = bytes.collect();
         bytes.extend(b"\xff; b=2");
-        headers.append(
-            "cookie",
-            axum::http::HeaderValue::from_bytes(&bytes).unwrap(),
-        );
+        headers.append("cookie", http::HeaderValue::from_bytes(&bytes).unwrap());
 
         assert_eq!(find(&headers, "a"), Some("1"));
         assert_eq!(
             find(&headers, "b"),
             Some(""),
-            "the first counts, even a broken one"
+            "the first one counts, even if it is not valid"
         );
     }
 }

@@ -1,0 +1,263 @@
+//! The typed configuration, read once at init from [`Variables`].
+
+mod database;
+mod quotas;
+mod redis;
+mod runtime;
+mod variables;
+
+use anyhow::Context;
+
+pub use self::{
+    database::DatabaseConfig,
+    quotas::{Quota, Quotas},
+    redis::RedisConfig,
+    runtime::under_lambda,
+    variables::Variables,
+};
+use crate::{cookie::Cookies, trusted_origins::TrustedOrigins};
+
+/// Variables that every group requires.
+const COMMON_REQUIRED: &[&str] = &["DATABASE_URL", "BETTER_AUTH_SECRET", "BETTER_AUTH_URL"];
+
+/// Signing key outside production if none is configured, so that a new checkout runs without configuration.
+const DEVELOPMENT_SECRET: &str = "codecave-development-secret-not-for-production";
+
+/// Publicly known signing keys: [`DEVELOPMENT_SECRET`] and the default of Better Auth 1.7.
+const KNOWN_SECRETS: &[&str] = &[
+    DEVELOPMENT_SECRET,
+    "better-auth-secret-12345678901234567890",
+];
+
+/// Origins that are always trusted. The Node deployment has the same list in its code.
+const TRUSTED_ORIGINS: &[&str] = &[
+    "http://localhost:3000",
+    "http://localhost:3001",
+    "https://codecave.tech",
+    "https://www.codecave.tech",
+    "https://app.codecave.tech",
+    "https://api.codecave.tech",
+];
+
+/// The configuration that all groups share. A group reads its own settings from [`Config::variables`].
+#[derive(Clone)]
+pub struct Config {
+    /// Whether `NODE_ENV` is `production`.
+    pub production: bool,
+    /// `NODE_ENV`; the default is `development`.
+    pub environment: String,
+    /// Public origin without a path, for example `https://api.codecave.tech` (`BETTER_AUTH_URL`).
+    pub base_url: String,
+    /// Base of absolute addresses in responses (`PUBLIC_API_URL`; the default is [`Config::base_url`]).
+    pub public_url: String,
+    /// Key of every signature (`BETTER_AUTH_SECRET`).
+    pub secret: String,
+    /// Names, attributes and signatures of cookies.
+    pub cookies: Cookies,
+    /// Origins that may send credentials: the list in this module, `FRONTEND_URL` and `BETTER_AUTH_TRUSTED_ORIGINS`.
+    pub trusted_origins: TrustedOrigins,
+    /// Lower-case name of the header in which a trusted CDN sends the client's address (`CLIENT_IP_HEADER`).
+    pub client_ip_header: Option<String>,
+    /// Users who are admins independently of their role column (`ADMIN_USER_IDS`).
+    pub admin_user_ids: Vec<String>,
+    /// Bearer token that grants access to the metrics (`METRICS_TOKEN`).
+    pub metrics_token: Option<String>,
+    /// Requests allowed in a window, by policy.
+    pub quotas: Quotas,
+    /// How to reach PostgreSQL.
+    pub database: DatabaseConfig,
+    /// How to reach Redis, if it is configured.
+    pub redis: Option<RedisConfig>,
+    /// All variables, for a group's own settings.
+    pub variables: Variables,
+}
+
+impl Config {
+    /// Reads the configuration. In production, one error lists every missing variable of the common ones and of
+    /// `required`. In other environments the same list is logged as a warning. Errors do not contain values.
+    pub fn read(variables: Variables, required: &[&str]) -> anyhow::Result<Self> {
+        let environment = variables
+            .get("NODE_ENV")
+            .unwrap_or("development")
+            .to_owned();
+        let production = environment == "production";
+        report_missing(&variables, required, production)?;
+
+        let base_url = origin(&variables, "BETTER_AUTH_URL")?
+            .unwrap_or_else(|| "http://localhost:3001".to_owned());
+        let public_url = variables.get("PUBLIC_API_URL").map_or_else(
+            || base_url.clone(),
+            |url| url.trim_end_matches('/').to_owned(),
+        );
+        let secret = variables
+            .get("BETTER_AUTH_SECRET")
+            .unwrap_or(DEVELOPMENT_SECRET)
+            .to_owned();
+        anyhow::ensure!(
+            !(production && KNOWN_SECRETS.contains(&secret.as_str())),
+            "BETTER_AUTH_SECRET must be a secret of this deployment's own"
+        );
+        Ok(Self {
+            production,
+            environment,
+            cookies: Cookies::new(&secret, base_url.starts_with("https://")),
+            secret,
+            trusted_origins: trusted_origins(&variables, &base_url),
+            public_url,
+            base_url,
+            client_ip_header: variables
+                .get("CLIENT_IP_HEADER")
+                .map(str::to_ascii_lowercase),
+            admin_user_ids: variables.list("ADMIN_USER_IDS"),
+            metrics_token: variables.get("METRICS_TOKEN").map(str::to_owned),
+            quotas: Quotas::read(&variables)?,
+            database: DatabaseConfig::read(&variables)?,
+            redis: RedisConfig::read(&variables),
+            variables,
+        })
+    }
+}
+
+fn report_missing(
+    variables: &Variables,
+    required: &[&str],
+    production: bool,
+) -> anyhow::Result<()> {
+    let missing: Vec<&str> = COMMON_REQUIRED
+        .iter()
+        .chain(required)
+        .filter(|name| variables.get(name).is_none())
+        .copied()
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "Missing required environment variables: {}",
+        missing.join(", ")
+    );
+    anyhow::ensure!(!production, message);
+    tracing::warn!("{message}");
+    Ok(())
+}
+
+/// Returns the origin of a variable that holds an address: scheme, host and port, without a path.
+fn origin(variables: &Variables, name: &str) -> anyhow::Result<Option<String>> {
+    let Some(value) = variables.get(name) else {
+        return Ok(None);
+    };
+    let url = url::Url::parse(value)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .with_context(|| format!("the value of {name} must be an http or https address"))?;
+    Ok(Some(url.origin().ascii_serialization()))
+}
+
+fn trusted_origins(variables: &Variables, base_url: &str) -> TrustedOrigins {
+    let mut frontends = variables.list("FRONTEND_URL");
+    if frontends.is_empty() {
+        frontends.push("http://localhost:3000".to_owned());
+    }
+    TrustedOrigins::new(
+        TRUSTED_ORIGINS
+            .iter()
+            .map(|origin| (*origin).to_owned())
+            .chain([base_url.to_owned()])
+            .chain(frontends)
+            .chain(variables.list("BETTER_AUTH_TRUSTED_ORIGINS")),
+    )
+}
+
+/// Debug output contains no secret.
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("environment", &self.environment)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn variables(pairs: &[(&str, &str)]) -> Variables {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn production_names_all_missing_variables_at_once() {
+        let error = Config::read(
+            variables(&[
+                ("NODE_ENV", "production"),
+                ("DATABASE_URL", "postgres://secret@h/d"),
+            ]),
+            &["GITHUB_CLIENT_ID"],
+        )
+        .err()
+        .unwrap()
+        .to_string();
+
+        assert_eq!(
+            error,
+            "Missing required environment variables: BETTER_AUTH_SECRET, BETTER_AUTH_URL, \
+             GITHUB_CLIENT_ID"
+        );
+    }
+
+    #[test]
+    fn production_rejects_a_publicly_known_secret() {
+        for secret in KNOWN_SECRETS {
+            let read = |environment| {
+                Config::read(
+                    variables(&[
+                        ("NODE_ENV", environment),
+                        ("DATABASE_URL", "postgres://h/d"),
+                        ("BETTER_AUTH_URL", "https://api.codecave.tech"),
+                        ("BETTER_AUTH_SECRET", secret),
+                    ]),
+                    &[],
+                )
+            };
+            let error = read("production").err().unwrap().to_string();
+            assert!(
+                error.contains("BETTER_AUTH_SECRET") && !error.contains(secret),
+                "{error}"
+            );
+            assert!(read("development").is_ok());
+        }
+    }
+
+    #[test]
+    fn development_starts_with_nothing_set() {
+        let config = Config::read(Variables::default(), &[]).unwrap();
+        assert_eq!(config.base_url, "http://localhost:3001");
+        assert!(
+            config
+                .trusted_origins
+                .allows_origin("http://localhost:3000")
+        );
+    }
+
+    #[test]
+    fn a_malformed_value_is_named_and_not_shown() {
+        for name in [
+            "RATE_LIMIT_READ",
+            "DATABASE_MAX_CONNECTIONS",
+            "BETTER_AUTH_URL",
+        ] {
+            let error = Config::read(variables(&[(name, "hunter2")]), &[])
+                .err()
+                .unwrap();
+            let error = format!("{error:#}");
+            assert!(
+                error.contains(name) && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
+    }
+}
