@@ -1,6 +1,6 @@
-"""Leaves out requests that do not reach the functions: `cargo lambda watch` answers them itself, with 500.
+"""Skips requests that `cargo lambda watch` answers with 500 itself, so that they do not reach the functions.
 
-It takes every text body for UTF-8 and every header for ASCII, where API Gateway hands both on as they are.
+It requires UTF-8 in text bodies and ASCII in headers. API Gateway passes other bytes on unchanged.
 """
 
 import schemathesis

@@ -1,11 +1,11 @@
-// A browser as far as signing in needs one: cookies, CORS and redirects, without pages.
+// The part of a browser that signing in needs: cookies, CORS and redirects, without pages.
 
 import { CookieJar } from "jsdom";
 
-/** Where the bundle answers. */
+/** Address of the running API. */
 export const api = process.env.BASE_URL ?? "http://localhost:3001";
 
-/** Where the frontend that uses it lives. */
+/** Origin of the frontend that calls it. */
 export const site = process.env.FRONTEND_URL ?? "http://localhost:3000";
 
 const simpleTypes = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
@@ -13,21 +13,21 @@ const simpleTypes = ["application/x-www-form-urlencoded", "multipart/form-data",
 export class Browser {
   #jar = new CookieJar();
 
-  /** What `fetch` with `credentials: "include"` does on a page of the frontend. */
+  /** Sends a request like `fetch` with `credentials: "include"` on a page of the frontend. */
   fetch = async (input, init) => {
     const request = new Request(input, { ...init, redirect: "manual" });
     const type = request.headers.get("content-type")?.split(";")[0];
     if (!["GET", "HEAD", "POST"].includes(request.method) || (type && !simpleTypes.includes(type))) {
       await this.#preflight(request, type);
     }
-    // Browsers name the origin in every cross-origin request that is read by a script.
+    // Browsers send the origin with every cross-origin request whose response a script reads.
     request.headers.set("origin", site);
     const answer = await this.#send(request);
     allow(answer, request);
     return answer;
   };
 
-  /** Opens an address and follows redirects until the frontend is reached; the address at the end. */
+  /** Opens an address, follows redirects until one leads to the frontend, and returns that address. */
   async visit(address) {
     for (let hops = 0; hops < 10; hops += 1) {
       const answer = await this.#send(new Request(address, { redirect: "manual" }));
@@ -43,7 +43,7 @@ export class Browser {
     throw new Error(`too many redirects, the last to ${address}`);
   }
 
-  /** The cookies that a request to the API carries. */
+  /** Returns the names of the cookies that a request to the API carries. */
   cookies() {
     return this.#jar.getCookiesSync(api).map((cookie) => cookie.key);
   }
@@ -84,7 +84,7 @@ export class Browser {
   }
 }
 
-/** Refuses an answer that a browser would keep from the page. */
+/** Throws where a browser would keep the response from the page. */
 function allow(answer, request) {
   const origin = answer.headers.get("access-control-allow-origin");
   const credentials = answer.headers.get("access-control-allow-credentials");
@@ -93,13 +93,13 @@ function allow(answer, request) {
   }
 }
 
-/** Somebody whom nobody has seen before, with the same verified address at both services. */
+/** Returns a new person, with the same verified address at both services. */
 export function newcomer() {
   const login = `visitor-${crypto.randomUUID().slice(0, 8)}`;
   return { name: `Visitor ${login.slice(8)}`, email: `${login}@example.com` };
 }
 
-/** What a person does on the provider's page: types in who they are and agrees. */
+/** Returns the address that the provider's page opens when a person fills in the form and agrees. */
 export function agree(address, person) {
   const page = new URL(address);
   page.searchParams.set("new_email", person.email);
@@ -108,7 +108,7 @@ export function agree(address, person) {
   return page.href;
 }
 
-/** Waits until `condition` returns something true, and returns it. */
+/** Waits until `condition` returns a truthy value, and returns it. Gives up after ten seconds. */
 export async function until(condition, what) {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) {
@@ -118,5 +118,5 @@ export async function until(condition, what) {
     }
     await new Promise((wake) => setTimeout(wake, 20));
   }
-  throw new Error(`in vain: ${what}`);
+  throw new Error(`timed out after ten seconds: ${what}`);
 }

@@ -1,5 +1,5 @@
--- What wrk runs: requests drawn from a list, in which frequent ones stand more than once.
--- `REQUESTS` is put before this: a list of { method, path, cookie or nil }.
+-- Script of wrk: sends random requests from a list, in which frequent requests are listed more than once.
+-- `cargo xtask load` puts `REQUESTS` in front of it, a list of { method, path, cookie or nil }.
 
 local formatted = {}
 

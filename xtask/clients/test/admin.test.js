@@ -1,4 +1,4 @@
-// `adminClient()` against the running bundle: an admin at work, and those whom it concerns.
+// `adminClient()` against the running API: requests of an admin, and their effect on other users.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import { adminClient } from "better-auth/client/plugins";
 
 import { Browser, agree, api, newcomer, site } from "../browser.js";
 
-// Named in ADMIN_USER_IDS.
+// Listed in ADMIN_USER_IDS.
 const admin = { name: "Admin", email: process.env.ADMIN_EMAIL };
 
 const open = () => {
@@ -37,14 +37,14 @@ const attempt = async ({ browser, client }, person) => {
   return browser.visit(agree(data.url, person));
 };
 
-/** What a call gives that must not fail. */
+/** Returns the data of a call that must succeed. */
 const good = async (call) => {
   const { data, error } = await call;
   assert.equal(error, null);
   return data;
 };
 
-/** The code of a call that must fail. */
+/** Returns the error code of a call that must fail. */
 const refused = async (call, status) => {
   const { data, error } = await call;
   assert.equal(data, null);
@@ -95,7 +95,7 @@ test("a user is made, changed and removed", async () => {
   const set = await good(staff.client.admin.setUserPassword({ userId: user.id, newPassword: "another one" }));
   assert.equal(set.status, true);
 
-  // The address is verified on both sides now, so whoever proves it is this user.
+  // Both sides have verified the address now, so a sign-in with it is this user.
   const visitor = await signIn(person);
   assert.equal(visitor.user.id, user.id);
   assert.equal((await good(staff.client.admin.removeUser({ userId: user.id }))).success, true);

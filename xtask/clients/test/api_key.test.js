@@ -1,4 +1,4 @@
-// `apiKeyClient()` against the running bundle: keys from creation to deletion.
+// `apiKeyClient()` against the running API: keys from creation to deletion.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -21,14 +21,14 @@ const signIn = async () => {
   return client;
 };
 
-/** What a call gives that must not fail. */
+/** Returns the data of a call that must succeed. */
 const good = async (call) => {
   const { data, error } = await call;
   assert.equal(error, null);
   return data;
 };
 
-/** What a program with that key gets of the API. */
+/** Sends a request with this key and returns the response. */
 const use = (key, path = "/users/profile", init = {}) =>
   fetch(`${api}${path}`, { ...init, headers: { "x-api-key": key, ...init.headers } });
 
@@ -92,7 +92,7 @@ test("a key's limit holds in all functions together", async () => {
   assert.equal(statuses.filter((status) => status === 429).length, 50 - rateLimitMax);
 });
 
-/** Lets a key run out; the shortest that a client may ask for is a day. */
+/** Makes a key expire in the database, because a client cannot request less than a day. */
 const expire = async (id) => {
   const database = new pg.Client(process.env.DATABASE_URL);
   await database.connect();
@@ -101,7 +101,7 @@ const expire = async (id) => {
   await database.end();
 };
 
-test("a key runs out and is gone", async () => {
+test("a key expires and is gone", async () => {
   const client = await signIn();
   const { id, key } = await good(client.apiKey.create({ expiresIn: 86_400 }));
   assert.equal((await use(key)).status, 200);
@@ -130,7 +130,7 @@ test("a narrowed key reads only, and no key manages keys", async () => {
   assert.equal((await use(whole.key, "/api/auth/api-key/create", creation)).status, 403);
 });
 
-test("what only a server may set is refused", async () => {
+test("properties that only a server may set are rejected", async () => {
   const client = await signIn();
 
   for (const property of [{ remaining: 5 }, { rateLimitMax: 1 }, { permissions: { api: ["read"] } }]) {

@@ -1,4 +1,4 @@
-// `better-auth/client`, three generations of it, against the running bundle.
+// Three versions of `better-auth/client` against the running API.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -65,7 +65,7 @@ for (const { version, create, selects } of generations) {
       });
     }
 
-    test("who declines goes to the error page and stays signed out", async () => {
+    test("a person who declines gets to the error page and stays signed out", async () => {
       const { browser, client } = open();
       const { data } = await client.signIn.social({
         provider: "github",

@@ -1,4 +1,4 @@
-// `better-auth/react` in a page: what the frontend's components see.
+// `better-auth/react` in a page, as the components of the frontend use it.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -7,12 +7,12 @@ import { JSDOM, VirtualConsole } from "jsdom";
 
 import { Browser, agree, api, newcomer, site, until } from "../browser.js";
 
-// A console that is connected to nothing: jsdom complains there that it cannot navigate, which the client tries.
+// Hides the console of jsdom, which reports that it cannot navigate whenever the client navigates.
 const dom = new JSDOM('<div id="root"></div>', {
   url: `${site}/`,
   virtualConsole: new VirtualConsole(),
 });
-// React and the client look for these when they are loaded.
+// React and the client read these globals when they are loaded.
 for (const name of ["window", "document", "navigator", "location", "localStorage"]) {
   const value = name === "window" ? dom.window : dom.window[name];
   Object.defineProperty(globalThis, name, { value, configurable: true });
@@ -55,7 +55,7 @@ for (const [version, { createAuthClient }] of Object.entries(versions)) {
       const person = newcomer();
       const { data } = await client.signIn.social({ provider: "github", callbackURL: `${site}/` });
       assert.equal(await browser.visit(agree(data.url, person)), `${site}/`);
-      // The browser came back from elsewhere, so the page is loaded anew.
+      // The browser comes back from another site, so it loads the page again.
       load();
       await shows(person.name);
 

@@ -1,4 +1,4 @@
-// A client typed by the bundle's own OpenAPI document, against the bundle.
+// A client with types from the OpenAPI document, against the running API.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -11,7 +11,7 @@ import { Browser, agree, api, newcomer, site } from "../browser.js";
 
 const folder = fileURLToPath(new URL("..", import.meta.url));
 
-/** Runs one of the packages' programs; what it says is the reason where it fails. */
+/** Runs a program of one of the packages. An error contains its output. */
 const run = (program, ...parameters) =>
   new Promise((resolve, reject) => {
     execFile(`node_modules/.bin/${program}`, parameters, { cwd: folder }, (error, out, problems) =>

@@ -1,4 +1,4 @@
-// What a visitor does first, in the types that `openapi-typescript` makes of the bundle's own document.
+// The first requests of a visitor, in the types that `openapi-typescript` generates from the OpenAPI document.
 
 import assert from "node:assert/strict";
 
@@ -8,7 +8,7 @@ import type { components, paths } from "./schema.d.ts";
 
 type Fetch = (request: Request) => Promise<Response>;
 
-/** Shows a project, talks about it and takes it away again, as whoever `fetch` is signed in as. */
+/** Creates a project, comments on it and deletes it, as the user whose session `fetch` sends. */
 export async function visit(baseUrl: string, fetch: Fetch): Promise<void> {
   const api = createClient<paths>({ baseUrl, fetch });
 
@@ -56,7 +56,7 @@ export async function visit(baseUrl: string, fetch: Fetch): Promise<void> {
   const seen = await api.GET("/users/{userId}", { params: { path: { userId: me.id } } });
   assert.equal(seen.data?.bio, bio);
 
-  // What the document does not allow does not compile, and is refused where it is sent anyway.
+  // A body that the document forbids does not compile. When it is sent anyway, the API rejects it.
   // @ts-expect-error
   const refused = await api.PUT("/users/profile", { body: { skills: "mechanics" } });
   assert.equal(refused.response.status, 400);
