@@ -1,34 +1,35 @@
-//! What every handler can reach.
+//! The state that every handler can access.
 
 use std::sync::Arc;
 
-use crate::{
+use platform::{
     config::{Config, Variables},
     db::Db,
-    http::Api,
-    redis::Redis,
 };
 
-/// Configuration, database and Redis of one instance; cheap to clone.
+use crate::redis::Redis;
+
+/// Configuration, database and Redis of one instance. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The database.
     pub db: Db,
-    /// Redis, where there is one.
+    /// Redis, if it is configured.
     pub redis: Option<Redis>,
     /// The configuration.
     pub config: Arc<Config>,
 }
 
 impl AppState {
-    /// Reads the configuration that the group needs and prepares the database.
-    pub fn new<S>(api: &Api<S>, variables: Variables) -> anyhow::Result<Self>
-    where
-        S: Clone + Send + Sync + 'static,
-        Self: axum::extract::FromRef<S>,
-    {
-        let config = Config::read(variables, api.required_names())?;
-        let db = Db::new(&config.database, config.production, api.secret_names())?;
+    /// Reads the configuration and prepares the database. `required` are the variables that the group requires in addition
+    /// to the common ones, `secret_names` those that it may take from the deployment's secret.
+    pub fn new(
+        variables: Variables,
+        required: &[&str],
+        secret_names: &'static [&'static str],
+    ) -> anyhow::Result<Self> {
+        let config = Config::read(variables, required)?;
+        let db = Db::new(&config.database, config.production, secret_names)?;
         Ok(Self {
             db,
             redis: config.redis.as_ref().map(Redis::new),

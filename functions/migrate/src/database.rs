@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migrations::Outcome;
-use shared::{
+use platform::{
     config::{DatabaseConfig, Variables},
     db::{connect_options, is_outage},
 };

@@ -11,10 +11,10 @@ use std::{
 use futures_util::{FutureExt, TryFutureExt};
 use lambda_runtime::LambdaEvent;
 use migrations::Outcome;
-use shared::{
+use platform::{
     config::Variables,
     secrets,
-    telemetry::{self, Settings},
+    telemetry::{self, TelemetryConfig},
 };
 use sqlx::migrate::Migrator;
 
@@ -28,10 +28,8 @@ pub fn serve() -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         // A failure here, too, is for the handler to answer.
-        let settings = Settings::read(&Variables::of_environment());
-        let _telemetry = settings
-            .as_ref()
-            .map(|settings| telemetry::init(settings, "migrate"));
+        let config = TelemetryConfig::read(&Variables::of_environment());
+        let _telemetry = config.as_ref().map(telemetry::init);
         let migrator = migrations::migrator();
         let handler = lambda_runtime::service_fn(|invocation: LambdaEvent<Event>| {
             let left = invocation
@@ -39,7 +37,7 @@ pub fn serve() -> anyhow::Result<()> {
                 .deadline()
                 .duration_since(SystemTime::now())
                 .unwrap_or_default();
-            let failed = settings.as_ref().err().map(ToString::to_string);
+            let failed = config.as_ref().err().map(ToString::to_string);
             handle(invocation.payload, left, &migrator, failed).map_err(lambda_runtime::Error::from)
         });
         lambda_runtime::run(handler)

@@ -8,7 +8,12 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{api_key::Refusal, telemetry::Cause};
+use platform::{
+    db::{LostRace, is_outage},
+    telemetry::Cause,
+};
+
+use crate::api_key::Refusal;
 
 /// A handler's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -42,8 +47,6 @@ pub enum Error {
     Unavailable(anyhow::Error),
     /// 500: a bug. The cause is logged, never sent.
     Internal(anyhow::Error),
-    /// An answer of the caller's own making, e.g. another protocol's error shape.
-    Custom(Box<Response>),
 }
 
 /// Seconds after which a client may try again when the database cannot be reached.
@@ -97,7 +100,6 @@ impl IntoResponse for Error {
                 cause,
                 standard(S::INTERNAL_SERVER_ERROR, "Internal server error"),
             ),
-            Self::Custom(response) => *response,
         }
     }
 }
@@ -172,11 +174,17 @@ impl std::error::Error for Error {}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if crate::db::is_outage(&error) {
+        if is_outage(&error) {
             Self::Unavailable(error.into())
         } else {
             Self::Internal(error.into())
         }
+    }
+}
+
+impl LostRace for Error {
+    fn lost_race(&self) -> bool {
+        matches!(self, Self::Internal(cause) if cause.downcast_ref().is_some_and(sqlx::Error::lost_race))
     }
 }
 

@@ -20,8 +20,7 @@ use super::{ClientAddress, Error};
 use crate::{
     AppState,
     config::Config,
-    db,
-    telemetry::{Observed, Outcome, Panic},
+    telemetry::{DatabaseUsage, ObservedRequest, Panic, RequestOutcome, measured},
 };
 
 /// How long a request may take before it is answered with 503; API Gateway gives up at 30 seconds.
@@ -81,7 +80,7 @@ async fn answer(
 ) -> Response {
     drop_stage(&mut request);
     let request_id = request_id(&request);
-    let mut observed = Observed::start(
+    let mut observed = ObservedRequest::start(
         group,
         request_id.to_str().unwrap_or_default(),
         request.method(),
@@ -103,19 +102,19 @@ async fn answer(
         drop_trailing_slash(&mut request);
     }
 
-    let (mut response, usage) = if asked.method == Method::OPTIONS {
-        (preflight(origin.is_some()), db::Usage::default())
+    let (mut response, database) = if asked.method == Method::OPTIONS {
+        (preflight(origin.is_some()), DatabaseUsage::default())
     } else {
-        observed.run(db::measured(guarded(router, request))).await
+        observed.run(measured(guarded(router, request))).await
     };
     decorate(&mut response, origin, &request_id, exact);
     if is_head {
         response = without_body(response);
     }
 
-    let outcome = Outcome {
+    let outcome = RequestOutcome {
         address: address.0,
-        usage,
+        database,
     };
     observed.finish(outcome, &mut response);
     response

@@ -112,7 +112,8 @@ impl App {
         .chain(variables)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-        let state = AppState::new(&api, variables).expect("the configuration is good");
+        let state = AppState::new(variables, api.required_names(), api.secret_names())
+            .expect("the configuration is good");
         Self {
             pool: None,
             group: api.name(),

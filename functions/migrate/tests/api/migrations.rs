@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use migrate::migrate;
+use platform::config::Variables;
 use serde_json::Value;
-use shared::config::Variables;
 use sqlx::{
     ConnectOptions as _, PgPool, SqlSafeStr as _,
     migrate::{Migration, MigrationType, Migrator},

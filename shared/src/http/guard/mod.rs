@@ -34,7 +34,7 @@ use super::{
 use crate::{
     AppState,
     api_key::{self, ApiKey, Refusal},
-    db, telemetry,
+    telemetry,
 };
 
 /// How long a session lives, in seconds (Better Auth 1.7: `expiresIn`).
@@ -132,7 +132,7 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         .unwrap_or(ClientAddress(None));
     let started = Instant::now();
     let found = find_caller(rule, &credential, address).await;
-    db::record_session(started.elapsed());
+    telemetry::record_session(started.elapsed());
     let mut found = found?;
     if let Some(user) = &found.user {
         telemetry::set_user(user.id());

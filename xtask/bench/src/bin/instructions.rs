@@ -42,7 +42,7 @@ async fn requests(count: u32) -> anyhow::Result<()> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
     let api = health::api();
-    let app = AppState::new(&api, variables)?;
+    let app = AppState::new(variables, api.required_names(), api.secret_names())?;
     let mut adapter = Adapter::from(api.router(health::HealthState::new(app)));
     for _ in 0..count {
         let event: LambdaRequest = serde_json::from_slice(black_box(EVENT))?;

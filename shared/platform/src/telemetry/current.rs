@@ -1,18 +1,18 @@
-//! The request that the running task serves: what is told of it wherever something happens.
+//! The request that the running task serves.
 
 use std::cell::{Cell, OnceCell};
 
-/// The route of a request that no route matched.
+/// The route of a request that matched none.
 pub(super) const NO_ROUTE: &str = "unmatched";
 
-/// What is known of a request while it is being served.
-pub(super) struct Current {
+/// What is known about a request while it is served.
+pub(super) struct CurrentRequest {
     pub request_id: String,
     pub route: Cell<&'static str>,
     pub user_id: OnceCell<String>,
 }
 
-impl Current {
+impl CurrentRequest {
     pub fn new(request_id: String) -> Self {
         Self {
             request_id,
@@ -23,26 +23,26 @@ impl Current {
 }
 
 tokio::task_local! {
-    pub(super) static CURRENT: Current;
+    pub(super) static CURRENT: CurrentRequest;
 }
 
-/// Tells the template of the route that was chosen.
+/// Records the template of the matched route.
 pub fn set_route(route: &'static str) {
-    // Outside a request, as in a test of a handler alone, nobody asks.
+    // There is no current request in a test that calls a handler directly.
     let _ = CURRENT.try_with(|current| current.route.set(route));
 }
 
-/// Tells whose request it is. The first word counts.
+/// Records the user who sent the request. Later calls have no effect.
 pub fn set_user(id: &str) {
     let _ = CURRENT.try_with(|current| current.user_id.set(id.to_owned()));
 }
 
-/// `X-Request-Id` of the request that runs here.
+/// Returns the `X-Request-Id` of the current request.
 pub(super) fn request_id() -> Option<String> {
     CURRENT.try_with(|current| current.request_id.clone()).ok()
 }
 
-/// The template of the route that runs here.
+/// Returns the route template of the current request.
 pub(super) fn route() -> Option<&'static str> {
     CURRENT.try_with(|current| current.route.get()).ok()
 }

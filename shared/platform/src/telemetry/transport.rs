@@ -1,4 +1,4 @@
-//! The way to Sentry: a thread of its own that sends one envelope after the other, within limits of time.
+//! Sends envelopes to Sentry, one after the other, on a thread of its own and with a timeout.
 
 use std::{
     collections::HashMap,
@@ -16,33 +16,33 @@ use sentry::{
 
 use super::{baggage, flush};
 
-/// How long Sentry may take for one envelope; a server that never answers must not hold up those that wait behind it.
+/// Timeout of one envelope. A server that never responds must not block the envelopes in the queue.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
-/// Envelopes that wait at most; a burst of failures is longer than the SDK's 30.
+/// Capacity of the queue. A burst of failures is longer than the SDK's default of 30.
 const CAPACITY: usize = 500;
-/// A connection may be frozen with the instance, and is then dead more often than not.
+/// Idle connections are closed after this time. A connection that was frozen with the instance is usually dead.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Makes the transport that [`sentry::ClientOptions`] asks for.
+/// Creates the transport for [`sentry::ClientOptions`].
 pub(super) struct Factory;
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn Transport> {
-        let address = Arc::new(Address {
+        let endpoint = Arc::new(SentryEndpoint {
             url: options.dsn.envelope_api_url().to_string(),
             auth: options.dsn.to_auth(Some(&options.user_agent)).to_string(),
             client: OnceLock::new(),
         });
         let recorder = options.client_report_recorder;
         let reports = recorder.clone();
-        let headers = Headers::default();
+        let headers = EnvelopeHeaderStore::default();
         let kept = headers.clone();
         let send = move |envelope: Envelope, mut limits: RateLimiter| {
-            let (address, reports) = (address.clone(), reports.clone());
+            let (endpoint, reports) = (endpoint.clone(), reports.clone());
             let envelope = headers.restore(envelope);
             async move {
-                match address.send(&envelope).await {
-                    Ok(response) => heed(&mut limits, &response),
+                match endpoint.send(&envelope).await {
+                    Ok(response) => update_limits(&mut limits, &response),
                     Err(error) => {
                         tracing::debug!(%error, "Sentry cannot be reached");
                         reports.record_lost_data(&envelope, Reason::NetworkError);
@@ -55,19 +55,19 @@ impl TransportFactory for Factory {
             .with_client_report_recorder(recorder)
             .with_channel_capacity(CAPACITY)
             .spawn_thread();
-        Arc::new(Thread {
+        Arc::new(SentryThread {
             thread,
             headers: kept,
         })
     }
 }
 
-struct Thread {
+struct SentryThread {
     thread: TokioTransportThread,
-    headers: Headers,
+    headers: EnvelopeHeaderStore,
 }
 
-impl Transport for Thread {
+impl Transport for SentryThread {
     fn send_envelope(&self, envelope: Envelope) {
         flush::note_pending();
         self.headers.keep(&envelope);
@@ -79,11 +79,11 @@ impl Transport for Thread {
     }
 }
 
-/// Headers of the envelopes that wait, by their events: the SDK drops the trace's when it applies its rate limits.
+/// Headers of the queued envelopes, by event id. The SDK drops the trace header when it applies its rate limits.
 #[derive(Clone, Default)]
-struct Headers(Arc<Mutex<HashMap<Uuid, EnvelopeHeaders>>>);
+struct EnvelopeHeaderStore(Arc<Mutex<HashMap<Uuid, EnvelopeHeaders>>>);
 
-impl Headers {
+impl EnvelopeHeaderStore {
     fn keep(&self, envelope: &Envelope) {
         let Some(id) = envelope.uuid().copied() else {
             return;
@@ -93,7 +93,7 @@ impl Headers {
             None => envelope.headers().clone(),
         };
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those of envelopes that were never sent.
+        // Many headers belong to envelopes that the SDK dropped.
         if kept.len() > 2 * CAPACITY {
             kept.clear();
         }
@@ -109,20 +109,20 @@ impl Headers {
     }
 }
 
-struct Address {
+struct SentryEndpoint {
     url: String,
     auth: String,
-    /// Made when there is something to send, which is not at the start.
+    /// Created with the first envelope, so that it does not slow down init.
     client: OnceLock<reqwest::Client>,
 }
 
-impl Address {
+impl SentryEndpoint {
     async fn send(&self, envelope: &Envelope) -> anyhow::Result<reqwest::Response> {
         let mut body = Vec::new();
         envelope.to_writer(&mut body)?;
         let again = body.clone();
         match self.post(body).await {
-            // The server may have hung up while the instance was frozen.
+            // The server may have closed the connection while the instance was frozen.
             Err(error) if !error.is_timeout() && !error.is_connect() => {
                 Ok(self.post(again).await?)
             }
@@ -150,8 +150,8 @@ impl Address {
     }
 }
 
-/// Sends less for as long as Sentry asks for it.
-fn heed(limits: &mut RateLimiter, response: &reqwest::Response) {
+/// Applies the rate limits that Sentry sends in its response.
+fn update_limits(limits: &mut RateLimiter, response: &reqwest::Response) {
     let header = |name| {
         let value = response.headers().get(name)?;
         value.to_str().ok()

@@ -1,21 +1,21 @@
-//! What the head of a trace has decided about it, from the `baggage` header to Sentry's envelopes: the dynamic sampling
-//! context, which whoever continues the trace must hand on unchanged.
+//! The dynamic sampling context of a trace: decisions of the service that started the trace. Every service that continues
+//! the trace copies it unchanged from the `baggage` header to its own envelopes.
 //!
 //! <https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/>
 
 use std::cell::RefCell;
 
-use axum::http::HeaderMap;
+use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 use sentry::protocol::DynamicSamplingContext;
 use serde_json::{Map, Value};
 
 thread_local! {
-    /// The SDK makes its envelopes itself, on the thread that asks for them.
+    /// The SDK creates an envelope on the thread that captures the event.
     static HEAD: RefCell<Option<DynamicSamplingContext>> = const { RefCell::new(None) };
 }
 
-/// The context that came with a request. Without `sentry-trace` there is no trace that it belongs to.
+/// Reads the context of a request. Without `sentry-trace`, the request continues no trace.
 pub(super) fn of(headers: &HeaderMap) -> Option<DynamicSamplingContext> {
     headers.get("sentry-trace")?;
     let entries: Map<String, Value> = headers
@@ -30,12 +30,12 @@ pub(super) fn of(headers: &HeaderMap) -> Option<DynamicSamplingContext> {
             Some((name.to_owned(), Value::from(value)))
         })
         .collect();
-    // One without the trace's id says nothing.
+    // A context without the trace's id is useless.
     entries.get("trace_id")?;
     serde_json::from_value(Value::Object(entries)).ok()
 }
 
-/// Envelopes that are made during `work` belong to that head's trace.
+/// Runs `work`. Envelopes created during it carry that context.
 pub(super) fn continuing<T>(head: Option<DynamicSamplingContext>, work: impl FnOnce() -> T) -> T {
     HEAD.set(head);
     let result = work();
@@ -43,7 +43,7 @@ pub(super) fn continuing<T>(head: Option<DynamicSamplingContext>, work: impl FnO
     result
 }
 
-/// The head of the trace that an envelope belongs to.
+/// Returns the context for an envelope that is created now.
 pub(super) fn head() -> Option<DynamicSamplingContext> {
     HEAD.with_borrow(Clone::clone)
 }

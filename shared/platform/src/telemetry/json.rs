@@ -1,4 +1,4 @@
-//! Log lines other than a request's own, as JSON: one object a line, and of which request it tells.
+//! Log lines as JSON, one object per line. Lines of events carry the id of the current request.
 
 use std::{fmt, io::Write};
 
@@ -13,12 +13,12 @@ use tracing_subscriber::layer::{Context, Layer};
 use super::{current, scrub};
 use crate::time::Timestamp;
 
-/// Writes events to standard output.
+/// Writes events to standard output, one JSON object per line.
 pub(super) struct JsonLines;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<'e> {
+struct EventLine<'e> {
     timestamp: Timestamp,
     level: &'static str,
     message: String,
@@ -31,36 +31,36 @@ struct Line<'e> {
 
 impl<S: Subscriber> Layer<S> for JsonLines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = EventFields::default();
         event.record(&mut fields);
-        write(&Line {
+        write(&EventLine {
             timestamp: Timestamp::now(),
             level: event.metadata().level().as_str(),
             message: scrub::text(&fields.message).into_owned(),
             target: event.metadata().target(),
-            // What tells it itself tells of a request that is over.
+            // An event with a `requestId` of its own is about a request that has ended.
             request_id: current::request_id().filter(|_| !fields.others.contains_key("requestId")),
             fields: fields.others,
         });
     }
 }
 
-/// Writes one line, whole.
+/// Writes one whole line.
 pub(super) fn write(line: &impl Serialize) {
     if let Ok(mut line) = serde_json::to_vec(line) {
         line.push(b'\n');
-        // There is no better place to report that standard output is closed.
+        // If standard output is closed, there is no other place to report it.
         let _ = std::io::stdout().lock().write_all(&line);
     }
 }
 
 #[derive(Default)]
-struct Fields {
+struct EventFields {
     message: String,
     others: Map<String, Value>,
 }
 
-impl Fields {
+impl EventFields {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
         let mut value = value.into();
         scrub::field(field.name(), &mut value);
@@ -68,7 +68,7 @@ impl Fields {
     }
 }
 
-impl Visit for Fields {
+impl Visit for EventFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.set(field, value);
     }

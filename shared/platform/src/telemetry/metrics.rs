@@ -1,16 +1,16 @@
-//! Figures of this process for whoever scrapes it. Without a recorder they cost next to nothing.
+//! Metrics of this process in Prometheus form. Without a recorder they cost almost nothing.
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 
-use super::request::Facts;
+use super::summary::RequestSummary;
 
-/// Methods that are told apart; a client may make up any number of others.
+/// Methods that have their own label. A client may send any number of others.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
 /// Policies of the rate limits.
 const POLICIES: [&str; 5] = ["anon", "create", "read", "sentry", "write"];
 
-/// Tells the recorder what all figures mean, and starts those whose labels are known at zero: so the first scrape shows
-/// every name, and a counter's first increase is seen as one. `route` is the group's route that is scraped.
+/// Describes all metrics to the recorder and sets those with known labels to zero. So the first scrape contains every
+/// name, and the first increase of a counter is visible. `route` is the group's route that is scraped.
 pub fn describe_metrics(group: &'static str, route: &'static str) {
     describe_counter!("http_requests_total", "Requests answered");
     requests(group, route, "GET", 200).increment(0);
@@ -37,14 +37,14 @@ pub fn describe_metrics(group: &'static str, route: &'static str) {
     }
 }
 
-/// Counts a request that has been answered.
-pub(super) fn count(facts: &Facts<'_>, seconds: f64) {
+/// Counts a completed request.
+pub(super) fn count(summary: &RequestSummary<'_>, seconds: f64) {
     let method = METHODS
         .into_iter()
-        .find(|method| *method == facts.method)
+        .find(|method| *method == summary.method)
         .unwrap_or("OTHER");
-    requests(facts.group, facts.route, method, facts.status).increment(1);
-    durations(facts.group, facts.route, method).record(seconds);
+    requests(summary.group, summary.route, method, summary.status).increment(1);
+    durations(summary.group, summary.route, method).record(seconds);
 }
 
 fn requests(

@@ -1,13 +1,13 @@
-//! Takes out of Sentry's events what must not leave: e-mail addresses, and anything that looks like a credential.
+//! Removes e-mail addresses and everything that looks like a credential from log lines and Sentry's events.
 
 use std::borrow::Cow;
 
 use sentry::protocol::{Breadcrumb, Event, Log, LogAttribute, Value};
 
-/// What stands for the part that was taken out.
+/// Replaces the removed part.
 const FILTERED: &str = "[filtered]";
 
-/// Names of fields whose values never leave.
+/// Fields whose name contains one of these are always removed.
 const SECRET_NAMES: [&str; 8] = [
     "cookie",
     "authorization",
@@ -19,7 +19,7 @@ const SECRET_NAMES: [&str; 8] = [
     "email",
 ];
 
-/// Length from which a run of letters and digits in a text counts as a credential. Better Auth's tokens have 24 and more.
+/// A run of letters and digits of at least this length counts as a credential. Better Auth's tokens have 24 or more.
 const CREDENTIAL_LENGTH: usize = 24;
 
 pub(super) fn event(mut event: Event<'static>) -> Event<'static> {
@@ -59,7 +59,7 @@ pub(super) fn breadcrumb(mut breadcrumb: Breadcrumb) -> Breadcrumb {
 pub(super) fn log(mut log: Log) -> Log {
     log.body = text(&log.body).into_owned();
     for (name, LogAttribute(value)) in &mut log.attributes {
-        // A release has an `@` in it.
+        // `sentry.release` contains an `@` and is not an address.
         if !name.starts_with("sentry.") {
             field(name, value);
         }
@@ -67,12 +67,12 @@ pub(super) fn log(mut log: Log) -> Log {
     log
 }
 
-/// Takes out of a named value what must not leave.
+/// Scrubs a named value.
 pub(super) fn field(name: &str, value: &mut Value) {
     if is_secret(name) {
         *value = Value::from(FILTERED);
     } else if let Value::String(found) = value {
-        // A word alone is an id, which looks like a token, unless it is what went wrong or what a client asked for.
+        // A single word is an id, although it looks like a token. In an error or a path it may be a token.
         let is_id = !matches!(name, "error" | "path") && !found.contains(char::is_whitespace);
         if !is_id || has_address(found) {
             *found = text(found).into_owned();
@@ -85,23 +85,24 @@ fn is_secret(name: &str) -> bool {
     SECRET_NAMES.iter().any(|secret| name.contains(secret))
 }
 
-/// The text without words that hold an e-mail address or a credential.
+/// Replaces words that contain an e-mail address or a credential.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
-    if !text.split_whitespace().any(is_bad) {
+    if !text.split_whitespace().any(is_sensitive) {
         return Cow::Borrowed(text);
     }
     let words: Vec<&str> = text
         .split(' ')
-        .map(|word| if is_bad(word) { FILTERED } else { word })
+        .map(|word| if is_sensitive(word) { FILTERED } else { word })
         .collect();
     Cow::Owned(words.join(" "))
 }
 
-fn is_bad(word: &str) -> bool {
+fn is_sensitive(word: &str) -> bool {
     has_address(word) || has_credential(word) || assigns_secret(word)
 }
 
-/// `ada@example.org`, `postgres://user:password@host`; not an operator of SQL, nor a name at its start.
+/// Matches `ada@example.org` and `postgres://user:password@host`, but neither an SQL operator nor an `@` at the start of a
+/// word.
 fn has_address(word: &str) -> bool {
     word.match_indices('@').any(|(at, _)| {
         at > 0
@@ -110,13 +111,13 @@ fn has_address(word: &str) -> bool {
     })
 }
 
-/// A long run of letters and digits; UUIDs are not, they are cut by hyphens.
+/// Matches a long run of letters and digits. A UUID has none, because it contains hyphens.
 fn has_credential(word: &str) -> bool {
     word.split(|c: char| !c.is_ascii_alphanumeric())
         .any(|run| run.len() >= CREDENTIAL_LENGTH)
 }
 
-/// `password=hunter2`
+/// Matches `password=hunter2`.
 fn assigns_secret(word: &str) -> bool {
     word.split_once('=')
         .is_some_and(|(name, value)| !value.is_empty() && is_secret(name))
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_credentials_are_taken_out() {
+    fn addresses_and_credentials_are_removed() {
         for (found, expected) in [
             (
                 "no row for ada@test.example here",
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_told_from_a_token_by_its_place() {
+    fn an_id_is_distinguished_from_a_token_by_its_field() {
         let id = "pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E";
         for (name, expected) in [("actor", id), ("error", FILTERED), ("path", FILTERED)] {
             let mut value = Value::from(id);

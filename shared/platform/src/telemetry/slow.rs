@@ -1,4 +1,4 @@
-//! Statements that took too long, in the log.
+//! Slow statements in the log.
 
 use std::{fmt::Write, time::Duration};
 
@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::{current, spans::one_line};
 
-/// Tells of a slow statement: its text, which has no values in it, the route it was made for, and a fingerprint to find it
-/// by among others.
-pub fn slow_statement(sql: &str, time: Duration) {
+/// Logs a slow statement with its route and a fingerprint to search for. The text contains no values, because they are
+/// bound.
+pub(super) fn log_slow_statement(sql: &str, time: Duration) {
     let statement = one_line(sql);
     let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     tracing::warn!(
@@ -20,7 +20,7 @@ pub fn slow_statement(sql: &str, time: Duration) {
     );
 }
 
-/// The same for the same text in every release: the first eight bytes of its SHA-256, in hexadecimal.
+/// Returns the first eight bytes of the text's SHA-256, in hexadecimal. It is the same in every release.
 fn fingerprint(statement: &str) -> String {
     Sha256::digest(statement)[..8]
         .iter()

@@ -1,4 +1,4 @@
-//! One request as telemetry sees it, from its first byte to its log line.
+//! Observes one request from its start to its log line.
 
 use std::{
     net::IpAddr,
@@ -6,59 +6,42 @@ use std::{
     time::Instant,
 };
 
-use axum::{
-    http::{HeaderMap, Method},
-    response::Response,
-};
+use http::{HeaderMap, Method, Response};
 use sentry::SentryFutureExt;
 
 use super::{
-    Cause,
-    current::{CURRENT, Current},
+    cause::Cause,
+    current::{CURRENT, CurrentRequest},
     log, metrics,
     spans::Trace,
+    statements::DatabaseUsage,
+    summary::{RequestSummary, millis},
 };
-use crate::db::Usage;
 
 static COLD: AtomicBool = AtomicBool::new(true);
 
 /// A request that is being served.
-pub struct Observed {
+pub struct ObservedRequest {
     group: &'static str,
     method: Method,
-    current: Current,
+    current: CurrentRequest,
     started: Instant,
     cold_start: bool,
     trace: Option<Trace>,
     trace_id: Option<String>,
 }
 
-/// What is told of a request.
-pub(super) struct Facts<'r> {
-    pub group: &'static str,
-    pub request_id: &'r str,
-    pub trace_id: Option<&'r str>,
-    pub route: &'static str,
-    pub method: &'r str,
-    pub status: u16,
-    pub duration_ms: f64,
-    pub user_id: Option<&'r str>,
-    pub address: Option<IpAddr>,
-    pub cold_start: bool,
-    pub usage: Usage,
-}
-
-/// What only the request stack knows.
+/// What the request stack reports about a request.
 #[derive(Clone, Copy, Debug)]
-pub struct Outcome {
-    /// The caller's address.
+pub struct RequestOutcome {
+    /// The client's address.
     pub address: Option<IpAddr>,
-    /// What was asked of the database.
-    pub usage: Usage,
+    /// Statements and the time spent on them.
+    pub database: DatabaseUsage,
 }
 
-impl Observed {
-    /// Starts the clock, and a Sentry transaction that continues the caller's trace.
+impl ObservedRequest {
+    /// Starts the clock and a Sentry transaction that continues the caller's trace.
     pub fn start(
         group: &'static str,
         request_id: &str,
@@ -73,7 +56,7 @@ impl Observed {
         Self {
             group,
             method: method.clone(),
-            current: Current::new(request_id.to_owned()),
+            current: CurrentRequest::new(request_id.to_owned()),
             started: Instant::now(),
             cold_start: COLD.swap(false, Ordering::Relaxed),
             trace,
@@ -81,9 +64,9 @@ impl Observed {
         }
     }
 
-    /// Runs the request with its own breadcrumbs and spans, and with what is known of it within reach.
+    /// Runs the request with its own breadcrumbs and spans, as the current request of the task.
     pub async fn run<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let current = std::mem::replace(&mut self.current, Current::new(String::new()));
+        let current = std::mem::replace(&mut self.current, CurrentRequest::new(String::new()));
         let work = async {
             match &self.trace {
                 Some(trace) => work.bind_hub(trace.hub.clone()).await,
@@ -98,36 +81,36 @@ impl Observed {
         result
     }
 
-    /// Writes the log line and the metrics, and hands a failure to Sentry. Nothing here waits for the network.
-    pub fn finish(self, outcome: Outcome, response: &mut Response) {
+    /// Writes the log line and the metrics, and passes a failure to Sentry. Nothing here waits for the network.
+    pub fn finish<B>(self, outcome: RequestOutcome, response: &mut Response<B>) {
         let cause = response.extensions_mut().remove::<Cause>();
         let elapsed = self.started.elapsed();
-        let facts = Facts {
+        let summary = RequestSummary {
             group: self.group,
             request_id: &self.current.request_id,
             trace_id: self.trace_id.as_deref(),
             route: self.current.route.get(),
             method: self.method.as_str(),
             status: response.status().as_u16(),
-            duration_ms: log::millis(elapsed),
+            duration_ms: millis(elapsed),
             user_id: self.current.user_id.get().map(String::as_str),
             address: outcome.address,
             cold_start: self.cold_start,
-            usage: outcome.usage,
+            database: outcome.database,
         };
-        log::server_timing(&facts, response);
-        metrics::count(&facts, elapsed.as_secs_f64());
+        log::server_timing(&summary, response.headers_mut());
+        metrics::count(&summary, elapsed.as_secs_f64());
         if let Some(trace) = self.trace {
-            trace.finish(&facts, cause.as_ref());
+            trace.finish(&summary, cause.as_ref());
         } else if let Some(cause) = &cause {
-            log::cause(&facts, cause);
+            log::cause(&summary, cause);
         }
-        log::line(&facts);
+        log::request_line(&summary);
     }
 }
 
-/// The id of a trace that came with the request: Sentry's, W3C's, or X-Ray's. A client may have made it up, so it is
-/// believed only in its form.
+/// Returns the trace id that the request carries: Sentry's, W3C's, or X-Ray's. A client may have invented it, so only a
+/// well-formed id is accepted.
 fn incoming_trace(headers: &HeaderMap) -> Option<String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_hex = |id: &&str| id.bytes().all(|byte| byte.is_ascii_hexdigit());

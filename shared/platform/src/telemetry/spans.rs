@@ -1,11 +1,8 @@
-//! Sentry's view of a request: the hub, the transaction, its child spans. Nothing happens without a DSN.
+//! A request in Sentry: the hub, the transaction, its child spans. Without a DSN, nothing happens.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, OnceLock};
 
-use axum::http::{HeaderMap, Method};
+use http::{HeaderMap, Method};
 use sentry::{
     Hub, TransactionContext, TransactionOrSpan,
     protocol::{
@@ -14,25 +11,32 @@ use sentry::{
     },
 };
 
-use super::{Cause, Panic, baggage, log, request::Facts};
+use super::{
+    baggage,
+    cause::{Cause, Panic},
+    log,
+    summary::RequestSummary,
+};
 
-static ON: AtomicBool = AtomicBool::new(false);
-static GROUP: OnceLock<&'static str> = OnceLock::new();
-static SEND_PII: AtomicBool = AtomicBool::new(false);
-
-pub(super) fn switch_on(group: &'static str, send_pii: bool) {
-    // A second start in one process keeps the first one's group.
-    let _ = GROUP.set(group);
-    SEND_PII.store(send_pii, Ordering::Relaxed);
-    ON.store(true, Ordering::Relaxed);
+/// The settings of Sentry while it is on.
+struct SentrySettings {
+    send_pii: bool,
 }
 
-/// Whether Sentry is on.
+/// Empty while Sentry is off.
+static SENTRY: OnceLock<SentrySettings> = OnceLock::new();
+
+/// Turns Sentry on. Later calls in the same process have no effect.
+pub(super) fn switch_on(send_pii: bool) {
+    let _ = SENTRY.set(SentrySettings { send_pii });
+}
+
+/// Returns whether Sentry is on.
 pub fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
+    SENTRY.get().is_some()
 }
 
-/// A child span of the request; it ends when dropped.
+/// A child span of the request. It ends when it is dropped.
 pub struct Span(sentry::Span);
 
 impl Drop for Span {
@@ -41,7 +45,7 @@ impl Drop for Span {
     }
 }
 
-/// Starts a child span of the request that runs here: `op` as in Sentry's list of operations, e.g. `db.sql.query`.
+/// Starts a child span of the current request. `op` is one of Sentry's operations, for example `db.sql.query`.
 pub fn span(op: &str, description: &str) -> Option<Span> {
     if !is_on() {
         return None;
@@ -50,7 +54,7 @@ pub fn span(op: &str, description: &str) -> Option<Span> {
     Some(Span(parent.start_child(op, description)))
 }
 
-/// Starts a child span for an SQL statement: its text has no values in it, they are bound.
+/// Starts a child span for an SQL statement. Its text contains no values, because they are bound.
 pub fn statement_span(sql: &str) -> Option<Span> {
     if !is_on() {
         return None;
@@ -58,12 +62,12 @@ pub fn statement_span(sql: &str) -> Option<Span> {
     span("db.sql.query", &one_line(sql))
 }
 
-/// A statement's text as it is told.
+/// Returns a statement's text on one line.
 pub(super) fn one_line(sql: &str) -> String {
     sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What `GET /sentry-test` sends: a breadcrumb, the tag `endpoint`, the context `test`, and a message to carry them.
+/// Sends the event of `GET /sentry-test`: a message with a breadcrumb, the tag `endpoint` and the context `test`.
 pub fn sentry_test(environment: &str) {
     sentry::add_breadcrumb(sentry::Breadcrumb {
         message: Some("Sentry test endpoint called".to_owned()),
@@ -87,7 +91,7 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Starts a transaction that continues the caller's trace; `None` without a DSN.
+    /// Starts a transaction that continues the caller's trace. Returns `None` without a DSN.
     pub fn start(method: &Method, headers: &HeaderMap) -> Option<Self> {
         if !is_on() {
             return None;
@@ -121,65 +125,68 @@ impl Trace {
         })
     }
 
-    /// The trace's id, in hexadecimal.
+    /// Returns the trace's id in hexadecimal.
     pub fn id(&self) -> String {
         self.transaction.get_trace_context().trace_id.to_string()
     }
 
     /// Ends the transaction and sends an event for a failure.
-    pub fn finish(self, facts: &Facts<'_>, cause: Option<&Cause>) {
-        let name = format!("{} {}", facts.method, facts.route);
+    pub fn finish(self, summary: &RequestSummary<'_>, cause: Option<&Cause>) {
+        let name = format!("{} {}", summary.method, summary.route);
         self.hub.configure_scope(|scope| {
             scope.set_transaction(Some(&name));
             for (tag, value) in [
-                ("route", facts.route),
-                ("method", facts.method),
-                ("function", facts.group),
-                ("request_id", facts.request_id),
+                ("route", summary.route),
+                ("method", summary.method),
+                ("function", summary.group),
+                ("request_id", summary.request_id),
                 (
                     "cold_start",
-                    if facts.cold_start { "true" } else { "false" },
+                    if summary.cold_start { "true" } else { "false" },
                 ),
             ] {
                 scope.set_tag(tag, value);
             }
-            scope.set_tag("status", facts.status);
-            let pii = SEND_PII.load(Ordering::Relaxed);
+            scope.set_tag("status", summary.status);
+            let pii = SENTRY.get().is_some_and(|sentry| sentry.send_pii);
             let user = User {
-                id: facts.user_id.map(str::to_owned),
-                ip_address: facts.address.filter(|_| pii).map(IpAddress::Exact),
+                id: summary.user_id.map(str::to_owned),
+                ip_address: summary.address.filter(|_| pii).map(IpAddress::Exact),
                 ..User::default()
             };
             let is_known = user.id.is_some() || user.ip_address.is_some();
             scope.set_user(is_known.then_some(user));
         });
         if let Some(cause) = cause {
-            // Among the event's breadcrumbs, and among Sentry's logs.
-            Hub::run(self.hub.clone(), || log::cause(facts, cause));
+            // In this hub, the line becomes a breadcrumb of the event and one of Sentry's logs.
+            Hub::run(self.hub.clone(), || log::cause(summary, cause));
         }
         self.transaction.set_name(&name);
         self.transaction
-            .set_data("http.response.status_code", Value::from(facts.status));
-        self.transaction.set_status(span_status(facts.status));
+            .set_data("http.response.status_code", Value::from(summary.status));
+        self.transaction.set_status(span_status(summary.status));
         baggage::continuing(self.head, || {
-            if facts.status >= 500 {
-                self.hub.capture_event(failure(facts, cause));
+            if summary.status >= 500 {
+                self.hub.capture_event(failure(summary, cause));
             }
             Hub::run(self.hub, || self.transaction.finish());
         });
     }
 }
 
-fn failure(facts: &Facts<'_>, cause: Option<&Cause>) -> Event<'static> {
+fn failure(summary: &RequestSummary<'_>, cause: Option<&Cause>) -> Event<'static> {
     let mut exceptions: Vec<Exception> = match cause {
-        // Sentry shows the last one first, as the one that was raised.
+        // Sentry shows the last one first, as the raised exception.
         Some(cause) => cause
             .0
             .chain()
             .map(|cause| exception(cause.to_string()))
             .rev()
             .collect(),
-        None => vec![exception(format!("answered with status {}", facts.status))],
+        None => vec![exception(format!(
+            "answered with status {}",
+            summary.status
+        ))],
     };
     if cause.is_some_and(|cause| cause.0.is::<Panic>()) {
         for exception in &mut exceptions {
@@ -206,7 +213,7 @@ fn exception(error: String) -> Exception {
     }
 }
 
-/// W3C Trace Context 1.0 (`00-TRACE-SPAN-FLAGS`) in the form of `sentry-trace`.
+/// Converts a W3C Trace Context 1.0 header (`00-TRACE-SPAN-FLAGS`) to the format of `sentry-trace`.
 fn from_w3c(value: &str) -> Option<String> {
     let mut parts = value.trim().split('-');
     let (_, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

@@ -1,26 +1,28 @@
-//! Serves a group: under Lambda when there is a Lambda runtime, otherwise as plain HTTP.
+//! Serves a group: under Lambda if a Lambda runtime started the process, otherwise as plain HTTP.
+
+mod flush_extension;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
 use axum::{Router, extract::FromRef};
 use lambda_http::{Adapter, lambda_runtime::Runtime};
-
-pub use crate::config::under_lambda;
-use crate::{
-    AppState,
+pub use platform::config::under_lambda;
+use platform::{
     db::Db,
-    http::Api,
     secrets,
-    telemetry::{self, Flush, Settings},
+    telemetry::{self, TelemetryConfig},
 };
 
-/// Runs a group whose handlers need nothing but [`AppState`].
+use self::flush_extension::FlushExtension;
+use crate::{http::Api, state::AppState};
+
+/// Runs a group whose handlers need only [`AppState`].
 pub fn run(api: Api) -> anyhow::Result<()> {
     run_with(api, |_, app| Ok(app))
 }
 
-/// Runs a group with a state of its own, which `state` makes at init.
+/// Runs a group with a state of its own, which `state` creates at init.
 pub fn run_with<S>(
     api: Api<S>,
     state: impl FnOnce(&Api<S>, AppState) -> anyhow::Result<S>,
@@ -29,15 +31,15 @@ where
     S: Clone + Send + Sync + 'static,
     AppState: FromRef<S>,
 {
-    // One request is served at a time under Lambda, so one thread does; it is also a third faster there.
+    // An instance serves one request at a time under Lambda, so one thread is enough. It is also a third faster there.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let variables = secrets::load(api.secret_names()).await?;
-        let _telemetry = telemetry::init(&Settings::read(&variables)?, api.name());
+        let _telemetry = telemetry::init(&TelemetryConfig::read(&variables)?);
         let port = variables.parsed("PORT", 3001)?;
-        let app = AppState::new(&api, variables)?;
+        let app = AppState::new(variables, api.required_names(), api.secret_names())?;
         let db = (!api.connects_late()).then(|| app.db.clone());
         if let Some(redis) = &app.redis {
             redis.warm_up();
@@ -53,20 +55,20 @@ where
 }
 
 async fn serve_lambda(router: Router, db: Option<Db>) -> anyhow::Result<()> {
-    // With nothing to send after a response there is no extension.
-    let flush = if telemetry::is_on() {
-        Some(Flush::register().await?)
+    // Without Sentry there is nothing to send after a response, and no extension.
+    let extension = if telemetry::is_on() {
+        Some(FlushExtension::register().await?)
     } else {
         None
     };
-    // Opening the connection overlaps with the runtime's own start.
+    // The connection opens while the runtime starts.
     let warm_up = db.map(|db| tokio::spawn(async move { db.warm_up().await }));
     let runtime = Runtime::new(Adapter::from(router));
-    let result = match flush {
+    let result = match extension {
         None => runtime.run().await,
-        // Lambda ends an instance with extensions by SIGTERM; what Sentry has not taken yet is sent then.
-        Some(flush) => tokio::select! {
-            result = runtime.layer(flush).run() => result,
+        // Lambda ends an instance that has extensions by SIGTERM. Then the rest of Sentry's queue is sent.
+        Some(extension) => tokio::select! {
+            result = runtime.layer(extension).run() => result,
             () = stopped() => Ok(()),
         },
     };
@@ -89,7 +91,7 @@ async fn serve_http(router: Router, port: u16) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends on Ctrl-C and on SIGTERM, which container platforms send.
+/// Completes on Ctrl-C and on SIGTERM, which container platforms send.
 async fn stopped() {
     let terminated = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {

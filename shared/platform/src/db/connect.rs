@@ -1,0 +1,55 @@
+//! The options of a connection.
+
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+
+use crate::config::DatabaseConfig;
+
+/// Returns the options to connect to the configured database. In production, the server's certificate is verified unless
+/// the server is local.
+pub fn connect_options(
+    config: &DatabaseConfig,
+    production: bool,
+) -> anyhow::Result<PgConnectOptions> {
+    let options: PgConnectOptions = match &config.url {
+        // The parser's message may quote the password.
+        Some(url) => url
+            .parse()
+            .map_err(|_| anyhow::anyhow!("the value of DATABASE_URL is not an address"))?,
+        None => PgConnectOptions::new(),
+    };
+    let verified = matches!(
+        options.get_ssl_mode(),
+        PgSslMode::VerifyCa | PgSslMode::VerifyFull
+    );
+    let local = matches!(
+        options.get_host(),
+        "localhost" | "127.0.0.1" | "::1" | "[::1]"
+    ) || options.get_socket().is_some();
+    let options = if production && !local && !verified {
+        options.ssl_mode(PgSslMode::VerifyFull)
+    } else {
+        options
+    };
+    let options = match &config.authorities {
+        Some(certificates) => options.ssl_root_cert_from_pem(certificates.clone().into_bytes()),
+        None => options,
+    };
+    // Telemetry logs slow statements itself, with their route.
+    let options = options.disable_statement_logging();
+    Ok(if config.transaction_pooler {
+        // PgBouncer rejects connections with startup parameters that it does not know.
+        options.statement_cache_capacity(0).extra_float_digits(None)
+    } else {
+        options.application_name("codecave").options([
+            (
+                "statement_timeout",
+                config.statement_timeout.as_millis().to_string(),
+            ),
+            // JIT compilation takes longer than any of these statements may run.
+            ("jit", "off".to_owned()),
+        ])
+    })
+}
