@@ -27,11 +27,9 @@ struct Bundle {
 impl Bundle {
     async fn new(db: &PgPool) -> Self {
         let provider = Provider::start().await.unwrap();
-        let mut database = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
-        database.set_path(db.connect_options().get_database().unwrap());
         let mut variables = provider.settings();
         variables.extend([
-            ("DATABASE_URL", database.to_string()),
+            ("DATABASE_URL", testkit::database::address(db)),
             ("BETTER_AUTH_URL", "https://api.codecave.tech".to_owned()),
             (
                 "BETTER_AUTH_SECRET",
@@ -124,7 +122,7 @@ fn cookie(answer: &Value, name: &str) -> String {
     set.split(';').next().unwrap().to_owned()
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn every_function_starts_and_serves_only_its_own_routes(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     for name in FUNCTIONS {
@@ -144,7 +142,7 @@ async fn every_function_starts_and_serves_only_its_own_routes(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn health_needs_no_database(db: PgPool) {
     let mut bundle = Bundle::new(&db).await;
     bundle.variables.push((
@@ -162,7 +160,7 @@ async fn health_needs_no_database(db: PgPool) {
     assert!(answer["headers"]["x-request-id"].is_string(), "{answer}");
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_callback_answers_with_several_cookies(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
@@ -198,7 +196,7 @@ async fn a_callback_answers_with_several_cookies(db: PgPool) {
     assert_eq!(addresses, [("203.0.113.17".to_owned(), agent.to_owned())]);
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
@@ -223,7 +221,7 @@ async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
     assert_eq!(answer["isBase64Encoded"], false);
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_session_is_accepted_by_every_function_and_told_by_none(db: PgPool) {
     let mut connection = db.acquire().await.unwrap();
     leaks::note(&mut connection).await.unwrap();
@@ -263,7 +261,7 @@ async fn a_session_is_accepted_by_every_function_and_told_by_none(db: PgPool) {
     secrets.check("logs", &logs.join("\n")).unwrap();
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_badly_signed_cookie_is_nobody(db: PgPool) {
     let bundle = Bundle::new(&db).await;
 
@@ -283,7 +281,7 @@ async fn a_badly_signed_cookie_is_nobody(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_base64_body_is_decoded(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
@@ -302,7 +300,7 @@ async fn a_base64_body_is_decoded(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_body_that_is_not_text_is_refused(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
@@ -315,7 +313,7 @@ async fn a_body_that_is_not_text_is_refused(db: PgPool) {
     assert_eq!(body(&answer)["code"], "BAD_REQUEST");
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn text_beyond_ascii_comes_through_unharmed(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;

@@ -20,7 +20,7 @@ const TOKEN: &str = "pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E";
 const COOKIE: &str = "better-auth.session_token=\
     pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E.rrjlU9T7lxoX8YJn8E5J51QY6%2BHEH%2BoBTjFtbbUYZgI%3D";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 #[ignore = "PgBouncer is needed: `cargo xtask test pooler`"]
 async fn instances_queue_for_the_connections_that_there_are(db: PgPool) {
     let role = format!("few_connections_{}", std::process::id());
@@ -58,8 +58,7 @@ async fn restricted(db: &PgPool, role: &str) -> String {
             .await
             .unwrap();
     }
-    let mut url = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
-    url.set_path(db.connect_options().get_database().unwrap());
+    let mut url = Url::parse(&testkit::database::address(db)).unwrap();
     url.set_username(role).unwrap();
     url.into()
 }

@@ -29,7 +29,6 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use url::Url;
 use xtask::bundle;
 
 const KEY: &str = "cc_abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
@@ -47,8 +46,6 @@ impl Process {
         let binaries = BINARIES
             .get_or_init(|| async { bundle::build().await.unwrap() })
             .await;
-        let mut database = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
-        database.set_path(db.connect_options().get_database().unwrap());
         let provider = Provider::start().await.unwrap();
         let port = {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -64,7 +61,7 @@ impl Process {
                     "reference-secret-for-tests-0123456789abcdef",
                 ),
                 ("BETTER_AUTH_URL", "http://localhost:3001"),
-                ("DATABASE_URL", database.as_str()),
+                ("DATABASE_URL", &testkit::database::address(db)),
                 ("DATABASE_MAX_CONNECTIONS", "5"),
                 ("NODE_ENV", "test"),
                 ("PORT", &port.to_string()),
@@ -140,7 +137,7 @@ fn count(statuses: &[u16], status: u16) -> usize {
     statuses.iter().filter(|found| **found == status).count()
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn ten_remaining_uses_are_ten_across_processes(db: PgPool) {
     insert_key(&db, Some(10), None).await;
     let (one, other) = (
@@ -164,7 +161,7 @@ async fn ten_remaining_uses_are_ten_across_processes(db: PgPool) {
     assert_eq!(left, 0);
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_keys_limit_holds_across_processes(db: PgPool) {
     insert_key(&db, None, Some(10)).await;
     let (one, other) = (
@@ -183,7 +180,7 @@ async fn a_keys_limit_holds_across_processes(db: PgPool) {
     assert_eq!(counted, 10);
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_ban_ends_sessions_in_every_process_at_the_next_request(db: PgPool) {
     let (admin, bob) = (user(&db, "admin").await, user(&db, "bob").await);
     sqlx::query(r#"update "user" set role = 'admin' where id = $1"#)
@@ -219,7 +216,7 @@ async fn a_ban_ends_sessions_in_every_process_at_the_next_request(db: PgPool) {
     assert_eq!(session, "null");
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_quota_holds_across_processes(db: PgPool) {
     let ada = user(&db, "ada").await;
     let (one, other) = (

@@ -55,7 +55,7 @@ const DRIFT: &str = r#"
         )
 "#;
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
     let mut db = migrated(&db).await;
 
@@ -81,7 +81,7 @@ async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn seeding_again_changes_nothing(db: PgPool) {
     let mut db = migrated(&db).await;
     let options = Options {
@@ -104,7 +104,7 @@ async fn seeding_again_changes_nothing(db: PgPool) {
 }
 
 /// Somebody has signed in as a sample person, under the address of one, before the seeding.
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn who_is_there_already_stays(db: PgPool) {
     let mut db = migrated(&db).await;
     sqlx::raw_sql(
@@ -124,7 +124,7 @@ async fn who_is_there_already_stays(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn many_are_made_as_ordered_and_their_counters_agree(db: PgPool) {
     let mut db = migrated(&db).await;
     let options = Options {
@@ -158,7 +158,7 @@ async fn many_are_made_as_ordered_and_their_counters_agree(db: PgPool) {
     assert_eq!(count(&mut db, impossible).await, 0);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn wrong_counters_are_found_and_repaired(db: PgPool) {
     let mut db = migrated(&db).await;
     seed::run(&mut db, &Options::default()).await.unwrap();
@@ -216,7 +216,7 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
 }
 
 /// The like is in a transaction that has begun before the recount and ends after it has found the project suspicious.
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_like_that_is_being_given_is_counted_once(pool: PgPool) {
     let mut db = migrated(&pool).await;
     seed::run(&mut db, &Options::default()).await.unwrap();

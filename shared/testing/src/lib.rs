@@ -18,7 +18,6 @@ use axum::{
 use serde_json::Value;
 use sqlx::{
     PgPool,
-    migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tower::ServiceExt;
@@ -37,9 +36,6 @@ use shared::{
 };
 
 pub use self::redis::serve_redis;
-
-/// The project's migrations, for `#[sqlx::test(migrator = "testing::MIGRATOR")]`.
-pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
 

@@ -46,7 +46,7 @@ async fn keys(app: &App) -> i64 {
         .unwrap()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_is_its_owner_in_either_header(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -79,7 +79,7 @@ async fn a_key_is_its_owner_in_either_header(db: PgPool) {
     answer.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_does_not_reach_what_needs_a_session(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -96,7 +96,7 @@ async fn a_key_does_not_reach_what_needs_a_session(db: PgPool) {
     ada.get("/figures").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn scopes_are_enforced_by_method(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -121,7 +121,7 @@ async fn scopes_are_enforced_by_method(db: PgPool) {
     with_key(&app).get("/figures").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refused_key_is_refused_everywhere(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -161,7 +161,7 @@ fn refused(answer: &Answer) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_no_key_leaves_the_cookie_to_speak(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -177,7 +177,7 @@ async fn what_is_no_key_leaves_the_cookie_to_speak(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_key_of_an_inactive_owner_is_refused_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -199,7 +199,7 @@ async fn the_key_of_an_inactive_owner_is_refused_or_anonymous(db: PgPool) {
         .expect_error(401, &["Unauthorized"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ten_remaining_uses_are_ten_under_parallel_requests(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -223,7 +223,7 @@ async fn ten_remaining_uses_are_ten_under_parallel_requests(db: PgPool) {
     assert_eq!(keys(&app).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_keys_own_limit_holds_under_parallel_requests(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -251,7 +251,7 @@ async fn a_keys_own_limit_holds_under_parallel_requests(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refill_and_a_new_window_begin_once_under_parallel_requests(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -279,7 +279,7 @@ async fn a_refill_and_a_new_window_begin_once_under_parallel_requests(db: PgPool
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refill_comes_due(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -306,7 +306,7 @@ async fn a_refill_comes_due(db: PgPool) {
     with_key(&app).get("/me").await.expect(429);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_due_refill_does_not_lift_the_rate_limit(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -327,7 +327,7 @@ async fn a_due_refill_does_not_lift_the_rate_limit(db: PgPool) {
     assert!(matches!(refusal, Refusal::RateLimited(1..=60_000)));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_that_is_never_refilled_ends_with_its_last_use(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -341,7 +341,7 @@ async fn a_key_that_is_never_refilled_ends_with_its_last_use(db: PgPool) {
     refused(&with_key(&app).get("/me").await);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_without_limits_is_touched_once_a_minute(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;

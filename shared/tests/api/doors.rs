@@ -55,7 +55,7 @@ fn load_balancer(path: &str, query: &Value, cookies: &str) -> Value {
     })
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_request_is_the_same_by_every_door(db: PgPool) {
     let app = App::new(api(), db.clone());
     let behind_balancer = App::configured(api(), db, &[("CLIENT_IP_HEADER", "x-forwarded-for")]);
@@ -113,7 +113,7 @@ async fn send(caller: &Caller, event: &Value) -> Value {
     caller.request(arrived(event)).await.expect(200).json()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_stage_is_no_part_of_what_was_not_found(db: PgPool) {
     let app = App::new(api(), db);
     for event in [

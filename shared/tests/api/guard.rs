@@ -18,7 +18,7 @@ async fn change(app: &App, sql: &'static str, id: &str) {
         .unwrap();
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_route_needs_a_session_unless_it_is_opened(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -48,7 +48,7 @@ async fn a_route_needs_a_session_unless_it_is_opened(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_forged_expired_or_unknown_session_is_no_session(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -85,7 +85,7 @@ async fn a_forged_expired_or_unknown_session_is_no_session(db: PgPool) {
     assert_eq!(send(&cookie).await.0, 401);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_day_old_session_is_extended_without_a_cookie(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -107,7 +107,7 @@ async fn a_day_old_session_is_extended_without_a_cookie(db: PgPool) {
     assert!(left().await > 6.9 * 86_400.0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_and_banned_callers_are_refused_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     for (name, sql) in [
@@ -142,7 +142,7 @@ async fn deactivated_and_banned_callers_are_refused_or_anonymous(db: PgPool) {
     dan.get("/me").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
     let app = App::configured(
         api(),
@@ -196,7 +196,7 @@ async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
         .expect(401);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_unknown_api_key_is_refused_on_open_routes_too(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -213,7 +213,7 @@ async fn an_unknown_api_key_is_refused_on_open_routes_too(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn another_site_cannot_write_with_the_cookie(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -254,7 +254,7 @@ async fn send(
     caller.request(request.body(body.into()).unwrap()).await
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn bodies_are_small_json_objects(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -308,7 +308,7 @@ async fn bodies_are_small_json_objects(db: PgPool) {
         .expect(401);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_body_of_one_mebibyte_passes_and_one_more_byte_does_not(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -331,7 +331,7 @@ async fn a_body_of_one_mebibyte_passes_and_one_more_byte_does_not(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_callers_row_comes_in_the_same_round_trip(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;

@@ -103,7 +103,7 @@ async fn a_server_that_accepts_and_is_silent_is_503() {
     unavailable(&app.with_token("ada", "token").get("/me").await);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_server_that_goes_and_comes_back_is_used_again(db: PgPool) {
     let between = Between::new(&db).await;
     let app = app(&between.address);
@@ -119,7 +119,7 @@ async fn a_server_that_goes_and_comes_back_is_used_again(db: PgPool) {
 }
 
 /// As after a failover in which the old server lost its network: nobody ever says that the connection is dead.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_connection_that_falls_silent_is_replaced(db: PgPool) {
     let between = Between::new(&db).await;
     let app = app(&between.address);
@@ -134,7 +134,7 @@ async fn a_connection_that_falls_silent_is_replaced(db: PgPool) {
 }
 
 /// The caller hangs up while the server is silent.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_request_that_is_given_up_takes_no_connection_with_it(db: PgPool) {
     let between = Between::new(&db).await;
     let app = app(&between.address);
@@ -150,7 +150,7 @@ async fn a_request_that_is_given_up_takes_no_connection_with_it(db: PgPool) {
     ada.get("/me").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_primary_that_became_a_standby_is_left(db: PgPool) {
     let app = app(db.connect_options().to_url_lossy().as_str());
     let ada = app.user("ada").await;
@@ -165,7 +165,7 @@ async fn a_primary_that_became_a_standby_is_left(db: PgPool) {
     ada.get("/me").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_statement_over_its_time_is_503_and_the_connection_stays(db: PgPool) {
     let app = app(db.connect_options().to_url_lossy().as_str());
     let ada = app.user("ada").await;

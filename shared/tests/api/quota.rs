@@ -6,7 +6,7 @@ use testing::App;
 
 use crate::api;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn reads_and_writes_have_their_own_quotas(db: PgPool) {
     let app = App::configured(
         api(),
@@ -31,7 +31,7 @@ async fn reads_and_writes_have_their_own_quotas(db: PgPool) {
     app.user("bob").await.get("/me").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_creation_counts_twice_and_pro_doubles_both(db: PgPool) {
     let app = App::configured(
         api(),
@@ -59,7 +59,7 @@ async fn a_creation_counts_twice_and_pro_doubles_both(db: PgPool) {
     pro.post("/notes", note).await.expect(429);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn failed_credentials_are_counted_by_network(db: PgPool) {
     let app = App::configured(
         api(),
@@ -79,7 +79,7 @@ async fn failed_credentials_are_counted_by_network(db: PgPool) {
     from("192.0.2.1").get("/open").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_sentry_routes_are_counted_by_address_for_everybody(db: PgPool) {
     let app = App::configured(
         api(),
@@ -93,7 +93,7 @@ async fn the_sentry_routes_are_counted_by_address_for_everybody(db: PgPool) {
     assert_eq!(answer.header("ratelimit-policy"), "\"sentry\";q=1;w=60");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_quota_holds_under_parallel_requests(db: PgPool) {
     let app = App::configured(
         api(),
@@ -113,7 +113,7 @@ async fn a_quota_holds_under_parallel_requests(db: PgPool) {
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 40);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_window_ends(db: PgPool) {
     let app = App::configured(
         api(),

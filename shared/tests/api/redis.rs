@@ -86,7 +86,7 @@ fn count(answer: &Answer) -> Value {
     answer.json()["people"].clone()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_anonymous_visitors_see_is_kept_until_something_is_hidden(db: PgPool) {
     let server = Server::default();
     let app = App::configured(api(), db.clone(), &[("REDIS_URL", &server.start().await)]);
@@ -122,7 +122,7 @@ async fn what_anonymous_visitors_see_is_kept_until_something_is_hidden(db: PgPoo
     assert_eq!(count(&fresh), 2);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn refusals_and_what_is_not_shared_are_not_kept(db: PgPool) {
     let server = Server::default();
     let app = App::configured(api(), db, &[("REDIS_URL", &server.start().await)]);
@@ -135,7 +135,7 @@ async fn refusals_and_what_is_not_shared_are_not_kept(db: PgPool) {
     assert_eq!(server.keys(":answer:"), 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_page_comes_back_with_its_link(db: PgPool) {
     let server = Server::default();
     let app = App::configured(api(), db, &[("REDIS_URL", &server.start().await)]);
@@ -149,7 +149,7 @@ async fn a_page_comes_back_with_its_link(db: PgPool) {
     assert_eq!(server.keys(":answer:"), 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn requests_are_counted_in_redis(db: PgPool) {
     let server = Server::default();
     let app = App::configured(
@@ -186,7 +186,7 @@ async fn requests_are_counted_in_redis(db: PgPool) {
     assert_eq!(rows, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_redis_that_fails_changes_no_answer(db: PgPool) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

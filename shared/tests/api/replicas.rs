@@ -21,7 +21,7 @@ async fn answered(app: &App) -> String {
     answer.json()["database"].as_str().unwrap().to_owned()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn anonymous_reads_go_to_a_replica_and_all_else_to_the_primary(db: PgPool) {
     let (primary, replica) = addresses(&db);
     let app = App::connected(
@@ -53,7 +53,7 @@ async fn anonymous_reads_go_to_a_replica_and_all_else_to_the_primary(db: PgPool)
     assert_eq!(app.anyone().get("/where/now").await.expect(200).json(), own);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_second_replica_and_then_the_primary_take_over(db: PgPool) {
     let (primary, replica) = addresses(&db);
     let app = |first: &str, second: &str| {
@@ -73,7 +73,7 @@ async fn the_second_replica_and_then_the_primary_take_over(db: PgPool) {
 }
 
 /// The replica may lack what was made a moment ago.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_replica_that_cannot_answer_is_passed_over(db: PgPool) {
     let (primary, replica) = addresses(&db);
     let app = App::connected(
@@ -89,7 +89,7 @@ async fn a_replica_that_cannot_answer_is_passed_over(db: PgPool) {
     assert_eq!(answer.json(), json!({"people": 0}));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn without_the_primary_a_replica_still_answers(db: PgPool) {
     let (_, replica) = addresses(&db);
     let app = App::connected(

@@ -30,7 +30,7 @@ const SECURITY: [(&str, &str); 13] = [
     ("vary", "Origin, Cookie, Authorization, Accept-Encoding"),
 ];
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_answer_has_the_security_headers(db: PgPool) {
     let app = App::new(api(), db);
     for (method, path) in [
@@ -52,7 +52,7 @@ async fn every_answer_has_the_security_headers(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
     let app = App::configured(
         api(),
@@ -100,7 +100,7 @@ async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn preflights_are_answered_on_every_path(db: PgPool) {
     let app = App::new(api(), db);
     for path in ["/me", "/nope"] {
@@ -127,7 +127,7 @@ async fn preflights_are_answered_on_every_path(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unknown_routes_and_methods_answer_as_nestjs_does(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -145,7 +145,7 @@ async fn unknown_routes_and_methods_answer_as_nestjs_does(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn head_is_get_without_a_body_and_one_trailing_slash_is_tolerated(db: PgPool) {
     let app = App::new(api(), db);
     let get = app.anyone().get("/open/?a=b").await.expect(200);
@@ -160,7 +160,7 @@ async fn head_is_get_without_a_body_and_one_trailing_slash_is_tolerated(db: PgPo
     app.anyone().get("/open//").await.expect(404);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_not_kept_has_an_etag_too(db: PgPool) {
     let app = App::new(api(), db);
 
@@ -177,7 +177,7 @@ async fn what_is_not_kept_has_an_etag_too(db: PgPool) {
     assert_eq!(known.header("content-type"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_known_etag_is_answered_with_304(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
@@ -229,7 +229,7 @@ async fn a_known_etag_is_answered_with_304(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_failure_tells_nothing_and_the_next_request_is_served(db: PgPool) {
     let app = App::new(api(), db);
     for path in ["/panics", "/fails"] {
@@ -264,7 +264,7 @@ async fn without_a_database_the_answer_is_503_and_open_pages_live() {
     app.anyone().get("/free").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_nul_in_a_query_is_refused_whoever_reads_it(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;

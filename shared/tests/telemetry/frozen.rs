@@ -4,13 +4,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::emulator::Instance;
+use testkit::{database::address, emulator::Instance};
 
 use crate::{
     ada,
     ingest::Ingest,
     program::{COMMON, binary, parsed, with_message},
-    url_of,
 };
 
 const NO_DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
@@ -125,10 +124,10 @@ async fn an_event_that_is_none_does_not_hold_the_instance() {
     assert_eq!(ingest.events().len(), 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn where_there_is_nothing_to_send_nothing_is_sent(db: PgPool) {
     let ingest = Ingest::start().await;
-    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let (database, dsn) = (address(&db), ingest.dsn());
     let variables = [
         ("DATABASE_URL", &*database),
         ("SENTRY_TRACES_SAMPLE_RATE", "0"),
@@ -202,9 +201,9 @@ fn check_references(line: &Value) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
-    let database = url_of(&db);
+    let database = address(&db);
     let variables = [("DATABASE_URL", &*database), ("RUST_LOG", "info")];
     let function = instance("health", &variables).await;
     for (path, expected) in [
@@ -262,11 +261,11 @@ async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_is_told_under_lambda_too(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
-    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let (database, dsn) = (address(&db), ingest.dsn());
     let variables = [("DATABASE_URL", &*database), ("SENTRY_DSN", &dsn)];
     let function = instance("trouble", &variables).await;
     let mut event = get("/mine/1/panic");

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sqlx::PgPool;
+use testkit::database::address;
 
 use crate::{
     ada,
     program::{Program, binary, parsed, with_message},
-    url_of,
 };
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_request_is_one_line_with_these_fields(db: PgPool) {
     let ada = ada(&db).await;
-    let program = Program::start("trouble", &[("DATABASE_URL", &url_of(&db))]).await;
+    let program = Program::start("trouble", &[("DATABASE_URL", &address(&db))]).await;
 
     let request = program
         .get("/mine/1?a=query")
@@ -77,9 +77,9 @@ async fn a_request_is_one_line_with_these_fields(db: PgPool) {
     assert_eq!(line["dbStatements"], 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_slow_statement_is_told_of_with_its_route(db: PgPool) {
-    let program = Program::start("trouble", &[("DATABASE_URL", &url_of(&db))]).await;
+    let program = Program::start("trouble", &[("DATABASE_URL", &address(&db))]).await;
 
     // sqlx has words of its own for what takes a second.
     for seconds in ["0", "0.25", "1.1"] {
@@ -170,10 +170,10 @@ async fn a_terminal_gets_text() {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn server_timing_is_told_where_it_is_switched_on(db: PgPool) {
     let ada = ada(&db).await;
-    let database = url_of(&db);
+    let database = address(&db);
     for (switch, expected) in [("on", true), ("off", false)] {
         let variables = [("DATABASE_URL", &*database), ("SERVER_TIMING", switch)];
         let program = Program::start("trouble", &variables).await;

@@ -18,17 +18,9 @@ use std::time::Duration;
 use shared::http::{Api, Routes};
 use sqlx::PgPool;
 use testing::{App, Caller};
-use url::Url;
 
 /// How long something may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where a program finds the test's database.
-fn url_of(db: &PgPool) -> String {
-    let mut url = Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
-    url.set_path(db.connect_options().get_database().unwrap());
-    url.into()
-}
 
 /// Somebody with a session, whose cookie the programs take.
 async fn ada(db: &PgPool) -> Caller {

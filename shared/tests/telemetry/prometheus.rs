@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use prometheus_parse::{Sample, Scrape, Value};
 use sqlx::PgPool;
+use testkit::database::address;
 
 use crate::{
     ada,
     program::{Program, parsed, with_message},
-    url_of,
 };
 
 /// Every name that the contract promises.
@@ -34,10 +34,10 @@ fn counter(sample: &Sample) -> f64 {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn totals_equal_the_requests_that_were_made(db: PgPool) {
     ada(&db).await;
-    let database = url_of(&db);
+    let database = address(&db);
     let variables = [("DATABASE_URL", &*database), ("METRICS_TOKEN", "scrape-me")];
     let program = Program::start("health", &variables).await;
     let mut expected: BTreeMap<(&str, &str, u16), u32> = BTreeMap::new();
@@ -152,10 +152,10 @@ async fn totals_equal_the_requests_that_were_made(db: PgPool) {
     assert_eq!(sorted, FAMILIES);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_first_scrape_shows_every_name_in_two_round_trips(db: PgPool) {
     let ada = ada(&db).await;
-    let (database, cookie) = (url_of(&db), ada.cookie().unwrap());
+    let (database, cookie) = (address(&db), ada.cookie().unwrap());
     let variables = [("DATABASE_URL", &*database), ("ADMIN_USER_IDS", &ada.id)];
     let program = Program::start("health", &variables).await;
 

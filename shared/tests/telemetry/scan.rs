@@ -5,13 +5,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use shared::api_key::hash;
 use sqlx::PgPool;
-use testkit::leaks::{self, Secrets};
+use testkit::{
+    database::address,
+    leaks::{self, Secrets},
+};
 
 use crate::{
     ada,
     ingest::Ingest,
     program::{COMMON, Program, free_port, parsed, with_message},
-    url_of,
 };
 
 const ADDRESS: &str = "203.0.113.77";
@@ -55,7 +57,7 @@ fn cookies(answer: &reqwest::Response) -> Vec<String> {
         .collect()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     let ingest = Ingest::start().await;
     leaks::note(&mut db.acquire().await.unwrap()).await.unwrap();
@@ -63,7 +65,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     let ada = provider.register(Person::new("ada"));
     let settings = provider.settings();
     let port = free_port();
-    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let (database, dsn) = (address(&db), ingest.dsn());
     let url = format!("http://127.0.0.1:{port}");
     let mut variables: Vec<(&str, &str)> = settings
         .iter()
@@ -142,7 +144,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     assert!(calls[0].starts_with("POST 127.0.0.1/"), "{calls:?}");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn keys_and_passwords_are_told_to_nobody(db: PgPool) {
     const PASSWORD: &str = "a password that nobody has";
     let ingest = Ingest::start().await;
@@ -153,7 +155,7 @@ async fn keys_and_passwords_are_told_to_nobody(db: PgPool) {
     };
     execute(r#"update "user" set role = 'admin'"#).await;
     let settings = provider.settings();
-    let (database, dsn) = (url_of(&db), ingest.dsn());
+    let (database, dsn) = (address(&db), ingest.dsn());
     let mut variables: Vec<(&str, &str)> = settings
         .iter()
         .map(|(name, value)| (*name, value.as_str()))

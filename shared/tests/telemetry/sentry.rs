@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testkit::database::address;
 
 use crate::{
     ada,
     ingest::Ingest,
     program::{Program, with_message},
-    url_of,
 };
 
 const NO_DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
@@ -92,11 +92,11 @@ async fn a_failure_is_one_event_with_what_is_known_of_it() {
     assert_eq!(cause["requestId"], request_id.as_str());
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_panic_is_one_event_and_the_next_request_is_served(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
-    let (dsn, database) = (ingest.dsn(), url_of(&db));
+    let (dsn, database) = (ingest.dsn(), address(&db));
     let program = Program::start(
         "trouble",
         &[("DATABASE_URL", &database), ("SENTRY_DSN", &dsn)],
@@ -141,11 +141,11 @@ async fn a_panic_is_one_event_and_the_next_request_is_served(db: PgPool) {
     assert!(!ingest.text().contains("@test.example"));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refusal_is_no_event(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
-    let (dsn, database) = (ingest.dsn(), url_of(&db));
+    let (dsn, database) = (ingest.dsn(), address(&db));
     let program = Program::start(
         "trouble",
         &[
@@ -281,10 +281,10 @@ async fn a_malformed_address_of_sentry_is_told_at_start_without_it() {
     assert!(!error.contains("with a key"), "{error}");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_two_test_routes_are_heard(db: PgPool) {
     let ingest = Ingest::start().await;
-    let (dsn, database) = (ingest.dsn(), url_of(&db));
+    let (dsn, database) = (ingest.dsn(), address(&db));
     let variables = [("DATABASE_URL", &*database), ("SENTRY_DSN", &dsn)];
     let program = Program::start("health", &variables).await;
 

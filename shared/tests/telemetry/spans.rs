@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use sqlx::PgPool;
+use testkit::database::address;
 
-use crate::{ada, ingest::Ingest, program::Program, url_of};
+use crate::{ada, ingest::Ingest, program::Program};
 
 /// What a transaction's spans were about.
 fn spans(transaction: &Value) -> Vec<(&str, &str)> {
@@ -23,11 +24,11 @@ fn spans(transaction: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_request_is_a_transaction_with_its_statements_and_without_their_values(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
-    let (dsn, database) = (ingest.dsn(), url_of(&db));
+    let (dsn, database) = (ingest.dsn(), address(&db));
     let program = Program::start(
         "trouble",
         &[
@@ -69,11 +70,11 @@ async fn a_request_is_a_transaction_with_its_statements_and_without_their_values
     assert!(!text.contains("a-known-value"), "{text}");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_function_names_its_transactions_by_the_route(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
-    let (dsn, database) = (ingest.dsn(), url_of(&db));
+    let (dsn, database) = (ingest.dsn(), address(&db));
     let program = Program::start(
         "users",
         &[

@@ -3,6 +3,7 @@
 //! Nothing here depends on the code under test: `xtask` must compile before the metadata of its queries exists.
 
 pub mod cargo;
+pub mod database;
 pub mod emulator;
 pub mod ingest;
 pub mod leaks;
@@ -11,6 +12,8 @@ pub mod process;
 pub mod programs;
 
 use std::path::{Path, PathBuf};
+
+pub use testkit_macros::test;
 
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {

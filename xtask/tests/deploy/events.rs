@@ -28,7 +28,7 @@ fn every_operation_has_an_event_and_every_event_is_up_to_date() {
     assert_eq!(present, expected);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_new_stack_migrates_and_then_answers_all_events(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
 
@@ -47,7 +47,7 @@ async fn a_new_stack_migrates_and_then_answers_all_events(db: PgPool) {
     assert_eq!(body("social-follow-user")["isFollowing"], true);
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn another_answer_than_expected_is_noticed(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("health").environment;
@@ -62,7 +62,7 @@ async fn another_answer_than_expected_is_noticed(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_frontend_that_the_functions_do_not_know_is_noticed(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("users").environment;
@@ -74,7 +74,7 @@ async fn a_frontend_that_the_functions_do_not_know_is_noticed(db: PgPool) {
     assert!(error.contains("its preflight is answered"), "{error}");
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn the_functions_ask_aws_for_what_the_template_allows_and_no_more(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
 
@@ -90,7 +90,7 @@ async fn the_functions_ask_aws_for_what_the_template_allows_and_no_more(db: PgPo
     );
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_variable_that_the_template_forgets_is_noticed(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     for (variable, lacking) in [

@@ -38,7 +38,7 @@ async fn point_to(deployment: &Deployment, database: &str) {
     deployment.aws.change_secret(secret, &text).await.unwrap();
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn an_update_applies_what_is_new_and_nothing_twice(db: PgPool) {
     older().run(&db).await.unwrap();
     let newest = migrator().iter().last().unwrap().version;
@@ -59,7 +59,7 @@ async fn an_update_applies_what_is_new_and_nothing_twice(db: PgPool) {
     assert_eq!(second["PhysicalResourceId"], first["PhysicalResourceId"]);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_migration_that_fails_is_taken_back_and_told_of(db: PgPool) {
     older().run(&db).await.unwrap();
     sqlx::raw_sql(NO_CHANGES).execute(&db).await.unwrap();

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::{address, deployment, reason};
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_missing_secret_is_one_clear_error(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("users").environment;
@@ -21,7 +21,7 @@ async fn a_missing_secret_is_one_clear_error(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_malformed_secret_is_named_and_not_quoted(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
     let secret = &deployment.app_secret;
@@ -48,7 +48,7 @@ async fn a_malformed_secret_is_named_and_not_quoted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = "../migrations")]
+#[testkit::test]
 async fn a_slow_answer_is_waited_for_and_a_very_slow_one_is_not(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
 
@@ -67,7 +67,7 @@ async fn a_slow_answer_is_waited_for_and_a_very_slow_one_is_not(db: PgPool) {
     assert!(started.elapsed() < Duration::from_secs(7));
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_migration_without_its_secret_is_a_failure_and_answered(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("migrate").environment;

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 
 use super::{columns, execute, migrate, schema};
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn an_empty_database_gets_all_tables(db: PgPool) {
     let outcome = migrate(&db).await.unwrap();
 
@@ -36,7 +36,7 @@ async fn an_empty_database_gets_all_tables(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_second_run_changes_nothing(db: PgPool) {
     migrate(&db).await.unwrap();
     let before = schema(&db).await;
@@ -47,7 +47,7 @@ async fn a_second_run_changes_nothing(db: PgPool) {
     assert_eq!(schema(&db).await, before);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn migrators_at_once_wait_for_each_other(db: PgPool) {
     let (a, b, c) = tokio::join!(migrate(&db), migrate(&db), migrate(&db));
 
@@ -57,7 +57,7 @@ async fn migrators_at_once_wait_for_each_other(db: PgPool) {
     assert!(applied[2] >= 4);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn an_older_program_leaves_a_newer_database_alone(db: PgPool) {
     migrate(&db).await.unwrap();
     execute(
@@ -73,7 +73,7 @@ async fn an_older_program_leaves_a_newer_database_alone(db: PgPool) {
     assert_eq!(outcome.unknown, [99_991_231_000_000]);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_failure_leaves_nothing_behind(db: PgPool) {
     execute(&db, "create table quota (key integer)").await;
     let before = schema(&db).await;
@@ -88,7 +88,7 @@ async fn a_failure_leaves_nothing_behind(db: PgPool) {
 }
 
 /// The role owns the schema and may not create extensions, as on some hosted servers.
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_server_without_trigrams_is_no_obstacle(db: PgPool) {
     // Extensions can also be kept away by taking the right to create anything in the database.
     execute(

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 
 use super::{HAND_MADE, columns, execute, migrate, rows, schema};
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn every_row_still_reads_the_same(db: PgPool) {
     execute(&db, HAND_MADE).await;
     let columns = columns(&db).await;
@@ -16,7 +16,7 @@ async fn every_row_still_reads_the_same(db: PgPool) {
     assert_eq!(rows(&db, &columns).await, before);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn nothing_that_was_there_is_changed(db: PgPool) {
     execute(&db, HAND_MADE).await;
     let before = schema(&db).await;
@@ -29,7 +29,7 @@ async fn nothing_that_was_there_is_changed(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn it_has_all_columns_indexes_and_constraints_of_an_empty_start(db: PgPool) {
     migrate(&db).await.unwrap();
     let columns_expected = columns(&db).await;
@@ -52,7 +52,7 @@ async fn it_has_all_columns_indexes_and_constraints_of_an_empty_start(db: PgPool
 }
 
 /// The statements of a first sign-in, its cookie's first use, and the deletion of the account.
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn the_application_can_write(db: PgPool) {
     execute(&db, HAND_MADE).await;
     migrate(&db).await.unwrap();

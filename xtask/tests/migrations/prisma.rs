@@ -4,7 +4,7 @@ use sqlx::PgPool;
 
 use super::{PRISMA, columns, execute, migrate, rows, schema};
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn it_ends_in_the_schema_of_an_empty_start(db: PgPool) {
     migrate(&db).await.unwrap();
     let expected = schema(&db).await;
@@ -16,7 +16,7 @@ async fn it_ends_in_the_schema_of_an_empty_start(db: PgPool) {
     similar(&schema(&db).await, &expected);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn every_row_still_reads_the_same(db: PgPool) {
     execute(&db, PRISMA).await;
     let columns = columns(&db).await;
@@ -28,7 +28,7 @@ async fn every_row_still_reads_the_same(db: PgPool) {
     assert_eq!(rows(&db, &columns).await, before);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn nothing_that_was_there_is_changed(db: PgPool) {
     execute(&db, PRISMA).await;
     let before = schema(&db).await;
@@ -41,7 +41,7 @@ async fn nothing_that_was_there_is_changed(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn everybody_starts_as_a_user_who_is_not_banned(db: PgPool) {
     execute(&db, PRISMA).await;
 
@@ -57,7 +57,7 @@ async fn everybody_starts_as_a_user_who_is_not_banned(db: PgPool) {
 }
 
 /// Statements as Prisma's client sends them: it names the columns of its own schema.
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn the_node_application_still_writes(db: PgPool) {
     execute(&db, PRISMA).await;
     migrate(&db).await.unwrap();
@@ -85,7 +85,7 @@ async fn the_node_application_still_writes(db: PgPool) {
 }
 
 /// The Node server's plugin for API keys may have been on already; its migration tool lets most columns be null.
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_table_of_api_keys_that_the_node_server_made_is_completed(db: PgPool) {
     execute(&db, PRISMA).await;
     execute(
@@ -111,7 +111,7 @@ async fn a_table_of_api_keys_that_the_node_server_made_is_completed(db: PgPool) 
     assert_eq!(columns.len(), 22);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn accounts_become_unique(db: PgPool) {
     execute(&db, PRISMA).await;
 
@@ -128,7 +128,7 @@ async fn accounts_become_unique(db: PgPool) {
     assert_eq!(constraint, Some("account_providerId_accountId_key"));
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn accounts_that_are_there_twice_stay_and_get_a_plain_index(db: PgPool) {
     execute(&db, PRISMA).await;
     execute(

@@ -23,7 +23,7 @@ async fn assert_refused(db: PgPool, fixture: &'static str, change: &'static str,
 macro_rules! refused {
     ($($name:ident: $fixture:ident, $change:literal, $sentence:literal;)+) => {
         $(
-            #[sqlx::test(migrations = false)]
+            #[testkit::test(empty)]
             async fn $name(db: PgPool) {
                 assert_refused(db, $fixture, $change, $sentence).await;
             }

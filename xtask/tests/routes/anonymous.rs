@@ -66,7 +66,7 @@ fn open_routes_are_those_that_were_decided() {
     assert_eq!(open, decided);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn whatever_is_not_open_answers_401_without_a_credential(db: PgPool) {
     let bundle = Bundle::new(&db);
     let anyone = bundle.anyone();

@@ -35,7 +35,7 @@ fn ours(bundle: &Bundle) -> Vec<Operation> {
         .collect()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn no_body_takes_a_column_that_is_not_meant_for_it(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;
@@ -71,7 +71,7 @@ async fn no_body_takes_a_column_that_is_not_meant_for_it(db: PgPool) {
     assert!(bodies >= 6, "only {bodies} bodies");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_cannot_be_an_id_names_nothing(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;
@@ -105,7 +105,7 @@ async fn what_cannot_be_an_id_names_nothing(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn head_and_one_trailing_slash_are_served_like_get(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;
@@ -140,7 +140,7 @@ async fn head_and_one_trailing_slash_are_served_like_get(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_nul_is_refused_in_every_text_of_every_body(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;

@@ -73,7 +73,7 @@ fn refusal(operation: &Operation, reads: bool, writes: bool) -> Option<&'static 
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_opens_what_its_scopes_say(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
@@ -99,7 +99,7 @@ async fn a_key_opens_what_its_scopes_say(db: PgPool) {
     assert!(refused > 100, "only {refused} refusals");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_no_key_opens_nothing(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
@@ -130,7 +130,7 @@ async fn what_is_no_key_opens_nothing(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_admins_key_reads_metrics_where_its_scope_says_so(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;

@@ -107,7 +107,7 @@ fn expected(operation: &Operation, who: Who, visibility: Visibility) -> Expected
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_project_is_there_for_those_who_may_see_it(db: PgPool) {
     let bundle = Bundle::new(&db);
     let people = people(&db, &bundle).await;
@@ -143,7 +143,7 @@ async fn a_project_is_there_for_those_who_may_see_it(db: PgPool) {
     assert!(seen >= 10 * 15, "only {seen} cases");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn no_list_or_page_tells_of_what_is_not_to_be_seen(db: PgPool) {
     let bundle = Bundle::new(&db);
     let people = people(&db, &bundle).await;

@@ -200,7 +200,7 @@ fn table() -> Vec<(Act, [u16; 5])> {
     table
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn everybody_may_do_what_their_role_says(db: PgPool) {
     let bundle = Bundle::new(&db);
     for (act, expected) in table() {
@@ -215,7 +215,7 @@ async fn everybody_may_do_what_their_role_says(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_carries_no_role(db: PgPool) {
     const KEY: &str = "cc_abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
     let bundle = Bundle::new(&db);
@@ -264,7 +264,7 @@ async fn a_key_carries_no_role(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_staff_do_is_one_line_of_the_audit_log(db: PgPool) {
     let log = Log::capture(Level::INFO);
     let bundle = Bundle::new(&db);

@@ -22,7 +22,7 @@ async fn accounts(browser: &mut Browser) -> Vec<Value> {
     answer.json().as_array().unwrap().clone()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn accounts_are_listed_without_their_tokens(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -49,7 +49,7 @@ async fn accounts_are_listed_without_their_tokens(db: PgPool) {
     assert_eq!(accounts(&mut browser).await[0]["scopes"], json!([]));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn accounts_are_for_the_signed_in(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
@@ -78,7 +78,7 @@ async fn accounts_are_for_the_signed_in(db: PgPool) {
     assert!(answer.body.is_empty());
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn one_of_two_accounts_can_be_unlinked(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = with_both(&stage).await;
@@ -108,7 +108,7 @@ async fn one_of_two_accounts_can_be_unlinked(db: PgPool) {
     assert_eq!(accounts(&mut browser).await, [listed[1].clone()]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn old_clients_name_the_provider(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = with_both(&stage).await;
@@ -121,7 +121,7 @@ async fn old_clients_name_the_provider(db: PgPool) {
     assert_eq!(accounts(&mut browser).await[0]["providerId"], "github");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_unlinks_anothers_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = with_both(&stage).await;
@@ -135,7 +135,7 @@ async fn nobody_unlinks_anothers_account(db: PgPool) {
     assert_eq!(stage.count("account").await, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unlinking_needs_a_fresh_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = with_both(&stage).await;

@@ -129,7 +129,7 @@ async fn send(caller: &Caller, endpoint: &str, body: Option<&Value>) -> Answer {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn only_admins_may(db: PgPool) {
     let stage = Stage::new(db).await;
     let bob = stage.person("bob").await;
@@ -167,7 +167,7 @@ async fn only_admins_may(db: PgPool) {
     assert_eq!(stage.count("session").await, before);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn admins_by_role_and_by_configuration_may(db: PgPool) {
     let id = random::id();
     let stage = Stage::configured(db, &[("ADMIN_USER_IDS", &id)]).await;
@@ -195,7 +195,7 @@ async fn admins_by_role_and_by_configuration_may(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unknown_users_are_not_found(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -220,7 +220,7 @@ async fn unknown_users_are_not_found(db: PgPool) {
     assert_eq!(answer.status, 400, "{answer:?}");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_must_be_named(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -236,7 +236,7 @@ async fn a_user_must_be_named(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn other_sites_cannot_administer(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -251,7 +251,7 @@ async fn other_sites_cannot_administer(db: PgPool) {
     expect_code(&answer, 403, "INVALID_ORIGIN", "Invalid origin");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn permissions_are_told(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;

@@ -10,7 +10,7 @@ use crate::{Stage, admin::act, expect_code, expect_redirect};
 
 const BANNED: &str = "/oops?error=BANNED_USER&error_description=You+have+been+banned+from+this+application.+Please+contact+support+if+you+believe+this+is+an+error.";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_ban_ends_sessions_at_the_next_request(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -46,7 +46,7 @@ async fn a_ban_ends_sessions_at_the_next_request(db: PgPool) {
     stage.signed_in(&person).await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_ban_ends_by_itself(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -78,7 +78,7 @@ async fn a_ban_ends_by_itself(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn bans_that_make_no_sense_are_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -117,7 +117,7 @@ async fn bans_that_make_no_sense_are_refused(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_sign_in_waits_for_a_ban_that_is_under_way(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let person = stage.provider.register(Person::new("bob"));

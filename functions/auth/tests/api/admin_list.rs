@@ -44,7 +44,7 @@ async fn ids(admin: &Caller, query: &str) -> (Vec<String>, Value) {
     (ids.collect(), answer["total"].clone())
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn users_are_searched_filtered_and_sorted(db: PgPool) {
     let (_stage, eve) = stage(db).await;
 
@@ -124,7 +124,7 @@ async fn users_are_searched_filtered_and_sorted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn pages_are_cut_and_echoed(db: PgPool) {
     let (_stage, eve) = stage(db).await;
 
@@ -164,7 +164,7 @@ async fn pages_are_cut_and_echoed(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_the_database_could_not_do_finds_nobody(db: PgPool) {
     let (stage, eve) = stage(db).await;
 

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{Stage, admin::act, expect_code};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_removed_user_leaves_nothing_behind(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -77,7 +77,7 @@ async fn a_removed_user_leaves_nothing_behind(db: PgPool) {
     expect_code(&again, 404, "USER_NOT_FOUND", "User not found");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_password_is_set_and_replaced(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -136,7 +136,7 @@ async fn a_password_is_set_and_replaced(db: PgPool) {
     bob.get("/api/auth/session").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn two_passwords_at_once_make_one_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;

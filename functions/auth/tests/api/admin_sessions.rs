@@ -18,7 +18,7 @@ async fn admin_and_user(stage: &Stage) -> (Browser, String) {
     (ada, bob.id)
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn sessions_are_listed_and_revoked(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -75,7 +75,7 @@ async fn sessions_are_listed_and_revoked(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_admin_acts_in_a_users_name_and_returns(db: PgPool) {
     let stage = Stage::new(db).await;
     let (mut ada, bob) = admin_and_user(&stage).await;
@@ -173,7 +173,7 @@ async fn an_admin_acts_in_a_users_name_and_returns(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_admin_who_is_not_remembered_stays_so(db: PgPool) {
     let stage = Stage::new(db).await;
     let (mut ada, bob) = admin_and_user(&stage).await;
@@ -212,7 +212,7 @@ async fn an_admin_who_is_not_remembered_stays_so(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn admins_and_banned_users_are_not_impersonated(db: PgPool) {
     let by_configuration = shared::random::id();
     let stage = Stage::configured(db, &[("ADMIN_USER_IDS", &by_configuration)]).await;
@@ -246,7 +246,7 @@ async fn admins_and_banned_users_are_not_impersonated(db: PgPool) {
     assert_eq!(stage.count("session").await, sessions);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn there_is_no_return_without_the_admins_own_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let (mut ada, bob) = admin_and_user(&stage).await;

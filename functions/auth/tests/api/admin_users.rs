@@ -9,7 +9,7 @@ use crate::{
     expect_code,
 };
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_is_shown_in_better_auths_form(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -49,7 +49,7 @@ async fn a_user_is_shown_in_better_auths_form(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_is_created(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -150,7 +150,7 @@ async fn a_user_is_created(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_is_updated(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -276,7 +276,7 @@ async fn a_user_is_updated(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_ban_in_an_update_ends_sessions(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -302,7 +302,7 @@ async fn a_ban_in_an_update_ends_sessions(db: PgPool) {
     ada.get("/api/auth/session").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn roles_are_set(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;

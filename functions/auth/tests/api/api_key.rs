@@ -18,7 +18,7 @@ pub async fn create(caller: &Caller, body: Value) -> Value {
     post(caller, "create", body).await.expect(200).json()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_is_made_and_told_once(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -63,7 +63,7 @@ async fn a_key_is_made_and_told_once(db: PgPool) {
     assert_eq!(listed, json!({ "apiKeys": [made], "total": 1 }));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_keeps_what_tells_of_keys(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -85,7 +85,7 @@ async fn nobody_keeps_what_tells_of_keys(db: PgPool) {
     assert_eq!(other.header("cache-control"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_needs_nothing_to_be_said(db: PgPool) {
     let stage = Stage::configured(
         db,
@@ -127,7 +127,7 @@ async fn a_key_needs_nothing_to_be_said(db: PgPool) {
     .await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_a_client_may_not_ask_for_is_refused(db: PgPool) {
     const SERVER: &str =
         "The property you're trying to set can only be set from the server auth instance only.";
@@ -227,7 +227,7 @@ async fn what_a_client_may_not_ask_for_is_refused(db: PgPool) {
     assert_eq!(stage.count("apikey").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn scopes_become_permissions(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -250,7 +250,7 @@ async fn scopes_become_permissions(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_gets_a_21st_key(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -286,7 +286,7 @@ async fn nobody_gets_a_21st_key(db: PgPool) {
     create(&ada, json!({})).await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn creations_count_under_the_applications_quotas(db: PgPool) {
     let stage = Stage::configured(
         db,
@@ -317,7 +317,7 @@ async fn creations_count_under_the_applications_quotas(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn expired_keys_are_swept_in_passing(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let ada = stage.person("ada").await;

@@ -10,7 +10,7 @@ use crate::{
     expect_code,
 };
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn keys_are_listed_in_parts(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -69,7 +69,7 @@ async fn keys_are_listed_in_parts(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_is_changed(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -175,7 +175,7 @@ async fn a_key_is_changed(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_is_deleted(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -191,7 +191,7 @@ async fn a_key_is_deleted(db: PgPool) {
     assert_eq!(stage.count("apikey").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn keys_of_others_are_not_found(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -223,7 +223,7 @@ async fn keys_of_others_are_not_found(db: PgPool) {
     assert_eq!(stage.count("apikey").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_for_servers_is_not_there(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;

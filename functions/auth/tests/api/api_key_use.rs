@@ -29,7 +29,7 @@ impl Stage {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_is_its_owners_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -77,7 +77,7 @@ async fn a_key_is_its_owners_session(db: PgPool) {
     assert_eq!(answer.json()["user"]["id"], bob.id);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_reads_and_does_not_write(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
@@ -138,7 +138,7 @@ async fn a_key_reads_and_does_not_write(db: PgPool) {
     ada.get("/api/auth/session").await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn bad_keys_are_refused_everywhere(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -194,7 +194,7 @@ async fn bad_keys_are_refused_everywhere(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn keys_end(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
@@ -245,7 +245,7 @@ async fn keys_end(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_keys_limit_holds_under_load(db: PgPool) {
     let stage = Stage::configured(db, &[("API_KEY_RATE_LIMIT_MAX", "10")]).await;
     let ada = stage.person("ada").await;
@@ -265,7 +265,7 @@ async fn a_keys_limit_holds_under_load(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn secrets_and_addresses_stay_out_of_the_log_and_staff_actions_are_in_it(db: PgPool) {
     const PASSWORD: &str = "a password that nobody has";
     let log = Log::capture(Level::TRACE);

@@ -8,7 +8,7 @@ use crate::{Stage, expect_code, send};
 
 const START: &str = "/api/auth/sign-in/social";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn other_content_types_are_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
@@ -39,7 +39,7 @@ async fn other_content_types_are_refused(db: PgPool) {
     answer.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn broken_json_is_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let deep = "[".repeat(100_000);
@@ -65,7 +65,7 @@ async fn broken_json_is_refused(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn huge_bodies_are_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let body = json!({ "provider": "github", "loginHint": "x".repeat(2 << 20) });
@@ -80,7 +80,7 @@ async fn huge_bodies_are_refused(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn without_a_content_type_there_is_no_body(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -102,7 +102,7 @@ async fn without_a_content_type_there_is_no_body(db: PgPool) {
     answer.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn wrong_types_are_named_in_the_schemas_order(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
@@ -221,7 +221,7 @@ async fn wrong_types_are_named_in_the_schemas_order(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_nul_in_the_clients_own_data_does_no_harm(db: PgPool) {
     let stage = Stage::new(db).await;
 

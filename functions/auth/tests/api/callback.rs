@@ -9,7 +9,7 @@ use crate::{Stage, expect_redirect, parameter, send};
 
 const ERROR: &str = "http://localhost:3001/api/auth/error?error=";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_first_sign_in_makes_user_account_and_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(
@@ -90,7 +90,7 @@ async fn a_first_sign_in_makes_user_account_and_session(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_session_remembers_where_it_was_made(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -116,7 +116,7 @@ async fn the_session_remembers_where_it_was_made(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn new_users_may_be_led_elsewhere(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -132,7 +132,7 @@ async fn new_users_may_be_led_elsewhere(db: PgPool) {
 }
 
 /// A Lambda's answer is JSON and a header ASCII, so other alphabets are percent-encoded; the rest stays as it came.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn addresses_of_other_alphabets_are_encoded(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -150,7 +150,7 @@ async fn addresses_of_other_alphabets_are_encoded(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn without_a_state_there_is_nothing_to_go_on(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -168,7 +168,7 @@ async fn without_a_state_there_is_nothing_to_go_on(db: PgPool) {
     expect_redirect(&answer, &format!("{ERROR}state_mismatch"));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_state_belongs_to_the_browser_that_started_it(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -224,7 +224,7 @@ async fn a_state_belongs_to_the_browser_that_started_it(db: PgPool) {
     expect_redirect(&answer, "/home");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_state_works_once(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -240,7 +240,7 @@ async fn a_state_works_once(db: PgPool) {
     assert_eq!(stage.count("session").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_state_ends_by_the_time_in_its_value(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -261,7 +261,7 @@ async fn a_state_ends_by_the_time_in_its_value(db: PgPool) {
     assert_eq!(stage.count("session").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_row_of_another_state_is_a_mismatch(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -280,7 +280,7 @@ async fn a_row_of_another_state_is_a_mismatch(db: PgPool) {
     assert_eq!(stage.count("session").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_malformed_row_is_a_mismatch(db: PgPool) {
     let stage = Stage::new(db).await;
     for value in ["nonsense", "{}", r#"{"callbackURL":5}"#, ""] {
@@ -297,7 +297,7 @@ async fn a_malformed_row_is_a_mismatch(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refusal_of_the_provider_is_passed_on(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = stage.browser();
@@ -322,7 +322,7 @@ async fn a_refusal_of_the_provider_is_passed_on(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn errors_go_to_our_own_page_where_the_flow_names_none(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = stage.browser();
@@ -338,7 +338,7 @@ async fn errors_go_to_our_own_page_where_the_flow_names_none(db: PgPool) {
     expect_redirect(&answer, &format!("{ERROR}no_code"));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn providers_that_are_not_configured_are_not_found(db: PgPool) {
     let stage = Stage::new(db).await;
     for provider in ["gitlab", "GITHUB", "git%00hub", "%ff"] {
@@ -351,7 +351,7 @@ async fn providers_that_are_not_configured_are_not_found(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_repeated_parameter_is_refused(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -375,7 +375,7 @@ async fn a_repeated_parameter_is_refused(db: PgPool) {
     expect_redirect(&answer, &format!("{ERROR}state_not_found"));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_posted_form_is_sent_on_as_a_query(db: PgPool) {
     let stage = Stage::new(db).await;
     let form = b"code=c+1&state=s%26&user=u&junk=j";
@@ -404,7 +404,7 @@ async fn a_posted_form_is_sent_on_as_a_query(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_that_was_there_is_replaced_and_its_row_stays(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -429,7 +429,7 @@ async fn a_session_that_was_there_is_replaced_and_its_row_stays(db: PgPool) {
     assert_eq!(stage.count("session").await, 2);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn expired_states_are_swept(db: PgPool) {
     let stage = Stage::new(db).await;
     stage
@@ -449,7 +449,7 @@ async fn expired_states_are_swept(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn banned_users_get_no_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -483,7 +483,7 @@ async fn banned_users_get_no_session(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_users_sign_in_as_ever(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));

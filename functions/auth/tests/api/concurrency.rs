@@ -9,7 +9,7 @@ use crate::{Browser, Stage};
 
 const MANY: usize = 20;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn one_state_gives_one_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -36,7 +36,7 @@ async fn one_state_gives_one_session(db: PgPool) {
     assert_eq!(stage.count("session").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn first_sign_ins_at_once_make_one_user(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -63,7 +63,7 @@ async fn first_sign_ins_at_once_make_one_user(db: PgPool) {
     assert_eq!(stage.count("session").await, i64::try_from(MANY).unwrap());
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_last_account_stays_whoever_comes_first(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -83,7 +83,7 @@ async fn the_last_account_stays_whoever_comes_first(db: PgPool) {
     assert_eq!(stage.count("account").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_due_refresh_at_once_harms_nobody(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -103,7 +103,7 @@ async fn a_due_refresh_at_once_harms_nobody(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_that_is_deleted_meanwhile_is_signed_out(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));

@@ -13,7 +13,7 @@ fn body(token: &str) -> Value {
     json!({ "provider": "google", "idToken": { "token": token } })
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_good_token_signs_in(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -52,7 +52,7 @@ async fn a_good_token_signs_in(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn googles_own_issuers_are_accepted(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -82,7 +82,7 @@ fn chrono_now() -> u64 {
         .as_secs()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_token_that_does_not_hold_is_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -124,7 +124,7 @@ async fn a_token_that_does_not_hold_is_refused(db: PgPool) {
     assert_eq!(stage.count(r#""user""#).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn github_has_no_id_tokens(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -139,7 +139,7 @@ async fn github_has_no_id_tokens(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_token_must_lead_to_a_user(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -168,7 +168,7 @@ async fn a_token_must_lead_to_a_user(db: PgPool) {
     assert_eq!(answer.header("set-cookie"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_token_links_an_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -198,7 +198,7 @@ async fn a_token_links_an_account(db: PgPool) {
 }
 
 /// Who it is was settled when the account was linked, so the address of today does not matter.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_linked_already_stays_linked(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -228,7 +228,7 @@ async fn what_is_linked_already_stays_linked(db: PgPool) {
     assert_eq!(stage.count("account").await, 2);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_token_may_link_nothing(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));

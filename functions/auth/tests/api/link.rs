@@ -12,7 +12,7 @@ async fn start(browser: &mut Browser, service: &str) -> String {
     browser.start_with("link-social", body).await
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn two_verified_addresses_are_one_person(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -43,7 +43,7 @@ async fn two_verified_addresses_are_one_person(db: PgPool) {
     assert_eq!(stage.count("account").await, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_address_that_either_side_has_not_proved_links_nothing(db: PgPool) {
     let stage = Stage::new(db).await;
     for (login, first, second) in [("a", true, false), ("b", false, true), ("c", false, false)] {
@@ -67,7 +67,7 @@ async fn an_address_that_either_side_has_not_proved_links_nothing(db: PgPool) {
     assert_eq!(stage.count("session").await, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_links_another_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -107,7 +107,7 @@ async fn a_user_links_another_account(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn linking_again_widens_the_scope(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -125,7 +125,7 @@ async fn linking_again_widens_the_scope(db: PgPool) {
     assert_eq!(row["scope"], "gist,read:user,user:email,repo");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_link_may_be_refused(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -160,7 +160,7 @@ async fn a_link_may_be_refused(db: PgPool) {
     assert_eq!(stage.count("account").await, 2);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn no_address_is_another_address(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -180,7 +180,7 @@ async fn no_address_is_another_address(db: PgPool) {
     assert_eq!(stage.count("account").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_link_ends_with_the_session_that_started_it(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -199,7 +199,7 @@ async fn a_link_ends_with_the_session_that_started_it(db: PgPool) {
     assert_eq!(stage.count("account").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_smuggled_link_is_dropped(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -232,7 +232,7 @@ async fn a_smuggled_link_is_dropped(db: PgPool) {
     assert_eq!(stage.count("account").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_link_starts_as_a_sign_in_does(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));

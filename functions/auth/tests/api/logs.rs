@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::{Stage, parameter};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_sign_in_and_its_failures_tell_no_secret(db: PgPool) {
     let log = Log::capture(Level::TRACE);
     let stage = Stage::new(db).await;

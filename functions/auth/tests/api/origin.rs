@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{Stage, expect_code};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn with_a_cookie_the_origin_must_be_trusted(db: PgPool) {
     let stage = Stage::configured(
         db,
@@ -77,7 +77,7 @@ async fn with_a_cookie_the_origin_must_be_trusted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_origin_is_judged_before_everything_but_the_body(db: PgPool) {
     let stage = Stage::new(db).await;
     let evil = stage
@@ -101,7 +101,7 @@ async fn the_origin_is_judged_before_everything_but_the_body(db: PgPool) {
     evil.post("/api/auth/nope", json!({})).await.expect(404);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn sign_out_and_the_forms_of_callbacks_need_a_trusted_origin_too(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.app.user("ada").await;
@@ -118,7 +118,7 @@ async fn sign_out_and_the_forms_of_callbacks_need_a_trusted_origin_too(db: PgPoo
     assert_eq!(stage.count("session").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn redirect_addresses_must_be_trusted(db: PgPool) {
     let stage = Stage::configured(db, &[("BETTER_AUTH_TRUSTED_ORIGINS", "codecave://")]).await;
     let anyone = stage.app.anyone();
@@ -184,7 +184,7 @@ async fn redirect_addresses_must_be_trusted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn redirect_addresses_must_be_texts(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
@@ -203,7 +203,7 @@ async fn redirect_addresses_must_be_texts(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_callback_address_of_the_query_counts_too(db: PgPool) {
     let stage = Stage::new(db).await;
 

@@ -52,7 +52,7 @@ async fn what_needs_none_is_answered() {
     assert!(started.elapsed() < Duration::from_secs(5));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_schema_that_is_not_there_is_our_own_fault(db: PgPool) {
     let stage = Stage::new(db).await;
     stage.execute("drop table session").await;

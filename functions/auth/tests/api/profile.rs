@@ -11,7 +11,7 @@ const PROFILE: &str = r#"
         provider::text, "githubUsername"
     from "user""#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn githubs_profile_fills_our_columns(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(
@@ -36,7 +36,7 @@ async fn githubs_profile_fills_our_columns(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn too_long_and_malformed_values_are_dropped(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(
@@ -63,7 +63,7 @@ async fn too_long_and_malformed_values_are_dropped(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn google_fills_what_it_knows(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage
@@ -94,7 +94,7 @@ async fn google_fills_what_it_knows(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_hidden_address_comes_from_the_list(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -128,7 +128,7 @@ async fn a_hidden_address_comes_from_the_list(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_signs_in_without_an_address(db: PgPool) {
     let stage = Stage::new(db).await;
     let nobody = stage.provider.register(Person::new("x").without_email());
@@ -146,7 +146,7 @@ async fn nobody_signs_in_without_an_address(db: PgPool) {
     assert_eq!(stage.count(r#""user""#).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn later_sign_ins_change_tokens_and_the_user_name_only(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage
@@ -194,7 +194,7 @@ async fn later_sign_ins_change_tokens_and_the_user_name_only(db: PgPool) {
 }
 
 /// The first sign-in with GitHub of somebody who came from Google.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_linked_account_tells_the_user_name(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage
@@ -218,7 +218,7 @@ async fn a_linked_account_tells_the_user_name(db: PgPool) {
     assert_eq!(stage.count("account").await, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_address_that_was_verified_since_counts(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada").unverified());

@@ -23,7 +23,7 @@ async fn expect_failure(stage: &Stage, service: &str, code: &str) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_code_that_is_not_exchanged_is_invalid(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -52,7 +52,7 @@ async fn a_code_that_is_not_exchanged_is_invalid(db: PgPool) {
     assert!(stage.provider.received(Endpoint::Elsewhere).is_empty());
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_odd_expiry_does_not_matter(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -81,7 +81,7 @@ async fn an_odd_expiry_does_not_matter(db: PgPool) {
     assert_eq!(row["given"], true);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn without_a_profile_there_is_no_user(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -106,7 +106,7 @@ async fn without_a_profile_there_is_no_user(db: PgPool) {
     expect_failure(&stage, "google", "unable_to_get_user_info").await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn without_the_list_of_addresses_none_is_verified(db: PgPool) {
     let stage = Stage::new(db).await;
     stage
@@ -119,7 +119,7 @@ async fn without_the_list_of_addresses_none_is_verified(db: PgPool) {
     assert_eq!(browser.session().await["user"]["emailVerified"], false);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_id_token_that_does_not_hold_is_no_proof(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -150,7 +150,7 @@ async fn an_id_token_that_does_not_hold_is_no_proof(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn without_googles_keys_nobody_signs_in(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -166,7 +166,7 @@ async fn without_googles_keys_nobody_signs_in(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn googles_keys_are_fetched_once(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -180,7 +180,7 @@ async fn googles_keys_are_fetched_once(db: PgPool) {
     assert_eq!(stage.provider.received(Endpoint::GoogleKeys).len(), 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_slow_token_endpoint_is_given_up(db: PgPool) {
     let stage = Stage::new(db).await;
     stage
@@ -193,7 +193,7 @@ async fn a_slow_token_endpoint_is_given_up(db: PgPool) {
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn all_requests_of_a_sign_in_share_one_time_limit(db: PgPool) {
     let stage = Stage::new(db).await;
     for endpoint in [Endpoint::GitHubToken, Endpoint::GitHubUser] {
@@ -208,7 +208,7 @@ async fn all_requests_of_a_sign_in_share_one_time_limit(db: PgPool) {
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_token_request_has_its_credentials_in_the_body(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));

@@ -27,7 +27,7 @@ fn expect_refusal(answer: &Answer, seconds: &str) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_fourth_sign_in_has_to_wait(db: PgPool) {
     let stage = limited(db).await;
     let anyone = stage.app.anyone();
@@ -59,7 +59,7 @@ async fn the_fourth_sign_in_has_to_wait(db: PgPool) {
         .expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_window_runs_from_the_last_allowed_request(db: PgPool) {
     let stage = limited(db).await;
     let anyone = stage.app.anyone();
@@ -87,7 +87,7 @@ async fn the_window_runs_from_the_last_allowed_request(db: PgPool) {
     assert_eq!(row["count"], 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn counters_have_better_auths_keys(db: PgPool) {
     let stage = limited(db).await;
 
@@ -110,7 +110,7 @@ async fn counters_have_better_auths_keys(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_ipv6_network_is_one_client(db: PgPool) {
     let stage = limited(db).await;
     let body = json!({ "provider": "github" });
@@ -134,7 +134,7 @@ async fn an_ipv6_network_is_one_client(db: PgPool) {
     expect_refusal(&send("::ffff:192.0.2.7").await, "10");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_header_names_the_client_where_it_is_configured(db: PgPool) {
     let stage = Stage::configured(
         db,
@@ -159,7 +159,7 @@ async fn a_header_names_the_client_where_it_is_configured(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn in_production_the_limits_are_on_and_strangers_share_one(db: PgPool) {
     let stage = Stage::configured(
         db,
@@ -176,7 +176,7 @@ async fn in_production_the_limits_are_on_and_strangers_share_one(db: PgPool) {
     assert_eq!(row["key"], "no-trusted-ip|/ok");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn many_at_once_do_not_pass_the_limit(db: PgPool) {
     let stage = limited(db).await;
 
@@ -193,7 +193,7 @@ async fn many_at_once_do_not_pass_the_limit(db: PgPool) {
     assert_eq!(allowed, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn long_paths_are_counted_too(db: PgPool) {
     let stage = limited(db).await;
     let path = format!("/api/auth/{}", "x".repeat(6000));
@@ -203,7 +203,7 @@ async fn long_paths_are_counted_too(db: PgPool) {
     assert_eq!(stage.count(r#""rateLimit""#).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_cannot_be_counted_is_let_through(db: PgPool) {
     let stage = limited(db).await;
     stage.execute(r#"drop table "rateLimit""#).await;
@@ -218,7 +218,7 @@ async fn what_cannot_be_counted_is_let_through(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn outside_production_nobody_counts(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -227,7 +227,7 @@ async fn outside_production_nobody_counts(db: PgPool) {
     assert_eq!(stage.count(r#""rateLimit""#).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn where_there_is_redis_it_counts(db: PgPool) {
     // Lets three in, and says to wait 6.2 seconds then. A connection begins with commands that are merely agreed to.
     let asked = Arc::new(Mutex::new(Vec::new()));
@@ -270,7 +270,7 @@ async fn where_there_is_redis_it_counts(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_redis_does_not_count_the_database_does(db: PgPool) {
     let url = serve_redis(|_| b"-ERR out of order\r\n".to_vec()).await;
     let variables = [("AUTH_RATE_LIMIT", "on"), ("REDIS_URL", url.as_str())];

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::{Stage, app};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
     let app = app(db, &[]);
 
@@ -36,7 +36,7 @@ async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_not_better_auths_is_404_in_nests_words(db: PgPool) {
     let stage = Stage::configured(db, &[("AUTH_RATE_LIMIT", "on")]).await;
 
@@ -60,7 +60,7 @@ async fn what_is_not_better_auths_is_404_in_nests_words(db: PgPool) {
     assert_eq!(stage.count(r#""rateLimit""#).await, 0, "nor is it counted");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ok_says_ok(db: PgPool) {
     let answer = app(db, &[]).anyone().get("/api/auth/ok").await.expect(200);
 
@@ -70,7 +70,7 @@ async fn ok_says_ok(db: PgPool) {
     assert_eq!(answer.header("etag"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn errors_have_a_page_that_escapes(db: PgPool) {
     let app = app(db, &[]);
 
@@ -90,7 +90,7 @@ async fn errors_have_a_page_that_escapes(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn in_production_errors_lead_to_the_root(db: PgPool) {
     let stage = Stage::configured(db, &[("NODE_ENV", "production")]).await;
 
@@ -104,7 +104,7 @@ async fn in_production_errors_lead_to_the_root(db: PgPool) {
     crate::expect_redirect(&answer, "/?error=UNKNOWN");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_frontend_may_read_answers_and_errors(db: PgPool) {
     let app = app(db, &[]);
 

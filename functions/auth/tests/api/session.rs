@@ -36,7 +36,7 @@ async fn session(stage: &Stage, left: i32, age: i32) -> (String, Caller) {
     (token, caller)
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_is_told_in_better_auths_form(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
@@ -69,7 +69,7 @@ async fn a_session_is_told_in_better_auths_form(db: PgPool) {
     assert_eq!(answer.header("set-cookie"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_is_null(db: PgPool) {
     let stage = Stage::new(db).await;
     let (token, _) = session(&stage, 604_800, 0).await;
@@ -98,7 +98,7 @@ async fn nobody_is_null(db: PgPool) {
 }
 
 /// A page may set cookies of any alphabet beside ours.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn odd_cookies_hide_nothing(db: PgPool) {
     let stage = Stage::new(db).await;
     let (token, _) = session(&stage, 604_800, 0).await;
@@ -123,7 +123,7 @@ async fn odd_cookies_hide_nothing(db: PgPool) {
 }
 
 /// The vector that was recorded from a Node server.
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn cookies_of_the_node_server_are_accepted(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, _) = session(&stage, 604_800, 0).await;
@@ -148,7 +148,7 @@ async fn cookies_of_the_node_server_are_accepted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_token_without_a_row_is_cleared(db: PgPool) {
     let stage = Stage::new(db).await;
     let caller = stage.app.with_token("", &random::id());
@@ -168,7 +168,7 @@ async fn a_token_without_a_row_is_cleared(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_expired_session_is_deleted(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, caller) = session(&stage, -1, 604_801).await;
@@ -185,7 +185,7 @@ async fn an_expired_session_is_deleted(db: PgPool) {
     assert_eq!(stage.count("session").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_with_six_days_left_is_refreshed(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -228,7 +228,7 @@ async fn a_session_with_six_days_left_is_refreshed(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refresh_can_be_declined(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, caller) = session(&stage, 1000, 600_000).await;
@@ -253,7 +253,7 @@ async fn a_refresh_can_be_declined(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_endpoint_with_a_session_refreshes(db: PgPool) {
     let stage = Stage::new(db).await;
     let two_days = 172_800;
@@ -272,7 +272,7 @@ async fn every_endpoint_with_a_session_refreshes(db: PgPool) {
     assert!(answer.header("set-cookie").contains(&signed));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_cookie_cache_is_ignored_and_cleared(db: PgPool) {
     let stage = Stage::new(db).await;
     let chunks = "better-auth.session_data=a; better-auth.session_data.0=b; better-auth.session_data.1=c; \
@@ -311,7 +311,7 @@ async fn the_cookie_cache_is_ignored_and_cleared(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn posting_is_not_allowed(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -332,7 +332,7 @@ async fn posting_is_not_allowed(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn api_keys_and_bearer_tokens_are_no_cookies(db: PgPool) {
     let stage = Stage::new(db).await;
     let (token, _) = session(&stage, 604_800, 0).await;
@@ -345,7 +345,7 @@ async fn api_keys_and_bearer_tokens_are_no_cookies(db: PgPool) {
     assert_eq!(caller.get(SESSION).await.expect(200).text(), "null");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn behind_https_only_secure_cookies_are_read(db: PgPool) {
     let stage = Stage::configured(db, &[("BETTER_AUTH_URL", "https://api.codecave.tech")]).await;
     let (token, caller) = session(&stage, 1000, 0).await;
@@ -368,7 +368,7 @@ async fn behind_https_only_secure_cookies_are_read(db: PgPool) {
     assert_eq!(answer.text(), "null");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn six_decimals_are_cut_to_three(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, caller) = session(&stage, 604_800, 0).await;

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::{CLEARED, Stage, expect_code};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_sees_their_own_good_sessions(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -37,7 +37,7 @@ async fn a_user_sees_their_own_good_sessions(db: PgPool) {
     assert!(sessions.as_array().unwrap().contains(&own));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_list_needs_a_fresh_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -63,7 +63,7 @@ async fn the_list_needs_a_fresh_session(db: PgPool) {
         .expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_ends_only_their_own_sessions(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -101,7 +101,7 @@ async fn a_user_ends_only_their_own_sessions(db: PgPool) {
     assert_eq!(stage.count("session").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn all_or_all_others_end_at_once(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -131,7 +131,7 @@ async fn all_or_all_others_end_at_once(db: PgPool) {
     assert_eq!(stage.count("session").await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn sessions_are_for_the_signed_in(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -152,7 +152,7 @@ async fn sessions_are_for_the_signed_in(db: PgPool) {
     expect_code(&answer, 401, "UNAUTHORIZED", "Unauthorized");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn signing_out_deletes_the_row_and_clears_the_cookies(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -175,7 +175,7 @@ async fn signing_out_deletes_the_row_and_clears_the_cookies(db: PgPool) {
     assert_eq!(answer.header_all("set-cookie"), CLEARED);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_forged_token_signs_nobody_out(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));

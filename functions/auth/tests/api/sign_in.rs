@@ -7,7 +7,7 @@ use crate::{Stage, expect_code, parameter, query_of};
 
 const START: &str = "/api/auth/sign-in/social";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn github_is_asked_in_better_auths_words(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -43,7 +43,7 @@ async fn github_is_asked_in_better_auths_words(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn google_is_asked_in_better_auths_words(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -89,7 +89,7 @@ async fn google_is_asked_in_better_auths_words(db: PgPool) {
     assert_eq!(parameter(&url, "include_granted_scopes").unwrap(), "true");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_state_is_a_row_that_lives_ten_minutes(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -135,7 +135,7 @@ async fn the_state_is_a_row_that_lives_ten_minutes(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_was_not_sent_is_not_stored(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -153,7 +153,7 @@ async fn what_was_not_sent_is_not_stored(db: PgPool) {
     assert_eq!(row["value"]["callbackURL"], "http://localhost:3001");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_clients_own_data_stays_below_ours(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -184,7 +184,7 @@ async fn the_clients_own_data_stays_below_ours(db: PgPool) {
     assert_eq!(row["value"]["callbackURL"], "/a");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unknown_providers_are_not_found(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let bare = crate::app(db, &[]);
@@ -206,7 +206,7 @@ async fn unknown_providers_are_not_found(db: PgPool) {
     assert_eq!(stage.count("verification").await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn behind_https_cookies_are_secure(db: PgPool) {
     let stage = Stage::configured(db, &[("BETTER_AUTH_URL", "https://api.codecave.tech/")]).await;
 

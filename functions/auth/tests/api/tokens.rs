@@ -32,7 +32,7 @@ async fn signed_in(stage: &Stage, service: &str) -> (Person, Browser) {
     (person, browser)
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_stored_token_is_handed_out(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
@@ -58,7 +58,7 @@ async fn a_stored_token_is_handed_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn selectors_are_strict(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
@@ -98,7 +98,7 @@ async fn selectors_are_strict(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_gets_anothers_tokens(db: PgPool) {
     let stage = Stage::new(db).await;
     signed_in(&stage, "github").await;
@@ -119,7 +119,7 @@ async fn nobody_gets_anothers_tokens(db: PgPool) {
     expect_code(&answer, 400, "ACCOUNT_NOT_FOUND", "Account not found");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_token_that_ends_is_replaced_first(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "google").await;
@@ -149,7 +149,7 @@ async fn a_token_that_ends_is_replaced_first(db: PgPool) {
     assert!(after["left"].as_i64().unwrap() > 3000);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refused_refresh_is_told(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
@@ -198,7 +198,7 @@ async fn a_refused_refresh_is_told(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn tokens_are_refreshed_on_demand(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "github").await;
@@ -240,7 +240,7 @@ async fn tokens_are_refreshed_on_demand(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unknown_providers_of_old_rows_are_named(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
@@ -260,7 +260,7 @@ async fn unknown_providers_of_old_rows_are_named(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn github_is_asked_who_the_account_is(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "github").await;
@@ -319,7 +319,7 @@ async fn github_is_asked_who_the_account_is(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn googles_stored_id_token_says_who_the_account_is(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "google").await;

@@ -8,7 +8,7 @@ use crate::{Stage, expect_code};
 
 const UPDATE: &str = "/api/auth/update-user";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn name_and_image_can_be_changed(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -56,7 +56,7 @@ async fn name_and_image_can_be_changed(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_of_the_browser_stays_one(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -84,7 +84,7 @@ async fn a_session_of_the_browser_stays_one(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_rest_of_a_user_cannot(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -129,7 +129,7 @@ async fn the_rest_of_a_user_cannot(db: PgPool) {
     assert_eq!(browser.session().await, before);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_users_own_endpoints_need_a_session(db: PgPool) {
     let stage = Stage::new(db).await;
 
@@ -152,7 +152,7 @@ async fn a_users_own_endpoints_need_a_session(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn users_do_not_delete_themselves_here(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
@@ -167,7 +167,7 @@ async fn users_do_not_delete_themselves_here(db: PgPool) {
     assert_eq!(stage.count(r#""user""#).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn passwords_and_mails_are_off(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));

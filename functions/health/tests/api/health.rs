@@ -41,7 +41,7 @@ async fn live_needs_no_database() {
     assert_eq!(without_timestamp(&answer), json!({"status": "alive"}));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ready_while_the_database_answers(db: PgPool) {
     let answer = app(db, &[]).anyone().get("/health/ready").await.expect(200);
 
@@ -76,7 +76,7 @@ async fn not_ready_without_a_database_and_soon_told() {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn replicas_that_answer_are_counted(db: PgPool) {
     let options = db.connect_options();
     let good = format!(
@@ -105,7 +105,7 @@ async fn replicas_that_answer_are_counted(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn details_name_what_is_not_configured(db: PgPool) {
     let app = app(db, &[("NODE_ENV", "test")]);
 
@@ -124,7 +124,7 @@ async fn details_name_what_is_not_configured(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn details_ask_every_service(db: PgPool) {
     let redis = format!("redis://127.0.0.1:{}", serve(redis).await);
     let meilisearch = format!("http://127.0.0.1:{}/", serve(meilisearch).await);
@@ -149,7 +149,7 @@ async fn details_ask_every_service(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_optional_service_that_is_silent_degrades_within_a_second(db: PgPool) {
     let port = serve(silent).await;
     let (redis, meilisearch) = (
@@ -191,7 +191,7 @@ async fn details_without_a_database_are_an_error() {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn details_are_remembered(db: PgPool) {
     let app = app(db, &[]);
     app.anyone().get("/health?details=true").await.expect(200);

@@ -6,7 +6,7 @@ use testing::sql;
 
 use crate::app;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_reads_metrics_without_a_credential(db: PgPool) {
     let answer = app(db, &[("METRICS_TOKEN", "scrape-me")])
         .anyone()
@@ -22,7 +22,7 @@ async fn nobody_reads_metrics_without_a_credential(db: PgPool) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn another_token_is_refused(db: PgPool) {
     for variables in [&[("METRICS_TOKEN", "scrape-me")][..], &[]] {
         let app = app(db.clone(), variables);
@@ -36,7 +36,7 @@ async fn another_token_is_refused(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_user_is_refused_and_an_admin_let_in(db: PgPool) {
     let app = app(db.clone(), &[]);
     let ada = app.user("ada").await;
@@ -57,7 +57,7 @@ async fn a_user_is_refused_and_an_admin_let_in(db: PgPool) {
     assert_eq!(answer.header("ratelimit"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn of_keys_only_an_admins_with_the_scope_is_let_in(db: PgPool) {
     let app = app(db.clone(), &[]);
     let ada = app.user("ada").await;
@@ -90,7 +90,7 @@ async fn of_keys_only_an_admins_with_the_scope_is_let_in(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_admin_by_configuration_is_let_in(db: PgPool) {
     let ada = app(db.clone(), &[]).user("ada").await;
     let app = app(db, &[("ADMIN_USER_IDS", &ada.id)]);

@@ -45,7 +45,7 @@ async fn both_can_be_switched_off() {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn both_are_limited_by_address(db: PgPool) {
     let app = app(db, &[("RATE_LIMITS", "real")]);
     let anyone = app.anyone();

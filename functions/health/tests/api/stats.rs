@@ -29,7 +29,7 @@ async fn fill(db: &PgPool) {
     .unwrap();
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_anybody_may_see_is_counted(db: PgPool) {
     fill(&db).await;
 
@@ -46,7 +46,7 @@ async fn what_anybody_may_see_is_counted(db: PgPool) {
     assert!(answer.header("ratelimit-policy").starts_with("\"anon\""));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn operators_see_all_rows(db: PgPool) {
     fill(&db).await;
     let app = app(db, &[("METRICS_TOKEN", "scrape-me")]);

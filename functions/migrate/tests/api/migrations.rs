@@ -68,7 +68,7 @@ async fn state(db: &PgPool) -> (Vec<String>, usize) {
     (tables, recorded.len())
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_new_stack_gets_its_tables(db: PgPool) {
     let answer = ask("Create", &of(&db), &with(&[])).await;
 
@@ -80,7 +80,7 @@ async fn a_new_stack_gets_its_tables(db: PgPool) {
     assert_eq!(recorded, with(&[]).migrations.len());
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn an_update_with_nothing_new_changes_nothing(db: PgPool) {
     ask("Create", &of(&db), &with(&[])).await;
     let before = state(&db).await;
@@ -92,7 +92,7 @@ async fn an_update_with_nothing_new_changes_nothing(db: PgPool) {
     assert_eq!(state(&db).await, before);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn an_update_with_a_migration_applies_it(db: PgPool) {
     ask("Create", &of(&db), &with(&[])).await;
 
@@ -103,7 +103,7 @@ async fn an_update_with_a_migration_applies_it(db: PgPool) {
     assert!(state(&db).await.0.contains(&"badges".to_owned()));
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn an_older_program_leaves_a_newer_schema_alone(db: PgPool) {
     let newer = with(&[("badges", "create table badges (id text primary key)")]);
     ask("Create", &of(&db), &newer).await;
@@ -119,7 +119,7 @@ async fn an_older_program_leaves_a_newer_schema_alone(db: PgPool) {
     assert_eq!(state(&db).await, before);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_failing_migration_leaves_the_database_as_it_was(db: PgPool) {
     ask("Create", &of(&db), &with(&[])).await;
     let before = state(&db).await;
@@ -138,7 +138,7 @@ async fn a_failing_migration_leaves_the_database_as_it_was(db: PgPool) {
     assert_eq!(state(&db).await, before);
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn a_migration_that_takes_too_long_is_taken_back(db: PgPool) {
     let slow = with(&[("slow", "select pg_sleep(60)")]);
     let variables = of(&db);
@@ -154,7 +154,7 @@ async fn a_migration_that_takes_too_long_is_taken_back(db: PgPool) {
     assert_eq!(state(&db).await, (Vec::new(), 0));
 }
 
-#[sqlx::test(migrations = false)]
+#[testkit::test(empty)]
 async fn two_at_once_apply_each_migration_once(db: PgPool) {
     let (variables, migrator) = (of(&db), with(&[]));
 

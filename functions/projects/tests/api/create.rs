@@ -7,7 +7,7 @@ use crate::{COLUMNS, app, number, with_column};
 
 const PROJECTS_COUNT: &str = r#"select "projectsCount"::int8 from "user" where id = $1"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_project_is_made_and_shown_whole(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -67,7 +67,7 @@ async fn a_project_is_made_and_shown_whole(db: PgPool) {
     assert_eq!(number(&db, PROJECTS_COUNT, &[&ada.id]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_title_is_enough_and_a_draft_is_not_counted(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -89,7 +89,7 @@ async fn a_title_is_enough_and_a_draft_is_not_counted(db: PgPool) {
     assert_eq!(number(&db, PROJECTS_COUNT, &[&ada.id]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_makes_nothing(db: PgPool) {
     let anyone = app(&db).anyone();
 
@@ -99,7 +99,7 @@ async fn nobody_makes_nothing(db: PgPool) {
         .expect_error(401, &["Unauthorized"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_failing_rule_is_reported(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -130,7 +130,7 @@ async fn every_failing_rule_is_reported(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from projects", &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn lengths_are_counted_in_unicode_scalar_values(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -233,7 +233,7 @@ async fn lengths_are_counted_in_unicode_scalar_values(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn no_column_can_be_set_from_outside(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -248,7 +248,7 @@ async fn no_column_can_be_set_from_outside(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from projects", &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_body_is_json_and_an_object(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, app, comment, draft, like, number, project, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_project_goes_with_all_that_hangs_on_it(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -39,7 +39,7 @@ async fn a_project_goes_with_all_that_hangs_on_it(db: PgPool) {
     assert_eq!(number(&db, count, &[&ada.id]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn others_are_refused_and_staff_are_not(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);

@@ -22,7 +22,7 @@ fn lines(facets: &Value, kind: &str) -> Vec<String> {
     facets.iter().map(line).collect()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn tags_and_languages_are_counted_with_their_growth(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -117,7 +117,7 @@ async fn tags_and_languages_are_counted_with_their_growth(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn kept_counts_are_those_of_the_projects(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -184,7 +184,7 @@ async fn kept_counts_are_those_of_the_projects(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn names_that_no_index_holds_are_left_out(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -205,7 +205,7 @@ async fn names_that_no_index_holds_are_left_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn bad_queries_are_refused(db: PgPool) {
     let anyone = app(&db).anyone();
 

@@ -9,7 +9,7 @@ const UPLOAD: &str = r#"
     insert into upload (id, "userId", "projectId", purpose, filename, "contentType", size, width, status, "createdAt", "updatedAt")
     values ($1, $2, $3, 'project', $1, $4, 5, 7, $5, timestamp '2025-01-01' + interval '1 second' * $6::int, now())"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -66,7 +66,7 @@ async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
     assert_eq!(page.header("link"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn files_of_a_draft_are_its_authors(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);

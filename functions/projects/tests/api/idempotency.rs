@@ -17,7 +17,7 @@ async fn post(caller: &Caller, key: &str, body: Value) -> Answer {
         .await
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_retry_has_the_first_answer(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -50,7 +50,7 @@ async fn a_retry_has_the_first_answer(db: PgPool) {
     assert_eq!(number(&db, PROJECTS, &[]).await, 6);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_is_free_again_after_a_day(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -71,7 +71,7 @@ async fn a_key_is_free_again_after_a_day(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn refusals_are_not_kept(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -89,7 +89,7 @@ async fn refusals_are_not_kept(db: PgPool) {
     post(&ada, "k", json!({ "title": "A" })).await.expect(201);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn keys_are_printable_and_not_too_long(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -114,7 +114,7 @@ async fn keys_are_printable_and_not_too_long(db: PgPool) {
     assert_eq!(number(&db, PROJECTS, &[]).await, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn fifty_retries_at_once_make_one_project(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -138,7 +138,7 @@ async fn fifty_retries_at_once_make_one_project(db: PgPool) {
     assert_eq!(number(&db, count, &[&ada.id]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_retry_of_a_running_request_is_told_so(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -164,7 +164,7 @@ async fn a_retry_of_a_running_request_is_told_so(db: PgPool) {
     assert_eq!(third.body, first.body);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_request_that_breaks_off_leaves_no_claim(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, SHOWN, aged, app, comment, create, draft, like, project, sql, titles};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn summaries_have_no_content(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -28,7 +28,7 @@ async fn summaries_have_no_content(db: PgPool) {
     known.get("/projects").await.expect(304);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn drafts_are_listed_for_their_author_alone(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -88,7 +88,7 @@ async fn drafts_are_listed_for_their_author_alone(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn hidden_authors_and_likers_are_left_out(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -134,7 +134,7 @@ async fn hidden_authors_and_likers_are_left_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn filters_narrow_the_list(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -202,7 +202,7 @@ async fn filters_narrow_the_list(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_term_must_occur_somewhere(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -234,7 +234,7 @@ async fn every_term_must_occur_somewhere(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn relevance_is_title_then_tag_then_the_rest(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -273,7 +273,7 @@ async fn relevance_is_title_then_tag_then_the_rest(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn each_order_is_what_it_says(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -335,7 +335,7 @@ async fn each_order_is_what_it_says(db: PgPool) {
     assert_eq!(titles(&ada, &format!("{liked}&q=t")).await, ["two"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn trending_counts_people_within_the_window(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -389,7 +389,7 @@ async fn trending_counts_people_within_the_window(db: PgPool) {
     assert_eq!(quiet.len(), 36);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn bad_queries_are_refused(db: PgPool) {
     let anyone = app(&db).anyone();
     let many = |name: &str| vec![format!("{name}=a"); 11].join("&");

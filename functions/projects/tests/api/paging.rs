@@ -66,7 +66,7 @@ async fn walk(caller: &Caller, query: &str, limit: usize) -> Vec<String> {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_walk_meets_each_row_once(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -88,7 +88,7 @@ async fn a_walk_meets_each_row_once(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn new_rows_do_not_shift_the_pages(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -113,7 +113,7 @@ async fn new_rows_do_not_shift_the_pages(db: PgPool) {
     assert_eq!(each(&second, "id"), whole[10..20]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn trending_pages_look_at_the_same_time(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -146,7 +146,7 @@ async fn trending_pages_look_at_the_same_time(db: PgPool) {
     assert_eq!(each(&second, "id"), whole[10..20]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_link_repeats_the_filters(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -167,7 +167,7 @@ async fn the_link_repeats_the_filters(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn foreign_and_malformed_cursors_are_refused(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -272,7 +272,7 @@ const RELEVANCE: &str = r#"
         p."createdAt" desc,
         p.id desc"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ranks_are_those_of_each_project_on_its_own(db: PgPool) {
     for statement in [
         r#"insert into "user" (id, name, email, "updatedAt", "isActive")

@@ -71,7 +71,7 @@ async fn fill(db: &PgPool) -> PgPool {
         .expect("a connection")
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn lists_are_read_from_indexes(db: PgPool) {
     let db = fill(&db).await;
     let app = app(&db);
@@ -112,7 +112,7 @@ async fn lists_are_read_from_indexes(db: PgPool) {
     assert_eq!(scans(&db).await, before);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
     let db = fill(&db).await;
     let anyone = app(&db).anyone();

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::{app, create, each, number, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -85,7 +85,7 @@ async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
     ada.get(&format!("/projects/{id}")).await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_callers_see_as_nobody_and_write_nothing(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

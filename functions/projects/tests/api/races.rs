@@ -11,7 +11,7 @@ const DRIFT: &str = r#"
     select "projectsCount" - (select count(*) from projects p where p."authorId" = u.id and p."isPublic")
     from "user" u where u.id = $1"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn of_fifty_editors_one_wins_each_round(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -42,7 +42,7 @@ async fn of_fifty_editors_one_wins_each_round(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_change_has_a_time_of_its_own(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -70,7 +70,7 @@ async fn every_change_has_a_time_of_its_own(db: PgPool) {
     assert_eq!(ada.get(&path).await.json()["updatedAt"], times[49]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_counter_follows_every_change(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -110,7 +110,7 @@ async fn the_counter_follows_every_change(db: PgPool) {
     assert_eq!(number(&db, DRIFT, &[&ada.id]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn fifty_deletions_delete_once(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -132,7 +132,7 @@ async fn fifty_deletions_delete_once(db: PgPool) {
     assert_eq!(number(&db, DRIFT, &[&ada.id]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn fifty_views_of_one_viewer_count_once(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -155,7 +155,7 @@ async fn fifty_views_of_one_viewer_count_once(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn writes_that_meet_a_deletion_find_nothing(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -188,7 +188,7 @@ async fn writes_that_meet_a_deletion_find_nothing(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn comment_counts_survive_everything_at_once(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -227,7 +227,7 @@ async fn comment_counts_survive_everything_at_once(db: PgPool) {
     assert_eq!(number(&db, drift, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn facets_survive_everything_at_once(db: PgPool) {
     let app = app(&db);
     let people = [app.user("ada").await, app.user("bob").await];

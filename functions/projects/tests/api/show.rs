@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, SHOWN, app, comment, create, like, project, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_public_project_is_for_everybody(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -38,7 +38,7 @@ async fn a_public_project_is_for_everybody(db: PgPool) {
     assert!(!seen.text().contains("@test.example"));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_no_project_is_not_found(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -72,7 +72,7 @@ async fn what_is_no_project_is_not_found(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unchanged_projects_are_not_sent_again(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -91,7 +91,7 @@ async fn unchanged_projects_are_not_sent_again(db: PgPool) {
     assert_eq!(third.json()["updatedAt"], first.json()["updatedAt"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn content_comes_as_html_too(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -121,7 +121,7 @@ async fn content_comes_as_html_too(db: PgPool) {
         );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn html_that_would_grow_too_large_is_null(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -136,7 +136,7 @@ async fn html_that_would_grow_too_large_is_null(db: PgPool) {
     assert_eq!(seen.json().get("contentHtml"), Some(&Value::Null));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_hidden_author_hides_the_project(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -156,7 +156,7 @@ async fn a_hidden_author_hides_the_project(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn comments_of_hidden_users_do_not_count(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);

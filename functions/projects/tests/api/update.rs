@@ -7,7 +7,7 @@ use crate::{COLUMNS, app, create, draft, number, project, sql, with_column};
 
 const PROJECTS_COUNT: &str = r#"select "projectsCount"::int8 from "user" where id = $1"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn absent_fields_stay_and_null_clears(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -34,7 +34,7 @@ async fn absent_fields_stay_and_null_clears(db: PgPool) {
     assert_eq!(ada.get(&path).await.json(), cleared);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_time_moves_only_with_a_real_change(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -83,7 +83,7 @@ async fn the_time_moves_only_with_a_real_change(db: PgPool) {
     assert!(answer["updatedAt"].as_str().unwrap() > last.as_str());
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_outdated_editor_is_told(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -117,7 +117,7 @@ async fn an_outdated_editor_is_told(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn only_the_author_edits(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -158,7 +158,7 @@ async fn only_the_author_edits(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn visibility_moves_the_counter_once(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -180,7 +180,7 @@ async fn visibility_moves_the_counter_once(db: PgPool) {
     assert_eq!(number(&db, PROJECTS_COUNT, &[&ada.id]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn rules_and_closed_list_hold_here_too(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -210,7 +210,7 @@ async fn rules_and_closed_list_hold_here_too(db: PgPool) {
     assert_eq!(ada.get(&path).await.json()["title"], "A");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn rows_that_break_todays_rules_stay_readable_and_editable(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

@@ -8,7 +8,7 @@ use crate::{app, draft, number, project, sql};
 
 const VIEWS: &str = r#"select "viewCount"::int8 from projects where id = $1"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_viewer_counts_once_a_day(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -40,7 +40,7 @@ async fn a_viewer_counts_once_a_day(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn strangers_are_told_apart_by_address_and_browser(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -72,7 +72,7 @@ async fn strangers_are_told_apart_by_address_and_browser(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_view_has_no_body_and_needs_a_visible_project(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);

@@ -6,7 +6,7 @@ use tracing::Level;
 
 use crate::{app, comment, project, promote};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_deletion_by_staff_is_one_line_of_the_audit_log(db: PgPool) {
     let log = Log::capture(Level::INFO);
     let app = app(&db);

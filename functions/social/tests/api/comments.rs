@@ -8,7 +8,7 @@ use crate::{HIDDEN, SHOWN, app, comment, each, number, project, promote, sql};
 
 const PATH: &str = "/projects/p/comments";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_comment_is_made_and_read(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -47,7 +47,7 @@ async fn a_comment_is_made_and_read(db: PgPool) {
     assert_eq!(seen["author"]["isFollowing"], true);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_is_said_is_kept_as_it_was_sent(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -70,7 +70,7 @@ async fn what_is_said_is_kept_as_it_was_sent(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn comments_are_listed_oldest_first_or_newest_first(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -98,7 +98,7 @@ async fn comments_are_listed_oldest_first_or_newest_first(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn comments_of_hidden_people_are_left_out(db: PgPool) {
     let app = app(&db);
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
@@ -126,7 +126,7 @@ async fn comments_of_hidden_people_are_left_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn comments_on_what_is_not_visible_are_not_there(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -187,7 +187,7 @@ async fn comments_on_what_is_not_visible_are_not_there(db: PgPool) {
     ada.delete(&format!("/comments/{theirs}")).await.expect(204);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_edit_changes_the_content_and_says_so(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -208,7 +208,7 @@ async fn an_edit_changes_the_content_and_says_so(db: PgPool) {
     assert_eq!(ada.get(&path).await.json(), edited);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn updated_at_moves_with_a_real_change_only_and_then_strictly(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -239,7 +239,7 @@ async fn updated_at_moves_with_a_real_change_only_and_then_strictly(db: PgPool) 
     assert_eq!(answer.json()["updatedAt"], "2100-01-01T00:00:00.001Z");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_edit_based_on_an_old_version_is_refused(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -261,7 +261,7 @@ async fn an_edit_based_on_an_old_version_is_refused(db: PgPool) {
     ada.put(&path, body).await.expect(200);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn only_the_author_edits_a_comment(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -279,7 +279,7 @@ async fn only_the_author_edits_a_comment(db: PgPool) {
     assert_eq!(bob.get(&path).await.json()["content"], "by bob");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_author_the_projects_author_and_staff_delete_a_comment(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -306,7 +306,7 @@ async fn the_author_the_projects_author_and_staff_delete_a_comment(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from comments", &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn rows_of_the_node_application_are_read_as_they_are(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

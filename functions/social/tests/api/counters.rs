@@ -3,11 +3,9 @@
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::json;
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::PgPool;
 use testing::{App, Caller};
+use testkit::database::with_connections;
 
 use crate::{DRIFT, number, project, sql};
 
@@ -229,17 +227,10 @@ impl Drop for Run {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn counters_equal_their_rows_after_whatever_happens_at_once(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
+#[testkit::test]
+async fn counters_equal_their_rows_after_whatever_happens_at_once(db: PgPool) {
     let connections = u32::try_from(CONNECTIONS).unwrap();
-    let db = options
-        .max_connections(connections)
-        .connect_with(connect)
-        .await
-        .unwrap();
+    let db = with_connections(&db, connections);
     let mut world = World::new(db).await;
     let seed = std::env::var("COUNTERS_SEED").map_or(SEED, |seed| seed.parse().expect("a number"));
     let mut random = StdRng::seed_from_u64(seed);

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, SHOWN, app, comment, each, project, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_feed_of_somebody_who_follows_nobody_is_empty(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -15,7 +15,7 @@ async fn the_feed_of_somebody_who_follows_nobody_is_empty(db: PgPool) {
     assert_eq!(ada.get("/feed").await.expect(200).json(), json!([]));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_feed_has_public_projects_of_the_people_followed(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -57,7 +57,7 @@ async fn the_feed_has_public_projects_of_the_people_followed(db: PgPool) {
     assert_eq!(ids().await, ["eves"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn projects_are_shown_as_summaries(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -99,7 +99,7 @@ async fn projects_are_shown_as_summaries(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn tags_must_all_match_and_one_of_the_languages(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -139,7 +139,7 @@ async fn tags_must_all_match_and_one_of_the_languages(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn old_projects_are_found_behind_many_of_others(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{DRIFT, HIDDEN, SHOWN, app, each, number, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_follow_is_made_once_and_ended_once(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -36,7 +36,7 @@ async fn a_follow_is_made_once_and_ended_once(db: PgPool) {
     assert_eq!(number(&db, DRIFT, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_follows_themselves(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let path = format!("/users/{}/follow", ada.id);
@@ -48,7 +48,7 @@ async fn nobody_follows_themselves(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from follows", &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_hidden_user_can_only_be_unfollowed(db: PgPool) {
     let app = app(&db);
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
@@ -73,7 +73,7 @@ async fn a_hidden_user_can_only_be_unfollowed(db: PgPool) {
     assert_eq!(number(&db, DRIFT, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn both_lists_are_newest_first_without_hidden_people(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (

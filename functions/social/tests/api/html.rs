@@ -4,7 +4,7 @@ use sqlx::PgPool;
 
 use crate::{app, comment, each, project};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn html_comes_only_when_it_is_asked_for(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -41,7 +41,7 @@ async fn html_comes_only_when_it_is_asked_for(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_page_with_html_has_at_most_fifty_comments(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -54,7 +54,7 @@ async fn a_page_with_html_has_at_most_fifty_comments(db: PgPool) {
     answer.expect_error(400, &["limit must not be greater than 50"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

@@ -9,7 +9,7 @@ use crate::{app, number, project};
 const PATH: &str = "/projects/p/comments";
 const COUNT: &str = "select count(*) from comments";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_comment_that_is_sent_again_is_made_once(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
@@ -28,7 +28,7 @@ async fn a_comment_that_is_sent_again_is_made_once(db: PgPool) {
     assert_eq!(number(&db, COUNT, &[]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn another_user_or_project_is_another_request(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
@@ -46,7 +46,7 @@ async fn another_user_or_project_is_another_request(db: PgPool) {
     assert_eq!(number(&db, COUNT, &[]).await, 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_refusal_is_not_kept(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
@@ -56,7 +56,7 @@ async fn a_refusal_is_not_kept(db: PgPool) {
     ada.post(PATH, json!({ "content": "y" })).await.expect(201);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn of_many_at_once_one_makes_the_comment(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");

@@ -51,7 +51,7 @@ fn writes(user: &str, comment: &str) -> Vec<(Method, String)> {
     ]
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_does_what_its_scopes_allow(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -86,7 +86,7 @@ async fn a_key_does_what_its_scopes_allow(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_key_nobody_knows_is_refused_on_open_routes_too(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -104,7 +104,7 @@ async fn a_key_nobody_knows_is_refused_on_open_routes_too(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn staff_do_not_moderate_by_key(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);

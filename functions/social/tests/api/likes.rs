@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{DRIFT, HIDDEN, SHOWN, app, each, number, project, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_like_is_made_once_and_taken_back_once(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -29,7 +29,7 @@ async fn a_like_is_made_once_and_taken_back_once(db: PgPool) {
     assert_eq!(number(&db, DRIFT, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_like_does_not_change_the_project(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -48,7 +48,7 @@ async fn a_like_does_not_change_the_project(db: PgPool) {
     assert_eq!(number(&db, unchanged, &[]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_private_project_is_there_for_its_author_alone(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -72,7 +72,7 @@ async fn a_private_project_is_there_for_its_author_alone(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from likes", &[]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn projects_of_hidden_authors_are_not_there(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -96,7 +96,7 @@ async fn projects_of_hidden_authors_are_not_there(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn who_liked_is_listed_newest_first_without_hidden_people(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
@@ -146,7 +146,7 @@ async fn who_liked_is_listed_newest_first_without_hidden_people(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn people_are_shown_with_what_is_public(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -178,7 +178,7 @@ async fn people_are_shown_with_what_is_public(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_list_of_nobody_is_empty(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

@@ -50,7 +50,7 @@ async fn unread(caller: &Caller) -> Value {
     caller.get("/notifications/count").await.expect(200).json()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn others_acts_are_listed_newest_first(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
 
@@ -92,7 +92,7 @@ async fn others_acts_are_listed_newest_first(db: PgPool) {
     assert_eq!(list[0]["actor"]["isFollowing"], true);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn one_kind_can_be_asked_for(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
 
@@ -101,7 +101,7 @@ async fn one_kind_can_be_asked_for(db: PgPool) {
     assert_eq!(ids(&ada, "type=follow").await, ["follow:f"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn own_acts_and_those_of_hidden_people_are_left_out(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
     ada.put("/projects/p/like", json!({})).await.expect(200);
@@ -118,7 +118,7 @@ async fn own_acts_and_those_of_hidden_people_are_left_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn undoing_an_act_removes_its_notice(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
 
@@ -133,7 +133,7 @@ async fn undoing_an_act_removes_its_notice(db: PgPool) {
     assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn acts_on_a_project_that_became_private_are_still_told(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
 
@@ -142,7 +142,7 @@ async fn acts_on_a_project_that_became_private_are_still_told(db: PgPool) {
     assert_eq!(ids(&ada, "").await.len(), 3);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_mark_divides_read_from_unread(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
 
@@ -159,7 +159,7 @@ async fn the_mark_divides_read_from_unread(db: PgPool) {
     assert_eq!(unread(&ada).await, json!({ "unread": 1 }));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_mark_only_moves_forward(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
     let mark = async |before: &str| {
@@ -176,7 +176,7 @@ async fn the_mark_only_moves_forward(db: PgPool) {
     assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_mark_is_now_by_default_and_never_later(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
 
@@ -195,7 +195,7 @@ async fn the_mark_is_now_by_default_and_never_later(db: PgPool) {
     assert_eq!(unread(&bob).await, json!({ "unread": 0 }));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unread_ones_are_counted_up_to_a_hundred(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
     sql(&db, "delete from likes", &[]).await;
@@ -213,7 +213,7 @@ async fn unread_ones_are_counted_up_to_a_hundred(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn acts_of_one_instant_are_each_on_one_page(db: PgPool) {
     let (app, ada, _) = acts(&db).await;
     let eve = app.user("eve").await;
@@ -246,7 +246,7 @@ async fn acts_of_one_instant_are_each_on_one_page(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn old_acts_are_found_behind_many_of_others(db: PgPool) {
     let (app, ada, bob) = acts(&db).await;
     let eve = app.user("eve").await;

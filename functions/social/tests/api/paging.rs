@@ -82,7 +82,7 @@ const LISTS: [(&str, &str); 8] = [
     ),
 ];
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_walk_yields_each_row_once_in_order(db: PgPool) {
     let ada = crowd(&db).await;
 
@@ -102,7 +102,7 @@ async fn a_walk_yields_each_row_once_in_order(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
     let ada = crowd(&db).await;
     let mut begun = Vec::new();
@@ -139,7 +139,7 @@ async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_link_repeats_the_filters(db: PgPool) {
     let ada = crowd(&db).await;
 
@@ -155,7 +155,7 @@ async fn the_link_repeats_the_filters(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn cursors_of_others_are_refused(db: PgPool) {
     let ada = crowd(&db).await;
     let newest = |keys: Value| Cursor::new("newest", keys).encode();

@@ -67,7 +67,7 @@ async fn crowd(db: &PgPool) -> (PgPool, Caller) {
     (db, ada)
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn everything_is_read_from_indexes(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 
@@ -84,7 +84,7 @@ async fn everything_is_read_from_indexes(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn writes_find_their_rows_by_indexes(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 
@@ -103,7 +103,7 @@ async fn writes_find_their_rows_by_indexes(db: PgPool) {
     assert_eq!(scans(&db).await, before);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 

@@ -2,21 +2,15 @@
 
 use futures_util::future::{join, join_all, join3};
 use serde_json::json;
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::PgPool;
 use testing::{Answer, App, Caller};
+use testkit::database::with_connections;
 
 use crate::{DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
 
-/// A group over as many connections as there are workers.
-async fn app(options: PgPoolOptions, connect: PgConnectOptions) -> (App, PgPool) {
-    let db = options
-        .max_connections(16)
-        .connect_with(connect)
-        .await
-        .expect("the database is there");
+/// A group over sixteen connections, and the pool of these.
+fn app(db: &PgPool) -> (App, PgPool) {
+    let db = with_connections(db, 16);
     (crate::app(&db), db)
 }
 
@@ -67,9 +61,9 @@ const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = 
 
 const LIKES: &str = r#"select "likeCount"::bigint from projects where id = 'p'"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn fifty_likes_by_one_user_are_one(options: PgPoolOptions, connect: PgConnectOptions) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn fifty_likes_by_one_user_are_one(db: PgPool) {
+    let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
 
@@ -91,9 +85,9 @@ async fn fifty_likes_by_one_user_are_one(options: PgPoolOptions, connect: PgConn
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn fifty_likes_by_fifty_users_are_fifty(options: PgPoolOptions, connect: PgConnectOptions) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn fifty_likes_by_fifty_users_are_fifty(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 50).await;
     project(&db, "p", &users[0].id, true).await;
 
@@ -109,12 +103,9 @@ async fn fifty_likes_by_fifty_users_are_fifty(options: PgPoolOptions, connect: P
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn storms_of_likes_and_their_withdrawal_leave_no_drift(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn storms_of_likes_and_their_withdrawal_leave_no_drift(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 4).await;
     project(&db, "p", &users[0].id, true).await;
 
@@ -134,9 +125,9 @@ async fn storms_of_likes_and_their_withdrawal_leave_no_drift(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn fifty_follows_by_one_user_are_one(options: PgPoolOptions, connect: PgConnectOptions) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn fifty_follows_by_one_user_are_one(db: PgPool) {
+    let (app, db) = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
 
     let answers = join_all((0..50).map(|_| follow(&ada, &bob.id))).await;
@@ -149,9 +140,9 @@ async fn fifty_follows_by_one_user_are_one(options: PgPoolOptions, connect: PgCo
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn fifty_follows_by_fifty_users_are_fifty(options: PgPoolOptions, connect: PgConnectOptions) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn fifty_follows_by_fifty_users_are_fifty(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 50).await;
     let ada = app.user("ada").await;
 
@@ -166,12 +157,9 @@ async fn fifty_follows_by_fifty_users_are_fifty(options: PgPoolOptions, connect:
     assert_no_drift(&db).await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn storms_of_follows_and_their_ends_leave_no_drift(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn storms_of_follows_and_their_ends_leave_no_drift(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 3).await;
 
     for _ in 0..10 {
@@ -190,12 +178,9 @@ async fn storms_of_follows_and_their_ends_leave_no_drift(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn crossing_follows_do_not_block_each_other(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn crossing_follows_do_not_block_each_other(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 4).await;
 
     for round in 0..10 {
@@ -222,12 +207,9 @@ async fn crossing_follows_do_not_block_each_other(
     assert_eq!(number(&db, DEADLOCKS, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 6).await;
     let owner = at_projects(&db, &users[0]).await;
     let orphans = r#"select count(*) from likes l where not exists (select from projects where id = l."projectId")"#;
@@ -248,12 +230,9 @@ async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn a_like_that_waited_for_the_deletion_is_not_found(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn a_like_that_waited_for_the_deletion_is_not_found(db: PgPool) {
+    let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
     let mut deletion = db.begin().await.unwrap();
@@ -279,12 +258,9 @@ async fn a_like_that_waited_for_the_deletion_is_not_found(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 6).await;
     let owner = at_projects(&db, &users[0]).await;
 
@@ -316,12 +292,9 @@ async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn a_project_flips_between_public_and_private_amid_likes_and_comments(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn a_project_flips_between_public_and_private_amid_likes_and_comments(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 5).await;
     let owner = at_projects(&db, &users[0]).await;
     project(&db, "p", &users[0].id, true).await;
@@ -363,12 +336,9 @@ async fn a_project_flips_between_public_and_private_amid_likes_and_comments(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(db: PgPool) {
+    let (app, db) = app(&db);
     let users = users(&app, 4).await;
     let eve = &users[3];
     project(&db, "p", &users[0].id, true).await;
@@ -406,12 +376,9 @@ async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn of_edits_based_on_one_version_one_is_made(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn of_edits_based_on_one_version_one_is_made(db: PgPool) {
+    let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
     let path = format!("/comments/{}", comment(&ada, "p", "0").await);
@@ -431,9 +398,9 @@ async fn of_edits_based_on_one_version_one_is_made(
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn of_deletions_at_once_one_is_made(options: PgPoolOptions, connect: PgConnectOptions) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn of_deletions_at_once_one_is_made(db: PgPool) {
+    let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
 
@@ -446,12 +413,9 @@ async fn of_deletions_at_once_one_is_made(options: PgPoolOptions, connect: PgCon
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
-async fn an_account_is_deleted_amid_its_likes_and_follows(
-    options: PgPoolOptions,
-    connect: PgConnectOptions,
-) {
-    let (app, db) = app(options, connect).await;
+#[testkit::test]
+async fn an_account_is_deleted_amid_its_likes_and_follows(db: PgPool) {
+    let (app, db) = app(&db);
     let accounts = App::new(users::api(), db.clone());
     let others = users(&app, 4).await;
     project(&db, "p", &others[0].id, true).await;

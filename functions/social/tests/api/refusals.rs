@@ -11,7 +11,7 @@ use crate::{app, comment, number, project};
 
 const PATH: &str = "/projects/p/comments";
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_comment_says_something_within_its_limits(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -51,7 +51,7 @@ async fn a_comment_says_something_within_its_limits(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn no_other_column_can_be_written(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -99,7 +99,7 @@ async fn no_other_column_can_be_written(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from comments", &[]).await, 1);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn instants_are_iso_8601(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -137,7 +137,7 @@ async fn instants_are_iso_8601(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn bodies_that_are_not_json_objects_are_refused(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -163,7 +163,7 @@ async fn bodies_that_are_not_json_objects_are_refused(db: PgPool) {
     assert_eq!(answer.expect(201).json()["content"], "last");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ids_of_nothing_are_not_found(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
@@ -204,7 +204,7 @@ async fn ids_of_nothing_are_not_found(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn queries_are_checked(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -267,7 +267,7 @@ async fn queries_are_checked(db: PgPool) {
     assert_eq!(answer.expect(400).messages().len(), 4);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn other_methods_and_paths_have_no_route(db: PgPool) {
     let ada = app(&db).user("ada").await;
 

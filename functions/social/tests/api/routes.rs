@@ -68,7 +68,7 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_gets_in_without_a_session(db: PgPool) {
     let anyone = app(&db).anyone();
 
@@ -80,7 +80,7 @@ async fn nobody_gets_in_without_a_session(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_and_banned_callers_are_told_so(db: PgPool) {
     let app = app(&db);
 
@@ -94,7 +94,7 @@ async fn deactivated_and_banned_callers_are_told_so(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_deactivated_caller_reads_as_anybody(db: PgPool) {
     let app = app(&db);
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
@@ -108,7 +108,7 @@ async fn a_deactivated_caller_reads_as_anybody(db: PgPool) {
     eve.get("/projects/draft/comments").await.expect(404);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn answers_say_how_long_they_may_be_kept(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -144,7 +144,7 @@ async fn answers_say_how_long_they_may_be_kept(db: PgPool) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn reads_take_two_round_trips_and_writes_at_most_four_beside_the_guard(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -184,7 +184,7 @@ async fn reads_take_two_round_trips_and_writes_at_most_four_beside_the_guard(db:
     assert!(count <= 4, "{count} for a comment");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn head_and_a_trailing_slash_answer_as_get_does(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -220,7 +220,7 @@ async fn head_and_a_trailing_slash_answer_as_get_does(db: PgPool) {
     ada.delete(&format!("/comments/{id}/")).await.expect(204);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn requests_are_counted_under_the_policies_of_the_contract(db: PgPool) {
     let app = App::configured(social::api(), db.clone(), &[("RATE_LIMITS", "real")]);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);

@@ -27,7 +27,7 @@ async fn comment_at(db: &PgPool, id: &str, author: &str, project: &str, at: &str
     .await;
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn days_count_public_projects_and_comments_on_them(db: PgPool) {
     let app = app(&db);
     app.insert_user("ada", "Ada").await;
@@ -57,7 +57,7 @@ async fn days_count_public_projects_and_comments_on_them(db: PgPool) {
     assert_eq!(usage.statements, 2);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_last_371_days_are_the_default(db: PgPool) {
     let app = app(&db);
     app.insert_user("ada", "Ada").await;
@@ -91,7 +91,7 @@ async fn the_last_371_days_are_the_default(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_range_is_checked(db: PgPool) {
     let app = app(&db);
     app.insert_user("ada", "Ada").await;
@@ -158,7 +158,7 @@ async fn the_range_is_checked(db: PgPool) {
     assert!(answer.contains(&"from must not contain NUL characters".to_owned()));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn unknown_users_are_not_found(db: PgPool) {
     let anyone = app(&db).anyone();
 

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 
 use crate::{app, follow, like, number, project, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn everything_of_the_account_goes_and_counters_of_others_follow(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -96,7 +96,7 @@ async fn everything_of_the_account_goes_and_counters_of_others_follow(db: PgPool
     bob.get(&format!("/users/{}", ada.id)).await.expect(404);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_session_of_a_day_is_too_old(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let age = r#"update session set "createdAt" = now() at time zone 'utc' - $1::interval"#;
@@ -120,7 +120,7 @@ async fn a_session_of_a_day_is_too_old(db: PgPool) {
     ada.delete("/users/profile").await.expect(204);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn secure_cookies_are_cleared_by_their_own_names(db: PgPool) {
     let app = testing::App::configured(
         users::api(),
@@ -137,7 +137,7 @@ async fn secure_cookies_are_cleared_by_their_own_names(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn other_sites_cannot_delete_an_account(db: PgPool) {
     let ada = app(&db).user("ada").await;
 

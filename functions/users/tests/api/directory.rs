@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, SHOWN, app, follow, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn anybody_sees_what_is_public(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -40,7 +40,7 @@ async fn anybody_sees_what_is_public(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn missing_values_are_null_or_empty(db: PgPool) {
     let app = app(&db);
     app.insert_user("nobody", "Nobody").await;
@@ -67,7 +67,7 @@ async fn missing_values_are_null_or_empty(db: PgPool) {
     assert_eq!(user["skills"], json!([]));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn flags_tell_who_follows_whom(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -91,7 +91,7 @@ async fn flags_tell_who_follows_whom(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_and_banned_users_are_not_found(db: PgPool) {
     let app = app(&db);
     app.insert_user("ghost", "Ghost").await;
@@ -113,7 +113,7 @@ async fn deactivated_and_banned_users_are_not_found(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ids_that_name_nobody_are_not_found(db: PgPool) {
     let app = app(&db);
     app.insert_user("x", "").await;
@@ -151,7 +151,7 @@ async fn ids_that_name_nobody_are_not_found(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn ids_are_opaque(db: PgPool) {
     let app = app(&db);
     let longest = "i".repeat(255);
@@ -182,7 +182,7 @@ async fn ids_are_opaque(db: PgPool) {
         .expect_error(404, &["User not found"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_github_name_belongs_to_the_newest_account(db: PgPool) {
     let app = app(&db);
     for (id, at) in [("old", "2024-01-01"), ("new", "2025-01-01"), ("none", "")] {
@@ -219,7 +219,7 @@ async fn a_github_name_belongs_to_the_newest_account(db: PgPool) {
     app.anyone().get("/users/by-github/octo").await.expect(404);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_empty_github_name_finds_nobody(db: PgPool) {
     let app = app(&db);
     app.insert_user("x", "").await;

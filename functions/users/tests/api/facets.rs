@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, SHOWN, app, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn facets_are_counted_under_the_most_frequent_spelling(db: PgPool) {
     let app = app(&db);
     for (id, skills, location) in [
@@ -79,7 +79,7 @@ async fn facets_are_counted_under_the_most_frequent_spelling(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn only_visible_users_are_counted(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -105,7 +105,7 @@ async fn only_visible_users_are_counted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_query_is_checked(db: PgPool) {
     let ada = app(&db).user("ada").await;
 

@@ -47,7 +47,7 @@ async fn crowd(db: &PgPool) -> Caller {
     caller
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_walk_yields_each_user_once_in_order(db: PgPool) {
     let caller = crowd(&db).await;
 
@@ -75,7 +75,7 @@ async fn a_walk_yields_each_user_once_in_order(db: PgPool) {
     assert_eq!(walk(&caller, "/users").await[0].len(), 20);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_link_repeats_the_filters(db: PgPool) {
     let caller = crowd(&db).await;
 
@@ -103,7 +103,7 @@ async fn the_link_repeats_the_filters(db: PgPool) {
     assert_eq!(pages.concat(), ["u21", "u19", "u18", "u17", "u16"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
     let caller = crowd(&db).await;
     let all = walk(&caller, "/users?limit=100").await.concat();
@@ -126,7 +126,7 @@ async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
     assert_eq!(seen, all[5..]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn cursors_of_others_are_refused(db: PgPool) {
     let caller = crowd(&db).await;
     let newest = |keys: Value| Cursor::new("newest", keys).encode();

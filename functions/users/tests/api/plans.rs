@@ -41,7 +41,7 @@ const PATHS: [&str; 15] = [
     "/users/u7/contributions?",
 ];
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn people_are_read_from_indexes(db: PgPool) {
     for statement in STATEMENTS {
         sqlx::query(statement).execute(&db).await.unwrap();

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::{app, project, sql};
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_caller_sees_their_whole_account(db: PgPool) {
     let ada = app(&db).user("ada").await;
     project(&db, "p1", &ada.id, true).await;
@@ -41,7 +41,7 @@ async fn the_caller_sees_their_whole_account(db: PgPool) {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nulls_of_older_rows_have_their_defaults(db: PgPool) {
     let ada = app(&db).user("ada").await;
     sql(
@@ -57,7 +57,7 @@ async fn nulls_of_older_rows_have_their_defaults(db: PgPool) {
     assert_eq!(user["role"], "user");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn a_profile_costs_one_round_trip(db: PgPool) {
     let ada = app(&db).user("ada").await;
 

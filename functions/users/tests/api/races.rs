@@ -18,7 +18,7 @@ const DRIFT: &str = r#"
         where p."likeCount" <> (select count(*) from likes where "projectId" = p.id)
     )"#;
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn parallel_changes_of_different_fields_lose_nothing(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let fields = ["name", "bio", "location", "company", "website"];
@@ -45,7 +45,7 @@ async fn parallel_changes_of_different_fields_lose_nothing(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn parallel_changes_move_updated_at_each_once(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
@@ -67,7 +67,7 @@ async fn parallel_changes_move_updated_at_each_once(db: PgPool) {
     assert_eq!(times.len(), 50);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_account_is_deleted_once(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -90,7 +90,7 @@ async fn an_account_is_deleted_once(db: PgPool) {
     assert_eq!(number(&db, DRIFT, &[]).await, 0);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn friends_who_leave_together_do_not_block_each_other(db: PgPool) {
     let app = app(&db);
     let mut people: Vec<Caller> = Vec::new();
@@ -119,7 +119,7 @@ async fn friends_who_leave_together_do_not_block_each_other(db: PgPool) {
     assert_eq!(number(&db, "select count(*) from follows", &[]).await, 12);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn likes_and_follows_during_a_deletion_leave_no_drift(db: PgPool) {
     let app = app(&db);
     app.insert_user("author", "Author").await;

@@ -23,7 +23,7 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
     );
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nobody_gets_in_without_a_session(db: PgPool) {
     let anyone = app(&db).anyone();
 
@@ -39,7 +39,7 @@ async fn nobody_gets_in_without_a_session(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_and_banned_callers_are_refused(db: PgPool) {
     let app = app(&db);
     let bob = app.user("bob").await;
@@ -61,7 +61,7 @@ async fn deactivated_and_banned_callers_are_refused(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn other_methods_and_paths_have_no_route(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
@@ -79,7 +79,7 @@ async fn other_methods_and_paths_have_no_route(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn reads_have_an_etag_and_answer_304_to_it(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;

@@ -39,7 +39,7 @@ async fn found(caller: &Caller, query: &str) -> Vec<String> {
     ids
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_list_is_public_users_newest_first(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -66,7 +66,7 @@ async fn the_list_is_public_users_newest_first(db: PgPool) {
     assert_eq!(answer.header("link"), "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn deactivated_and_banned_users_are_left_out(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -94,7 +94,7 @@ async fn deactivated_and_banned_users_are_left_out(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_term_must_occur_somewhere(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -132,7 +132,7 @@ async fn every_term_must_occur_somewhere(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn wildcards_are_literal(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -162,7 +162,7 @@ async fn wildcards_are_literal(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn all_skills_must_match_and_location_is_a_part(db: PgPool) {
     let (_, caller) = people(
         &db,
@@ -196,7 +196,7 @@ async fn all_skills_must_match_and_location_is_a_part(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn the_query_is_checked(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let long = |n: usize| "%C3%BC".repeat(n);

@@ -43,7 +43,7 @@ async fn crowd(db: &PgPool) -> (App, Caller) {
     (app, caller)
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn suggestions_are_ordered_by_score(db: PgPool) {
     let (_, me) = crowd(&db).await;
 
@@ -71,7 +71,7 @@ async fn suggestions_are_ordered_by_score(db: PgPool) {
     assert!(!answer.text().contains('@'));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn equal_scores_are_ordered_by_followers_then_id(db: PgPool) {
     let app = app(&db);
     let me = app.user("me").await;
@@ -112,7 +112,7 @@ async fn equal_scores_are_ordered_by_followers_then_id(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn hidden_people_are_neither_suggested_nor_counted(db: PgPool) {
     for hide in HIDDEN {
         let (_, me) = crowd(&db).await;
@@ -127,7 +127,7 @@ async fn hidden_people_are_neither_suggested_nor_counted(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn filters_hold_for_suggestions_too(db: PgPool) {
     let (_, me) = crowd(&db).await;
     sql(
@@ -152,7 +152,7 @@ async fn filters_hold_for_suggestions_too(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn somebody_new_is_shown_whom_most_follow(db: PgPool) {
     let (app, _) = crowd(&db).await;
     let new = app.user("new").await;

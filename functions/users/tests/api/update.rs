@@ -12,7 +12,7 @@ async fn put(caller: &Caller, body: Value) -> Value {
     caller.put("/users/profile", body).await.expect(200).json()
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn fields_are_changed_and_the_account_is_answered_unwrapped(db: PgPool) {
     let ada = app(&db).user("ada").await;
     project(&db, "p", &ada.id, false).await;
@@ -38,7 +38,7 @@ async fn fields_are_changed_and_the_account_is_answered_unwrapped(db: PgPool) {
     assert_eq!(usage.statements, 2);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn absent_keeps_and_null_or_empty_clears(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let full = json!({
@@ -70,7 +70,7 @@ async fn absent_keeps_and_null_or_empty_clears(db: PgPool) {
     assert_eq!(put(&ada, json!({"bio": ""})).await["bio"], "");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn updated_at_moves_forward_with_real_changes_only(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let first = put(&ada, json!({"bio": "a", "skills": ["x"]})).await;
@@ -93,7 +93,7 @@ async fn updated_at_moves_forward_with_real_changes_only(db: PgPool) {
     assert_eq!(after["updatedAt"], "3000-01-01T00:00:00.000Z");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn every_failing_rule_is_reported_and_nothing_is_written(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let before = ada.get("/users/profile").await.json();
@@ -142,7 +142,7 @@ async fn every_failing_rule_is_reported_and_nothing_is_written(db: PgPool) {
     assert_eq!(ada.get("/users/profile").await.json(), before);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn no_other_column_of_users_or_projects_is_taken(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let before = ada.get("/users/profile").await.json();
@@ -194,7 +194,7 @@ async fn no_other_column_of_users_or_projects_is_taken(db: PgPool) {
     assert_eq!(ada.get("/users/profile").await.json(), before);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn lengths_are_bounded_in_unicode_scalar_values(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
@@ -257,7 +257,7 @@ async fn lengths_are_bounded_in_unicode_scalar_values(db: PgPool) {
     answer.expect_error(400, &["skills must contain no more than 30 elements"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn what_cannot_be_null_or_is_of_another_type_is_refused(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
@@ -283,7 +283,7 @@ async fn what_cannot_be_null_or_is_of_another_type_is_refused(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn nul_is_refused(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
@@ -298,7 +298,7 @@ async fn nul_is_refused(db: PgPool) {
     }
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn of_a_repeated_key_the_last_wins(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let request = Request::put("/users/profile")
@@ -309,7 +309,7 @@ async fn of_a_repeated_key_the_last_wins(db: PgPool) {
     assert_eq!(ada.request(request).await.expect(200).json()["bio"], "last");
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn text_that_looks_like_something_else_is_stored_as_it_is(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let odd = r#"'"\ {a,b} null $1 %s <script>alert(1)</script>"#;
@@ -325,7 +325,7 @@ async fn text_that_looks_like_something_else_is_stored_as_it_is(db: PgPool) {
     assert_eq!(user["skills"], json!([odd, "null", "{}", "a,b"]));
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn an_avatar_is_a_ready_upload_of_the_caller_or_what_is_stored(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
@@ -402,7 +402,7 @@ async fn an_avatar_is_a_ready_upload_of_the_caller_or_what_is_stored(db: PgPool)
     answer.expect_error(400, &["avatar must be one of your uploads"]);
 }
 
-#[sqlx::test(migrator = "testing::MIGRATOR")]
+#[testkit::test]
 async fn addresses_of_uploads_follow_the_public_address(db: PgPool) {
     let app = testing::App::configured(
         users::api(),

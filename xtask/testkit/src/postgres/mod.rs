@@ -13,4 +13,4 @@ mod server;
 
 pub use keeper::keep;
 pub use pooler::PgBouncer;
-pub use server::{Postgres, Server};
+pub use server::{Postgres, Server, keeper_program};

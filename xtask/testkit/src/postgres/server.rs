@@ -4,12 +4,17 @@ use std::{
     fmt,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     str::FromStr,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+
+use crate::{cargo::cargo, workspace};
+
+/// The database of a local server.
+const DATABASE: &str = "codecave";
 
 /// Which of the local servers. They have their own data and ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +56,16 @@ pub struct Postgres {
 impl Postgres {
     /// The database of `DATABASE_URL` or, without that variable, the database `codecave` of the local server.
     pub fn obtain(server: Server) -> anyhow::Result<Self> {
-        match std::env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => Ok(Self { url, keeper: None }),
-            _ => Self::start(server, &std::env::current_exe()?),
+        match Self::given() {
+            Some(given) => Ok(given),
+            None => Self::start(server, &std::env::current_exe()?),
         }
+    }
+
+    /// The database of `DATABASE_URL`.
+    pub fn given() -> Option<Self> {
+        let url = std::env::var("DATABASE_URL").ok()?;
+        (!url.is_empty()).then_some(Self { url, keeper: None })
     }
 
     /// The local server, whatever `DATABASE_URL` says. `xtask` is the program of these commands.
@@ -77,7 +88,7 @@ impl Postgres {
             bail!("PostgreSQL cannot be started: {}", reason(&answer));
         };
         Ok(Self {
-            url: format!("postgres://postgres@127.0.0.1:{port}/codecave"),
+            url: format!("postgres://postgres@127.0.0.1:{port}/{DATABASE}"),
             keeper: Some(keeper),
         })
     }
@@ -85,6 +96,14 @@ impl Postgres {
     /// Address of the database. On a local server it may have to be created, which `migrate` does.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Address of a database that exists, from which others are created.
+    pub fn admin_url(&self) -> String {
+        match self.url.strip_suffix(DATABASE) {
+            Some(server) if self.is_local() => format!("{server}postgres"),
+            _ => self.url.clone(),
+        }
     }
 
     /// Whether the server is one that these commands started.
@@ -102,6 +121,24 @@ impl Drop for Postgres {
             }
         }
     }
+}
+
+/// The program of the developers' commands, for a test that starts a keeper. Builds it if it is missing.
+pub fn keeper_program() -> anyhow::Result<PathBuf> {
+    // Tests are in `deps` beside it, examples in `examples`.
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(Path::parent);
+    let program = folder.context("a test is in a folder")?.join("xtask");
+    if !program.is_file() {
+        eprintln!("Building xtask, which starts the local PostgreSQL …");
+        let status = Command::new(cargo())
+            .args(["build", "--workspace", "--bin", "xtask"])
+            .current_dir(workspace())
+            .status()
+            .context("cargo cannot be run")?;
+        ensure!(status.success(), "xtask cannot be built");
+    }
+    Ok(program)
 }
 
 /// The keeper tells the port, or else why it has none.
