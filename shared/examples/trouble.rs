@@ -5,30 +5,23 @@ use std::time::Duration;
 use axum::extract::State;
 use shared::{
     AppState,
-    http::{Api, CurrentUser, Error, NoContent, Path, Result, Routes, Spend},
+    http::{Api, CurrentUser, Error, NoContent, Path, RateClass, Result, get},
 };
 
 fn main() -> anyhow::Result<()> {
-    let api = Api::new(
-        "trouble",
-        Routes::new()
-            .get("/mine/{thingId}", mine)
-            .get("/mine/{thingId}/panic", panics),
-    )
-    .public(
-        "an example",
-        Routes::new()
-            .get("/fine", fine)
-            .spends(Spend::Nothing)
-            .get("/fails", fails)
-            .spends(Spend::Nothing)
-            .get("/leaks", leaks)
-            .spends(Spend::Nothing)
-            .get("/slow/{seconds}", slow)
-            .spends(Spend::Nothing)
-            .get("/outgoing", outgoing)
-            .spends(Spend::Nothing),
-    );
+    let open = [
+        get("fine", "/fine", fine),
+        get("fail", "/fails", fails),
+        get("leak", "/leaks", leaks),
+        get("delay", "/slow/{seconds}", slow),
+        get("callOut", "/outgoing", outgoing),
+    ];
+    let open = open.map(|route| route.public("an example").counted_as(RateClass::Unlimited));
+    let guarded = [
+        get("getMine", "/mine/{thingId}", mine),
+        get("panic", "/mine/{thingId}/panic", panics),
+    ];
+    let api = Api::new("trouble", "Trouble", guarded.into_iter().chain(open));
     shared::serve::run(api)
 }
 

@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod http;
 #[cfg(feature = "markdown")]
 pub mod markdown;
+#[cfg(feature = "description")]
 pub mod openapi;
 pub mod redis;
 pub mod serve;

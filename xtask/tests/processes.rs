@@ -18,7 +18,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::json;
 use shared::{
     api_key::hash,
-    http::{Api, Routes},
+    http::Api,
 };
 use sqlx::PgPool;
 use testing::{App, Caller};
@@ -99,7 +99,7 @@ impl Process {
 
 /// Somebody with a session, whose cookie the processes take.
 async fn user(db: &PgPool, name: &str) -> Caller {
-    let app = App::new(Api::new("people", Routes::new()), db.clone());
+    let app = App::new(Api::new("people", "People", []), db.clone());
     app.user(name).await
 }
 

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use shared::http::{self, ClientAddress, body};
+use shared::http::{self, ClientAddress, body, describe::Input};
 
 use crate::{
     api_key,
@@ -94,6 +94,9 @@ pub struct Call {
     /// The owner of the request's API key, and what stands for a session.
     pub by_api_key: Option<Current>,
 }
+
+/// The route describes what its handler reads.
+impl Input for Call {}
 
 impl FromRequest<AuthState> for Call {
     type Rejection = Error;

@@ -9,8 +9,8 @@ use axum::{
 };
 use serde::Serialize;
 use shared::{
-    AppState,
-    http::{Fields, FromFields, Json, Query},
+    AppState, fields,
+    http::{Check as _, Json, Query, boolean},
     time::Timestamp,
 };
 use utoipa::ToSchema;
@@ -76,16 +76,11 @@ pub struct Replicas {
     pub total: usize,
 }
 
-/// Query of `/health`.
-pub struct ShowHealth {
-    details: bool,
-}
-
-impl FromFields for ShowHealth {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            details: fields.boolean("details").unwrap_or(false),
-        }
+fields! {
+    /// Query of `/health`.
+    pub struct ShowHealth {
+        /// `true` checks every service that the API uses.
+        details: bool = "details", boolean().or(false);
     }
 }
 

@@ -6,15 +6,15 @@ mod docs;
 mod greeting;
 mod health;
 mod metrics;
-pub mod openapi;
 mod queries;
 mod sentry;
 mod state;
 mod stats;
 
+use health::{Health, HealthDetails, Readiness};
 use shared::{
     AppState,
-    http::{Api, Cache, Routes, Spend},
+    http::{Api, Cache, RateClass, get},
 };
 
 pub use metrics::record as record_metrics;
@@ -22,54 +22,81 @@ pub use state::HealthState;
 
 /// The group's routes.
 pub fn api() -> Api<HealthState> {
-    let metrics = Routes::new()
-        .get("/metrics", metrics::show)
-        .metrics_only()
-        .spends(Spend::Nothing)
-        .cached(Cache::Never);
-    Api::new("health", metrics)
-        .connecting_late()
-        .public(
-            "tells that the service is there",
-            Routes::new()
-                .get("/", greeting::show)
-                .spends(Spend::Nothing),
-        )
-        .public(
-            "load balancers and monitors have no account",
-            Routes::new()
-                .get("/health", health::show)
-                .spends(Spend::Nothing)
-                .cached(Cache::Never)
-                .get("/health/live", health::live)
-                .spends(Spend::Nothing)
-                .cached(Cache::Never)
-                .get("/health/ready", health::ready)
-                .spends(Spend::Nothing)
-                .cached(Cache::Never),
-        )
-        .public(
-            "operators try Sentry with a browser; tightly limited, and off with SENTRY_TEST_ROUTES=off",
-            Routes::new()
-                .get("/sentry-test", sentry::test)
-                .spends(Spend::Sentry)
-                .cached(Cache::Never)
-                .get("/sentry-error", sentry::error)
-                .spends(Spend::Sentry)
-                .cached(Cache::Never),
-        )
-        .public(
-            "the landing page shows these four numbers",
-            Routes::new().get("/stats", stats::show).shared(),
-        )
-        .public(
-            "the contract is no secret",
-            Routes::new()
-                .get("/openapi.json", docs::document)
-                .spends(Spend::Nothing)
-                .get("/docs", docs::viewer),
-        )
-        .secrets(&["METRICS_TOKEN", "MEILI_HOST", "SENTRY_TEST_ROUTES"])
+    const MONITORS: &str = "load balancers and monitors have no account";
+    const SENTRY: &str =
+        "operators try Sentry with a browser; tightly limited, and off with SENTRY_TEST_ROUTES=off";
+    const CONTRACT: &str = "the contract is no secret";
+    let routes = [
+        get("getMetrics", "/metrics", metrics::show)
+            .summary("Returns metrics in Prometheus's text format")
+            .description(
+                "For the metrics token, an admin, or an admin's API key with the `metrics` scope.",
+            )
+            .metrics_only()
+            .counted_as(RateClass::Unlimited)
+            .cached(Cache::Never)
+            .media(200, "text/plain"),
+        get("getGreeting", "/", greeting::show)
+            .summary("Returns a greeting")
+            .public("tells that the service is there")
+            .counted_as(RateClass::Unlimited),
+        get("getHealth", "/health", health::show)
+            .summary("Reports whether the service is up")
+            .description(
+                "Two keys, and nothing is checked. With `details=true` every service that the API uses is checked: \
+                 200 where the database is healthy, else 503.",
+            )
+            .public(MONITORS)
+            .counted_as(RateClass::Unlimited)
+            .cached(Cache::Never)
+            .json_either::<Health, HealthDetails>(200)
+            .json::<HealthDetails>(503),
+        get("getLiveness", "/health/live", health::live)
+            .summary("Reports whether the process responds")
+            .public(MONITORS)
+            .counted_as(RateClass::Unlimited)
+            .cached(Cache::Never),
+        get("getReadiness", "/health/ready", health::ready)
+            .summary("Reports whether requests may be sent here")
+            .public(MONITORS)
+            .counted_as(RateClass::Unlimited)
+            .cached(Cache::Never)
+            .json::<Readiness>(200)
+            .json::<Readiness>(503),
+        get("testSentry", "/sentry-test", sentry::test)
+            .summary("Sends a test event to Sentry")
+            .public(SENTRY)
+            .counted_as(RateClass::Sentry)
+            .cached(Cache::Never)
+            .media(200, "text/html")
+            .fails(&[404]),
+        get("testSentryError", "/sentry-error", sentry::error)
+            .summary("Fails, so that Sentry receives an error")
+            .public(SENTRY)
+            .counted_as(RateClass::Sentry)
+            .cached(Cache::Never)
+            .fails(&[404]),
+        get("getStats", "/stats", stats::show)
+            .summary("Counts users, projects, comments and likes")
+            .public("the landing page shows these four numbers")
+            .cached_in_redis(),
+        get("getOpenApi", "/openapi.json", docs::document)
+            .summary("Returns this document")
+            .public(CONTRACT)
+            .counted_as(RateClass::Unlimited)
+            .json_object(200),
+        get("getDocs", "/docs", docs::viewer)
+            .summary("Shows a page to read and try this document")
+            .public(CONTRACT)
+            .media(200, "text/html"),
+    ];
+    Api::new(
+        "health",
+        "Health, metrics, statistics and this document",
+        routes,
+    )
+    .connecting_late()
+    .secrets(&["METRICS_TOKEN", "MEILI_HOST", "SENTRY_TEST_ROUTES"])
 }
 
 /// The group's router.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::{
     AppState,
-    http::{Fields, FromFields, Json, Query, Result},
+    http::{Check as _, Fields, FromFields, Json, Query, Result, Rule as _, integer, text},
 };
 use utoipa::ToSchema;
 
@@ -24,12 +24,16 @@ pub struct ListFacets {
 impl FromFields for ListFacets {
     fn from_fields(fields: &mut Fields) -> Self {
         let filter = Filter::from_fields(fields);
-        let prefix = fields.text("prefix").trimmed().max(30).optional();
+        let prefix = text().trimmed().max(30).or(String::new());
+        let limit = integer(1, 100).or(20);
         Self {
             filter,
-            prefix: prefix.unwrap_or_default(),
+            prefix: fields.read("prefix", prefix.about("Beginning of the names")),
             window: Window::from_fields(fields),
-            limit: fields.integer("limit", 1, 100).unwrap_or(20),
+            limit: fields.read(
+                "limit",
+                limit.about("Maximum number of each; 20 by default"),
+            ),
         }
     }
 }

@@ -5,7 +5,7 @@ use chrono::NaiveDateTime;
 use serde::{Deserialize, Serialize};
 use shared::{
     AppState,
-    http::{Cursor, Error, Fields, FromFields, Page, PageQuery, Path, Query, Result, Viewer},
+    http::{Cursor, Error, Page, PageQuery, Path, Query, Result, Viewer},
     time::Timestamp,
 };
 use utoipa::ToSchema;
@@ -79,15 +79,6 @@ impl File {
     }
 }
 
-/// The query of the list.
-pub struct ListFiles(PageQuery);
-
-impl FromFields for ListFiles {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self(PageQuery::from_fields(fields))
-    }
-}
-
 const OLDEST: &str = "oldest";
 
 /// `GET /projects/{projectId}/files`
@@ -95,7 +86,7 @@ pub async fn list(
     viewer: Viewer,
     State(app): State<AppState>,
     Path(project): Path,
-    Query(ListFiles(page)): Query<ListFiles>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Page<File>> {
     let after: Option<(NaiveDateTime, String)> = page.after(OLDEST)?;
     let files = queries::list_files(&app.db, viewer.id(), &project, after, page.fetch())

@@ -1,6 +1,9 @@
 //! What a list of projects is narrowed to.
 
-use shared::{http::Fields, time::Timestamp};
+use shared::{
+    http::{Check as _, Fields, Rule as _, boolean, date_time, one_of, text, texts},
+    time::Timestamp,
+};
 
 use crate::projects::stored_tag;
 
@@ -54,7 +57,11 @@ impl Term {
 impl Filter {
     /// Reads the parameters that lists and facets have in common.
     pub fn from_fields(fields: &mut Fields) -> Self {
-        let q = fields.text("q").not_empty().max(100).optional();
+        let q = text().not_empty().max(100).optional();
+        let q = fields.read(
+            "q",
+            q.about("Up to 8 terms that must all occur in the title, the description, the language or a tag"),
+        );
         let terms: Vec<_> = q
             .iter()
             .flat_map(|q| q.split_whitespace())
@@ -63,20 +70,19 @@ impl Filter {
         if terms.len() > MAX_TERMS {
             fields.refuse(format!("q must contain no more than {MAX_TERMS} terms"));
         }
-        let tags = fields
-            .list("tag")
-            .max_items(10)
-            .in_form(stored_tag)
-            .optional();
-        let languages = fields.list("language").max_items(10).trimmed().optional();
+        let tags = texts().max_items(10).in_form(stored_tag).or(Vec::new());
+        let languages = texts().max_items(10).trimmed().or(Vec::new());
+        let user = || text().optional().about("Id of a user");
+        let drafts = boolean().optional().about("`false`: your drafts");
+        let created_after = date_time().optional().about("A day or an instant");
         Self {
             terms,
-            tags: tags.unwrap_or_default(),
-            languages: languages.unwrap_or_default(),
-            author: fields.text("author").optional(),
-            liked_by: fields.text("likedBy").optional(),
-            is_public: fields.boolean("isPublic"),
-            created_after: fields.date("createdAfter"),
+            tags: fields.read("tag", tags.about("All must match")),
+            languages: fields.read("language", languages.about("Any may match, in any case")),
+            author: fields.read("author", user()),
+            liked_by: fields.read("likedBy", user()),
+            is_public: fields.read("isPublic", drafts),
+            created_after: fields.read("createdAfter", created_after),
         }
     }
 
@@ -117,11 +123,12 @@ pub enum Window {
 impl Window {
     /// Reads `window`.
     pub fn from_fields(fields: &mut Fields) -> Self {
-        let window = fields.one_of(
+        let window = one_of(&[("24h", Self::Day), ("7d", Self::Week), ("30d", Self::Month)]);
+        let window = window.or(Self::default());
+        fields.read(
             "window",
-            &[("24h", Self::Day), ("7d", Self::Week), ("30d", Self::Month)],
-        );
-        window.unwrap_or_default()
+            window.about("Period of `trending` and of counts; `7d` by default"),
+        )
     }
 
     /// Its length.

@@ -4,7 +4,10 @@ use axum::extract::State;
 use chrono::NaiveDateTime;
 use shared::{
     AppState,
-    http::{Cursor, Fields, FromFields, Page, PageQuery, Query, Result, Viewer},
+    http::{
+        Check as _, Cursor, Fields, FromFields, Page, PageQuery, Query, Result, Rule as _, Viewer,
+        one_of,
+    },
 };
 
 use crate::{
@@ -35,18 +38,19 @@ pub struct ListProjects {
 impl FromFields for ListProjects {
     fn from_fields(fields: &mut Fields) -> Self {
         let filter = Filter::from_fields(fields);
-        let sort = fields.one_of(
-            "sort",
-            &[
-                ("newest", Sort::Newest),
-                ("updated", Sort::Updated),
-                ("likes", Sort::Likes),
-                ("comments", Sort::Comments),
-                ("views", Sort::Views),
-                ("trending", Sort::Trending),
-                ("relevance", Sort::Relevance),
-            ],
+        let sort = one_of(&[
+            ("newest", Sort::Newest),
+            ("updated", Sort::Updated),
+            ("likes", Sort::Likes),
+            ("comments", Sort::Comments),
+            ("views", Sort::Views),
+            ("trending", Sort::Trending),
+            ("relevance", Sort::Relevance),
+        ]);
+        let sort = sort.optional().about(
+            "`newest` by default, `relevance` with `q`. `newest` with `likedBy` is by time of the like",
         );
+        let sort = fields.read("sort", sort);
         let window = Window::from_fields(fields);
         let by_default = if filter.terms.is_empty() {
             Sort::Newest

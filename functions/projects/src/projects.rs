@@ -1,16 +1,15 @@
 //! One project: creating, reading, changing and deleting it.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
 use shared::{
-    AppState,
+    AppState, fields,
     http::{
-        Attempt, Created, CurrentUser, Error, Fields, FromFields, Idempotency, Json, NoContent,
-        Path, Query, Result, ResultExt, Text, Viewer,
+        Attempt, Check as _, Created, CurrentUser, Error, Idempotency, Json, NoContent, Once, Path,
+        Query, Result, ResultExt, Text, Texts, Viewer, boolean, date_time, one_of, text, texts,
     },
     markdown,
     time::Timestamp,
 };
-use utoipa::ToSchema;
 
 use crate::{
     project::Project,
@@ -19,119 +18,69 @@ use crate::{
 
 const NOT_FOUND: Error = Error::NotFound("Project");
 
-/// A new project.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct CreateProject {
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 200)]
-    pub title: String,
-    #[schema(max_length = 500)]
-    pub description: Option<String>,
-    /// Markdown.
-    #[schema(max_length = 100_000)]
-    pub content: Option<String>,
-    /// Kept in lower case, without the leading `#` and without duplicates.
-    #[schema(required = false, max_items = 10)]
-    pub tags: Vec<String>,
-    #[schema(max_length = 50)]
-    pub language: Option<String>,
-    /// `false` for a draft, else `true`.
-    // Generators of typed clients take a property with a default for one that is always there.
-    #[schema(required = false)]
-    pub is_public: bool,
-}
-
-impl FromFields for CreateProject {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            title: title(fields).required(),
-            description: description(fields).nullable().flatten(),
-            content: content(fields).nullable().flatten(),
-            tags: tags(fields).unwrap_or_default(),
-            language: language(fields).nullable().flatten().and_then(not_empty),
-            is_public: fields.boolean("isPublic").unwrap_or(true),
-        }
+fields! {
+    /// A new project.
+    pub struct CreateProject {
+        title: String = "title", title().required();
+        description: Option<String> = "description", text().max(500).or_null();
+        /// Markdown.
+        content: Option<String> = "content", text().max(100_000).or_null();
+        /// Stored in lower case, without the leading `#` and without duplicates.
+        tags: Vec<String> = "tags", tags().or(Vec::new()).map(distinct);
+        language: Option<String> = "language", language().or_null().map(not_empty);
+        /// `false` for a draft; `true` by default.
+        is_public: bool = "isPublic", boolean().or(true);
     }
 }
 
-/// Changes of a project. Absent keeps the value, null clears it.
-#[expect(clippy::option_option, reason = "absent and null differ")]
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct UpdateProject {
-    /// Trimmed; no control characters.
-    #[schema(min_length = 1, max_length = 200, nullable = false)]
-    pub title: Option<String>,
-    #[schema(value_type = Option<String>, max_length = 500)]
-    pub description: Option<Option<String>>,
-    /// Markdown.
-    #[schema(value_type = Option<String>, max_length = 100_000)]
-    pub content: Option<Option<String>>,
-    /// Kept in lower case, without the leading `#` and without duplicates.
-    #[schema(max_items = 10, nullable = false)]
-    pub tags: Option<Vec<String>>,
-    #[schema(value_type = Option<String>, max_length = 50)]
-    pub language: Option<Option<String>>,
-    #[schema(nullable = false)]
-    pub is_public: Option<bool>,
-    /// Where it differs from the stored `updatedAt`, the answer is 409 and nothing changes.
-    #[schema(nullable = false)]
-    pub expected_updated_at: Option<Timestamp>,
-}
-
-impl FromFields for UpdateProject {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            title: title(fields).optional(),
-            description: description(fields).nullable(),
-            content: content(fields).nullable(),
-            tags: tags(fields),
-            language: language(fields)
-                .nullable()
-                .map(|language| language.and_then(not_empty)),
-            is_public: fields.boolean("isPublic"),
-            expected_updated_at: fields.date("expectedUpdatedAt"),
-        }
+fields! {
+    /// Changes of a project. Absent keeps the value, null clears it.
+    pub struct UpdateProject {
+        title: Option<String> = "title", title().optional();
+        description: Option<Option<String>> = "description", text().max(500).nullable();
+        /// Markdown.
+        content: Option<Option<String>> = "content", text().max(100_000).nullable();
+        /// Stored in lower case, without the leading `#` and without duplicates.
+        tags: Option<Vec<String>> = "tags", tags().optional().map(|tags| tags.map(distinct));
+        language: Option<Option<String>> = "language", language().nullable().map(|language| language.map(not_empty));
+        is_public: Option<bool> = "isPublic", boolean().optional();
+        /// Where it differs from the stored `updatedAt`, the response is 409 and nothing changes.
+        expected_updated_at: Option<Timestamp> = "expectedUpdatedAt", date_time().optional();
     }
 }
 
-fn title(fields: &mut Fields) -> Text<'_> {
+fn title() -> Text {
     // A NUL has a message of its own.
     let is_printable = |text: &str| text.chars().all(|c| c == '\0' || !c.is_control());
-    let title = fields.text("title").trimmed().not_empty().max(200);
+    let title = text().trimmed().not_empty().max(200);
     title.rule(is_printable, "must not contain control characters")
 }
 
-fn description(fields: &mut Fields) -> Text<'_> {
-    fields.text("description").max(500)
+fn language() -> Text {
+    text().trimmed().max(50)
 }
 
-fn content(fields: &mut Fields) -> Text<'_> {
-    fields.text("content").max(100_000)
+fn not_empty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
-fn language(fields: &mut Fields) -> Text<'_> {
-    fields.text("language").trimmed().max(50)
+fn tags() -> Texts {
+    let tags = texts()
+        .max_items(10)
+        .in_form(stored_tag)
+        .not_empty()
+        .max(30);
+    tags.rule(is_tag, "must match TAG regular expression")
 }
 
-fn not_empty(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
-}
-
-fn tags(fields: &mut Fields) -> Option<Vec<String>> {
-    let tags = fields.list("tags").max_items(10).in_form(stored_tag);
-    let tags = tags.not_empty().max(30);
-    let tags = tags
-        .rule(is_tag, "must match TAG regular expression")
-        .optional()?;
+fn distinct(tags: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(tags.len());
     for tag in tags {
         if !kept.contains(&tag) {
             kept.push(tag);
         }
     }
-    Some(kept)
+    kept
 }
 
 /// A tag in the form in which it is kept and looked for.
@@ -147,17 +96,11 @@ fn is_tag(tag: &str) -> bool {
             .all(|c| c.is_alphanumeric() || "+#._-".contains(c))
 }
 
-/// The query of one project.
-pub struct ShowProject {
-    with_html: bool,
-}
-
-impl FromFields for ShowProject {
-    fn from_fields(fields: &mut Fields) -> Self {
-        let include = fields.one_of("include", &[("contentHtml", true)]);
-        Self {
-            with_html: include.unwrap_or(false),
-        }
+fields! {
+    /// The query of one project.
+    pub struct ShowProject {
+        /// `contentHtml`: the content as sanitised HTML too.
+        with_html: bool = "include", one_of(&[("contentHtml", true)]).or(false);
     }
 }
 
@@ -167,7 +110,7 @@ pub async fn create(
     State(app): State<AppState>,
     idempotency: Idempotency,
     Json(project): Json<CreateProject>,
-) -> Result<Response> {
+) -> Result<Once<Created<Project>>> {
     let id = uuid::Uuid::new_v4().to_string();
     let work = async || {
         let mut first = match idempotency.clone().begin(&app.db, &user).await? {

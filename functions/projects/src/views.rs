@@ -16,7 +16,7 @@ use shared::{
 
 use crate::queries;
 
-/// A view has nothing to say.
+/// A view has no properties.
 pub struct CreateView;
 
 impl FromFields for CreateView {

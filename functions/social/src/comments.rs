@@ -1,12 +1,13 @@
 //! Comments on a project.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
 use serde::Serialize;
 use shared::{
-    AppState,
+    AppState, fields,
     http::{
-        Attempt, Created, CurrentUser, Cursor, Error, Fields, FromFields, Idempotency, Json,
-        NoContent, Page, PageQuery, Path, Query, Result, ResultExt, Viewer,
+        Attempt, Check as _, Created, CurrentUser, Cursor, Error, Fields, FromFields, Idempotency,
+        Json, NoContent, Once, Page, PageQuery, Path, Query, Result, ResultExt, Rule as _, Text,
+        Viewer, date_time, one_of, text,
     },
     markdown,
     time::Timestamp,
@@ -50,17 +51,9 @@ fn add_html<'c>(comments: impl IntoIterator<Item = &'c mut Comment>) {
     }
 }
 
-/// Whether `include=contentHtml` is asked for.
-fn includes_html(fields: &mut Fields) -> bool {
-    fields
-        .one_of("include", &[("contentHtml", true)])
-        .unwrap_or(false)
-}
-
 /// Orders of the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
-    #[default]
     Oldest,
     Newest,
 }
@@ -83,14 +76,17 @@ pub struct ListComments {
 
 impl FromFields for ListComments {
     fn from_fields(fields: &mut Fields) -> Self {
-        let sort = fields.one_of(
-            "sort",
-            &[("oldest", Sort::Oldest), ("newest", Sort::Newest)],
+        let sort = one_of(&[("oldest", Sort::Oldest), ("newest", Sort::Newest)]);
+        let sort = sort.or(Sort::Oldest).about("`oldest` by default");
+        let sort = fields.read("sort", sort);
+        let with_html = one_of(&[("contentHtml", true)]).or(false);
+        let with_html = with_html.about(
+            "`contentHtml`: the content of each as sanitised HTML too; `limit` is at most 50 then",
         );
-        let with_html = includes_html(fields);
+        let with_html = fields.read("include", with_html);
         let max = if with_html { 50 } else { 100 };
         Self {
-            sort: sort.unwrap_or_default(),
+            sort,
             with_html,
             page: PageQuery::with_max(fields, max),
         }
@@ -122,24 +118,16 @@ pub async fn list(
     }))
 }
 
-/// A new comment.
-#[derive(ToSchema)]
-pub struct CreateComment {
-    /// Markdown; neither empty nor blank.
-    #[schema(min_length = 1, max_length = 5000)]
-    content: String,
+fields! {
+    /// A new comment.
+    pub struct CreateComment {
+        /// Markdown; neither empty nor blank.
+        content: String = "content", content().required();
+    }
 }
 
-impl FromFields for CreateComment {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            content: fields
-                .text("content")
-                .not_empty()
-                .max(MAX_LENGTH)
-                .required(),
-        }
-    }
+fn content() -> Text {
+    text().not_empty().max(MAX_LENGTH)
 }
 
 /// `POST /projects/{projectId}/comments`
@@ -149,7 +137,7 @@ pub async fn create(
     Path(project): Path,
     idempotency: Idempotency,
     Json(comment): Json<CreateComment>,
-) -> Result<Response> {
+) -> Result<Once<Created<Comment>>> {
     let work = async || {
         let mut first = match idempotency.clone().begin(&app.db, &user).await? {
             Attempt::First(first) => first,
@@ -167,16 +155,11 @@ pub async fn create(
     app.db.retry(work).await
 }
 
-/// The query of one comment.
-pub struct ShowComment {
-    with_html: bool,
-}
-
-impl FromFields for ShowComment {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            with_html: includes_html(fields),
-        }
+fields! {
+    /// The query of one comment.
+    pub struct ShowComment {
+        /// `contentHtml`: the content as sanitised HTML too.
+        with_html: bool = "include", one_of(&[("contentHtml", true)]).or(false);
     }
 }
 
@@ -196,28 +179,13 @@ pub async fn show(
     Ok(Json(comment))
 }
 
-/// Changes of a comment; what is absent stays.
-#[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
-pub struct UpdateComment {
-    /// Markdown; neither empty nor blank.
-    #[schema(min_length = 1, max_length = 5000, nullable = false)]
-    content: Option<String>,
-    /// The comment's `updatedAt` that the change is based on: 409 where it has moved since.
-    #[schema(nullable = false)]
-    expected_updated_at: Option<Timestamp>,
-}
-
-impl FromFields for UpdateComment {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            content: fields
-                .text("content")
-                .not_empty()
-                .max(MAX_LENGTH)
-                .optional(),
-            expected_updated_at: fields.date("expectedUpdatedAt"),
-        }
+fields! {
+    /// Changes of a comment. Absent keeps the value.
+    pub struct UpdateComment {
+        /// Markdown; neither empty nor blank.
+        content: Option<String> = "content", content().optional();
+        /// The `updatedAt` that the change is based on; where the stored one differs, the response is 409.
+        expected_updated_at: Option<Timestamp> = "expectedUpdatedAt", date_time().optional();
     }
 }
 

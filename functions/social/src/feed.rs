@@ -4,7 +4,10 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::{
     AppState,
-    http::{CurrentUser, Cursor, Fields, FromFields, Page, PageQuery, Query, Result},
+    http::{
+        Check as _, CurrentUser, Cursor, Fields, FromFields, Page, PageQuery, Query, Result,
+        Rule as _, texts,
+    },
     time::Timestamp,
 };
 use utoipa::ToSchema;
@@ -42,24 +45,22 @@ pub struct ListFeed {
 
 impl FromFields for ListFeed {
     fn from_fields(fields: &mut Fields) -> Self {
-        let tags = fields.list("tag").max_items(10).trimmed().optional();
-        let languages = fields.list("language").max_items(10).trimmed().optional();
+        let tags = texts().max_items(10).trimmed().in_form(stored_tag);
+        let tags = tags.or(Vec::new()).about("All must match");
+        let languages = texts().max_items(10).trimmed().or(Vec::new());
         Self {
             filter: Filter {
-                tags: tags
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|tag| stored(tag))
-                    .collect(),
-                languages: languages.unwrap_or_default(),
+                tags: fields.read("tag", tags),
+                languages: fields.read("language", languages.about("Any may match, in any case")),
             },
             page: PageQuery::from_fields(fields),
         }
     }
 }
 
-/// A tag as projects keep it.
-fn stored(tag: &str) -> String {
+/// A tag as projects store it.
+fn stored_tag(tag: &str) -> String {
+    let tag = tag.trim();
     tag.strip_prefix('#').unwrap_or(tag).to_lowercase()
 }
 

@@ -4,12 +4,12 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::{
     AppState,
-    http::{CurrentUser, Error, Json, Page, Path, Query, Result, Viewer},
+    http::{CurrentUser, Error, Json, Page, PageQuery, Path, Query, Result, Viewer},
 };
 use utoipa::ToSchema;
 
 use crate::{
-    people::{self, ListPeople, Person},
+    people::{self, Person},
     queries,
 };
 
@@ -69,7 +69,7 @@ pub async fn followers(
     viewer: Viewer,
     State(app): State<AppState>,
     Path(subject): Path,
-    Query(ListPeople(page)): Query<ListPeople>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Page<Person>> {
     let after = page.after(people::NEWEST)?;
     let found = queries::list_followers(&app.db, viewer.id(), &subject, after, page.fetch())
@@ -83,7 +83,7 @@ pub async fn following(
     viewer: Viewer,
     State(app): State<AppState>,
     Path(subject): Path,
-    Query(ListPeople(page)): Query<ListPeople>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Page<Person>> {
     let after = page.after(people::NEWEST)?;
     let found = queries::list_following(&app.db, viewer.id(), &subject, after, page.fetch())

@@ -5,46 +5,101 @@ mod feed;
 mod follows;
 mod likes;
 mod notifications;
-pub mod openapi;
 mod people;
 mod queries;
 
+use comments::Comment;
 use shared::{
     AppState,
-    http::{Api, Cache, Routes},
+    http::{Api, Cache, delete, get, post, put},
 };
 
 /// All routes of the group.
 pub fn api() -> Api {
+    const OPEN: &str = "what is said about public projects, and who follows whom, is for everybody";
+    let comments = [
+        get(
+            "listComments",
+            "/projects/{projectId}/comments",
+            comments::list,
+        )
+        .summary("Lists the comments on a project")
+        .public(OPEN)
+        .cached_in_redis()
+        .may_lack::<Comment>(&["contentHtml"]),
+        post(
+            "createComment",
+            "/projects/{projectId}/comments",
+            comments::create,
+        )
+        .summary("Comments on a project")
+        .creates(),
+        get("getComment", "/comments/{commentId}", comments::show)
+            .summary("Returns a comment")
+            .public(OPEN)
+            .cached(Cache::Revalidate),
+        put("updateComment", "/comments/{commentId}", comments::update)
+            .summary("Updates your comment")
+            .description("With `expectedUpdatedAt`, only if nobody has changed it since: else 409.")
+            .fails(&[409]),
+        delete("deleteComment", "/comments/{commentId}", comments::delete)
+            .summary("Deletes a comment")
+            .description("Allowed to its author, the project's author, and staff."),
+    ];
+    let likes = [
+        put("likeProject", "/projects/{projectId}/like", likes::like)
+            .summary("Likes a project")
+            .description("Repeating it changes nothing."),
+        delete("unlikeProject", "/projects/{projectId}/like", likes::unlike)
+            .summary("Unlikes a project")
+            .description("Repeating it changes nothing."),
+        get("listLikes", "/projects/{projectId}/likes", likes::list)
+            .summary("Lists the people who like a project, newest like first")
+            .public(OPEN)
+            .cached_in_redis(),
+    ];
+    let follows = [
+        put("followUser", "/users/{userId}/follow", follows::follow)
+            .summary("Follows a person")
+            .description("Repeating it changes nothing. Nobody can follow themselves.")
+            .fails(&[400]),
+        delete("unfollowUser", "/users/{userId}/follow", follows::unfollow)
+            .summary("Unfollows a person")
+            .description("Repeating it changes nothing.")
+            .fails(&[400]),
+        get(
+            "listFollowers",
+            "/users/{userId}/followers",
+            follows::followers,
+        )
+        .summary("Lists a person's followers, newest follow first")
+        .public(OPEN)
+        .cached_in_redis(),
+        get(
+            "listFollowing",
+            "/users/{userId}/following",
+            follows::following,
+        )
+        .summary("Lists the people whom a person follows, newest follow first")
+        .public(OPEN)
+        .cached_in_redis(),
+    ];
+    let news = [
+        get("listFeed", "/feed", feed::list)
+            .summary("Lists projects of the people you follow, newest first"),
+        get("listNotifications", "/notifications", notifications::list)
+            .summary("Lists likes, comments and follows that you received, newest first"),
+        get("countNotifications", "/notifications/count", notifications::count)
+            .summary("Counts your unread notifications, up to 100"),
+        put("readNotifications", "/notifications/read", notifications::mark_read)
+            .summary("Marks notifications as read")
+            .description("Everything up to `before`, or up to now. A later call with an earlier time changes nothing."),
+    ];
+    let routes = comments.into_iter().chain(likes).chain(follows).chain(news);
     Api::new(
         "social",
-        Routes::new()
-            .post("/projects/{projectId}/comments", comments::create)
-            .creates()
-            .put("/comments/{commentId}", comments::update)
-            .delete("/comments/{commentId}", comments::delete)
-            .put("/projects/{projectId}/like", likes::like)
-            .delete("/projects/{projectId}/like", likes::unlike)
-            .put("/users/{userId}/follow", follows::follow)
-            .delete("/users/{userId}/follow", follows::unfollow)
-            .get("/feed", feed::list)
-            .get("/notifications", notifications::list)
-            .get("/notifications/count", notifications::count)
-            .put("/notifications/read", notifications::mark_read),
-    )
-    .public(
-        "what is said about public projects, and who follows whom, is for everybody",
-        Routes::new()
-            .get("/projects/{projectId}/comments", comments::list)
-            .shared()
-            .get("/comments/{commentId}", comments::show)
-            .cached(Cache::Revalidate)
-            .get("/projects/{projectId}/likes", likes::list)
-            .shared()
-            .get("/users/{userId}/followers", follows::followers)
-            .shared()
-            .get("/users/{userId}/following", follows::following)
-            .shared(),
+        "Comments, likes, follows, feed and notifications",
+        routes,
     )
 }
 

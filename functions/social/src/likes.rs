@@ -4,12 +4,12 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::{
     AppState,
-    http::{CurrentUser, Error, Json, Page, Path, Query, Result, Viewer},
+    http::{CurrentUser, Error, Json, Page, PageQuery, Path, Query, Result, Viewer},
 };
 use utoipa::ToSchema;
 
 use crate::{
-    people::{self, ListPeople, Person},
+    people::{self, Person},
     queries,
 };
 
@@ -60,7 +60,7 @@ pub async fn list(
     viewer: Viewer,
     State(app): State<AppState>,
     Path(project): Path,
-    Query(ListPeople(page)): Query<ListPeople>,
+    Query(page): Query<PageQuery>,
 ) -> Result<Page<Person>> {
     let after = page.after(people::NEWEST)?;
     let likers = queries::list_likers(&app.db, viewer.id(), &project, after, page.fetch())

@@ -5,10 +5,10 @@ use axum::extract::State;
 use chrono::Duration;
 use serde::Serialize;
 use shared::{
-    AppState,
+    AppState, fields,
     http::{
-        CurrentUser, Cursor, Error, Fields, FromFields, Json, NoContent, Page, PageQuery, Query,
-        Result, ResultExt,
+        Check as _, CurrentUser, Cursor, Error, Fields, FromFields, Json, NoContent, Page,
+        PageQuery, Query, Result, ResultExt, Rule as _, boolean, date_time, one_of,
     },
     time::Timestamp,
 };
@@ -61,7 +61,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(&str, Self); 3] = [
+    const ALL: [(&'static str, Self); 3] = [
         ("like", Self::Like),
         ("comment", Self::Comment),
         ("follow", Self::Follow),
@@ -85,9 +85,14 @@ pub struct ListNotifications {
 
 impl FromFields for ListNotifications {
     fn from_fields(fields: &mut Fields) -> Self {
+        let kind = one_of(&Kind::ALL).optional();
+        let unread = boolean().or(false);
         Self {
-            kind: fields.one_of("type", &Kind::ALL),
-            unread: fields.boolean("unread").unwrap_or(false),
+            kind: fields.read("type", kind.about("Only notifications of that type")),
+            unread: fields.read(
+                "unread",
+                unread.about("`true` omits notifications that are read"),
+            ),
             page: PageQuery::from_fields(fields),
         }
     }
@@ -144,19 +149,11 @@ pub async fn count(user: CurrentUser, State(app): State<AppState>) -> Result<Jso
     Ok(Json(UnreadCount { unread }))
 }
 
-/// Up to when all is read.
-#[derive(ToSchema)]
-pub struct ReadNotifications {
-    /// Now, where it is absent or later than now.
-    #[schema(nullable = false)]
-    before: Option<Timestamp>,
-}
-
-impl FromFields for ReadNotifications {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            before: fields.date("before"),
-        }
+fields! {
+    /// The time up to which notifications are read.
+    pub struct ReadNotifications {
+        /// Now, where it is absent or later than now.
+        before: Option<Timestamp> = "before", date_time().optional();
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::NaiveDateTime;
 use serde::Serialize;
 use shared::{
-    http::{Cursor, Fields, FromFields, Page, PageQuery},
+    http::{Cursor, Page, PageQuery},
     time::Timestamp,
 };
 use utoipa::ToSchema;
@@ -61,13 +61,4 @@ pub fn page(query: &PageQuery, people: Vec<Listed>) -> Page<Person> {
             Cursor::new(NEWEST, (listed.at, &listed.id))
         })
         .map(|listed| listed.person)
-}
-
-/// The query of a list of people.
-pub struct ListPeople(pub PageQuery);
-
-impl FromFields for ListPeople {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self(PageQuery::from_fields(fields))
-    }
 }

@@ -5,7 +5,7 @@ use chrono::{Days, NaiveDate, Utc};
 use serde::Serialize;
 use shared::{
     AppState,
-    http::{Error, Fields, FromFields, Json, Path, Query, Result},
+    http::{Check as _, Error, Fields, FromFields, Json, Path, Query, Result, Rule as _, date},
 };
 use utoipa::ToSchema;
 
@@ -22,7 +22,11 @@ pub struct Range {
 
 impl FromFields for Range {
     fn from_fields(fields: &mut Fields) -> Self {
-        let (from, to) = (day(fields, "from"), day(fields, "to"));
+        let from = date().optional();
+        let from = from.about("First day in UTC; 371 days before `to` by default");
+        let to = date().optional();
+        let to = to.about("Last day in UTC; today by default");
+        let (from, to) = (fields.read("from", from), fields.read("to", to));
         let to = to.unwrap_or_else(|| Utc::now().date_naive());
         let from = from.unwrap_or_else(|| {
             // ISO 8601 has no years before 0000.
@@ -39,18 +43,6 @@ impl FromFields for Range {
         }
         Self { from, to }
     }
-}
-
-fn day(fields: &mut Fields, name: &'static str) -> Option<NaiveDate> {
-    let text = fields.text(name).optional()?;
-    // chrono also reads `2025-1-5` and years of five digits.
-    let day = (text.len() == 10 && text.starts_with(|c: char| c.is_ascii_digit()))
-        .then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
-        .flatten();
-    if day.is_none() {
-        fields.refuse(format!("{name} must be a valid ISO 8601 date string"));
-    }
-    day
 }
 
 /// Public projects created and comments made on public projects, by day in UTC.

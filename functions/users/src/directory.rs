@@ -6,8 +6,8 @@ use serde::Serialize;
 use shared::{
     AppState,
     http::{
-        CurrentUser, Cursor, Error, Fields, FromFields, Json, Page, PageQuery, Path, Query, Result,
-        Viewer,
+        Check as _, CurrentUser, Cursor, Error, Fields, FromFields, Json, Page, PageQuery, Path,
+        Query, Result, Rule as _, Viewer, integer, one_of, text, texts,
     },
 };
 use utoipa::ToSchema;
@@ -19,9 +19,8 @@ use crate::{
 };
 
 /// Orders of the list.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 enum Sort {
-    #[default]
     Newest,
     Followers,
     Suggested,
@@ -36,7 +35,11 @@ pub struct ListUsers {
 
 impl FromFields for ListUsers {
     fn from_fields(fields: &mut Fields) -> Self {
-        let q = fields.text("q").not_empty().max(100).optional();
+        let q = text().not_empty().max(100).optional();
+        let q = fields.read(
+            "q",
+            q.about("Up to 8 terms that must all occur in the name, the GitHub name or a skill"),
+        );
         let mut terms = search::terms(&q.unwrap_or_default());
         if terms.len() > search::MAX_TERMS {
             fields.refuse(format!(
@@ -44,28 +47,30 @@ impl FromFields for ListUsers {
                 search::MAX_TERMS
             ));
         }
-        let skills = fields.list("skill").max_items(10).trimmed().not_empty();
-        let skills = skills.optional().unwrap_or_default();
-        let location = fields.text("location").trimmed().max(100).optional();
-        let sort = fields.one_of(
-            "sort",
-            &[
-                ("newest", Sort::Newest),
-                ("followers", Sort::Followers),
-                ("suggested", Sort::Suggested),
-            ],
+        let skills = texts().max_items(10).trimmed().not_empty().optional();
+        let skills = fields.read("skill", skills.about("All must match, in any case"));
+        let location = text().trimmed().max(100).optional();
+        let location = fields.read("location", location.about("A part of the location"));
+        let sort = one_of(&[
+            ("newest", Sort::Newest),
+            ("followers", Sort::Followers),
+            ("suggested", Sort::Suggested),
+        ]);
+        let sort = sort.or(Sort::Newest).about(
+            "`newest` by default. `suggested` has one page, and items with `mutualCount` and `sharedSkillsCount`",
         );
+        let sort = fields.read("sort", sort);
         terms.sort_by_key(String::len);
         Self {
             filter: Filter {
                 term: terms.pop(),
                 more_terms: terms,
-                skills,
+                skills: skills.unwrap_or_default(),
                 location: location
                     .filter(|location| !location.is_empty())
                     .map(|location| search::anywhere(&location)),
             },
-            sort: sort.unwrap_or_default(),
+            sort,
             page: PageQuery::from_fields(fields),
         }
     }
@@ -114,12 +119,15 @@ pub struct ListFacets {
 
 impl FromFields for ListFacets {
     fn from_fields(fields: &mut Fields) -> Self {
-        let prefix = fields.text("prefix").max(50).optional();
+        let prefix = text().max(50).optional();
+        let prefix = fields.read("prefix", prefix.about("Beginning of the names"));
+        let limit = integer(1, 100).or(20);
+        let limit = limit.about("Maximum number of each; 20 by default");
         Self {
             prefix: prefix
                 .filter(|prefix| !prefix.is_empty())
                 .map(|prefix| search::beginning(&prefix)),
-            limit: fields.integer("limit", 1, 100).unwrap_or(20),
+            limit: fields.read("limit", limit),
         }
     }
 }

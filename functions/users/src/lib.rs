@@ -2,7 +2,6 @@
 
 mod contributions;
 mod directory;
-pub mod openapi;
 mod profile;
 mod queries;
 mod search;
@@ -11,33 +10,50 @@ mod website;
 
 use shared::{
     AppState,
-    http::{Api, Routes},
+    http::{Api, delete, get, put},
 };
+use user::PublicUser;
 
 /// All routes of the group.
 pub fn api() -> Api {
-    Api::new(
-        "users",
-        Routes::new()
-            .get("/users/profile", profile::show)
-            .with_account()
-            .put("/users/profile", profile::update)
-            .delete("/users/profile", profile::delete)
+    const OPEN: &str = "profile pages are for everybody";
+    let routes = [
+        get("getProfile", "/users/profile", profile::show)
+            .summary("Returns your own profile")
+            .with_account(),
+        put("updateProfile", "/users/profile", profile::update)
+            .summary("Updates your own profile")
+            .description("Absent fields keep their value, `null` clears them."),
+        delete("deleteProfile", "/users/profile", profile::delete)
+            .summary("Deletes your account and everything in it")
+            .description("The session must be younger than 24 hours.")
             .session_only()
-            .hides()
-            .get("/users", directory::list)
-            .get("/users/facets", directory::facets),
-    )
-    .public(
-        "profile pages are for everybody",
-        Routes::new()
-            .get("/users/{userId}", directory::show)
-            .get(
-                "/users/by-github/{githubUsername}",
-                directory::show_by_github,
-            )
-            .get("/users/{userId}/contributions", contributions::show),
-    )
+            .purges_cache(),
+        get("listUsers", "/users", directory::list)
+            .summary("Lists people: newest first, by followers, or suggested to you")
+            .may_lack::<PublicUser>(&["mutualCount", "sharedSkillsCount"]),
+        get("listUserFacets", "/users/facets", directory::facets)
+            .summary("Lists the most frequent skills and locations"),
+        get("getUser", "/users/{userId}", directory::show)
+            .summary("Returns a public profile")
+            .public(OPEN),
+        get(
+            "getUserByGithub",
+            "/users/by-github/{githubUsername}",
+            directory::show_by_github,
+        )
+        .summary("Returns the public profile of a GitHub user name")
+        .public(OPEN),
+        get(
+            "getContributions",
+            "/users/{userId}/contributions",
+            contributions::show,
+        )
+        .summary("Counts a person's contributions by day")
+        .description("Public projects created, and comments on public projects.")
+        .public(OPEN),
+    ];
+    Api::new("users", "People", routes)
 }
 
 /// The group's router, ready to serve.

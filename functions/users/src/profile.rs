@@ -5,14 +5,15 @@ use std::collections::HashSet;
 use anyhow::Context;
 use axum::{
     extract::State,
-    http::header::SET_COOKIE,
-    response::{AppendHeaders, IntoResponse},
+    http::{HeaderName, header::SET_COOKIE},
+    response::AppendHeaders,
 };
 use serde::Serialize;
 use shared::{
     AppState,
     config::Config,
-    http::{CurrentUser, Error, Fields, FromFields, Json, NoContent, Result},
+    fields,
+    http::{Check as _, CurrentUser, Error, Json, NoContent, Result, Text, text, texts},
 };
 use utoipa::ToSchema;
 
@@ -31,78 +32,37 @@ pub async fn show(user: CurrentUser) -> Result<Json<Profile>> {
     Ok(Json(Profile { user }))
 }
 
-/// The fields that may be changed. Absent keeps the value, null clears it.
-#[derive(Debug, Default, Serialize, ToSchema)]
-#[expect(clippy::option_option, reason = "absent and null differ")]
-pub struct UpdateProfile {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(min_length = 1, max_length = 255, nullable = false)]
-    pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 500)]
-    pub bio: Option<Option<String>>,
-    /// An http or https address, or a host, which gets `https://` before it; empty clears it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
-    pub website: Option<Option<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
-    pub location: Option<Option<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 255)]
-    pub company: Option<Option<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_items = 30, nullable = false)]
-    pub skills: Option<Vec<String>>,
-    /// `url` or `imageUrl` of an avatar that the caller uploaded, or the value it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub avatar: Option<Option<String>>,
-}
-
-impl FromFields for UpdateProfile {
-    fn from_fields(fields: &mut Fields) -> Self {
-        let name = fields.text("name").trimmed().not_empty().max(255);
-        let name = name.optional();
-        let bio = fields.text("bio").max(500).nullable();
-        let website = fields.text("website").trimmed().max(255).nullable();
-        let location = fields.text("location").trimmed().max(255).nullable();
-        let company = fields.text("company").trimmed().max(255).nullable();
-        let skills = fields.list("skills").max_items(30);
-        let skills = skills.trimmed().not_empty().max(50).optional();
-        Self {
-            name,
-            bio,
-            website: website.map(|website| check_website(fields, website)),
-            location: location.map(empty_to_null),
-            company: company.map(empty_to_null),
-            skills: skills.map(distinct),
-            avatar: fields.text("avatar").nullable(),
-        }
+fields! {
+    /// Changes of your own profile. Absent keeps the value, null clears it.
+    pub struct UpdateProfile: Serialize {
+        name: Option<String> = "name", text().trimmed().not_empty().max(255).optional();
+        bio: Option<Option<String>> = "bio", text().max(500).nullable();
+        /// An http or https address, or a host, which gets `https://` before it; empty clears it.
+        website: Option<Option<String>> = "website", clearable().converted(website::stored).nullable().map(empty_to_null);
+        location: Option<Option<String>> = "location", clearable().nullable().map(empty_to_null);
+        company: Option<Option<String>> = "company", clearable().nullable().map(empty_to_null);
+        skills: Option<Vec<String>> = "skills", texts().max_items(30).trimmed().not_empty().max(50).optional().map(distinct);
+        /// `url` or `imageUrl` of an avatar that the caller uploaded, or the stored value.
+        avatar: Option<Option<String>> = "avatar", text().nullable();
     }
 }
 
-fn empty_to_null(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.is_empty())
+/// A short text; an empty one clears the field.
+fn clearable() -> Text {
+    text().trimmed().max(255)
 }
 
-/// The first of skills that differ in case only is kept.
-fn distinct(mut skills: Vec<String>) -> Vec<String> {
+#[expect(clippy::option_option, reason = "absent and null differ")]
+fn empty_to_null(text: Option<Option<String>>) -> Option<Option<String>> {
+    text.map(|text| text.filter(|text| !text.is_empty()))
+}
+
+/// Keeps the first of skills that differ in case only.
+fn distinct(skills: Option<Vec<String>>) -> Option<Vec<String>> {
+    let mut skills = skills?;
     let mut seen = HashSet::new();
     skills.retain(|skill| seen.insert(skill.to_lowercase()));
-    skills
-}
-
-fn check_website(fields: &mut Fields, website: Option<String>) -> Option<String> {
-    let website = empty_to_null(website)?;
-    let Some(address) = website::address(&website) else {
-        fields.refuse("website must be a URL address");
-        return None;
-    };
-    // With the scheme that was added it must still be a value that may be sent back.
-    if address.chars().count() > 255 {
-        fields.refuse("website must be shorter than or equal to 255 characters");
-    }
-    Some(address)
+    Some(skills)
 }
 
 /// The upload behind one of our own addresses, as `url` or `imageUrl` of a file.
@@ -136,8 +96,13 @@ pub async fn update(
     }
 }
 
+type ClearedCookies = AppendHeaders<[(HeaderName, String); 3]>;
+
 /// `DELETE /users/profile`
-pub async fn delete(user: CurrentUser, State(app): State<AppState>) -> Result<impl IntoResponse> {
+pub async fn delete(
+    user: CurrentUser,
+    State(app): State<AppState>,
+) -> Result<(ClearedCookies, NoContent)> {
     if !user.is_fresh() {
         return Err(Error::Forbidden("Session is not fresh"));
     }

@@ -2,9 +2,22 @@
 
 use url::{Host, Url};
 
+/// The address as it is stored, or the words of the rule that fails; empty stays empty.
+pub fn stored(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let address = address(text).ok_or("must be a URL address")?;
+    // With the scheme that was added, it must still be a value that may be sent back.
+    if address.chars().count() > 255 {
+        return Err("must be shorter than or equal to 255 characters");
+    }
+    Ok(address)
+}
+
 /// The address as it is stored: as sent, a scheme-less one with `https://` before it. `None` for anything that is no
 /// absolute http or https address: it becomes a link on the web app's pages, so `javascript:` must not get through.
-pub fn address(text: &str) -> Option<String> {
+fn address(text: &str) -> Option<String> {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "\\<>\"".contains(c);
     if text.contains(forbidden) {
         return None;

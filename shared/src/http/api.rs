@@ -1,201 +1,26 @@
-//! A group's routes: guarded unless somebody says, with a reason, that they are open.
+//! A group of routes, and the router that they become.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Router,
     extract::{FromRef, Request, State},
-    handler::Handler,
-    http::Method,
     middleware::{Next, from_fn, from_fn_with_state},
     response::Response,
-    routing::{MethodFilter, MethodRouter, on},
+    routing::MethodRouter,
 };
 use futures_util::future::BoxFuture;
 
-use super::{error, guard, stack};
+use super::{
+    error,
+    guard::{self, Guard},
+    route::{Access, Route},
+    stack,
+};
 use crate::AppState;
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Anybody; the caller is recognised where a credential comes along. The reason says why it is open.
-    Public(&'static str),
-    /// A session cookie or an API key.
-    Session,
-    /// A session cookie; an API key is refused.
-    SessionOnly,
-    /// The metrics token, an admin, or a key with the metrics scope.
-    Metrics,
-}
-
-/// Which quotas a request is counted under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spend {
-    /// Not limited here.
-    Nothing,
-    /// `read`, or `anon`.
-    Read,
-    /// `write`, or `anon`.
-    Write,
-    /// `write` and `create`, or `anon`.
-    Create,
-    /// `sentry`, by address.
-    Sentry,
-}
-
-/// How answers to a GET without a credential may be kept by shared caches. With one they are private.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cache {
-    /// Lists, facets, statistics, profiles: for 15 seconds.
-    Brief,
-    /// One project or comment: kept, and asked for again each time.
-    Revalidate,
-    /// Never kept.
-    Never,
-    /// The handler says so itself.
-    Handler,
-}
-
-/// One route and its rules.
-#[derive(Clone)]
-pub struct Route<S> {
-    /// Method.
-    pub method: Method,
-    /// Path in axum's syntax, e.g. `/users/{userId}`.
-    pub path: &'static str,
-    /// Who may call it.
-    pub access: Access,
-    /// What it is counted under.
-    pub spend: Spend,
-    /// How answers may be kept.
-    pub cache: Cache,
-    /// Answers to anonymous visitors may come from Redis.
-    pub shared: bool,
-    /// Success may take something out of what others are shown.
-    pub hides: bool,
-    /// The caller's whole row is loaded with the session.
-    pub account: bool,
-    /// Whether the handler reads the body itself, without the JSON rules of the guard.
-    pub raw_body: bool,
-    handler: MethodRouter<S>,
-}
-
-/// A list of routes. What follows a route describes it: `.post(…).creates()`.
-#[derive(Clone)]
-pub struct Routes<S>(Vec<Route<S>>);
-
-impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    /// No routes yet.
-    pub fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// `GET` (and `HEAD`), counted as a read.
-    pub fn get<T: 'static>(self, path: &'static str, handler: impl Handler<T, S>) -> Self {
-        self.route(Method::GET, MethodFilter::GET, path, handler)
-    }
-
-    /// `POST`, counted as a write.
-    pub fn post<T: 'static>(self, path: &'static str, handler: impl Handler<T, S>) -> Self {
-        self.route(Method::POST, MethodFilter::POST, path, handler)
-    }
-
-    /// `PUT`, counted as a write.
-    pub fn put<T: 'static>(self, path: &'static str, handler: impl Handler<T, S>) -> Self {
-        self.route(Method::PUT, MethodFilter::PUT, path, handler)
-    }
-
-    /// `DELETE`, counted as a write.
-    pub fn delete<T: 'static>(self, path: &'static str, handler: impl Handler<T, S>) -> Self {
-        self.route(Method::DELETE, MethodFilter::DELETE, path, handler)
-    }
-
-    /// The last route takes a session cookie, and no API key.
-    pub fn session_only(self) -> Self {
-        self.last(|route| route.access = Access::SessionOnly)
-    }
-
-    /// The last route takes the metrics token, an admin, or a key with the metrics scope.
-    pub fn metrics_only(self) -> Self {
-        self.last(|route| route.access = Access::Metrics)
-    }
-
-    /// The last route makes something: counted under `create` too.
-    pub fn creates(self) -> Self {
-        self.spends(Spend::Create)
-    }
-
-    /// The last route is counted under other quotas than its method says.
-    pub fn spends(self, spend: Spend) -> Self {
-        self.last(|route| route.spend = spend)
-    }
-
-    /// Answers of the last route are kept by other rules than a list's.
-    pub fn cached(self, cache: Cache) -> Self {
-        self.last(|route| route.cache = cache)
-    }
-
-    /// The last route answers every anonymous visitor the same, for some seconds: Redis may keep its answers.
-    pub fn shared(self) -> Self {
-        self.last(|route| route.shared = true)
-    }
-
-    /// What the last route does may take something out of lists: answers that Redis keeps are dropped.
-    pub fn hides(self) -> Self {
-        self.last(|route| route.hides = true)
-    }
-
-    /// The last route is about the caller: their whole row comes with the session, in the same round trip.
-    pub fn with_account(self) -> Self {
-        self.last(|route| route.account = true)
-    }
-
-    /// The handler of the last route reads the body itself, without the JSON rules of the guard.
-    pub fn raw_body(self) -> Self {
-        self.last(|route| route.raw_body = true)
-    }
-
-    fn route<T: 'static>(
-        mut self,
-        method: Method,
-        filter: MethodFilter,
-        path: &'static str,
-        handler: impl Handler<T, S>,
-    ) -> Self {
-        let spend = if method == Method::GET {
-            Spend::Read
-        } else {
-            Spend::Write
-        };
-        self.0.push(Route {
-            method,
-            path,
-            access: Access::Session,
-            spend,
-            cache: Cache::Brief,
-            shared: false,
-            hides: false,
-            account: false,
-            raw_body: false,
-            handler: on(filter, handler),
-        });
-        self
-    }
-
-    fn last(mut self, change: impl FnOnce(&mut Route<S>)) -> Self {
-        if let Some(route) = self.0.last_mut() {
-            change(route);
-        }
-        self
-    }
-}
 
 type Around<S> = Arc<dyn Fn(S, Request, Next) -> BoxFuture<'static, Response> + Send + Sync>;
 
@@ -203,6 +28,7 @@ type Around<S> = Arc<dyn Fn(S, Request, Next) -> BoxFuture<'static, Response> + 
 #[derive(Clone)]
 pub struct Api<S = AppState> {
     name: &'static str,
+    about: &'static str,
     routes: Vec<Route<S>>,
     secrets: &'static [&'static str],
     required: &'static [&'static str],
@@ -216,11 +42,26 @@ where
     S: Clone + Send + Sync + 'static,
     AppState: FromRef<S>,
 {
-    /// A group whose routes all need a session.
-    pub fn new(name: &'static str, guarded: Routes<S>) -> Self {
+    /// A group with the name of its folder in `functions/`, and a line on what its routes are about.
+    ///
+    /// # Panics
+    /// If the rules of a route contradict each other, or two routes have one name.
+    pub fn new(
+        name: &'static str,
+        about: &'static str,
+        routes: impl IntoIterator<Item = Route<S>>,
+    ) -> Self {
+        let routes: Vec<Route<S>> = routes.into_iter().collect();
+        let mut names = BTreeSet::new();
+        for route in &routes {
+            route.check();
+            let route = route.rules.name;
+            assert!(names.insert(route), "two routes have the name {route}");
+        }
         Self {
             name,
-            routes: guarded.0,
+            about,
+            routes,
             secrets: &[],
             required: &[],
             exact: false,
@@ -229,13 +70,23 @@ where
         }
     }
 
-    /// Adds routes that anybody may call. The reason is for the reader, and for the table of routes.
-    pub fn public(mut self, reason: &'static str, routes: Routes<S>) -> Self {
-        self.routes.extend(routes.0.into_iter().map(|route| Route {
-            access: Access::Public(reason),
-            ..route
-        }));
-        self
+    /// A group that speaks Better Auth's protocol: paths match exactly, HEAD is not GET, and a request without a route
+    /// is answered with 404 and nothing. Its handlers verify origin, credential, body and limits themselves, in that
+    /// protocol's order and words, so the guard lets every request pass.
+    ///
+    /// # Panics
+    /// As [`Self::new`]; also if a route says who may call it.
+    pub fn better_auth(
+        name: &'static str,
+        about: &'static str,
+        reason: &'static str,
+        routes: impl IntoIterator<Item = Route<S>>,
+    ) -> Self {
+        let routes = routes.into_iter().map(|route| route.by_handler(reason));
+        Self {
+            exact: true,
+            ..Self::new(name, about, routes)
+        }
     }
 
     /// Names that only this group may take from the deployment's secret.
@@ -250,22 +101,7 @@ where
         self
     }
 
-    /// Better Auth's protocol: paths match exactly, HEAD is not GET, and what has no route answers 404 with nothing. The
-    /// guard leaves the public routes named so far alone: they judge origin, credential, body and limits in that
-    /// protocol's order and words.
-    pub fn exact(mut self) -> Self {
-        self.exact = true;
-        for route in &mut self.routes {
-            if matches!(route.access, Access::Public(_)) {
-                route.spend = Spend::Nothing;
-                route.cache = Cache::Handler;
-                route.raw_body = true;
-            }
-        }
-        self
-    }
-
-    /// Runs `work` around the whole group, inside the request stack: it sees requests that have no route, too.
+    /// Runs `work` around the whole group, inside the request stack: also for requests that have no route.
     pub fn around<F>(mut self, work: impl Fn(S, Request, Next) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
@@ -276,8 +112,8 @@ where
         self
     }
 
-    /// The connection to the database is opened when a request needs it, and not at the start: for a group that is mostly
-    /// asked what needs none.
+    /// Opens the connection to the database when a request needs it, and not at the start: for a group most of whose
+    /// requests need none.
     pub fn connecting_late(mut self) -> Self {
         self.connects_late = true;
         self
@@ -288,7 +124,7 @@ where
         self.connects_late
     }
 
-    /// Whether it has Better Auth's routing, and with it Better Auth's protocol.
+    /// Whether it speaks Better Auth's protocol.
     pub fn is_exact(&self) -> bool {
         self.exact
     }
@@ -296,6 +132,11 @@ where
     /// The group's name, as in `functions/`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What its routes are about.
+    pub fn about(&self) -> &'static str {
+        self.about
     }
 
     /// Names that this group may take from the deployment's secret.
@@ -308,7 +149,7 @@ where
         self.required
     }
 
-    /// All routes in the order they were named.
+    /// All routes in their order.
     pub fn routes(&self) -> &[Route<S>] {
         &self.routes
     }
@@ -317,49 +158,38 @@ where
     pub fn table(&self) -> Vec<String> {
         self.routes
             .iter()
-            .map(|route| {
-                let access = match route.access {
-                    Access::Public(reason) => format!("public: {reason}"),
+            .map(|Route { rules, .. }| {
+                let access = match rules.access {
+                    Access::Public(reason) | Access::ByHandler(reason) => {
+                        format!("public: {reason}")
+                    }
                     Access::Session => "session".to_owned(),
                     Access::SessionOnly => "session only".to_owned(),
                     Access::Metrics => "metrics token or admin".to_owned(),
                 };
-                format!("{:<7}{:<44}{access}", route.method.as_str(), route.path)
+                format!("{:<7}{:<44}{access}", rules.method.as_str(), rules.path)
             })
             .collect()
     }
 
     /// The router with every route behind the guard, inside the request stack.
+    ///
+    /// # Panics
+    /// If two routes have the same method and path.
     pub fn router(self, state: S) -> Router {
         let app = AppState::from_ref(&state);
         let mut paths: BTreeMap<&'static str, MethodRouter<S>> = BTreeMap::new();
-        for route in self.routes {
-            let rule = Arc::new(guard::Rule {
+        for Route { rules, handler, .. } in self.routes {
+            let path = rules.path;
+            let guard = Arc::new(Guard {
                 app: app.clone(),
-                access: route.access,
-                spend: route.spend,
-                cache: route.cache,
-                shared: route.shared,
-                hides: route.hides,
-                account: route.account,
-                raw_body: route.raw_body,
-                path: route.path,
+                rules,
             });
-            let left_alone = self.exact && matches!(route.access, Access::Public(_));
-            let guarded = route
-                .handler
-                .layer(from_fn(move |request: Request, next: Next| {
-                    let rule = rule.clone();
-                    async move {
-                        if left_alone {
-                            guard::leave_alone(&rule, request, next).await
-                        } else {
-                            guard::run(rule, request, next).await
-                        }
-                    }
-                }));
-            let methods = paths.remove(route.path).unwrap_or_default();
-            paths.insert(route.path, methods.merge(guarded));
+            let guarded = handler.layer(from_fn(move |request: Request, next: Next| {
+                guard::run(guard.clone(), request, next)
+            }));
+            let methods = paths.remove(path).unwrap_or_default();
+            paths.insert(path, methods.merge(guarded));
         }
         let mut router = Router::new();
         for (path, methods) in paths {
@@ -390,7 +220,7 @@ where
     }
 }
 
-/// The NestJS answer to a path or method that no route has; for a handler whose route is switched off.
+/// The NestJS response to a path or method that no route has; for a handler whose route is switched off.
 pub fn no_route(request: &Request) -> Response {
     let asked = request.extensions().get::<stack::Asked>();
     asked.map_or_else(
@@ -404,4 +234,116 @@ pub(super) fn nothing_here() -> Response {
     let mut response = Response::default();
     *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fields,
+        http::{
+            Cache, Check as _, CurrentUser, Json, NoContent, RateClass, delete, get, post, put,
+            text,
+        },
+    };
+
+    fields! {
+        struct Note {
+            text: String = "text", text().required();
+        }
+    }
+
+    async fn nothing() -> NoContent {
+        NoContent
+    }
+
+    async fn with_user(_: CurrentUser) -> NoContent {
+        NoContent
+    }
+
+    async fn with_body(Json(note): Json<Note>) -> Json<String> {
+        Json(note.text)
+    }
+
+    /// The message of the panic when a group is made of these routes.
+    fn mistake(routes: Vec<Route<AppState>>) -> String {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Api::new("group", "A group", routes)
+        }));
+        *panic.err().unwrap().downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn rules_that_contradict_each_other_are_reported_with_the_name_of_the_route() {
+        for (route, expected) in [
+            (
+                get("listNotes", "/notes", nothing)
+                    .session_only()
+                    .public("open"),
+                "the route listNotes says twice who may call it",
+            ),
+            (
+                get("listNotes", "/notes", nothing).purges_cache(),
+                "the route listNotes purges the cache and changes nothing",
+            ),
+            (
+                put("updateNote", "/notes", nothing).cached(Cache::Never),
+                "the route updateNote has a cache rule and is no GET",
+            ),
+            (
+                post("createNote", "/notes", nothing).cached_in_redis(),
+                "the route createNote is stored in Redis and is no GET",
+            ),
+            (
+                get("listNotes", "/notes", nothing).cached_in_redis(),
+                "the route listNotes is stored in Redis for anonymous visitors, who may not call it",
+            ),
+            (
+                get("getNote", "/users/{userId}/notes/{noteId}", nothing),
+                "the route getNote has more than one parameter in its path, and `Path` reads one",
+            ),
+        ] {
+            assert_eq!(mistake(vec![route]), expected);
+        }
+    }
+
+    #[cfg(feature = "description")]
+    #[test]
+    fn rules_that_contradict_the_handler_are_reported_with_the_name_of_the_route() {
+        for (route, expected) in [
+            (
+                get("getMe", "/me", with_user).public("open"),
+                "the route getMe is public, and its handler rejects anonymous callers",
+            ),
+            (
+                get("getNote", "/note", with_body),
+                "the route getNote is a GET, and its handler reads a body",
+            ),
+        ] {
+            assert_eq!(mistake(vec![route]), expected);
+        }
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_route() {
+        let routes = vec![
+            get("notes", "/notes", nothing),
+            delete("notes", "/notes", nothing),
+        ];
+        assert_eq!(mistake(routes), "two routes have the name notes");
+    }
+
+    #[test]
+    fn every_route_of_better_auths_protocol_is_left_to_its_handler() {
+        let routes = [
+            get("one", "/one", nothing),
+            post("two", "/two", nothing).purges_cache(),
+        ];
+        let api: Api = Api::better_auth("auth", "Sign-in", "handlers verify", routes);
+
+        for route in api.routes() {
+            assert_eq!(route.rules.access, Access::ByHandler("handlers verify"));
+            assert_eq!(route.rules.counted_as, RateClass::Unlimited);
+        }
+    }
 }

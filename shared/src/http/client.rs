@@ -9,6 +9,7 @@ use axum::{
 use ipnet::IpNet;
 use lambda_http::request::RequestContext;
 
+use super::describe::Input;
 use crate::config::Config;
 
 /// Who sent the request: API Gateway's (or the peer's) address, or what `CLIENT_IP_HEADER` says where it is set.
@@ -70,6 +71,8 @@ fn from_platform(extensions: &Extensions) -> Option<IpAddr> {
         .get::<ConnectInfo<SocketAddr>>()
         .map(|peer| peer.0.ip())
 }
+
+impl Input for ClientAddress {}
 
 impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
     type Rejection = std::convert::Infallible;

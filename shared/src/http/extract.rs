@@ -6,18 +6,16 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{Error, Fields, body::JsonBody};
+use super::{
+    Error, Fields, FromFields,
+    body::JsonBody,
+    describe::{Input, Operation, Output},
+};
 
 /// Longest id that is looked up; anything longer names nothing.
 const MAX_ID_LENGTH: usize = 255;
-
-/// A type that is read from the fields of a body or a query. Failing rules are reported to `fields`; the value is used
-/// only when there were none.
-pub trait FromFields: Sized {
-    /// Reads and checks all fields.
-    fn from_fields(fields: &mut Fields) -> Self;
-}
 
 /// As an extractor, the checked JSON body; as an answer, 200 with JSON.
 #[derive(Clone, Debug)]
@@ -33,6 +31,18 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Json<T> {
     }
 }
 
+impl<T: FromFields> Input for Json<T> {
+    fn describe(operation: &mut Operation) {
+        operation.body_of::<T>();
+    }
+}
+
+impl<T: ToSchema> Output for Json<T> {
+    fn describe(operation: &mut Operation) {
+        operation.json_of::<T>(200);
+    }
+}
+
 /// The checked query.
 #[derive(Clone, Debug)]
 pub struct Query<T>(pub T);
@@ -42,6 +52,12 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         read(Fields::of_query(parts.uri.query().unwrap_or_default())).map(Self)
+    }
+}
+
+impl<T: FromFields> Input for Query<T> {
+    fn describe(operation: &mut Operation) {
+        operation.query_of::<T>();
     }
 }
 
@@ -71,6 +87,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Path {
         Ok(Self(if possible { id } else { String::new() }))
     }
 }
+
+impl Input for Path {}
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -105,6 +123,13 @@ impl<T: Serialize> IntoResponse for Created<T> {
     }
 }
 
+impl<T: ToSchema> Output for Created<T> {
+    fn describe(operation: &mut Operation) {
+        operation.json_of::<T>(201);
+        operation.header(201, "Location");
+    }
+}
+
 /// 204.
 #[derive(Clone, Copy, Debug)]
 pub struct NoContent;
@@ -112,5 +137,11 @@ pub struct NoContent;
 impl IntoResponse for NoContent {
     fn into_response(self) -> Response {
         StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl Output for NoContent {
+    fn describe(operation: &mut Operation) {
+        operation.empty(204);
     }
 }

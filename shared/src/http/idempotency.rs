@@ -1,5 +1,7 @@
 //! `Idempotency-Key`: a POST that is sent again has the answer of the first time and no second effect.
 
+use std::marker::PhantomData;
+
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
@@ -8,7 +10,10 @@ use axum::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Created, CurrentUser, Error, RawBody, Result, ResultExt};
+use super::{
+    Created, CurrentUser, Error, RawBody, Result, ResultExt,
+    describe::{Input, Operation, Output},
+};
 use crate::db::{Db, Tx};
 
 /// Longest key that is taken.
@@ -46,6 +51,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
     }
 }
 
+impl Input for Idempotency {
+    fn describe(operation: &mut Operation) {
+        operation.idempotent = true;
+    }
+}
+
 fn key(headers: &HeaderMap) -> Result<Option<String>> {
     let mut values = headers.get_all(KEY).iter();
     let Some(value) = values.next() else {
@@ -68,11 +79,33 @@ fn key(headers: &HeaderMap) -> Result<Option<String>> {
 
 /// What to do about a request.
 #[must_use]
-pub enum Attempt {
+pub enum Attempt<T> {
     /// Do the work in the transaction and end it with [`First::answer`].
     First(First),
-    /// It was done before; this is its answer.
-    Again(Response),
+    /// It was done before; this is its response.
+    Again(Once<T>),
+}
+
+/// The response of a request whose work is done once, made now or replayed.
+#[derive(Debug)]
+pub struct Once<T>(Response, PhantomData<T>);
+
+impl<T> Once<T> {
+    fn new(response: impl IntoResponse) -> Self {
+        Self(response.into_response(), PhantomData)
+    }
+}
+
+impl<T> IntoResponse for Once<T> {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl<T: Output> Output for Once<T> {
+    fn describe(operation: &mut Operation) {
+        T::describe(operation);
+    }
 }
 
 /// The transaction of a request that is being done for the first time. Dropped, it leaves nothing behind: neither the
@@ -90,7 +123,7 @@ impl Idempotency {
     ///
     /// # Errors
     /// 409 while the first request is still running, 422 where the key came with another body before.
-    pub async fn begin(self, db: &Db, user: &CurrentUser) -> Result<Attempt> {
+    pub async fn begin<T>(self, db: &Db, user: &CurrentUser) -> Result<Attempt<T>> {
         let mut tx = db.begin().await?;
         if let Some(key) = &self.0 {
             let claim = claim(&mut tx, user.id(), key).await?;
@@ -101,7 +134,7 @@ impl Idempotency {
                         "Idempotency-Key was used with a different request",
                     ));
                 }
-                return Ok(Attempt::Again(stored.replay()));
+                return Ok(Attempt::Again(Once::new(stored.replay())));
             }
             if !claim.is_mine {
                 return Err(BUSY);
@@ -120,7 +153,7 @@ impl First {
     pub async fn answer<T: Serialize>(
         mut self,
         Created(location, thing): Created<T>,
-    ) -> Result<Response> {
+    ) -> Result<Once<Created<T>>> {
         let body = serde_json::to_string(&thing).map_err(anyhow::Error::from)?;
         let answer = Stored {
             request_hash: Vec::new(),
@@ -138,7 +171,7 @@ impl First {
             }
         }
         self.tx.commit().await?;
-        Ok(answer.into_response())
+        Ok(Once::new(answer))
     }
 }
 

@@ -4,6 +4,7 @@ mod api;
 pub mod body;
 mod cache;
 mod client;
+pub mod describe;
 mod error;
 mod extract;
 mod fields;
@@ -11,17 +12,22 @@ mod guard;
 mod idempotency;
 mod page;
 mod quota;
+mod route;
 mod stack;
 
-pub use api::{Access, Api, Cache, Route, Routes, Spend, no_route};
+pub use api::{Api, no_route};
 pub use body::RawBody;
 pub use client::ClientAddress;
 pub use error::{Error, Result, ResultExt};
-pub use extract::{Created, FromFields, Json, NoContent, Path, Query};
-pub use fields::{Fields, List, Text};
+pub use extract::{Created, Json, NoContent, Path, Query};
+pub use fields::{
+    Check, Field, Fields, FromFields, Rule, Text, Texts, boolean, date, date_time, integer, one_of,
+    text, texts,
+};
 pub use guard::{
     CurrentUser, NO_API_KEYS, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer, spend,
 };
-pub use idempotency::{Attempt, First, Idempotency};
+pub use idempotency::{Attempt, First, Idempotency, Once};
 pub use page::{Cursor, Page, PageQuery};
+pub use route::{Access, Cache, RateClass, Route, RouteRules, delete, get, post, put};
 pub use stack::wrap;

@@ -9,7 +9,13 @@ use chrono::{Datelike, NaiveDateTime};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Error, Fields, Json};
+use utoipa::ToSchema;
+
+use super::{
+    Check, Error, Field, Fields, FromFields, Json, Rule,
+    describe::{self, Operation, Output},
+    integer,
+};
 
 /// Longest cursor that is looked at.
 const MAX_CURSOR_LENGTH: usize = 512;
@@ -67,6 +73,25 @@ fn is_storable(key: &Value) -> bool {
     })
 }
 
+/// The rule of a cursor.
+struct ValidCursor;
+
+impl Check for ValidCursor {
+    type Output = Cursor;
+
+    fn check(&self, value: &Value, field: &mut Field<'_>) -> Option<Cursor> {
+        let cursor = value.as_str().and_then(Cursor::decode);
+        if cursor.is_none() {
+            field.refuse("must be a valid cursor");
+        }
+        cursor
+    }
+
+    fn schema(&self) -> describe::Schema {
+        describe::text(None, Some(MAX_CURSOR_LENGTH))
+    }
+}
+
 /// How much of a list is asked for, and from where.
 #[derive(Clone, Debug)]
 pub struct PageQuery {
@@ -74,23 +99,25 @@ pub struct PageQuery {
     cursor: Option<Cursor>,
 }
 
-impl PageQuery {
+impl FromFields for PageQuery {
     /// Reads `limit` (1–100, default 20) and `cursor`.
-    pub fn from_fields(fields: &mut Fields) -> Self {
+    fn from_fields(fields: &mut Fields) -> Self {
         Self::with_max(fields, 100)
     }
+}
 
+impl PageQuery {
     /// Reads `limit` with another maximum, and `cursor`.
     pub fn with_max(fields: &mut Fields, max: i64) -> Self {
-        let limit = fields.integer("limit", 1, max).unwrap_or(20.min(max));
-        let cursor = fields.text("cursor").optional().and_then(|text| {
-            let cursor = Cursor::decode(&text);
-            if cursor.is_none() {
-                fields.refuse("cursor must be a valid cursor");
-            }
-            cursor
-        });
-        Self { limit, cursor }
+        let limit = integer(1, max).or(20.min(max));
+        let limit = limit.about("Maximum number of items; 20 by default");
+        let cursor = ValidCursor.optional();
+        let cursor =
+            cursor.about("Where the page starts: taken from the `Link` of the page before");
+        Self {
+            limit: fields.read("limit", limit),
+            cursor: fields.read("cursor", cursor),
+        }
     }
 
     /// Rows to answer at most.
@@ -162,6 +189,14 @@ impl NextCursor {
         );
         target.append_pair("cursor", &self.0);
         HeaderValue::try_from(format!("<?{}>; rel=\"next\"", target.finish())).ok()
+    }
+}
+
+impl<T: ToSchema> Output for Page<T> {
+    fn describe(operation: &mut Operation) {
+        operation.json_of::<T>(200);
+        operation.json(200, describe::array_of::<T>());
+        operation.header(200, "Link");
     }
 }
 

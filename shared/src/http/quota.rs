@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Spend;
+use super::RateClass;
 use crate::config::{Quota, Quotas};
 
 /// Draft-ietf-httpapi-ratelimit-headers-08.
@@ -33,18 +33,18 @@ impl Counted {
 }
 
 /// The policies that a known caller's request is counted under.
-pub(super) fn of_user(quotas: &Quotas, spend: Spend) -> Vec<Policy> {
-    match spend {
-        Spend::Nothing => vec![],
-        Spend::Read => vec![Policy {
+pub(super) fn of_user(quotas: &Quotas, class: RateClass) -> Vec<Policy> {
+    match class {
+        RateClass::Unlimited => vec![],
+        RateClass::Read => vec![Policy {
             name: "read",
             quota: quotas.read,
         }],
-        Spend::Write => vec![Policy {
+        RateClass::Write => vec![Policy {
             name: "write",
             quota: quotas.write,
         }],
-        Spend::Create => vec![
+        RateClass::Create => vec![
             Policy {
                 name: "create",
                 quota: quotas.create,
@@ -54,15 +54,15 @@ pub(super) fn of_user(quotas: &Quotas, spend: Spend) -> Vec<Policy> {
                 quota: quotas.write,
             },
         ],
-        Spend::Sentry => of_address(quotas, spend),
+        RateClass::Sentry => of_address(quotas, class),
     }
 }
 
 /// The policies that an anonymous request is counted under.
-pub(super) fn of_address(quotas: &Quotas, spend: Spend) -> Vec<Policy> {
-    match spend {
-        Spend::Nothing => vec![],
-        Spend::Sentry => vec![Policy {
+pub(super) fn of_address(quotas: &Quotas, class: RateClass) -> Vec<Policy> {
+    match class {
+        RateClass::Unlimited => vec![],
+        RateClass::Sentry => vec![Policy {
             name: "sentry",
             quota: quotas.sentry,
         }],

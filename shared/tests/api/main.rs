@@ -11,25 +11,24 @@ mod redis;
 mod replicas;
 mod stack;
 
-use axum::{Extension, extract::State, response::IntoResponse};
+use axum::{
+    Extension,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use serde_json::{Value, json};
 use shared::{
-    AppState,
+    AppState, fields,
     http::{
-        Api, Cache, ClientAddress, CurrentUser, Cursor, Error, Fields, FromFields, Json, NoContent,
-        Page, PageQuery, Path, Query, RawBody, Result, Routes, Spend, Viewer,
+        Api, Cache, Check as _, ClientAddress, CurrentUser, Cursor, Error, Json, NoContent, Page,
+        PageQuery, Path, Query, RateClass, RawBody, Result, Viewer, delete, get, post, put, text,
+        texts,
     },
 };
 
-struct Note {
-    text: String,
-}
-
-impl FromFields for Note {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            text: fields.text("text").not_empty().max(10).required(),
-        }
+fields! {
+    struct Note {
+        text: String = "text", text().not_empty().max(10).required();
     }
 }
 
@@ -79,31 +78,16 @@ async fn people(State(app): State<AppState>) -> Result<Json<Value>> {
     Ok(Json(json!({"people": count})))
 }
 
-struct Pages(PageQuery);
-
-impl FromFields for Pages {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self(PageQuery::from_fields(fields))
-    }
-}
-
 /// A page with a next one.
-async fn pages(Query(Pages(page)): Query<Pages>) -> Page<i64> {
+async fn pages(Query(page): Query<PageQuery>) -> Page<i64> {
     let rows = (0..page.fetch()).collect();
     page.page(rows, |row| Cursor::new("newest", (*row, "id")))
 }
 
-struct Echo {
-    tags: Vec<String>,
-    q: Option<String>,
-}
-
-impl FromFields for Echo {
-    fn from_fields(fields: &mut Fields) -> Self {
-        Self {
-            tags: fields.list("tag").optional().unwrap_or_default(),
-            q: fields.text("q").optional(),
-        }
+fields! {
+    struct Echo {
+        tags: Vec<String> = "tag", texts().or(Vec::new());
+        q: Option<String> = "q", text().optional();
     }
 }
 
@@ -125,49 +109,37 @@ async fn echo(
     }))
 }
 
-async fn hello() -> impl IntoResponse {
-    "hello"
+async fn hello() -> Response {
+    "hello".into_response()
 }
 
 /// Routes of every kind.
 fn api() -> Api {
-    Api::new(
-        "example",
-        Routes::new()
-            .get("/me", who)
-            .get("/account", account)
-            .with_account()
-            .post("/notes", create)
-            .creates()
-            .put("/notes", size)
-            .delete("/me", who)
-            .session_only()
-            .get("/figures", greet)
-            .metrics_only(),
-    )
-    .public(
-        "a test of open routes",
-        Routes::new()
-            .get("/open", greet)
-            .get("/one", greet)
-            .cached(Cache::Revalidate)
-            .get("/free", hello)
-            .spends(Spend::Nothing)
-            .cached(Cache::Never)
-            .get("/panics", panics)
-            .get("/fails", fails)
-            .get("/sentry", greet)
-            .spends(Spend::Sentry)
-            .post("/open", greet)
-            .get("/where", database)
-            .get("/where/now", database)
-            .cached(Cache::Never)
-            .post("/where", database)
-            .hides()
-            .get("/people", people)
-            .shared()
-            .get("/pages", pages)
-            .shared()
-            .post("/echo/{id}", echo),
-    )
+    let guarded = [
+        get("getMe", "/me", who),
+        get("getAccount", "/account", account).with_account(),
+        post("createNote", "/notes", create).creates(),
+        put("measureNote", "/notes", size),
+        delete("deleteMe", "/me", who).session_only(),
+        get("getFigures", "/figures", greet).metrics_only(),
+    ];
+    let open = [
+        get("listOpen", "/open", greet),
+        get("getOne", "/one", greet).cached(Cache::Revalidate),
+        get("getFree", "/free", hello)
+            .counted_as(RateClass::Unlimited)
+            .cached(Cache::Never),
+        get("panic", "/panics", panics),
+        get("fail", "/fails", fails),
+        get("getSentry", "/sentry", greet).counted_as(RateClass::Sentry),
+        post("createOpen", "/open", greet),
+        get("where", "/where", database),
+        get("whereNow", "/where/now", database).cached(Cache::Never),
+        post("purge", "/where", database).purges_cache(),
+        get("listPeople", "/people", people).cached_in_redis(),
+        get("listPages", "/pages", pages).cached_in_redis(),
+        post("echo", "/echo/{id}", echo),
+    ];
+    let open = open.map(|route| route.public("a test of open routes"));
+    Api::new("example", "Examples", guarded.into_iter().chain(open))
 }

@@ -15,7 +15,7 @@ mod spans;
 
 use std::time::Duration;
 
-use shared::http::{Api, Routes};
+use shared::http::Api;
 use sqlx::PgPool;
 use testing::{App, Caller};
 
@@ -24,6 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Somebody with a session, whose cookie the programs take.
 async fn ada(db: &PgPool) -> Caller {
-    let app = App::new(Api::new("people", Routes::new()), db.clone());
+    let app = App::new(Api::new("people", "People", []), db.clone());
     app.user("ada").await
 }

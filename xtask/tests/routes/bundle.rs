@@ -18,27 +18,11 @@ use crate::sample;
 /// The document of all five groups, as JSON.
 pub fn openapi() -> anyhow::Result<Value> {
     let groups = vec![
-        Group::new(
-            &auth::api(),
-            "Signing in, sessions and accounts: Better Auth's endpoints",
-            auth::openapi::operations(),
-        ),
-        Group::new(&users::api(), "People", users::openapi::operations()),
-        Group::new(
-            &projects::api(),
-            "What people show",
-            projects::openapi::operations(),
-        ),
-        Group::new(
-            &social::api(),
-            "Comments, likes, follows, and what is new",
-            social::openapi::operations(),
-        ),
-        Group::new(
-            &health::api(),
-            "How the service is, and what it can do",
-            health::openapi::operations(),
-        ),
+        Group::from(&auth::api()),
+        Group::from(&users::api()),
+        Group::from(&projects::api()),
+        Group::from(&social::api()),
+        Group::from(&health::api()),
     ];
     Ok(serde_json::to_value(document(
         env!("CARGO_PKG_VERSION"),
@@ -65,10 +49,10 @@ pub fn mounted() -> Vec<Mounted> {
     {
         let routes = api.routes().iter().map(|route| Mounted {
             function: api.name(),
-            method: route.method.to_string(),
-            path: route.path,
-            public: match route.access {
-                Access::Public(reason) => Some(reason),
+            method: route.rules.method.to_string(),
+            path: route.rules.path,
+            public: match route.rules.access {
+                Access::Public(reason) | Access::ByHandler(reason) => Some(reason),
                 _ => None,
             },
         });

@@ -1,10 +1,10 @@
 //! Administration of users (Better Auth's admin plugin 1.7).
 
 mod bans;
+pub mod bodies;
 mod changes;
 mod impersonation;
 mod list;
-pub mod openapi;
 mod password;
 mod rights;
 mod sessions;
@@ -13,11 +13,11 @@ mod users;
 pub use bans::{ban, unban};
 pub use changes::is_email;
 pub use impersonation::{impersonate, stop};
-pub use list::list;
+pub use list::{UserList, list};
 pub use password::set_password;
-pub use rights::has_permission;
-pub use sessions::{list_sessions, revoke_all_sessions, revoke_session};
-pub use users::{create, remove, set_role, show, update};
+pub use rights::{Permission, has_permission};
+pub use sessions::{Sessions, list_sessions, revoke_all_sessions, revoke_session};
+pub use users::{UserAnswer, create, remove, set_role, show, update};
 
 use crate::error::Error;
 

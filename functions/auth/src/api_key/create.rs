@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     api_key::hash,
-    http::{Spend, spend},
+    http::{RateClass, spend},
     random,
 };
 use utoipa::ToSchema;
@@ -167,7 +167,7 @@ pub async fn create(call: Call) -> Result {
     }
     let auth = &call.auth;
     let user_id = &current.user.id;
-    if let Some(seconds) = spend(&auth.app, user_id, Spend::Create).await {
+    if let Some(seconds) = spend(&auth.app, user_id, RateClass::Create).await {
         return Err(Error::TooManyRequests(seconds));
     }
     auth.sweep.run_api_keys(&auth.app.db).await;

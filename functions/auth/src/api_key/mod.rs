@@ -1,18 +1,18 @@
 //! API keys (Better Auth's API-key plugin 1.7): their owners' endpoints, and requests that come with one.
 
+pub mod bodies;
 mod create;
 mod credential;
 mod endpoints;
 mod lifetime;
-pub mod openapi;
 
 use shared::config::Config;
 
 use crate::error::Error;
 
-pub use create::create;
+pub use create::{CreatedKey, create};
 pub use credential::find_owner;
-pub use endpoints::{delete, list, show, update};
+pub use endpoints::{KeyList, delete, list, show, update};
 
 /// Longest name, in UTF-16 units as JavaScript counts.
 const MAX_NAME: usize = 32;

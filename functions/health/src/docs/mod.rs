@@ -39,9 +39,9 @@ fn hash(text: &str) -> String {
 }
 
 /// `GET /openapi.json`
-pub async fn document() -> impl IntoResponse {
+pub async fn document() -> Response {
     let content_type = [(header::CONTENT_TYPE, "application/json; charset=utf-8")];
-    (content_type, DOCUMENT)
+    (content_type, DOCUMENT).into_response()
 }
 
 /// `GET /docs`

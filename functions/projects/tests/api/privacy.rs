@@ -35,13 +35,13 @@ async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
 
     for (role, caller) in &callers {
         for route in projects::api().routes() {
-            let path = route.path.replace("{projectId}", &id);
+            let path = route.rules.path.replace("{projectId}", &id);
             if path == "/projects" || path == "/projects/facets" {
                 continue;
             }
-            let body = (route.method != Method::GET).then(|| json!({}));
-            let answer = caller.send(route.method.clone(), &path, body).await;
-            if *role == "nobody" && matches!(route.access, shared::http::Access::Session) {
+            let body = (route.rules.method != Method::GET).then(|| json!({}));
+            let answer = caller.send(route.rules.method.clone(), &path, body).await;
+            if *role == "nobody" && matches!(route.rules.access, shared::http::Access::Session) {
                 answer.expect(401);
             } else {
                 answer.expect_error(404, &["Project not found"]);

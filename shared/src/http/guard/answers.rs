@@ -10,7 +10,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
-use super::Rule;
+use super::Guard;
 use crate::{
     db,
     http::{Cache, Error, page},
@@ -28,10 +28,10 @@ pub(super) async fn make(request: Request, next: Next) -> Response {
 }
 
 /// Answers a read of somebody without a credential.
-pub(super) async fn anonymous(rule: &Rule, request: Request, next: Next) -> Response {
-    let place = match &rule.app.redis {
-        Some(redis) if rule.shared => {
-            let found = redis.find(&question(&request)).await;
+pub(super) async fn anonymous(guard: &Guard, request: Request, next: Next) -> Response {
+    let place = match &guard.app.redis {
+        Some(redis) if guard.rules.cached_in_redis => {
+            let found = redis.find(&cache_key(&request)).await;
             let result = match &found {
                 Some(Kept::Answer(_)) => "hit",
                 Some(Kept::Nothing(_)) => "miss",
@@ -47,7 +47,7 @@ pub(super) async fn anonymous(rule: &Rule, request: Request, next: Next) -> Resp
         _ => None,
     };
     // What is never kept must be true now, and a replica may be seconds behind.
-    let response = match rule.cache {
+    let response = match guard.rules.cache {
         Cache::Brief | Cache::Revalidate => db::anonymously(make(request, next)).await,
         Cache::Never | Cache::Handler => make(request, next).await,
     };
@@ -59,26 +59,26 @@ pub(super) async fn anonymous(rule: &Rule, request: Request, next: Next) -> Resp
     }
 }
 
-/// Drops what Redis keeps after a change that may take things out of lists.
-pub(super) async fn forget(rule: &Rule, status: StatusCode) {
-    if rule.hides
+/// Purges the responses that Redis stores after a change that may remove things from lists.
+pub(super) async fn purge(guard: &Guard, status: StatusCode) {
+    if guard.rules.purges_cache
         && status.is_success()
-        && let Some(redis) = &rule.app.redis
+        && let Some(redis) = &guard.app.redis
     {
         redis.forget().await;
     }
 }
 
 /// Path and query, the latter in the order of its names: `a=1&b=2` asks the same as `b=2&a=1`.
-fn question(request: &Request) -> String {
+fn cache_key(request: &Request) -> String {
     let query = request.uri().query().unwrap_or_default();
     let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
     pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish();
-    let question = format!("{}?{query}", request.uri().path());
-    URL_SAFE_NO_PAD.encode(Sha256::digest(question))
+    let target = format!("{}?{query}", request.uri().path());
+    URL_SAFE_NO_PAD.encode(Sha256::digest(target))
 }
 
 /// A line with the `Link` header, which may be empty, and the body.

@@ -4,7 +4,7 @@ use super::statement::{self, CallerQuery, CallerRow, Counter, Principal};
 use crate::{
     AppState,
     http::{
-        Spend,
+        RateClass,
         quota::{self, Counted, Policy},
     },
 };
@@ -94,10 +94,10 @@ impl Counting<'_> {
 
 /// Counts a signed-in user's request under the quotas of the application's routes, for a route that is not behind the
 /// guard. Gives the seconds to wait where one of them is used up.
-pub async fn spend(app: &AppState, user_id: &str, spend: Spend) -> Option<u64> {
+pub async fn spend(app: &AppState, user_id: &str, class: RateClass) -> Option<u64> {
     let counting = Counting {
         app,
-        by_user: &quota::of_user(&app.config.quotas, spend),
+        by_user: &quota::of_user(&app.config.quotas, class),
         by_address: &[],
         network: "",
     };

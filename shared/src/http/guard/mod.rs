@@ -26,7 +26,7 @@ pub use self::{
     user::{CurrentUser, NO_API_KEYS, SessionInfo, Viewer},
 };
 use super::{
-    Access, Cache, ClientAddress, Error, Fields, Result, Spend,
+    Access, ClientAddress, Error, Fields, RateClass, Result, RouteRules,
     body::{self, RawBody},
     cache,
     quota::{self, Counted},
@@ -42,22 +42,18 @@ pub const SESSION_LIFETIME: u32 = 604_800;
 /// Age from which a session's expiry is moved, in seconds (Better Auth 1.7: `updateAge`).
 pub const SESSION_UPDATE_AGE: u32 = 86_400;
 
-/// One route's rules.
-pub(super) struct Rule {
+/// The guard of one route.
+pub(super) struct Guard {
     pub app: AppState,
-    pub access: Access,
-    pub spend: Spend,
-    pub cache: Cache,
-    pub shared: bool,
-    pub hides: bool,
-    pub account: bool,
-    pub raw_body: bool,
-    pub path: &'static str,
+    pub rules: RouteRules,
 }
 
-/// Judges a request in the contract's order: credential, active caller, rate limit, body, then the handler.
-pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Response {
-    telemetry::set_route(rule.path);
+/// Lets a request pass in the contract's order: credential, active caller, rate limit, body, then the handler.
+pub(super) async fn run(guard: Arc<Guard>, request: Request, next: Next) -> Response {
+    telemetry::set_route(guard.rules.path);
+    if matches!(guard.rules.access, Access::ByHandler(_)) {
+        return pass(&guard, request, next).await;
+    }
     // The request is the handler's; of its headers only these are needed for the answer.
     let known: Vec<HeaderValue> = request
         .headers()
@@ -71,10 +67,10 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
     } else {
         Ok(())
     };
-    let mut judged = Judged::default();
-    let response = match judge(&rule, request, &mut judged).await {
-        Ok(request) if is_get && !judged.with_credential => {
-            answers::anonymous(&rule, request, next).await
+    let mut checked = Checked::default();
+    let response = match authorize(&guard, request, &mut checked).await {
+        Ok(request) if is_get && !checked.with_credential => {
+            answers::anonymous(&guard, request, next).await
         }
         Ok(request) => answers::make(request, next).await,
         Err(error) => error.into_response(),
@@ -84,10 +80,11 @@ pub(super) async fn run(rule: Arc<Rule>, request: Request, next: Next) -> Respon
         Err(refusal) if is_answered(&response) => refusal.into_response(),
         _ => response,
     };
-    answers::forget(&rule, response.status()).await;
+    answers::purge(&guard, response.status()).await;
+    let with_credential = checked.with_credential;
     let mut response =
-        cache::finish(&known, is_get, rule.cache, judged.with_credential, response).await;
-    quota::add_headers(response.headers_mut(), &judged.counted);
+        cache::finish(&known, is_get, guard.rules.cache, with_credential, response).await;
+    quota::add_headers(response.headers_mut(), &checked.counted);
     response
 }
 
@@ -96,30 +93,29 @@ fn is_answered(response: &Response) -> bool {
     response.status().is_success() || response.status() == StatusCode::NOT_FOUND
 }
 
-/// Runs a route that judges its requests itself. HEAD, which axum's GET routes take as well, is none of its methods.
-pub(super) async fn leave_alone(rule: &Rule, request: Request, next: Next) -> Response {
-    telemetry::set_route(rule.path);
+/// Runs a route whose handler authorizes requests itself. axum's GET routes accept HEAD, which such a route does not have.
+async fn pass(guard: &Guard, request: Request, next: Next) -> Response {
     if request.method() == Method::HEAD {
         return super::api::nothing_here();
     }
     let response = next.run(request).await;
-    answers::forget(rule, response.status()).await;
+    answers::purge(guard, response.status()).await;
     response
 }
 
-/// What was found out about a request, whether or not it was refused.
+/// What was found out about a request, whether or not it was rejected.
 #[derive(Default)]
-struct Judged {
+struct Checked {
     with_credential: bool,
     counted: Vec<Counted>,
 }
 
-async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Request> {
-    let config = &rule.app.config;
+async fn authorize(guard: &Guard, request: Request, checked: &mut Checked) -> Result<Request> {
+    let config = &guard.app.config;
     let credential = Credential::of(config, request.headers());
     let by_cookie = matches!(credential, Credential::Session { .. });
-    judged.with_credential = !matches!(credential, Credential::None);
-    if rule.access == Access::Metrics && has_metrics_token(config, request.headers()) {
+    checked.with_credential = !matches!(credential, Credential::None);
+    if guard.rules.access == Access::Metrics && has_metrics_token(config, request.headers()) {
         return Ok(request);
     }
     if by_cookie && !is_safe(request.method()) {
@@ -131,22 +127,22 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         .copied()
         .unwrap_or(ClientAddress(None));
     let started = Instant::now();
-    let found = find_caller(rule, &credential, address).await;
+    let found = find_caller(guard, &credential, address).await;
     telemetry::record_session(started.elapsed());
     let mut found = found?;
     if let Some(user) = &found.user {
         telemetry::set_user(user.id());
     }
-    judged.counted = std::mem::take(&mut found.counted);
+    checked.counted = std::mem::take(&mut found.counted);
     let is_pro = found.user.as_ref().is_some_and(CurrentUser::is_pro);
-    quota::adjust(&mut judged.counted, is_pro);
-    let limited = quota::exceeded(&judged.counted)
+    quota::adjust(&mut checked.counted, is_pro);
+    let limited = quota::exceeded(&checked.counted)
         .map_or(Ok(()), |seconds| Err(Error::TooManyRequests(seconds)));
     if let Some(refusal) = found.refusal {
         // A guessed key must not be told from a used-up quota.
         return Err(limited.err().unwrap_or(Error::ApiKey(refusal)));
     }
-    if found.user.is_none() && !is_open(rule) {
+    if found.user.is_none() && !guard.rules.is_open() {
         return Err(match limited {
             _ if found.inactive => Error::Forbidden("Account is deactivated"),
             Err(limited) => limited,
@@ -154,8 +150,8 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
         });
     }
     limited?;
-    check_access(rule, &request, &found)?;
-    let mut request = if is_safe(request.method()) || rule.raw_body {
+    check_access(guard.rules.access, &request, &found)?;
+    let mut request = if is_safe(request.method()) {
         request
     } else {
         let request = read_body(request).await?;
@@ -169,9 +165,9 @@ async fn judge(rule: &Rule, request: Request, judged: &mut Judged) -> Result<Req
 }
 
 /// Which keys and which users a route takes.
-fn check_access(rule: &Rule, request: &Request, found: &Found) -> Result<()> {
+fn check_access(access: Access, request: &Request, found: &Found) -> Result<()> {
     let is_admin = found.user.as_ref().is_some_and(CurrentUser::is_admin);
-    match (rule.access, &found.key) {
+    match (access, &found.key) {
         (Access::SessionOnly, Some(_)) => Err(Error::Forbidden(NO_API_KEYS)),
         (Access::Metrics, key) => {
             let has_scope = key.as_ref().is_none_or(|key| key.allows("metrics", "read"));
@@ -195,10 +191,6 @@ fn check_access(rule: &Rule, request: &Request, found: &Found) -> Result<()> {
             }
         }
     }
-}
-
-fn is_open(rule: &Rule) -> bool {
-    matches!(rule.access, Access::Public(_))
 }
 
 fn is_safe(method: &Method) -> bool {
@@ -232,22 +224,23 @@ struct Found {
 }
 
 async fn find_caller(
-    rule: &Rule,
+    guard: &Guard,
     credential: &Credential,
     address: ClientAddress,
 ) -> Result<Found> {
     // Nobody is asked who they are where neither the answer nor a limit depends on it: health is told without a database.
     // A refused API key is refused even there.
     let by_key = matches!(credential, Credential::ApiKey(_));
-    if is_open(rule) && rule.spend == Spend::Nothing && !by_key {
+    let rules = &guard.rules;
+    if rules.is_open() && rules.counted_as == RateClass::Unlimited && !by_key {
         return Ok(Found::default());
     }
     let _span = telemetry::span("auth.session", "session check");
-    let config = &rule.app.config;
-    let by_user = quota::of_user(&config.quotas, rule.spend);
-    let by_address = quota::of_address(&config.quotas, rule.spend);
+    let config = &guard.app.config;
+    let by_user = quota::of_user(&config.quotas, rules.counted_as);
+    let by_address = quota::of_address(&config.quotas, rules.counted_as);
     let (key, refusal) = match credential {
-        Credential::ApiKey(key) => match api_key::verify(&rule.app.db, key).await? {
+        Credential::ApiKey(key) => match api_key::verify(&guard.app.db, key).await? {
             Ok(key) => (Some(key), None),
             Err(refusal) => (None, Some(refusal)),
         },
@@ -268,7 +261,7 @@ async fn find_caller(
         _ => None,
     };
     let counting = Counting {
-        app: &rule.app,
+        app: &guard.app,
         by_user: &by_user,
         by_address: &by_address,
         network: &address.network(),
@@ -281,10 +274,10 @@ async fn find_caller(
         });
     };
     let row = CallerQuery {
-        with_account: rule.account,
+        with_account: rules.with_account,
         ..counting.statement(principal)
     }
-    .fetch(&rule.app)
+    .fetch(&guard.app)
     .await?;
     let found = Found {
         counted: counting.counted(&row).await,

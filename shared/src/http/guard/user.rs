@@ -9,7 +9,10 @@ use axum::{
 use serde_json::value::RawValue;
 
 use crate::{
-    http::{Error, Result},
+    http::{
+        Error, Result,
+        describe::{Input, Operation},
+    },
     time::Timestamp,
 };
 
@@ -114,6 +117,14 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
     }
 }
 
+impl Input for CurrentUser {
+    fn describe(operation: &mut Operation) {
+        operation.takes_user = true;
+    }
+}
+
+impl Input for Option<CurrentUser> {}
+
 impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
     type Rejection = std::convert::Infallible;
 
@@ -132,6 +143,8 @@ impl Viewer {
         self.0.as_ref().map(CurrentUser::id)
     }
 }
+
+impl Input for Viewer {}
 
 impl<S: Send + Sync> FromRequestParts<S> for Viewer {
     type Rejection = std::convert::Infallible;

@@ -1,0 +1,160 @@
+//! Schemas: those of values that rules describe, and those of types.
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Array, ArrayBuilder, KnownFormat, ObjectBuilder, Ref, RefOr, SchemaFormat,
+        schema::{AnyOfBuilder, OneOfBuilder, SchemaType, Type},
+    },
+};
+
+/// A JSON schema, or a reference to one.
+pub type Schema = RefOr<utoipa::openapi::Schema>;
+
+/// A text; lengths count Unicode scalar values, as JSON Schema does.
+pub fn text(min: Option<usize>, max: Option<usize>) -> Schema {
+    string().min_length(min).max_length(max).into()
+}
+
+/// A whole number within the bounds.
+pub fn integer(min: i64, max: i64) -> Schema {
+    let number = |number: i64| utoipa::Number::Int(isize::try_from(number).unwrap_or(isize::MAX));
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(number(min)))
+        .maximum(Some(number(max)))
+        .into()
+}
+
+/// `true` or `false`.
+pub fn boolean() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Boolean).into()
+}
+
+/// A number.
+pub fn number() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Number).into()
+}
+
+/// One of the given words.
+pub fn words(words: &[&str]) -> Schema {
+    string().enum_values(Some(words.iter().copied())).into()
+}
+
+/// A day: `2025-01-15`.
+pub fn date() -> Schema {
+    string()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
+        .into()
+}
+
+/// An instant: `2025-01-15T10:30:00.000Z`.
+pub fn date_time() -> Schema {
+    string()
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .into()
+}
+
+/// A list; in a query, the name is repeated.
+pub fn list(items: Schema, max_items: Option<usize>) -> Schema {
+    ArrayBuilder::new().items(items).max_items(max_items).into()
+}
+
+/// An object of any properties.
+pub fn object() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Object).into()
+}
+
+fn string() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// The same schema, which also allows `null`.
+pub fn nullable(schema: Schema) -> Schema {
+    use utoipa::openapi::Schema as S;
+    let with_null = |kind: &mut SchemaType| {
+        if let SchemaType::Type(known) = kind {
+            *kind = SchemaType::from_iter([known.clone(), Type::Null]);
+        }
+    };
+    match schema {
+        RefOr::T(S::Object(mut object)) => {
+            with_null(&mut object.schema_type);
+            RefOr::T(S::Object(object))
+        }
+        RefOr::T(S::Array(mut array)) => {
+            with_null(&mut array.schema_type);
+            RefOr::T(S::Array(array))
+        }
+        other => or_null(other),
+    }
+}
+
+/// `null`, or what the schema says.
+pub fn or_null(schema: impl Into<Schema>) -> Schema {
+    OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)))
+        .item(schema)
+        .into()
+}
+
+/// What one or both of the schemas say; objects are open, so the richer one may fit both.
+pub fn either(one: Ref, other: Ref) -> Schema {
+    AnyOfBuilder::new().item(one).item(other).into()
+}
+
+/// What a schema is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usage {
+    /// A body that is read.
+    Body,
+    /// A response that is written.
+    Response,
+}
+
+/// A schema of the document's components.
+#[derive(Clone)]
+pub struct NamedSchema {
+    /// Its name among the components.
+    pub name: String,
+    /// What it is used for.
+    pub usage: Usage,
+    /// The schema.
+    pub schema: Schema,
+}
+
+/// Adds the schema of a type and those of all types inside it.
+pub fn collect<T: ToSchema>(usage: Usage, into: &mut Vec<NamedSchema>) {
+    let mut schemas = vec![(T::name().into_owned(), <T as PartialSchema>::schema())];
+    T::schemas(&mut schemas);
+    into.extend(schemas.into_iter().map(|(name, schema)| NamedSchema {
+        name,
+        usage,
+        schema,
+    }));
+}
+
+/// A reference to the schema of a type.
+pub fn reference<T: ToSchema>() -> Ref {
+    Ref::from_schema_name(T::name())
+}
+
+/// An array of a type.
+pub fn array_of<T: ToSchema>() -> Schema {
+    Array::new(reference::<T>()).into()
+}
+
+/// An object of these properties.
+pub fn object_of(properties: Vec<super::Property>, about: &str) -> Schema {
+    let mut object = ObjectBuilder::new().schema_type(Type::Object);
+    if !about.is_empty() {
+        object = object.description(Some(about));
+    }
+    for property in properties {
+        if property.required {
+            object = object.required(property.name);
+        }
+        object = object.property(property.name, property.schema);
+    }
+    object.into()
+}

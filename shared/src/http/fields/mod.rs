@@ -1,0 +1,420 @@
+//! Bodies and queries, read field by field: every failing rule of every field is reported in one response, with the
+//! messages of class-validator 0.14.
+//!
+//! A field's rules are a value, such as `text().max(500).nullable()`. The same value validates requests and describes
+//! the field in the OpenAPI document, so neither can forget the other.
+
+mod rule;
+mod scalar;
+mod text;
+
+use serde_json::{Map, Value};
+
+pub use self::{
+    rule::{Check, Rule},
+    scalar::{boolean, date, date_time, integer, one_of},
+    text::{Text, Texts, text, texts},
+};
+use super::describe::{Property, Recorder};
+
+/// Most properties that a body may have.
+const MAX_PROPERTIES: usize = 100;
+/// Most messages that one response reports.
+const MAX_MESSAGES: usize = 50;
+
+/// A type that is read from the fields of a body or a query; usually written with [`fields!`](crate::fields). Failing
+/// rules are reported to `fields`; the value is used only when there are none.
+pub trait FromFields: Sized {
+    /// Describes the whole body in the OpenAPI document.
+    const ABOUT: &str = "";
+
+    /// Reads and checks all fields.
+    fn from_fields(fields: &mut Fields) -> Self;
+}
+
+/// The fields of a body or a query, and the rules that fail so far.
+#[derive(Default)]
+pub struct Fields {
+    values: Map<String, Value>,
+    /// Values of a query are text, and of a repeated name all values are kept.
+    from_query: bool,
+    known: Vec<&'static str>,
+    errors: Vec<String>,
+    recorder: Recorder,
+}
+
+impl Fields {
+    pub(super) fn of_body(values: Map<String, Value>) -> Self {
+        Self {
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps every value of a query, as a list by name.
+    pub(super) fn of_query(query: &str) -> Self {
+        let mut values = Map::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let list = values
+                .entry(name.into_owned())
+                .or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(list) = list {
+                list.push(Value::String(value.into_owned()));
+            }
+        }
+        Self {
+            values,
+            from_query: true,
+            ..Self::default()
+        }
+    }
+
+    /// The properties that `T` reads, in their order, with the rules of each.
+    pub(super) fn describe<T: FromFields>() -> Vec<Property> {
+        let mut fields = Self {
+            recorder: Recorder::on(),
+            ..Self::default()
+        };
+        T::from_fields(&mut fields);
+        fields.recorder.into_properties()
+    }
+
+    /// Reads the field of that name by its rules.
+    pub fn read<R: Rule>(&mut self, name: &'static str, rule: R) -> R::Value {
+        self.recorder.record(|| rule.property(name));
+        self.known.push(name);
+        let value = self.values.get(name).cloned();
+        rule.read(value, Field { fields: self, name })
+    }
+
+    /// Whether the request has the field, `null` included.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Reports a failing rule. The message is complete; it names the field itself.
+    pub fn refuse(&mut self, message: impl Into<String>) {
+        let message = message.into();
+        if self.errors.len() < MAX_MESSAGES && !self.errors.contains(&message) {
+            self.errors.push(message);
+        }
+    }
+
+    /// Returns the messages of all failing rules. Unknown properties of a body fail; those of a query are ignored.
+    pub(super) fn finish(mut self) -> Result<(), Vec<String>> {
+        let values = std::mem::take(&mut self.values);
+        if self.from_query {
+            for (name, value) in values {
+                if has_nul(&value) || name.contains('\0') {
+                    self.refuse(format!("{} must not contain NUL characters", clean(&name)));
+                }
+            }
+        } else if values.len() > MAX_PROPERTIES {
+            return Err(vec!["too many properties".to_owned()]);
+        } else {
+            for (name, value) in values {
+                if !self.known.contains(&name.as_str()) {
+                    self.refuse(format!("property {} should not exist", clean(&name)));
+                } else if has_nul(&value) {
+                    self.refuse(format!("{name} must not contain NUL characters"));
+                }
+            }
+        }
+        if self.errors.is_empty() {
+            Ok(())
+        } else {
+            Err(self.errors)
+        }
+    }
+
+    /// Rejects NUL characters in a query, which PostgreSQL cannot store, whether or not a handler reads it.
+    pub(super) fn check_query(query: &str) -> Result<(), Vec<String>> {
+        if query.contains("%00") {
+            Self::of_query(query).finish()
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A field that is being read: its name for messages, and where messages go.
+pub struct Field<'f> {
+    fields: &'f mut Fields,
+    name: &'static str,
+}
+
+impl Field<'_> {
+    /// Reports a failing rule, in the words that follow the field's name.
+    pub fn refuse(&mut self, words: impl std::fmt::Display) {
+        self.fields.refuse(format!("{} {words}", self.name));
+    }
+
+    /// Reports a failing rule of an element, in the words that follow the field's name.
+    pub fn refuse_element(&mut self, words: impl std::fmt::Display) {
+        self.fields
+            .refuse(format!("each value in {} {words}", self.name));
+    }
+
+    /// Whether values are text, as in a query.
+    pub fn is_of_query(&self) -> bool {
+        self.fields.from_query
+    }
+
+    fn has_failed(&self, before: usize) -> bool {
+        self.fields.errors.len() > before
+    }
+
+    fn failures(&self) -> usize {
+        self.fields.errors.len()
+    }
+}
+
+/// Declares a body or a query: a struct whose fields have their name on the wire and their rules beside them.
+///
+/// ```ignore
+/// fields! {
+///     /// Changes of a thing. Absent keeps the value, null clears it.
+///     pub struct UpdateThing {
+///         /// Markdown.
+///         note: Option<Option<String>> = "note", text().max(500).nullable();
+///         is_public: Option<bool> = "isPublic", boolean().optional();
+///     }
+/// }
+/// ```
+///
+/// The documentation of the struct and of its fields goes into the OpenAPI document too. With `: Serialize` after its
+/// name, the struct is written as an object of those fields that the request has; all its fields are `Option`s then.
+#[macro_export]
+macro_rules! fields {
+    (
+        $(#[doc = $about:literal])*
+        $visible:vis struct $name:ident: Serialize {
+            $(
+                $(#[doc = $doc:literal])*
+                $field:ident: $type:ty = $key:literal, $rule:expr;
+            )*
+        }
+    ) => {
+        $crate::fields! {
+            $(#[doc = $about])*
+            $visible struct $name {
+                $(
+                    $(#[doc = $doc])*
+                    $field: $type = $key, $rule;
+                )*
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeMap as _;
+                let mut map = serializer.serialize_map(None)?;
+                $(
+                    if let Some(value) = &self.$field {
+                        map.serialize_entry($key, value)?;
+                    }
+                )*
+                map.end()
+            }
+        }
+    };
+    (
+        $(#[doc = $about:literal])*
+        $visible:vis struct $name:ident {
+            $(
+                $(#[doc = $doc:literal])*
+                $field:ident: $type:ty = $key:literal, $rule:expr;
+            )*
+        }
+    ) => {
+        $(#[doc = $about])*
+        $visible struct $name {
+            $(
+                $(#[doc = $doc])*
+                pub $field: $type,
+            )*
+        }
+
+        impl $crate::http::FromFields for $name {
+            const ABOUT: &str = concat!("" $(, $about, "\n")*);
+
+            fn from_fields(fields: &mut $crate::http::Fields) -> Self {
+                use $crate::http::Rule as _;
+                Self {
+                    $($field: fields.read($key, $rule.about(concat!("" $(, $doc, "\n")*))),)*
+                }
+            }
+        }
+    };
+}
+
+/// The name as far as it may be repeated to the client.
+fn clean(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(list) => list.iter().any(has_nul),
+        Value::Object(map) => map
+            .iter()
+            .any(|(name, value)| name.contains('\0') || has_nul(value)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn body(value: Value) -> Fields {
+        let Value::Object(map) = value else {
+            panic!("a body is an object")
+        };
+        Fields::of_body(map)
+    }
+
+    #[test]
+    fn every_failing_rule_of_every_field_is_reported() {
+        let mut fields = body(json!({"bio": 5, "skills": ["", 7], "isPro": true}));
+        fields.read("title", text().not_empty().max(200).required());
+        fields.read("bio", text().max(500).nullable());
+        fields.read("skills", texts().not_empty().optional());
+
+        let mut errors = fields.finish().unwrap_err();
+        errors.sort();
+        assert_eq!(
+            errors,
+            [
+                "bio must be a string",
+                "bio must be shorter than or equal to 500 characters",
+                "each value in skills must be a string",
+                "each value in skills should not be empty",
+                "property isPro should not exist",
+                "title must be a string",
+                "title must be shorter than or equal to 200 characters",
+                "title should not be empty",
+            ]
+        );
+    }
+
+    #[test]
+    fn elements_of_a_list_that_is_too_long_are_not_looked_at() {
+        let mut fields = body(json!({"skills": ["", 7]}));
+        fields.read("skills", texts().max_items(1).not_empty().optional());
+
+        assert_eq!(
+            fields.finish().unwrap_err(),
+            ["skills must contain no more than 1 elements"]
+        );
+    }
+
+    #[test]
+    fn properties_and_messages_are_bounded() {
+        let many = |count: usize| (0..count).map(|n| (format!("p{n}"), Value::Null)).collect();
+
+        let errors = Fields::of_body(many(101)).finish().unwrap_err();
+        assert_eq!(errors, ["too many properties"]);
+
+        let errors = Fields::of_body(many(100)).finish().unwrap_err();
+        assert_eq!(errors.len(), 50);
+    }
+
+    #[test]
+    fn absent_and_null_differ() {
+        let mut fields = body(json!({"bio": null}));
+        assert_eq!(fields.read("bio", text().max(500).nullable()), Some(None));
+        assert_eq!(fields.read("website", text().nullable()), None);
+        assert!(fields.finish().is_ok());
+    }
+
+    #[test]
+    fn lengths_count_unicode_scalar_values() {
+        let mut fields = body(json!({"a": "🦀🦀", "b": "🦀🦀🦀"}));
+        let a = fields.read("a", text().max(2).optional());
+        assert_eq!(a.as_deref(), Some("🦀🦀"));
+        assert_eq!(fields.read("b", text().max(2).optional()), None);
+        assert_eq!(
+            fields.finish().unwrap_err(),
+            ["b must be shorter than or equal to 2 characters"]
+        );
+    }
+
+    #[test]
+    fn nul_is_rejected_anywhere() {
+        let mut fields = body(json!({"a": "x\0", "b": {"c\0": 1}}));
+        fields.read("a", text().optional());
+
+        let errors = fields.finish().unwrap_err();
+        assert!(errors.contains(&"a must not contain NUL characters".to_owned()));
+        assert!(errors.contains(&"property b should not exist".to_owned()));
+    }
+
+    #[test]
+    fn of_a_repeated_query_name_the_last_wins_or_all_are_kept() {
+        let mut fields = Fields::of_query("limit=1&limit=2&tag=a&tag=b&other=x");
+        assert_eq!(fields.read("limit", integer(1, 100).optional()), Some(2));
+        assert_eq!(fields.read("tag", texts().optional()).unwrap(), ["a", "b"]);
+        assert!(fields.finish().is_ok());
+    }
+
+    #[test]
+    fn numbers_and_words_are_bounded() {
+        let mut fields = Fields::of_query("limit=101&sort=best&isPublic=yes");
+        fields.read("limit", integer(1, 100).or(20));
+        fields.read("sort", one_of(&[("newest", 1), ("likes", 2)]).optional());
+        fields.read("isPublic", boolean().optional());
+        assert_eq!(
+            fields.finish().unwrap_err(),
+            [
+                "limit must not be greater than 100",
+                "sort must be one of the following values: newest, likes",
+                "isPublic must be a boolean value",
+            ]
+        );
+    }
+
+    crate::fields! {
+        /// Changes of a thing.
+        struct UpdateThing: Serialize {
+            /// Markdown.
+            note: Option<Option<String>> = "note", text().max(500).nullable();
+            is_public: Option<bool> = "isPublic", boolean().optional();
+        }
+    }
+
+    #[test]
+    fn a_struct_of_fields_is_written_with_what_the_request_has() {
+        let mut fields = body(json!({"note": null}));
+        let changes = UpdateThing::from_fields(&mut fields);
+        assert_eq!(
+            serde_json::to_value(&changes).unwrap(),
+            json!({"note": null})
+        );
+
+        let mut fields = body(json!({"isPublic": true}));
+        let changes = UpdateThing::from_fields(&mut fields);
+        assert_eq!(
+            serde_json::to_value(&changes).unwrap(),
+            json!({"isPublic": true})
+        );
+    }
+
+    #[cfg(feature = "description")]
+    #[test]
+    fn a_struct_of_fields_describes_itself() {
+        let described = Fields::describe::<UpdateThing>();
+
+        let names: Vec<&str> = described.iter().map(|property| property.name).collect();
+        assert_eq!(names, ["note", "isPublic"]);
+        assert!(described.iter().all(|property| !property.required));
+        assert_eq!(
+            serde_json::to_value(&described[0].schema).unwrap(),
+            json!({"type": ["string", "null"], "maxLength": 500, "description": "Markdown."})
+        );
+        assert_eq!(UpdateThing::ABOUT.trim(), "Changes of a thing.");
+    }
+}

@@ -1,0 +1,204 @@
+//! Texts and lists of texts.
+
+use serde_json::Value;
+
+use super::{Check, Field};
+use crate::http::describe::{self, Schema};
+
+/// A text.
+pub fn text() -> Text {
+    Text::default()
+}
+
+/// A list of texts; in a query, the repeated name.
+pub fn texts() -> Texts {
+    Texts::default()
+}
+
+/// A rule of the caller's own: what must hold, and the words of its message.
+type OwnRule = (fn(&str) -> bool, &'static str);
+
+/// What a good text becomes, or the words of the message.
+type Convert = fn(&str) -> Result<String, &'static str>;
+
+/// See [`text`].
+#[derive(Clone, Default)]
+pub struct Text {
+    trim: bool,
+    not_empty: bool,
+    max: Option<usize>,
+    rules: Vec<OwnRule>,
+    convert: Option<Convert>,
+}
+
+impl Text {
+    /// Removes white space at both ends before the rules are checked.
+    pub fn trimmed(mut self) -> Self {
+        self.trim = true;
+        self
+    }
+
+    /// Neither empty nor blank.
+    pub fn not_empty(mut self) -> Self {
+        self.not_empty = true;
+        self
+    }
+
+    /// At most that many Unicode scalar values.
+    pub fn max(mut self, max: usize) -> Self {
+        self.max = Some(max);
+        self
+    }
+
+    /// Adds a rule, with the words that follow the field's name in its message.
+    pub fn rule(mut self, holds: fn(&str) -> bool, words: &'static str) -> Self {
+        self.rules.push((holds, words));
+        self
+    }
+
+    /// Changes a text that passes all other rules, or rejects it with the words that follow the field's name.
+    pub fn converted(mut self, convert: Convert) -> Self {
+        self.convert = Some(convert);
+        self
+    }
+
+    /// Checks one text; `refuse` reports the words of a failing rule.
+    fn check_with(&self, value: &Value, mut refuse: impl FnMut(&str)) -> Option<String> {
+        let text = value
+            .as_str()
+            .map(|text| if self.trim { text.trim() } else { text });
+        let blank = text.map_or(value.is_null(), |text| text.trim().is_empty());
+        let mut failed = false;
+        let mut fail = |words: &str| {
+            failed = true;
+            refuse(words);
+        };
+        if text.is_none() {
+            fail("must be a string");
+        }
+        if self.not_empty && blank {
+            fail("should not be empty");
+        }
+        if let Some(max) = self.max
+            && text.is_none_or(|text| is_longer(text, max))
+        {
+            fail(&format!(
+                "must be shorter than or equal to {max} characters"
+            ));
+        }
+        if let Some(text) = text
+            && !(self.not_empty && blank)
+        {
+            for (holds, words) in &self.rules {
+                if !holds(text) {
+                    fail(words);
+                }
+            }
+        }
+        let text = text.filter(|_| !failed)?;
+        match self.convert {
+            None => Some(text.to_owned()),
+            Some(convert) => convert(text).map_err(refuse).ok(),
+        }
+    }
+}
+
+/// Whether the text has more Unicode scalar values, without counting all of a long one.
+fn is_longer(text: &str, max: usize) -> bool {
+    text.len() > max && text.chars().nth(max).is_some()
+}
+
+impl Check for Text {
+    type Output = String;
+
+    fn check(&self, value: &Value, field: &mut Field<'_>) -> Option<String> {
+        self.check_with(value, |words| field.refuse(words))
+    }
+
+    fn schema(&self) -> Schema {
+        describe::text(self.not_empty.then_some(1), self.max)
+    }
+}
+
+/// See [`texts`].
+#[derive(Clone, Default)]
+pub struct Texts {
+    max_items: Option<usize>,
+    form: Option<fn(&str) -> String>,
+    element: Text,
+}
+
+impl Texts {
+    /// At most that many elements.
+    pub fn max_items(mut self, max: usize) -> Self {
+        self.max_items = Some(max);
+        self
+    }
+
+    /// Removes white space at both ends of each element before the rules are checked.
+    pub fn trimmed(mut self) -> Self {
+        self.element = self.element.trimmed();
+        self
+    }
+
+    /// Brings each element into this form before the rules are checked, and keeps it so.
+    pub fn in_form(mut self, form: fn(&str) -> String) -> Self {
+        self.form = Some(form);
+        self
+    }
+
+    /// No element is empty or blank.
+    pub fn not_empty(mut self) -> Self {
+        self.element = self.element.not_empty();
+        self
+    }
+
+    /// At most that many Unicode scalar values in each element.
+    pub fn max(mut self, max: usize) -> Self {
+        self.element = self.element.max(max);
+        self
+    }
+
+    /// Adds a rule for each element, with the words that follow the field's name in its message.
+    pub fn rule(mut self, holds: fn(&str) -> bool, words: &'static str) -> Self {
+        self.element = self.element.rule(holds, words);
+        self
+    }
+}
+
+impl Check for Texts {
+    type Output = Vec<String>;
+
+    const TAKES_LISTS: bool = true;
+
+    fn check(&self, value: &Value, field: &mut Field<'_>) -> Option<Vec<String>> {
+        let Value::Array(values) = value else {
+            field.refuse("must be an array");
+            return None;
+        };
+        if let Some(max) = self.max_items
+            && values.len() > max
+        {
+            field.refuse(format_args!("must contain no more than {max} elements"));
+            return None;
+        }
+        let before = field.failures();
+        let texts = values
+            .iter()
+            .filter_map(|value| {
+                let formed: Option<Value> = self
+                    .form
+                    .zip(value.as_str())
+                    .map(|(form, text)| form(text).into());
+                let value = formed.as_ref().unwrap_or(value);
+                self.element
+                    .check_with(value, |words| field.refuse_element(words))
+            })
+            .collect();
+        (!field.has_failed(before)).then_some(texts)
+    }
+
+    fn schema(&self) -> Schema {
+        describe::list(self.element.schema(), self.max_items)
+    }
+}
