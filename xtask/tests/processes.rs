@@ -16,10 +16,7 @@ use std::{
 use provider::Provider;
 use reqwest::{Client, RequestBuilder};
 use serde_json::json;
-use shared::{
-    api_key::hash,
-    http::Api,
-};
+use shared::{api_key::hash, http::Api};
 use sqlx::PgPool;
 use testing::{App, Caller};
 use tokio::{

@@ -93,7 +93,7 @@ impl CurrentUser {
     }
 
     /// The caller's whole row as PostgreSQL writes it in JSON, with `privateProjectsCount`; only on routes
-    /// [`with_account`](super::Routes::with_account).
+    /// [`with_account`](crate::http::Route::with_account).
     pub fn account(&self) -> Option<&RawValue> {
         self.0.account.as_deref()
     }
