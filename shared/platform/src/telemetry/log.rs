@@ -16,10 +16,6 @@ use crate::time::Timestamp;
 pub(super) const TARGET: &str = "request";
 
 /// What is logged of a request, and how.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "the five are independent of each other"
-)]
 pub(super) struct LogFormat {
     /// Write text for a terminal instead of JSON.
     pub text: bool,

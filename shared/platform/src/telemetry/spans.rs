@@ -15,6 +15,7 @@ use super::{
     baggage,
     cause::{Cause, Panic},
     log,
+    statement_text::one_line,
     summary::RequestSummary,
 };
 
@@ -60,11 +61,6 @@ pub fn statement_span(sql: &str) -> Option<Span> {
         return None;
     }
     span("db.sql.query", &one_line(sql))
-}
-
-/// Returns a statement's text on one line.
-pub(super) fn one_line(sql: &str) -> String {
-    sql.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Sends the event of `GET /sentry-test`: a message with a breadcrumb, the tag `endpoint` and the context `test`.

@@ -2,7 +2,10 @@
 
 use std::{cell::Cell, time::Duration};
 
-use super::slow::log_slow_statement;
+use super::{
+    current,
+    statement_text::{fingerprint, one_line},
+};
 
 /// Statements slower than this are logged.
 const SLOW: Duration = Duration::from_millis(200);
@@ -56,6 +59,19 @@ pub fn record_statement(sql: &str, time: Duration) {
     if time >= SLOW {
         log_slow_statement(sql, time);
     }
+}
+
+/// Logs a slow statement with its route and a fingerprint to search for.
+fn log_slow_statement(sql: &str, time: Duration) {
+    let statement = one_line(sql);
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    tracing::warn!(
+        route = current::route(),
+        fingerprint = fingerprint(&statement),
+        statement,
+        ms,
+        "slow statement"
+    );
 }
 
 /// Records the time that the guard needed to identify the caller, for `Server-Timing`.
