@@ -1,4 +1,4 @@
-//! The way to the database.
+//! Connects to the database and applies the migrations.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use platform::{
 use sqlx::{Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a database that is not there is waited for: a new RDS Proxy takes a minute or two to know its cluster.
-const PATIENCE: Duration = Duration::from_mins(3);
-/// How long one attempt to connect may take.
-const ATTEMPT: Duration = Duration::from_secs(10);
-/// Between two attempts.
+/// Maximum time to wait for an unreachable database. A new RDS Proxy needs one or two minutes to discover its cluster.
+const CONNECT_TIMEOUT: Duration = Duration::from_mins(3);
+/// Timeout of one attempt to connect.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time between two attempts.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Applies the migrations to the database that the variables name, within the limit.
+/// Applies the migrations to the configured database, within the time limit.
 pub async fn migrate(
     variables: &Variables,
     migrator: &Migrator,
@@ -28,27 +28,30 @@ pub async fn migrate(
     anyhow::ensure!(config.url.is_some(), "DATABASE_URL is missing");
     let production = variables.get("NODE_ENV") == Some("production");
     let options = connect_options(&config, production)?;
-    let mut connection = connect(&options, PATIENCE.min(limit / 2)).await?;
+    let mut connection = connect(&options, CONNECT_TIMEOUT.min(limit / 2)).await?;
     let left = limit.saturating_sub(started.elapsed());
     let outcome = migrations::run(&mut connection, migrator, Some(left)).await?;
     connection.close().await?;
     Ok(outcome)
 }
 
-async fn connect(options: &PgConnectOptions, patience: Duration) -> anyhow::Result<PgConnection> {
+async fn connect(options: &PgConnectOptions, limit: Duration) -> anyhow::Result<PgConnection> {
     let started = Instant::now();
     loop {
-        let attempt = timeout(ATTEMPT.min(patience), PgConnection::connect_with(options));
+        let attempt = timeout(
+            ATTEMPT_TIMEOUT.min(limit),
+            PgConnection::connect_with(options),
+        );
         let error = match attempt.await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) if !is_outage(&error) => return Err(error.into()),
             Ok(Err(error)) => anyhow::Error::from(error),
-            Err(_) => anyhow::anyhow!("it does not answer"),
+            Err(_) => anyhow::anyhow!("it does not respond"),
         };
-        if started.elapsed() + PAUSE >= patience {
+        if started.elapsed() + PAUSE >= limit {
             return Err(error.context("the database cannot be reached"));
         }
-        tracing::warn!(error = %format_args!("{error:#}"), "the database is tried again");
+        tracing::warn!(error = %format_args!("{error:#}"), "connecting to the database again");
         sleep(PAUSE).await;
     }
 }

@@ -18,27 +18,28 @@ use platform::{
 };
 use sqlx::migrate::Migrator;
 
-use cloudformation::{Event, RequestType, TIME_TO_ANSWER};
+use cloudformation::{RequestType, ResourceRequest, TIME_TO_RESPOND};
 pub use database::migrate;
 
-/// Serves a Lambda runtime.
+/// Serves the requests of a Lambda runtime.
 pub fn serve() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // A failure here, too, is for the handler to answer.
+        // The handler reports a failure to CloudFormation.
         let config = TelemetryConfig::read(&Variables::of_environment());
         let _telemetry = config.as_ref().map(telemetry::init);
         let migrator = migrations::migrator();
-        let handler = lambda_runtime::service_fn(|invocation: LambdaEvent<Event>| {
+        let handler = lambda_runtime::service_fn(|invocation: LambdaEvent<ResourceRequest>| {
             let left = invocation
                 .context
                 .deadline()
                 .duration_since(SystemTime::now())
                 .unwrap_or_default();
-            let failed = config.as_ref().err().map(ToString::to_string);
-            handle(invocation.payload, left, &migrator, failed).map_err(lambda_runtime::Error::from)
+            let init_error = config.as_ref().err().map(ToString::to_string);
+            handle(invocation.payload, left, &migrator, init_error)
+                .map_err(lambda_runtime::Error::from)
         });
         lambda_runtime::run(handler)
             .await
@@ -46,48 +47,47 @@ pub fn serve() -> anyhow::Result<()> {
     })
 }
 
-/// `failed` tells what went wrong at init.
 async fn handle(
-    event: Event,
+    request: ResourceRequest,
     left: Duration,
     migrator: &Migrator,
-    failed: Option<String>,
+    init_error: Option<String>,
 ) -> anyhow::Result<()> {
-    respond(&event, left, async |limit| {
-        if let Some(reason) = failed {
+    respond(&request, left, async |limit| {
+        if let Some(reason) = init_error {
             anyhow::bail!(reason);
         }
-        // Here and not at init, so that a failure is answered.
+        // Secrets are read here and not at init, so that a failure is reported to CloudFormation.
         let variables = secrets::load(&[]).await?;
         migrate(&variables, migrator, limit).await
     })
     .await
 }
 
-/// Does the work that the event asks for and tells CloudFormation how it went: whatever happens, and before the time that is
-/// `left` is over. `work` is told how much of it it has.
+/// Runs the requested work and sends the result to CloudFormation, also after a failure or a panic. It does so before the
+/// time that is `left` has passed. `work` receives its own time limit.
 pub async fn respond(
-    event: &Event,
+    request: &ResourceRequest,
     left: Duration,
     work: impl AsyncFnOnce(Duration) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<()> {
-    let result = match event.request_type {
-        // Migrations only add. What they made stays, with what people wrote into it.
+    let result = match request.request_type {
+        // A deletion keeps the tables and their data.
         RequestType::Delete => Ok("nothing is taken back".to_owned()),
         RequestType::Create | RequestType::Update => {
-            bounded(left.saturating_sub(TIME_TO_ANSWER), work).await
+            bounded(left.saturating_sub(TIME_TO_RESPOND), work).await
         }
     };
     match &result {
-        Ok(outcome) => tracing::info!(request = ?event.request_type, outcome, "done"),
+        Ok(outcome) => tracing::info!(request = ?request.request_type, outcome, "done"),
         Err(reason) => {
-            tracing::error!(request = ?event.request_type, reason, "the migrations failed");
+            tracing::error!(request = ?request.request_type, reason, "the migrations failed");
         }
     }
-    event.answer(&result).await
+    request.respond(&result).await
 }
 
-/// The outcome or the reason for its lack, in a sentence.
+/// Runs the work within the limit. Returns a sentence about the outcome or the reason of the failure.
 async fn bounded(
     limit: Duration,
     work: impl AsyncFnOnce(Duration) -> anyhow::Result<Outcome>,

@@ -116,9 +116,12 @@ async fn an_answer_that_never_gets_through_is_an_error_of_the_function() {
         .unwrap_err();
 
     let error = format!("{error:#}");
-    assert!(error.contains("CloudFormation cannot be told"), "{error}");
+    assert!(
+        error.contains("the response cannot be sent to CloudFormation"),
+        "{error}"
+    );
     assert!(!error.contains("Signature"), "{error}");
-    assert!(started.elapsed() < migrate::cloudformation::TIME_TO_ANSWER);
+    assert!(started.elapsed() < migrate::cloudformation::TIME_TO_RESPOND);
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     routing::put,
 };
-use migrate::{cloudformation::Event, respond};
+use migrate::{cloudformation::ResourceRequest, respond};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -72,7 +72,7 @@ impl CloudFormation {
 }
 
 /// A request as the documentation shows it.
-fn event(request: &str, response_url: &str) -> Event {
+fn event(request: &str, response_url: &str) -> ResourceRequest {
     let mut event = json!({
         "RequestType": request,
         "RequestId": "unique id for this request",
