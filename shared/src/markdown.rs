@@ -1,4 +1,4 @@
-//! Users' Markdown as HTML that a page can show as it is: `contentHtml`.
+//! Renders users' Markdown as safe HTML: `contentHtml`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,13 +9,13 @@ use std::{
 use ammonia::{Builder, UrlRelative};
 use pulldown_cmark::{Event, Options, Parser, html};
 
-/// Largest result, in bytes. Answers carry at most 4 MiB.
+/// Maximum size of the result. A response may have 4 MiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
-/// How deep elements may be nested; what is deeper is shown on the last level. The sanitiser looks through all open
-/// elements for some tags, so its time grows with the depth.
+/// Maximum nesting depth of elements. Deeper elements are rendered on the last level. For some tags the sanitiser searches
+/// all open elements, so its run time grows with the depth.
 const MAX_DEPTH: usize = 100;
 
-/// What is let through. Raw HTML is dropped before, so this list only has to hold where the renderer fails.
+/// The allowed elements and attributes. Raw HTML is dropped before, so the list is a second line of defence.
 static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut sanitiser = Builder::empty();
     sanitiser
@@ -78,8 +78,8 @@ fn alignments() -> HashMap<&'static str, HashSet<&'static str>> {
     HashMap::from([("align", HashSet::from(["left", "center", "right"]))])
 }
 
-/// `CommonMark` with GitHub's tables, task lists and strikethrough as sanitised HTML; `None` where that is over 2 MiB.
-/// The time it takes grows with the length of the text alone, whatever is in it.
+/// Renders `CommonMark` with GitHub's tables, task lists and strikethrough as sanitised HTML. Returns `None` if the result
+/// is larger than 2 MiB. The run time is linear in the length of the text, whatever it contains.
 pub fn to_html(markdown: &str) -> Option<String> {
     let extensions =
         Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
@@ -96,9 +96,9 @@ pub fn to_html(markdown: &str) -> Option<String> {
         }
         _ => true,
     });
-    let mut rendered = Bounded(String::new());
+    let mut rendered = BoundedText(String::new());
     html::write_html_fmt(&mut rendered, events).ok()?;
-    // Styles are not let through. In texts and attributes `<` is escaped, so only the renderer's own tags are meant.
+    // The sanitiser removes styles. `<` is escaped in texts and attributes, so only the renderer's own tags match.
     let aligned = rendered
         .0
         .replace("<td style=\"text-align: ", "<td align=\"")
@@ -107,10 +107,10 @@ pub fn to_html(markdown: &str) -> Option<String> {
     (clean.len() <= MAX_BYTES).then_some(clean)
 }
 
-/// A text that refuses to grow over the limit, so that a short document cannot fill the memory.
-struct Bounded(String);
+/// A text with a maximum size, so that a short document cannot fill the memory.
+struct BoundedText(String);
 
-impl fmt::Write for Bounded {
+impl fmt::Write for BoundedText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if self.0.len() + text.len() > MAX_BYTES {
             return Err(fmt::Error);
@@ -254,7 +254,7 @@ mod tests {
         for text in texts {
             let started = Instant::now();
             let html = to_html(&text);
-            // Unoptimised; ten times as long a text takes 0.2 seconds in a release build.
+            // This is without optimisation. A release build takes 0.2 seconds for a text of ten times the length.
             assert!(
                 started.elapsed() < Duration::from_secs(5),
                 "{}",
