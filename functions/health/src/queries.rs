@@ -21,9 +21,7 @@ pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
         Stats,
         r#"
         with hidden as materialized (
-            select h.id from "user" h where not h."isActive"
-            union all
-            select h.id from "user" h where h.banned and not is_visible(h)
+            select id from hidden_users()
         ),
         visible_project as not materialized (
             select *

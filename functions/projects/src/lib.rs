@@ -10,7 +10,6 @@ mod queries;
 mod views;
 
 use project::Project;
-pub use project::{Author, ProjectSummary};
 use shared::{
     AppState,
     http::{Api, Cache, RateClass, delete, get, post, put},

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use chrono::NaiveDateTime;
+use resources::ProjectSummary;
 use shared::{
     AppState,
     http::{
@@ -12,8 +13,7 @@ use shared::{
 
 use crate::{
     filter::{Filter, Window},
-    project::ProjectSummary,
-    queries::{self, After, Listed, Order},
+    queries::{self, Order, Position, RankedProject},
 };
 
 /// Orders that a client can ask for.
@@ -92,16 +92,16 @@ pub async fn list(
     let projects =
         queries::list_projects(&app.db, viewer.id(), &filter, order, after, page.fetch()).await?;
     let page = page.page(projects, |project| cursor(order, project));
-    Ok(page.map(|listed| listed.project))
+    Ok(page.map(|ranked| ranked.project))
 }
 
 /// Where the page starts.
-fn after(order: Order, page: &PageQuery) -> Result<Option<After>> {
+fn after(order: Order, page: &PageQuery) -> Result<Option<Position>> {
     let name = order.name();
     Ok(match order {
         Order::Newest | Order::Updated | Order::Liked => {
             let keys: Option<(NaiveDateTime, String)> = page.after(name)?;
-            keys.map(|(at, id)| After {
+            keys.map(|(at, id)| Position {
                 as_of: None,
                 rank: 0,
                 at,
@@ -110,7 +110,7 @@ fn after(order: Order, page: &PageQuery) -> Result<Option<After>> {
         }
         Order::Likes | Order::Comments | Order::Views | Order::Relevance => {
             let keys: Option<(i32, NaiveDateTime, String)> = page.after(name)?;
-            keys.map(|(rank, at, id)| After {
+            keys.map(|(rank, at, id)| Position {
                 as_of: None,
                 rank,
                 at,
@@ -119,7 +119,7 @@ fn after(order: Order, page: &PageQuery) -> Result<Option<After>> {
         }
         Order::Trending(_) => {
             let keys: Option<(NaiveDateTime, i32, NaiveDateTime, String)> = page.after(name)?;
-            keys.map(|(as_of, rank, at, id)| After {
+            keys.map(|(as_of, rank, at, id)| Position {
                 as_of: Some(as_of),
                 rank,
                 at,
@@ -130,14 +130,14 @@ fn after(order: Order, page: &PageQuery) -> Result<Option<After>> {
 }
 
 /// The cursor behind a row, as [`after`] reads it.
-fn cursor(order: Order, listed: &Listed) -> Cursor {
-    let Listed {
+fn cursor(order: Order, ranked: &RankedProject) -> Cursor {
+    let RankedProject {
         as_of,
         rank,
         at,
         key,
         ..
-    } = listed;
+    } = ranked;
     match order {
         Order::Newest | Order::Updated | Order::Liked => Cursor::new(order.name(), (at, key)),
         Order::Likes | Order::Comments | Order::Views | Order::Relevance => {

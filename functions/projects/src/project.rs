@@ -1,53 +1,14 @@
-//! Projects as answers show them.
+//! A whole project, as a resource and as a row.
 
+use resources::Author;
 use serde::Serialize;
 use shared::time::Timestamp;
-use sqlx::{FromRow, types::Json};
+use sqlx::types::Json;
 use utoipa::ToSchema;
 
 use crate::files::{File, FileRow};
 
-/// A user beside what they made or did.
-#[derive(Debug, Serialize, ToSchema, FromRow)]
-#[serde(rename_all = "camelCase")]
-pub struct Author {
-    #[sqlx(rename = "author_id")]
-    pub id: String,
-    #[sqlx(rename = "author_name")]
-    pub name: String,
-    #[sqlx(rename = "author_image")]
-    pub image: Option<String>,
-    #[sqlx(rename = "author_avatar")]
-    pub avatar: Option<String>,
-    #[sqlx(rename = "author_github_username")]
-    pub github_username: Option<String>,
-    #[sqlx(rename = "author_is_pro")]
-    pub is_pro: bool,
-    pub is_following: bool,
-}
-
-/// A project in a list.
-#[derive(Debug, Serialize, ToSchema, FromRow)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectSummary {
-    pub id: String,
-    pub title: String,
-    pub description: Option<String>,
-    pub tags: Vec<String>,
-    pub language: Option<String>,
-    pub is_public: bool,
-    pub view_count: i32,
-    pub like_count: i32,
-    pub comment_count: i64,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub author_id: String,
-    #[sqlx(flatten)]
-    pub author: Author,
-    pub is_liked: bool,
-}
-
-/// A whole project.
+/// A project with its content and files.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Project {
@@ -67,10 +28,10 @@ pub struct Project {
     pub is_liked: bool,
     /// Markdown.
     pub content: Option<String>,
-    /// `content` as sanitised HTML, where `include=contentHtml` asks for it; null above 2 MiB.
+    /// `content` as sanitised HTML, with `include=contentHtml`; null above 2 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
-    #[expect(clippy::option_option, reason = "not asked for and too large differ")]
+    #[expect(clippy::option_option, reason = "not requested and too large differ")]
     pub content_html: Option<Option<String>>,
     /// Oldest first.
     pub files: Vec<File>,
@@ -102,7 +63,7 @@ pub struct ProjectRow {
 }
 
 impl ProjectRow {
-    /// The answer; addresses of files begin with `public_url`.
+    /// Converts the row; the URLs of files start with `public_url`.
     pub fn into_project(self, public_url: &str) -> Project {
         Project {
             id: self.id,

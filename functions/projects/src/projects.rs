@@ -13,7 +13,7 @@ use shared::{
 
 use crate::{
     project::Project,
-    queries::{self, Access},
+    queries::{self, ProjectAccess},
 };
 
 const NOT_FOUND: Error = Error::NotFound("Project");
@@ -160,8 +160,8 @@ pub async fn update(
     }
     Err(match queries::find_access(&app.db, user.id(), &id).await? {
         None => NOT_FOUND,
-        Some(Access::Reader) => Error::Forbidden("You can only edit your own projects"),
-        Some(Access::Author) => Error::Conflict("Project was changed by another request"),
+        Some(ProjectAccess::Reader) => Error::Forbidden("You can only edit your own projects"),
+        Some(ProjectAccess::Author) => Error::Conflict("Project was changed by another request"),
     })
 }
 
@@ -177,9 +177,9 @@ pub async fn delete(
         .await?;
     let Some(author) = deleted else {
         return Err(match queries::find_access(&app.db, user.id(), &id).await? {
-            Some(Access::Reader) => user.forbidden("You can only delete your own projects"),
+            Some(ProjectAccess::Reader) => user.forbidden("You can only delete your own projects"),
             // Somebody else has deleted it in this moment.
-            Some(Access::Author) | None => NOT_FOUND,
+            Some(ProjectAccess::Author) | None => NOT_FOUND,
         });
     };
     if author != user.id() {

@@ -1,6 +1,7 @@
 //! Comments on a project.
 
 use axum::extract::State;
+use resources::Author;
 use serde::Serialize;
 use shared::{
     AppState, fields,
@@ -14,7 +15,7 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use crate::{people::Author, queries};
+use crate::queries;
 
 /// Longest comment, in Unicode scalar values.
 const MAX_LENGTH: usize = 5_000;

@@ -1,45 +1,20 @@
 //! The feed: what the people whom the caller follows have published.
 
 use axum::extract::State;
-use serde::Serialize;
+use resources::ProjectSummary;
 use shared::{
     AppState,
     http::{
         Check as _, CurrentUser, Cursor, Fields, FromFields, Page, PageQuery, Query, Result,
         Rule as _, texts,
     },
-    time::Timestamp,
-};
-use utoipa::ToSchema;
-
-use crate::{
-    people::Author,
-    queries::{self, Filter},
 };
 
-/// A project in a list.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectSummary {
-    pub id: String,
-    pub title: String,
-    pub description: Option<String>,
-    pub tags: Vec<String>,
-    pub language: Option<String>,
-    pub is_public: bool,
-    pub view_count: i32,
-    pub like_count: i32,
-    pub comment_count: i64,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub author_id: String,
-    pub author: Author,
-    pub is_liked: bool,
-}
+use crate::queries::{self, FeedFilter};
 
 /// The query of the feed.
 pub struct ListFeed {
-    filter: Filter,
+    filter: FeedFilter,
     page: PageQuery,
 }
 
@@ -49,7 +24,7 @@ impl FromFields for ListFeed {
         let tags = tags.or(Vec::new()).about("All must match");
         let languages = texts().max_items(10).trimmed().or(Vec::new());
         Self {
-            filter: Filter {
+            filter: FeedFilter {
                 tags: fields.read("tag", tags),
                 languages: fields.read("language", languages.about("Any may match, in any case")),
             },

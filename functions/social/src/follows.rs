@@ -1,6 +1,7 @@
 //! Who follows whom.
 
 use axum::extract::State;
+use resources::PublicUser;
 use serde::Serialize;
 use shared::{
     AppState,
@@ -8,10 +9,7 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use crate::{
-    people::{self, Person},
-    queries,
-};
+use crate::{people, queries};
 
 const SELF_FOLLOW: Error = Error::BadRequest("You cannot follow yourself");
 
@@ -70,7 +68,7 @@ pub async fn followers(
     State(app): State<AppState>,
     Path(subject): Path,
     Query(page): Query<PageQuery>,
-) -> Result<Page<Person>> {
+) -> Result<Page<PublicUser>> {
     let after = page.after(people::NEWEST)?;
     let found = queries::list_followers(&app.db, viewer.id(), &subject, after, page.fetch())
         .await?
@@ -84,7 +82,7 @@ pub async fn following(
     State(app): State<AppState>,
     Path(subject): Path,
     Query(page): Query<PageQuery>,
-) -> Result<Page<Person>> {
+) -> Result<Page<PublicUser>> {
     let after = page.after(people::NEWEST)?;
     let found = queries::list_following(&app.db, viewer.id(), &subject, after, page.fetch())
         .await?

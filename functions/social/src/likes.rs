@@ -1,6 +1,7 @@
 //! Likes of a project.
 
 use axum::extract::State;
+use resources::PublicUser;
 use serde::Serialize;
 use shared::{
     AppState,
@@ -8,10 +9,7 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use crate::{
-    people::{self, Person},
-    queries,
-};
+use crate::{people, queries};
 
 /// What a like or its withdrawal leaves.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,7 +59,7 @@ pub async fn list(
     State(app): State<AppState>,
     Path(project): Path,
     Query(page): Query<PageQuery>,
-) -> Result<Page<Person>> {
+) -> Result<Page<PublicUser>> {
     let after = page.after(people::NEWEST)?;
     let likers = queries::list_likers(&app.db, viewer.id(), &project, after, page.fetch())
         .await?

@@ -3,6 +3,7 @@
 
 use axum::extract::State;
 use chrono::Duration;
+use resources::Author;
 use serde::Serialize;
 use shared::{
     AppState, fields,
@@ -14,10 +15,7 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use crate::{
-    people::Author,
-    queries::{self, After, Bounds, Kinds},
-};
+use crate::queries::{self, NotificationBounds, NotificationKinds, Position};
 
 /// What somebody did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -107,7 +105,7 @@ pub async fn list(
     Query(ListNotifications { kind, unread, page }): Query<ListNotifications>,
 ) -> Result<Page<Notification>> {
     let after = page.after(NEWEST)?.map(bounds).transpose()?;
-    let kinds = Kinds::only(kind);
+    let kinds = NotificationKinds::only(kind);
     let rows =
         queries::list_notifications(&app.db, user.id(), kinds, unread, after, page.fetch()).await?;
     Ok(page.page(rows, |notification| {
@@ -117,7 +115,7 @@ pub async fn list(
 
 /// The key that rows of each kind must come before. The whole order is by time, kind and id, and each kind is read by
 /// time and id alone: of the instant of the cursor, later kinds were listed already, and earlier ones not yet.
-fn bounds((at, id): After) -> Result<Bounds> {
+fn bounds((at, id): Position) -> Result<NotificationBounds> {
     let (cursor_kind, cursor_id) = id
         .split_once(':')
         .and_then(|(kind, id)| Some((Kind::of(kind)?, id)))
@@ -128,7 +126,7 @@ fn bounds((at, id): After) -> Result<Bounds> {
         // PostgreSQL's next instant.
         std::cmp::Ordering::Less => (at + Duration::microseconds(1), String::new()),
     };
-    Ok(Bounds {
+    Ok(NotificationBounds {
         like: bound(Kind::Like),
         comment: bound(Kind::Comment),
         follow: bound(Kind::Follow),

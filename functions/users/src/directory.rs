@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use chrono::NaiveDateTime;
+use resources::PublicUser;
 use serde::Serialize;
 use shared::{
     AppState,
@@ -13,9 +14,8 @@ use shared::{
 use utoipa::ToSchema;
 
 use crate::{
-    queries::{self, Filter},
+    queries::{self, UserFilter},
     search,
-    user::PublicUser,
 };
 
 /// Orders of the list.
@@ -28,7 +28,7 @@ enum Sort {
 
 /// The query of the list.
 pub struct ListUsers {
-    filter: Filter,
+    filter: UserFilter,
     sort: Sort,
     page: PageQuery,
 }
@@ -62,7 +62,7 @@ impl FromFields for ListUsers {
         let sort = fields.read("sort", sort);
         terms.sort_by_key(String::len);
         Self {
-            filter: Filter {
+            filter: UserFilter {
                 term: terms.pop(),
                 more_terms: terms,
                 skills: skills.unwrap_or_default(),
@@ -95,9 +95,14 @@ pub async fn list(
         }
         Sort::Followers => {
             let after = page.after::<(i32, String)>("followers")?;
-            let users =
-                queries::list_followed_users(db, viewer, &filter, after.as_ref(), page.fetch())
-                    .await?;
+            let users = queries::list_most_followed_users(
+                db,
+                viewer,
+                &filter,
+                after.as_ref(),
+                page.fetch(),
+            )
+            .await?;
             Ok(page.page(users, |user| {
                 Cursor::new("followers", (user.followers_count, &user.id))
             }))

@@ -8,11 +8,11 @@ mod search;
 mod user;
 mod website;
 
+use resources::PublicUser;
 use shared::{
     AppState,
     http::{Api, delete, get, put},
 };
-use user::PublicUser;
 
 /// All routes of the group.
 pub fn api() -> Api {

@@ -1,10 +1,10 @@
-//! Users as answers show them: to themselves, and to everybody else.
+//! The account as its owner sees it.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use shared::time::Timestamp;
 use utoipa::ToSchema;
 
-/// The caller's own account, read from the row as PostgreSQL writes it in JSON.
+/// The caller's account, deserialized from the JSON object of its row.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Self)]
@@ -21,7 +21,7 @@ pub struct SelfUser {
     pub website: Option<String>,
     pub location: Option<String>,
     pub company: Option<String>,
-    /// Null in rows of the Node application that never had any.
+    /// Null in rows of the Node application without skills.
     #[serde(deserialize_with = "or_default")]
     pub skills: Vec<String>,
     pub provider: String,
@@ -32,39 +32,10 @@ pub struct SelfUser {
     pub following_count: i32,
     pub is_active: bool,
     pub is_pro: bool,
-    /// Null in rows that another program wrote without the admin plugin.
+    /// Null in rows written by a program without the admin plugin.
     #[serde(deserialize_with = "or_user")]
     pub role: String,
     pub private_projects_count: i64,
-}
-
-/// A user as everybody else sees them.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PublicUser {
-    pub id: String,
-    pub name: String,
-    pub image: Option<String>,
-    pub avatar: Option<String>,
-    pub bio: Option<String>,
-    pub website: Option<String>,
-    pub location: Option<String>,
-    pub company: Option<String>,
-    pub skills: Vec<String>,
-    pub github_username: Option<String>,
-    pub projects_count: i32,
-    pub followers_count: i32,
-    pub following_count: i32,
-    pub is_pro: bool,
-    pub created_at: Timestamp,
-    pub is_following: bool,
-    pub follows_me: bool,
-    /// People whom the caller follows and who follow this user; of suggestions only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mutual_count: Option<i64>,
-    /// Skills that the caller and this user have both; of suggestions only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shared_skills_count: Option<i64>,
 }
 
 fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

@@ -1,14 +1,14 @@
-//! Counting what public projects have in common.
+//! Facets: the most frequent tags and languages of public projects.
 
 use sqlx::{FromRow, PgExecutor};
 
-use super::filter::{Sql, Visible, push_conditions, push_from};
+use super::filter::{Sql, Visibility, push_conditions, push_from};
 use crate::{
     facets::ProjectFacet,
     filter::{Filter, Window},
 };
 
-/// A facet of either kind.
+/// A tag or a language, and its counts.
 #[derive(Debug, FromRow)]
 pub struct FacetRow {
     pub is_tag: bool,
@@ -29,9 +29,10 @@ impl From<FacetRow> for ProjectFacet {
     }
 }
 
-/// The most frequent tags and languages that begin with `prefix`, `limit` of each, among all public projects: from the
-/// counts that triggers keep, and the projects of the last two windows. Names count in whatever case they are written,
-/// under the most frequent spelling.
+/// Lists the most frequent tags and languages of all public projects that start with `prefix`, `limit` of each. Names that
+/// differ only in case count together, under the most frequent spelling.
+///
+/// Triggers maintain the total counts in `projectFacet`; the statement reads only the projects of the last two windows.
 pub async fn list_facets(
     db: impl PgExecutor<'_>,
     prefix: &str,
@@ -46,7 +47,7 @@ pub async fn list_facets(
             from "projectFacet"
             where count > 0
             union all
-            -- Whose ban has run out without having been lifted.
+            -- The triggers exclude users who are marked as banned, even if the ban has expired.
             select facet."isTag", facet.name, count(*)
             from "user" u
             join projects p on p."authorId" = u.id
@@ -78,11 +79,7 @@ pub async fn list_facets(
             join projects p on p."createdAt" > clock.now - 2 * make_interval(hours => $2)
             cross join lateral project_facets(p.tags, p.language) facet
             where p."isPublic"
-                and p."authorId" not in (
-                    select h.id from "user" h where not h."isActive"
-                    union all
-                    select h.id from "user" h where h.banned and not is_visible(h)
-                )
+                and p."authorId" not in (select id from hidden_users())
             group by facet."isTag", lower(facet.name)
         )
         select
@@ -104,7 +101,7 @@ pub async fn list_facets(
     .await
 }
 
-/// The same among the public projects that match, which are read one and all.
+/// Lists the same facets of the public projects that match a filter. The statement reads all of these projects.
 pub async fn list_matching_facets(
     db: impl PgExecutor<'_>,
     filter: &Filter,
@@ -127,8 +124,8 @@ pub async fn list_matching_facets(
         "#
     ));
     push_from(&mut sql, filter, "");
-    push_conditions(&mut sql, filter, Visible::AtOnce);
-    // Counted by exact spelling first: there are few of them, so little is left to be changed to lower case.
+    push_conditions(&mut sql, filter, Visibility::AtOnce);
+    // Exact spellings are counted first: there are few of them, so few names must be converted to lower case.
     sql.push(
         "
         ),
@@ -167,6 +164,6 @@ pub async fn list_matching_facets(
         order by is_tag, place
         "
     ));
-    // Not kept on the server: a plan for any values would not know how frequent these are.
+    // Not prepared: a generic plan would ignore how frequent these values are.
     sql.build_query_as().persistent(false).fetch_all(db).await
 }

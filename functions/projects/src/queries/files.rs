@@ -6,8 +6,8 @@ use sqlx::{PgExecutor, types::Json};
 
 use crate::files::FileRow;
 
-/// Files of a project that the viewer may see, oldest first, with their own ones that are still pending; `None` where
-/// they may not see the project.
+/// Lists the files of a project, oldest first, including pending files of the viewer. Returns `None` if the project is not
+/// visible to the viewer.
 pub async fn list_files(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
@@ -32,7 +32,7 @@ pub async fn list_files(
         ) as "files!: Json<Vec<FileRow>>"
         from projects p
         join "user" u on u.id = p."authorId"
-        where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+        where p.id = $2 and is_visible_to(p, u, $1)
         "#,
         viewer.unwrap_or(NOBODY),
         project,

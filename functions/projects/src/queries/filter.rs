@@ -1,7 +1,7 @@
-//! Conditions of lists and facets, put together as the request asks.
+//! Conditions of lists and facets.
 //!
-//! Written at run time, with every value bound: `$1 is null or …` for each of seven filters under seven sorts would keep
-//! the planner from the indexes that each combination has.
+//! Statements are built at run time, with every value bound: with `$1 is null or …` for each of seven filters under seven
+//! sorts, the planner could not use the index that suits the combination.
 
 use sqlx::{Postgres, QueryBuilder};
 
@@ -9,46 +9,41 @@ use crate::filter::Filter;
 
 pub type Sql = QueryBuilder<Postgres>;
 
-/// Users who are not visible, of whom there are few; both branches have an index of their own.
-pub const HIDDEN: &str = r#"
-    select h.id from "user" h where not h."isActive"
-    union all
-    select h.id from "user" h where h.banned and not is_visible(h)
-"#;
-
-/// Whose projects a condition lets through, as seen from `projects p`.
+/// The projects that the viewer can see, as a condition on `projects p`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visible {
-    /// All of the viewer's own, drafts included.
+pub enum Visibility {
+    /// All projects of the viewer, including drafts.
     Own,
-    /// What everybody may see, asked of each project: for statements that read a few projects in order.
+    /// Projects that are visible to everybody, checked one by one: for statements that read a few projects in order.
     OneByOne,
-    /// What everybody may see, with the hidden users listed once: for statements that read many projects.
+    /// Projects that are visible to everybody, with a hash table of the hidden users: for statements that read many projects.
     AtOnce,
 }
 
-/// Appends the conditions of a filter on `projects p` after `where true`. `likedBy` is a join, see [`push_from`].
-pub fn push_conditions(sql: &mut Sql, filter: &Filter, visible: Visible) {
+/// Appends the conditions of a filter on `projects p`, each with a leading `and`. `likedBy` needs the join of
+/// [`push_from`].
+pub fn push_conditions(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
     for term in &filter.terms {
         sql.push(r#" and p."searchText" like lower("#);
         sql.push_bind(term.pattern.clone()).push(")");
     }
-    push_conditions_without_terms(sql, filter, visible);
+    push_conditions_without_terms(sql, filter, visibility);
 }
 
-/// The same for a statement that looks for the terms itself.
-pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visible: Visible) {
-    match visible {
-        Visible::Own => {}
-        Visible::OneByOne => {
+/// Appends the same conditions, except the search terms.
+pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
+    match visibility {
+        Visibility::Own => {}
+        Visibility::OneByOne => {
             sql.push(
                 r#" and p."isPublic"
                 and (select is_visible(u) from "user" u where u.id = p."authorId")"#,
             );
         }
-        Visible::AtOnce => {
-            sql.push(r#" and p."isPublic" and p."authorId" not in ("#);
-            sql.push(HIDDEN).push(")");
+        Visibility::AtOnce => {
+            sql.push(
+                r#" and p."isPublic" and p."authorId" not in (select id from hidden_users())"#,
+            );
         }
     }
     if !filter.tags.is_empty() {
@@ -85,7 +80,7 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visible: Vi
     }
 }
 
-/// Appends `from projects p`, with the like that `likedBy` asks for as `l` and another join.
+/// Appends `from projects p`, with the like that `likedBy` requires as `l`, another join, and `where true`.
 pub fn push_from(sql: &mut Sql, filter: &Filter, join: &'static str) {
     sql.push(if filter.liked_by.is_some() {
         r#" from likes l join projects p on p.id = l."projectId" "#

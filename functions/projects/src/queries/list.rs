@@ -1,24 +1,23 @@
-//! Pages of projects in every order.
+//! Lists of projects in every order.
 
 use chrono::NaiveDateTime;
+use resources::ProjectSummary;
 use shared::db::NOBODY;
 use sqlx::{FromRow, PgExecutor};
 
 use super::{
-    filter::{Sql, Visible, push_conditions, push_from},
+    filter::{Sql, Visibility, push_conditions, push_from},
+    position::Position,
     relevance, trending,
 };
-use crate::{
-    filter::{Filter, Window},
-    project::ProjectSummary,
-};
+use crate::filter::{Filter, Window};
 
-/// What a list is ordered by, always descending. Every order ends in an id.
+/// The order of a list, always descending. Ids make every order total.
 #[derive(Clone, Copy, Debug)]
 pub enum Order {
     Newest,
     Updated,
-    /// By the time of the like that `likedBy` asks for.
+    /// By the time of the like that `likedBy` requires.
     Liked,
     Likes,
     Comments,
@@ -28,7 +27,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// As cursors name it.
+    /// The name of the order in cursors.
     pub fn name(self) -> &'static str {
         match self {
             Self::Newest => "newest",
@@ -43,19 +42,9 @@ impl Order {
     }
 }
 
-/// The place of a row in its list. Orders by time alone have the rank 0.
-#[derive(Clone, Debug)]
-pub struct After {
-    /// What `trending` calls now.
-    pub as_of: Option<NaiveDateTime>,
-    pub rank: i32,
-    pub at: NaiveDateTime,
-    pub id: String,
-}
-
-/// A project and its place in a list.
+/// A project and its position in a list.
 #[derive(Debug, FromRow)]
-pub struct Listed {
+pub struct RankedProject {
     pub as_of: Option<NaiveDateTime>,
     pub rank: i32,
     pub at: NaiveDateTime,
@@ -64,15 +53,15 @@ pub struct Listed {
     pub project: ProjectSummary,
 }
 
-/// A page of the projects that match, as far as the viewer may see them.
+/// Lists a page of the projects that match the filter and are visible to the viewer.
 pub async fn list_projects(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     filter: &Filter,
     order: Order,
-    after: Option<After>,
+    after: Option<Position>,
     limit: i64,
-) -> sqlx::Result<Vec<Listed>> {
+) -> sqlx::Result<Vec<RankedProject>> {
     let mut sql = Sql::new("with ");
     let is_own = filter.is_own(viewer);
     match (order, filter.terms.as_slice()) {
@@ -84,9 +73,11 @@ pub async fn list_projects(
         }
         _ => push_page(&mut sql, filter, is_own, order, after, limit),
     }
-    push_select(&mut sql, viewer.unwrap_or(NOBODY));
-    // The server keeps the plans of what many requests ask. With other values a plan would be another one: one for any
-    // values would not know how frequent these tags, terms and users are.
+    sql.push("select page.as_of, page.rank, page.at, page.key,");
+    ProjectSummary::push_columns_and_from(&mut sql, viewer.unwrap_or(NOBODY));
+    sql.push("order by page.rank desc, page.at desc, page.key desc");
+    // Only statements without filters are prepared: a generic plan would ignore how frequent these tags, terms and users
+    // are.
     let query = sql.build_query_as().persistent(filter.is_empty());
     query.fetch_all(db).await
 }
@@ -97,13 +88,13 @@ fn push_page(
     filter: &Filter,
     is_own: bool,
     order: Order,
-    after: Option<After>,
+    after: Option<Position>,
     limit: i64,
 ) {
-    let visible = match order {
-        _ if is_own => Visible::Own,
-        Order::Relevance => Visible::AtOnce,
-        _ => Visible::OneByOne,
+    let visibility = match order {
+        _ if is_own => Visibility::Own,
+        Order::Relevance => Visibility::AtOnce,
+        _ => Visibility::OneByOne,
     };
     let (at, key) = match order {
         Order::Updated => (r#"p."updatedAt""#, "p.id"),
@@ -116,7 +107,7 @@ fn push_page(
         " as rank, {at} as at, {key} as key, null::timestamp as as_of"
     ));
     push_from(sql, filter, "");
-    push_conditions(sql, filter, visible);
+    push_conditions(sql, filter, visibility);
     if let Some(after) = after {
         if has_rank {
             sql.push(" and (");
@@ -134,11 +125,11 @@ fn push_page(
         push_rank(sql, filter, order);
         sql.push(" desc, ");
     }
-    // The limit stands in the text, so that the planner knows that it is small.
+    // The limit is part of the text, so that the planner knows that it is small.
     sql.push(format_args!("{at} desc, {key} desc limit {limit})"));
 }
 
-/// Appends what the order ranks by; whether that is more than a constant.
+/// Appends the expression that the order ranks by. Returns whether it is more than a constant.
 fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
     let column = match order {
         Order::Likes => r#"p."likeCount""#,
@@ -163,58 +154,4 @@ fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
     };
     sql.push(column);
     true
-}
-
-/// Appends the answer's columns for the projects of `page`.
-fn push_select(sql: &mut Sql, viewer: &str) {
-    sql.push(
-        r#"
-        select
-            page.as_of,
-            page.rank,
-            page.at,
-            page.key,
-            p.id,
-            p.title,
-            p.description,
-            coalesce(p.tags, '{}') as tags,
-            p.language,
-            p."isPublic" as is_public,
-            p."viewCount" as view_count,
-            p."likeCount" as like_count,
-            -- The column leaves out everybody who is marked as banned, also where the ban has run out.
-            p."commentCount" + (
-                select count(*)
-                from comments c
-                where c."projectId" = p.id
-                    and c."authorId" in (select b.id from "user" b where b.banned and is_visible(b))
-            ) as comment_count,
-            p."createdAt" as created_at,
-            p."updatedAt" as updated_at,
-            p."authorId" as author_id,
-            u.name as author_name,
-            u.image as author_image,
-            u.avatar as author_avatar,
-            u."githubUsername" as author_github_username,
-            u."isPro" as author_is_pro,
-            exists (
-                select from follows f where f."followingId" = u.id and f."followerId" = "#,
-    );
-    sql.push_bind(viewer.to_owned());
-    sql.push(
-        r#"
-            ) as is_following,
-            exists (
-                select from likes l where l."projectId" = p.id and l."userId" = "#,
-    );
-    sql.push_bind(viewer.to_owned());
-    sql.push(
-        r#"
-            ) as is_liked
-        from page
-        join projects p on p.id = page.id
-        join "user" u on u.id = p."authorId"
-        order by page.rank desc, page.at desc, page.key desc
-        "#,
-    );
 }

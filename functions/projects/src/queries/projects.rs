@@ -1,4 +1,4 @@
-//! One project: reading and writing it.
+//! Reading and writing one project.
 
 use chrono::SubsecRound;
 use shared::{db::NOBODY, time::Timestamp};
@@ -10,9 +10,12 @@ use crate::{
     projects::{CreateProject, UpdateProject},
 };
 
-/// A statement that answers whole projects: `$with` names them in a `project`, and the viewer is `$1`.
-macro_rules! select_project {
-    ($with:tt, $($argument:expr),+ $(,)?) => {
+/// Expands to the `query_as!` of a statement that returns [`ProjectRow`]s.
+///
+/// The statement consists of `$with` and the columns below. `$with` defines the common table expression `project`, and the
+/// statement binds the viewer's id as `$1`.
+macro_rules! select_projects {
+    ($with:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             ProjectRow,
             $with
@@ -27,13 +30,7 @@ macro_rules! select_project {
                 p."isPublic" as "is_public!",
                 p."viewCount" as "view_count!",
                 p."likeCount" as "like_count!",
-                -- The column leaves out everybody who is marked as banned, also where the ban has run out.
-                p."commentCount" + (
-                    select count(*)
-                    from comments c
-                    where c."projectId" = p.id
-                        and c."authorId" in (select b.id from "user" b where b.banned and is_visible(b))
-                ) as "comment_count!",
+                comments.count as "comment_count!",
                 p."createdAt" as "created_at!: Timestamp",
                 p."updatedAt" as "updated_at!: Timestamp",
                 p."authorId" as "author_id!",
@@ -55,25 +52,26 @@ macro_rules! select_project {
                 ) as "files!: Json<Vec<FileRow>>"
             from project p
             join "user" u on u.id = p."authorId"
+            cross join lateral visible_comments(p.id, p."commentCount") comments
             "#,
             $($argument),+
         )
     };
 }
 
-/// A project that the viewer may see.
+/// Finds a project that is visible to the viewer.
 pub async fn find_project(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     id: &str,
 ) -> sqlx::Result<Option<ProjectRow>> {
-    select_project!(
+    select_projects!(
         r#"
         with project as (
             select p.*
             from projects p
             join "user" u on u.id = p."authorId"
-            where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+            where p.id = $2 and is_visible_to(p, u, $1)
         )
         "#,
         viewer.unwrap_or(NOBODY),
@@ -83,14 +81,14 @@ pub async fn find_project(
     .await
 }
 
-/// Makes a project of that author, and counts it where it is public.
+/// Inserts a project, and counts it for its author if it is public.
 pub async fn insert_project(
     db: impl PgExecutor<'_>,
     author: &str,
     id: &str,
     project: &CreateProject,
 ) -> sqlx::Result<ProjectRow> {
-    select_project!(
+    select_projects!(
         r#"
         with project as (
             insert into projects (
@@ -121,24 +119,24 @@ pub async fn insert_project(
     .await
 }
 
-/// Changes a project of that author, and counts it anew where its visibility changes. `None` where it is not theirs, or
-/// not in the expected state any more.
+/// Updates a project of the author, and adjusts the author's counter if the project becomes public or private. Returns
+/// `None` if the project does not belong to the author, or if its `"updatedAt"` differs from the expected one.
 pub async fn update_project(
     db: impl PgExecutor<'_>,
     author: &str,
     id: &str,
     changes: &UpdateProject,
 ) -> sqlx::Result<Option<ProjectRow>> {
-    select_project!(
+    select_projects!(
         r#"
-        -- The author's row first, as everywhere, so that two writers never wait for each other.
+        -- The row of the author is locked first, as in every statement, so that concurrent writers do not deadlock.
         with author as (
             select id
             from "user"
             where id = $1
             for no key update
         ),
-        -- The newest state: whoever waited here for another writer sees what that one has written.
+        -- The lock returns the newest state, including the changes of a writer that this statement waited for.
         stored as (
             select p.*
             from projects p
@@ -169,7 +167,7 @@ pub async fn update_project(
                 "updatedAt" = case
                     when (p.title, p.description, p.content, coalesce(p.tags, '{}'), p.language, p."isPublic")
                         is distinct from (w.title, w.description, w.content, w.tags, w.language, w."isPublic")
-                    -- Strictly later, also for a second change in one millisecond.
+                    -- Strictly later, even for a second change within one millisecond.
                     then greatest(now() at time zone 'utc', p."updatedAt" + interval '1 millisecond')
                     else p."updatedAt"
                 end
@@ -205,8 +203,8 @@ pub async fn update_project(
     .await
 }
 
-/// Deletes a project of the caller, or as staff one that everybody can see, with all that hangs on it, and counts it off.
-/// Its author; `None` where the caller may not.
+/// Deletes a project of the caller, or for staff any project that is visible to everybody, and adjusts the author's counter.
+/// Returns the author, or `None` if no project was deleted.
 pub async fn delete_project(
     db: impl PgExecutor<'_>,
     caller: &str,
@@ -245,27 +243,28 @@ pub async fn delete_project(
     .await
 }
 
-/// What somebody is to a project that they may see.
+/// The relation of a user to a project that is visible to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// They wrote it.
+pub enum ProjectAccess {
+    /// The user is the author.
     Author,
-    /// They may read it.
+    /// The user can only read it.
     Reader,
 }
 
-/// Why a write has found nothing to write: `None` where the project is not visible to the viewer.
+/// Finds the viewer's access to a project, to explain why a write found no row. Returns `None` if the project is not visible
+/// to the viewer.
 pub async fn find_access(
     db: impl PgExecutor<'_>,
     viewer: &str,
     id: &str,
-) -> sqlx::Result<Option<Access>> {
+) -> sqlx::Result<Option<ProjectAccess>> {
     let is_author = sqlx::query_scalar!(
         r#"
         select p."authorId" = $1 as "is_author!"
         from projects p
         join "user" u on u.id = p."authorId"
-        where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+        where p.id = $2 and is_visible_to(p, u, $1)
         "#,
         viewer,
         id,
@@ -274,9 +273,9 @@ pub async fn find_access(
     .await?;
     Ok(is_author.map(|is_author| {
         if is_author {
-            Access::Author
+            ProjectAccess::Author
         } else {
-            Access::Reader
+            ProjectAccess::Reader
         }
     }))
 }

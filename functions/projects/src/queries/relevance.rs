@@ -1,48 +1,48 @@
-//! What a word is found in.
+//! The order by relevance.
 
 use super::{
-    filter::{Sql, Visible, push_conditions_without_terms, push_from},
-    list::After,
+    filter::{Sql, Visibility, push_conditions_without_terms, push_from},
+    position::Position,
 };
 use crate::filter::{Filter, Term};
 
-/// Where one term may be found, best first.
+/// The best match of a term in a project. The value is the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Match {
     Title = 4,
     Tag = 2,
     Elsewhere = 1,
 }
 
-/// Appends `page as (…)` for one term. Projects that have it in the title come first, newest first, then those that have it
-/// as a tag, then all others, so each of the three is looked for in its order, and only while the page is not full. Scores
-/// of all projects that have a frequent word would have to be read and sorted.
+/// Appends `page as (…)` for one term. Projects with the term in the title come first, then projects with the term as a tag,
+/// then all other matches, each newest first. The statement reads each group in its order, and only until the page is
+/// full. Computing a score instead would read and sort all projects that contain a frequent word.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
     term: &Term,
     is_own: bool,
-    after: Option<&After>,
+    after: Option<&Position>,
     limit: i64,
 ) {
-    let visible = if is_own {
-        Visible::Own
+    let visibility = if is_own {
+        Visibility::Own
     } else {
-        Visible::AtOnce
+        Visibility::AtOnce
     };
-    let mut before: Vec<Place> = Vec::new();
-    for place in [Place::Title, Place::Tag, Place::Elsewhere] {
-        let rank = place as i32;
+    let mut better: Vec<Match> = Vec::new();
+    for found in [Match::Title, Match::Tag, Match::Elsewhere] {
+        let rank = found as i32;
         sql.push(format_args!(
-            r#"place{rank} as materialized (select p.id, {rank} as rank, p."createdAt" as at"#
+            r#"match{rank} as materialized (select p.id, {rank} as rank, p."createdAt" as at"#
         ));
         push_from(sql, filter, "");
-        push_conditions_without_terms(sql, filter, visible);
-        push_place(sql, term, place);
-        for before in &before {
+        push_conditions_without_terms(sql, filter, visibility);
+        push_match(sql, term, found);
+        for better in &better {
             sql.push(format_args!(
-                " and (select count(*) from place{}) < {limit}",
-                *before as i32
+                " and (select count(*) from match{}) < {limit}",
+                *better as i32
             ));
         }
         match after {
@@ -59,32 +59,32 @@ pub fn push_page(
         sql.push(format_args!(
             r#" order by p."createdAt" desc, p.id desc limit {limit}), "#
         ));
-        before.push(place);
+        better.push(found);
     }
     sql.push(format_args!(
         "page as (
             select id, rank, at, id as key, null::timestamp as as_of
-            from (select * from place4 union all select * from place2 union all select * from place1) found
+            from (select * from match4 union all select * from match2 union all select * from match1) found
             order by rank desc, at desc, id desc
             limit {limit}
         )"
     ));
 }
 
-/// Appends the condition that the term is found there and nowhere better.
-fn push_place(sql: &mut Sql, term: &Term, place: Place) {
-    sql.push(match place {
-        Place::Title => " and lower(p.title) like lower(",
-        Place::Tag | Place::Elsewhere => " and lower(p.title) not like lower(",
+/// Appends the condition that the term has this match and no better one.
+fn push_match(sql: &mut Sql, term: &Term, found: Match) {
+    sql.push(match found {
+        Match::Title => " and lower(p.title) like lower(",
+        Match::Tag | Match::Elsewhere => " and lower(p.title) not like lower(",
     });
     sql.push_bind(term.pattern.clone()).push(")");
-    match place {
-        Place::Title => {}
-        Place::Tag => {
+    match found {
+        Match::Title => {}
+        Match::Tag => {
             sql.push(" and p.tags @> array[lower(");
             sql.push_bind(term.text.clone()).push(")]");
         }
-        Place::Elsewhere => {
+        Match::Elsewhere => {
             sql.push(r#" and p."searchText" like lower("#);
             sql.push_bind(term.pattern.clone()).push(")");
             // Tags may be null.

@@ -1,31 +1,32 @@
-//! What people talk about now.
+//! The order by recent likes and comments.
 
 use std::cmp::Ordering;
 
 use super::{
-    filter::{HIDDEN, Sql, Visible, push_conditions, push_from},
-    list::After,
+    filter::{Sql, Visibility, push_conditions, push_from},
+    position::Position,
 };
 use crate::filter::{Filter, Window};
 
-/// Points of a like, and of somebody who commented.
+/// Points of a like, and of a user who commented.
 const LIKE: i32 = 3;
 const COMMENTER: i32 = 2;
 
-/// Below that score so many projects have the same few points that it is cheaper to leave out the authors' own at once.
+/// Below this score so many projects have the same number of points that it is cheaper to exclude the authors' own likes and
+/// comments first.
 const CROWDED: i32 = 30;
 
-/// What points count.
+/// The likes and comments that points include.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Points {
-    /// The author's own too.
+    /// All, including those of the author.
     All,
-    /// What scores do.
+    /// Those of other users, as in scores.
     OfOthers,
 }
 
 impl Points {
-    /// How far a score may lie below the points.
+    /// The largest difference between the points and the score of a project.
     fn margin(self) -> i32 {
         match self {
             Self::All => LIKE + COMMENTER,
@@ -34,39 +35,40 @@ impl Points {
     }
 }
 
-/// Appends `page as (…)`: by likes (3 each) and people who commented (2 each) within the window, by visible users other
-/// than the author. Projects without any follow, newest first, so that a quiet site still fills the page.
+/// Appends `page as (…)`, ordered by score: 3 for each like and 2 for each user who commented within the window, without
+/// hidden users and the author. Projects with a score of 0 come last, newest first, so that a quiet site still fills the
+/// page.
 ///
-/// Points are added up before any project is looked at, the author's own among them, which are at most one like and one
-/// commenter. Projects are then looked up from the most points down, only as far as the page may reach; or all of them at
-/// once, where that is far.
+/// The statement sums up points before it reads any project. The points include those of the author, at most one like and
+/// one commenter. It then reads projects from the most points down, only as far as the page can reach. Where it would read
+/// too many projects, it excludes the points of the authors first.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
     is_own: bool,
     window: Window,
-    after: Option<&After>,
+    after: Option<&Position>,
     limit: i64,
 ) {
-    let visible = if is_own {
-        Visible::Own
+    let visibility = if is_own {
+        Visibility::Own
     } else {
-        Visible::AtOnce
+        Visibility::AtOnce
     };
     let points = match after {
         Some(after) if after.rank > 0 && after.rank < CROWDED => Points::OfOthers,
         _ => Points::All,
     };
     push_points(sql, points, window, after);
-    // The last of as many as the page has room for says how far it may reach.
+    // The page cannot reach below the points of the last of `limit` projects, except by the margin.
     sql.push("reach as materialized (select points.sum");
-    push_scored(sql, points, filter, visible, after);
+    push_scored(sql, points, filter, visibility, after);
     sql.push(format_args!(
         " order by points.sum desc limit {limit}), best as materialized (select p.id, "
     ));
     push_score(sql, points);
     sql.push(r#" as rank, p."createdAt" as at"#);
-    push_scored(sql, points, filter, visible, after);
+    push_scored(sql, points, filter, visibility, after);
     sql.push(format_args!(
         " and (
                 (select count(*) from reach) < {limit}
@@ -75,7 +77,7 @@ pub fn push_page(
         ),",
         points.margin()
     ));
-    push_others(sql, points, filter, visible, after, limit);
+    push_others(sql, points, filter, visibility, after, limit);
     sql.push(format_args!(
         "page as (
             select id, rank, at, id as key, (select until from clock) as as_of
@@ -86,12 +88,12 @@ pub fn push_page(
     ));
 }
 
-/// Appends `clock`, the window, and `points`, the projects that anything happened to in it.
-fn push_points(sql: &mut Sql, points: Points, window: Window, after: Option<&After>) {
+/// Appends `clock`, the window, and `points`, the points of each project with likes or comments in the window.
+fn push_points(sql: &mut Sql, points: Points, window: Window, after: Option<&Position>) {
     sql.push("clock as materialized (select until, until - interval '");
     sql.push(window.hours());
     sql.push(" hours' as since from (select ");
-    // All pages look at the same time, that of the first one.
+    // All pages use the time of the first page.
     match after.and_then(|after| after.as_of) {
         Some(as_of) => sql.push_bind(as_of).push("::timestamp"),
         None => sql.push("now() at time zone 'utc'"),
@@ -106,7 +108,7 @@ fn push_points(sql: &mut Sql, points: Points, window: Window, after: Option<&Aft
     let (likes, comments) = (of_others(r#""userId""#), of_others(r#""authorId""#));
     sql.push(format_args!(
         r#" as until) now),
-        hidden as materialized ({HIDDEN}),
+        hidden as materialized (select id from hidden_users()),
         points as materialized (
             select id, sum(points)::int4 as sum
             from (
@@ -131,7 +133,8 @@ fn push_points(sql: &mut Sql, points: Points, window: Window, after: Option<&Aft
 const WITHIN: &str =
     r#""createdAt" > (select since from clock) and "createdAt" <= (select until from clock)"#;
 
-/// Appends the score of `p`: its `points` without the author's own. An author who does not count has no visible projects.
+/// Appends the score of `p`: its `points` without those of the author. Hidden authors need no check, because their projects
+/// are not visible.
 fn push_score(sql: &mut Sql, points: Points) {
     sql.push("points.sum");
     if points == Points::OfOthers {
@@ -150,23 +153,23 @@ fn push_score(sql: &mut Sql, points: Points) {
     ));
 }
 
-/// Appends the projects that match, have a score and come after, from those with the most points.
+/// Appends `from … where …` for the projects that match, have a score and come after the position, most points first.
 fn push_scored(
     sql: &mut Sql,
     points: Points,
     filter: &Filter,
-    visible: Visible,
-    after: Option<&After>,
+    visibility: Visibility,
+    after: Option<&Position>,
 ) {
     push_from(
         sql,
         filter,
         "join (select id, sum from points order by sum desc) points on points.id = p.id",
     );
-    push_conditions(sql, filter, visible);
+    push_conditions(sql, filter, visibility);
     match after {
         None => {}
-        // The page starts among the projects without a score.
+        // The page starts in the projects without a score.
         Some(after) if after.rank <= 0 => {
             sql.push(" and false");
         }
@@ -177,7 +180,7 @@ fn push_scored(
             push_score(sql, points);
             sql.push(r#", p."createdAt", p.id) < ("#);
             sql.push_bind(after.rank).push(", ");
-            push_place(sql, after);
+            push_time_and_id(sql, after);
         }
     }
     sql.push(format_args!(" and (points.sum > {} or (", points.margin()));
@@ -185,31 +188,31 @@ fn push_scored(
     sql.push(") > 0)");
 }
 
-/// Appends `others`: the first projects that match and have no score, unless the page is full already.
+/// Appends `others as (…)`: the newest projects that match and have no score, unless the page is already full.
 fn push_others(
     sql: &mut Sql,
     points: Points,
     filter: &Filter,
-    visible: Visible,
-    after: Option<&After>,
+    visibility: Visibility,
+    after: Option<&Position>,
     limit: i64,
 ) {
     sql.push(r#"others as (select p.id, 0 as rank, p."createdAt" as at"#);
     push_from(sql, filter, "left join points on points.id = p.id");
-    push_conditions(sql, filter, visible);
+    push_conditions(sql, filter, visibility);
     sql.push(format_args!(
         " and (select count(*) from best) < {limit} and (points.sum is null or ("
     ));
     push_score(sql, points);
     sql.push(") = 0)");
     match after.map(|after| (after.rank.cmp(&0), after)) {
-        // The page starts among the projects with a score, so these all follow.
+        // The page starts in the projects with a score, so all projects without one follow.
         None | Some((Ordering::Greater, _)) => {}
         Some((Ordering::Equal, after)) => {
             sql.push(r#" and (p."createdAt", p.id) < ("#);
-            push_place(sql, after);
+            push_time_and_id(sql, after);
         }
-        // Nobody was handed such a cursor.
+        // No cursor has a negative rank.
         Some((Ordering::Less, _)) => {
             sql.push(" and false");
         }
@@ -219,8 +222,8 @@ fn push_others(
     ));
 }
 
-/// Appends the cursor's time and id and the bracket that closes the comparison.
-fn push_place(sql: &mut Sql, after: &After) {
+/// Appends time and id of the position, and the parenthesis that closes the comparison.
+fn push_time_and_id(sql: &mut Sql, after: &Position) {
     sql.push_bind(after.at).push(", ");
     sql.push_bind(after.id.clone()).push(")");
 }

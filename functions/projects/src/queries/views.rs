@@ -1,15 +1,15 @@
-//! Counting views.
+//! Views of projects.
 
 use shared::db::NOBODY;
 use sqlx::PgExecutor;
 
-/// Counts at most one view of a viewer, a project and a UTC day, and none of the author's own; sweeps up a few of days
-/// that are over. `None` where the viewer may not see the project.
+/// Counts a view, at most one for each viewer, project and UTC day, and none of the author. Returns whether it was counted,
+/// or `None` if the project is not visible to the viewer. Also deletes a few views of past days.
 pub async fn insert_view(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     project: &str,
-    who: &str,
+    viewer_key: &str,
 ) -> sqlx::Result<Option<bool>> {
     sqlx::query_scalar!(
         r#"
@@ -17,7 +17,7 @@ pub async fn insert_view(
             select p.id, p."authorId"
             from projects p
             join "user" u on u.id = p."authorId"
-            where p.id = $2 and (p."isPublic" and is_visible(u) or p."authorId" = $1)
+            where p.id = $2 and is_visible_to(p, u, $1)
         ),
         swept as (
             delete from "projectView"
@@ -48,13 +48,13 @@ pub async fn insert_view(
         "#,
         viewer.unwrap_or(NOBODY),
         project,
-        who,
+        viewer_key,
     )
     .fetch_optional(db)
     .await
 }
 
-/// The salt of this UTC day.
+/// Finds the salt of this UTC day.
 pub async fn find_salt(db: impl PgExecutor<'_>) -> sqlx::Result<Option<Vec<u8>>> {
     sqlx::query_scalar!(
         r#"select salt from "viewSalt" where day = (now() at time zone 'utc')::date"#
@@ -63,11 +63,12 @@ pub async fn find_salt(db: impl PgExecutor<'_>) -> sqlx::Result<Option<Vec<u8>>>
     .await
 }
 
-/// The salt of this UTC day, which is the given one unless somebody was quicker; those of other days are forgotten.
+/// Stores the salt of this UTC day, unless a concurrent request has stored one. Returns the stored salt. Deletes the salts of
+/// past days.
 pub async fn upsert_salt(db: impl PgExecutor<'_>, salt: &[u8]) -> sqlx::Result<Vec<u8>> {
     sqlx::query_scalar!(
         r#"
-        with forgotten as (
+        with deleted as (
             delete from "viewSalt" where day < (now() at time zone 'utc')::date
         )
         insert into "viewSalt" as stored (day, salt)

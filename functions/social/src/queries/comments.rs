@@ -1,33 +1,30 @@
 //! Comments.
 
+use resources::Author;
 use shared::{db::NOBODY, time::Timestamp};
 use sqlx::PgExecutor;
 
-use super::After;
-use crate::{
-    comments::{Comment, Sort},
-    people::Author,
-};
+use super::Position;
+use crate::comments::{Comment, Sort};
 
-/// A comment, or nulls where a list of comments has none.
+/// A comment and its author. An empty list of comments has one row with an author and without a comment.
 struct CommentRow {
     id: Option<String>,
     content: Option<String>,
     created_at: Option<Timestamp>,
     updated_at: Option<Timestamp>,
     project_id: Option<String>,
-    author_id: Option<String>,
-    name: Option<String>,
-    image: Option<String>,
-    avatar: Option<String>,
-    github_username: Option<String>,
-    is_pro: Option<bool>,
+    author_id: String,
+    author_name: String,
+    author_image: Option<String>,
+    author_avatar: Option<String>,
+    author_github_username: Option<String>,
+    author_is_pro: bool,
     is_following: bool,
 }
 
 impl CommentRow {
-    fn comment(self) -> Option<Comment> {
-        let author_id = self.author_id?;
+    fn into_comment(self) -> Option<Comment> {
         let (created_at, updated_at) = (self.created_at?, self.updated_at?);
         Some(Comment {
             id: self.id?,
@@ -35,14 +32,14 @@ impl CommentRow {
             created_at,
             updated_at,
             is_edited: updated_at > created_at,
-            author_id: author_id.clone(),
+            author_id: self.author_id.clone(),
             author: Author {
-                id: author_id,
-                name: self.name?,
-                image: self.image,
-                avatar: self.avatar,
-                github_username: self.github_username,
-                is_pro: self.is_pro?,
+                id: self.author_id,
+                name: self.author_name,
+                image: self.author_image,
+                avatar: self.author_avatar,
+                github_username: self.author_github_username,
+                is_pro: self.author_is_pro,
                 is_following: self.is_following,
             },
             project_id: self.project_id?,
@@ -51,10 +48,12 @@ impl CommentRow {
     }
 }
 
-/// Selects comments as the viewer `$1` sees them: common table expressions, and what follows `from`, with `c` for the
-/// comment and `u` for its author. The list of columns stands here once.
-macro_rules! comments {
-    ($with:literal, $from:literal, $viewer:expr $(, $argument:expr)* $(,)?) => {
+/// Expands to the `query_as!` of a statement that returns [`CommentRow`]s.
+///
+/// The statement consists of `$with`, the columns below and `$from`. It names the comment `c` and its author `u`, and
+/// binds the viewer's id as `$1`.
+macro_rules! select_comments {
+    ($with:literal, $from:literal, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             CommentRow,
             $with
@@ -65,39 +64,38 @@ macro_rules! comments {
                 c."createdAt" as "created_at?: Timestamp",
                 c."updatedAt" as "updated_at?: Timestamp",
                 c."projectId" as "project_id?",
-                u.id as "author_id?",
-                u.name as "name?",
-                u.image,
-                u.avatar,
-                u."githubUsername" as github_username,
-                u."isPro" as "is_pro?",
+                u.id as author_id,
+                u.name as author_name,
+                u.image as author_image,
+                u.avatar as author_avatar,
+                u."githubUsername" as author_github_username,
+                u."isPro" as author_is_pro,
                 exists (
                     select from follows where "followerId" = $1 and "followingId" = u.id
                 ) as "is_following!"
-            from "#
+            "#
                 + $from,
-            $viewer
-            $(, $argument)*
+            $($argument),+
         )
     };
 }
 
-/// A page of the comments by visible users on a project. `None` where the project is not visible.
+/// Lists a page of the comments by visible users on a project. Returns `None` if the project is not visible to the viewer.
 pub async fn list_comments(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     project: &str,
     sort: Sort,
-    after: Option<After>,
+    after: Option<Position>,
     limit: i64,
 ) -> sqlx::Result<Option<Vec<Comment>>> {
     let (at, id) = after.unzip();
     let rows = match sort {
         Sort::Oldest => {
-            comments!(
+            select_comments!(
                 "",
                 r#"
-                projects p
+                from projects p
                 join "user" author on author.id = p."authorId"
                 left join lateral (
                     select c.id, c.content, c."createdAt", c."updatedAt", c."projectId", c."authorId"
@@ -110,8 +108,8 @@ pub async fn list_comments(
                     order by c."createdAt", c.id
                     limit $5
                 ) c on true
-                left join "user" u on u.id = c."authorId"
-                where p.id = $2 and (p."authorId" = $1 or p."isPublic" and is_visible(author))
+                join "user" u on u.id = coalesce(c."authorId", author.id)
+                where p.id = $2 and is_visible_to(p, author, $1)
                 order by c."createdAt", c.id
                 "#,
                 viewer.unwrap_or(NOBODY),
@@ -124,10 +122,10 @@ pub async fn list_comments(
             .await?
         }
         Sort::Newest => {
-            comments!(
+            select_comments!(
                 "",
                 r#"
-                projects p
+                from projects p
                 join "user" author on author.id = p."authorId"
                 left join lateral (
                     select c.id, c.content, c."createdAt", c."updatedAt", c."projectId", c."authorId"
@@ -140,8 +138,8 @@ pub async fn list_comments(
                     order by c."createdAt" desc, c.id desc
                     limit $5
                 ) c on true
-                left join "user" u on u.id = c."authorId"
-                where p.id = $2 and (p."authorId" = $1 or p."isPublic" and is_visible(author))
+                join "user" u on u.id = coalesce(c."authorId", author.id)
+                where p.id = $2 and is_visible_to(p, author, $1)
                 order by c."createdAt" desc, c.id desc
                 "#,
                 viewer.unwrap_or(NOBODY),
@@ -154,46 +152,51 @@ pub async fn list_comments(
             .await?
         }
     };
-    // Without any row there is no project; of one without comments there is a row of nulls.
-    Ok((!rows.is_empty()).then(|| rows.into_iter().filter_map(CommentRow::comment).collect()))
+    // No row means that there is no such project; an empty list has one row, without a comment.
+    Ok((!rows.is_empty()).then(|| {
+        rows.into_iter()
+            .filter_map(CommentRow::into_comment)
+            .collect()
+    }))
 }
 
-/// A comment by a visible user on a visible project.
+/// Finds a comment by a visible user on a project that is visible to the viewer.
 pub async fn find_comment(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     id: &str,
 ) -> sqlx::Result<Option<Comment>> {
-    let row = comments!(
+    let row = select_comments!(
         "",
         r#"
-        comments c
+        from comments c
         join "user" u on u.id = c."authorId"
         join projects p on p.id = c."projectId"
         join "user" author on author.id = p."authorId"
         where c.id = $2
             and is_visible(u)
-            and (p."authorId" = $1 or p."isPublic" and is_visible(author))
+            and is_visible_to(p, author, $1)
         "#,
         viewer.unwrap_or(NOBODY),
         id,
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.and_then(CommentRow::comment))
+    Ok(row.and_then(CommentRow::into_comment))
 }
 
-/// Comments on a visible project. `None` where it is not visible.
+/// Inserts a comment on a project. Returns `None` if the project is not visible to the author of the comment.
 pub async fn insert_comment(
     db: impl PgExecutor<'_>,
     author: &str,
     project: &str,
     content: &str,
 ) -> sqlx::Result<Option<Comment>> {
-    let row = comments!(
+    let row = select_comments!(
         r#"
-        -- People are locked before projects, as when an account is deleted; and both before the comment is there, with locks
-        -- that no writer of their rows shares: with those of the foreign keys alone a comment has outlived its project.
+        -- Users are locked before projects, in the same order as by the deletion of an account. Both are locked before the
+        -- insert, in modes that conflict with every update: with the locks of the foreign keys alone, a comment can outlive
+        -- its project.
         with caller as (
             select u.id from "user" u where u.id = $1 for share
         ),
@@ -202,7 +205,7 @@ pub async fn insert_comment(
             from caller
             join projects p on p.id = $2
             join "user" author on author.id = p."authorId"
-            where p."authorId" = $1 or p."isPublic" and is_visible(author)
+            where is_visible_to(p, author, $1)
             for no key update of p
         ),
         inserted as (
@@ -217,18 +220,18 @@ pub async fn insert_comment(
             from target
             returning id, content, "createdAt", "updatedAt", "projectId", "authorId"
         )"#,
-        r#"inserted c join "user" u on u.id = c."authorId""#,
+        r#"from inserted c join "user" u on u.id = c."authorId""#,
         author,
         project,
         content,
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.and_then(CommentRow::comment))
+    Ok(row.and_then(CommentRow::into_comment))
 }
 
-/// Changes the author's own comment, unless it was changed since `expected`. `"updatedAt"` moves only when the content
-/// does. `None` where there is nothing to change: not visible, not theirs, or changed by another request.
+/// Updates a comment of the author. `"updatedAt"` changes only if the content changes. Returns `None` if the comment does not
+/// exist, is not visible, belongs to another user, or if its `"updatedAt"` differs from `expected`.
 pub async fn update_comment(
     db: impl PgExecutor<'_>,
     author: &str,
@@ -236,7 +239,7 @@ pub async fn update_comment(
     content: Option<&str>,
     expected: Option<Timestamp>,
 ) -> sqlx::Result<Option<Comment>> {
-    let row = comments!(
+    let row = select_comments!(
         r#"
         with updated as (
             update comments c
@@ -253,11 +256,11 @@ pub async fn update_comment(
             where c.id = $2
                 and c."authorId" = $1
                 and p.id = c."projectId"
-                and (p."authorId" = $1 or p."isPublic" and is_visible(owner))
+                and is_visible_to(p, owner, $1)
                 and ($4::timestamp is null or date_trunc('milliseconds', c."updatedAt") = $4)
             returning c.id, c.content, c."createdAt", c."updatedAt", c."projectId", c."authorId"
         )"#,
-        r#"updated c join "user" u on u.id = c."authorId""#,
+        r#"from updated c join "user" u on u.id = c."authorId""#,
         author,
         id,
         content,
@@ -265,18 +268,19 @@ pub async fn update_comment(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.and_then(CommentRow::comment))
+    Ok(row.and_then(CommentRow::into_comment))
 }
 
-/// A comment that is gone.
+/// A deleted comment.
 pub struct DeletedComment {
     pub author_id: String,
     pub project_id: String,
-    /// Neither the comment nor the project is by whoever deleted it.
+    /// Neither the comment nor the project belongs to the user who deleted it.
     pub by_staff: bool,
 }
 
-/// Deletes a visible comment for its author, the project's author, or staff. `None` where there is nothing to delete.
+/// Deletes a visible comment on behalf of its author, the author of the project, or staff. Returns `None` if no comment was
+/// deleted.
 pub async fn delete_comment(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -286,7 +290,7 @@ pub async fn delete_comment(
     sqlx::query_as!(
         DeletedComment,
         r#"
-        -- The author and the project are locked before the comment, as when either of them is deleted.
+        -- The author and the project are locked before the comment, in the same order as by the deletion of either.
         with author as (
             select u.id
             from comments c
@@ -300,7 +304,7 @@ pub async fn delete_comment(
             join comments c on c.id = $3 and c."authorId" = author.id
             join projects p on p.id = c."projectId"
             join "user" owner on owner.id = p."authorId"
-            where (p."authorId" = $1 or p."isPublic" and is_visible(owner))
+            where is_visible_to(p, owner, $1)
                 and ($1 in (author.id, p."authorId") or $2)
             for no key update of p
         )

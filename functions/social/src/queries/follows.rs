@@ -1,17 +1,16 @@
-//! Follows, and the counters of both people.
+//! Follows, and the counters of both users.
 
-use shared::{db::NOBODY, time::Timestamp};
+use resources::{PublicUser, select_public_users};
+use shared::db::NOBODY;
 use sqlx::PgExecutor;
 
-use super::{
-    After,
-    people::{listed, people},
-};
-use crate::people::Listed;
+use super::{Position, entries_of_subject};
 
-/// Makes a user follow a visible one, and tells how many followers that one has then. Both rows are locked in the order
-/// of their ids, so that crossing follows wait for each other and do not block each other. `None` where the target is not
-/// visible.
+/// Makes a user follow a visible target. Returns the number of followers that the target has afterwards, or `None` if the
+/// target is not visible.
+///
+/// Both rows are locked in the order of their ids, so that two users who follow each other at the same time do not
+/// deadlock.
 pub async fn insert_follow(
     db: impl PgExecutor<'_>,
     follower: &str,
@@ -60,10 +59,10 @@ pub async fn insert_follow(
     .await
 }
 
-/// Ends a follow, and tells how many followers the target has then, who may be inactive. `None` where there is no such
-/// user.
+/// Ends a follow. Returns the number of followers that the target has afterwards, or `None` if the target does not exist. The
+/// target need not be visible.
 ///
-/// A follow by the same user that is being made at this moment may stay: then this request came before that one.
+/// A follow that a concurrent request of the same user inserts may survive, as if this request had come first.
 pub async fn delete_follow(
     db: impl PgExecutor<'_>,
     follower: &str,
@@ -111,28 +110,37 @@ pub async fn delete_follow(
     .await
 }
 
-/// A page of who follows a visible user, newest follow first. `None` where the user is not visible.
+/// Lists a page of the followers of a visible user, newest follow first. Returns `None` if the user does not exist or is
+/// not visible.
 pub async fn list_followers(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     user: &str,
-    after: Option<After>,
+    after: Option<Position>,
     limit: i64,
-) -> sqlx::Result<Option<Vec<Listed>>> {
+) -> sqlx::Result<Option<Vec<PublicUser>>> {
     let (at, id) = after.unzip();
-    let rows = people!(
+    let rows = select_public_users!(
+        "",
         r#"
-        (select s.id from "user" s where s.id = $2 and is_visible(s)) subject
+            null::bigint as mutual_count,
+            null::bigint as shared_skills_count,
+            entry."createdAt" as "listed_at?",
+            entry.id as "listed_id?"
+        from "user" subject
         left join lateral (
-            select f."createdAt" as at, f.id, f."followerId" as "userId"
-            from follows f
-            join "user" u on u.id = f."followerId"
-            where f."followingId" = subject.id
+            select e."createdAt", e.id, e."followerId" as user_id
+            from follows e
+            join "user" u on u.id = e."followerId"
+            where e."followingId" = subject.id
                 and is_visible(u)
-                and (f."createdAt", f.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
-            order by f."createdAt" desc, f.id desc
+                and (e."createdAt", e.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+            order by e."createdAt" desc, e.id desc
             limit $5
-        ) listed on true
+        ) entry on true
+        join "user" u on u.id = coalesce(entry.user_id, subject.id)
+        where subject.id = $2 and is_visible(subject)
+        order by entry."createdAt" desc, entry.id desc
         "#,
         viewer.unwrap_or(NOBODY),
         user,
@@ -142,31 +150,40 @@ pub async fn list_followers(
     )
     .fetch_all(db)
     .await?;
-    Ok(listed(rows))
+    Ok(entries_of_subject(rows))
 }
 
-/// A page of whom a visible user follows, newest follow first. `None` where the user is not visible.
+/// Lists a page of the users whom a visible user follows, newest follow first. Returns `None` if the user does not exist
+/// or is not visible.
 pub async fn list_following(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     user: &str,
-    after: Option<After>,
+    after: Option<Position>,
     limit: i64,
-) -> sqlx::Result<Option<Vec<Listed>>> {
+) -> sqlx::Result<Option<Vec<PublicUser>>> {
     let (at, id) = after.unzip();
-    let rows = people!(
+    let rows = select_public_users!(
+        "",
         r#"
-        (select s.id from "user" s where s.id = $2 and is_visible(s)) subject
+            null::bigint as mutual_count,
+            null::bigint as shared_skills_count,
+            entry."createdAt" as "listed_at?",
+            entry.id as "listed_id?"
+        from "user" subject
         left join lateral (
-            select f."createdAt" as at, f.id, f."followingId" as "userId"
-            from follows f
-            join "user" u on u.id = f."followingId"
-            where f."followerId" = subject.id
+            select e."createdAt", e.id, e."followingId" as user_id
+            from follows e
+            join "user" u on u.id = e."followingId"
+            where e."followerId" = subject.id
                 and is_visible(u)
-                and (f."createdAt", f.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
-            order by f."createdAt" desc, f.id desc
+                and (e."createdAt", e.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+            order by e."createdAt" desc, e.id desc
             limit $5
-        ) listed on true
+        ) entry on true
+        join "user" u on u.id = coalesce(entry.user_id, subject.id)
+        where subject.id = $2 and is_visible(subject)
+        order by entry."createdAt" desc, entry.id desc
         "#,
         viewer.unwrap_or(NOBODY),
         user,
@@ -176,5 +193,5 @@ pub async fn list_following(
     )
     .fetch_all(db)
     .await?;
-    Ok(listed(rows))
+    Ok(entries_of_subject(rows))
 }

@@ -1,16 +1,13 @@
-//! Likes, and the counter of their project.
+//! Likes, and the like counter of the project.
 
-use shared::{db::NOBODY, time::Timestamp};
+use resources::{PublicUser, select_public_users};
+use shared::db::NOBODY;
 use sqlx::PgExecutor;
 
-use super::{
-    After,
-    people::{listed, people},
-};
-use crate::people::Listed;
+use super::{Position, entries_of_subject};
 
-/// Likes a visible project, and tells how many likes it has then. Who finds the like there already waits for whoever is
-/// making it, so that all are told the same number. `None` where the project is not visible.
+/// Likes a visible project. Returns the number of likes that the project has afterwards, or `None` if the project is not
+/// visible to the user. A concurrent duplicate waits for the first and returns the same count.
 pub async fn insert_like(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -18,7 +15,7 @@ pub async fn insert_like(
 ) -> sqlx::Result<Option<i32>> {
     sqlx::query_scalar!(
         r#"
-        -- People are locked before projects, as when an account is deleted; and as when somebody comments.
+        -- Users are locked before projects, in the same order as by the deletion of an account and by a new comment.
         with caller as (
             select u.id from "user" u where u.id = $1 for share
         ),
@@ -27,7 +24,7 @@ pub async fn insert_like(
             from caller
             join projects p on p.id = $2
             join "user" author on author.id = p."authorId"
-            where p."authorId" = $1 or p."isPublic" and is_visible(author)
+            where is_visible_to(p, author, $1)
             for no key update of p
         ),
         inserted as (
@@ -54,9 +51,10 @@ pub async fn insert_like(
     .await
 }
 
-/// Takes a like back, and tells how many likes the project has then. `None` where the project is not visible.
+/// Withdraws a like. Returns the number of likes that the project has afterwards, or `None` if the project is not visible to
+/// the user.
 ///
-/// A like by the same user that is being made at this moment may stay: then this request came before that one.
+/// A like that a concurrent request of the same user inserts may survive, as if this request had come first.
 pub async fn delete_like(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -72,7 +70,7 @@ pub async fn delete_like(
             from caller
             join projects p on p.id = $2
             join "user" author on author.id = p."authorId"
-            where p."authorId" = $1 or p."isPublic" and is_visible(author)
+            where is_visible_to(p, author, $1)
             for no key update of p
         ),
         deleted as (
@@ -98,33 +96,38 @@ pub async fn delete_like(
     .await
 }
 
-/// A page of who likes a project, newest like first. `None` where the project is not visible.
+/// Lists a page of the users who like a visible project, newest like first. Returns `None` if the project is not visible
+/// to the viewer.
 pub async fn list_likers(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
     project: &str,
-    after: Option<After>,
+    after: Option<Position>,
     limit: i64,
-) -> sqlx::Result<Option<Vec<Listed>>> {
+) -> sqlx::Result<Option<Vec<PublicUser>>> {
     let (at, id) = after.unzip();
-    let rows = people!(
+    let rows = select_public_users!(
+        "",
         r#"
-        (
-            select p.id
-            from projects p
-            join "user" author on author.id = p."authorId"
-            where p.id = $2 and (p."authorId" = $1 or p."isPublic" and is_visible(author))
-        ) subject
+            null::bigint as mutual_count,
+            null::bigint as shared_skills_count,
+            entry."createdAt" as "listed_at?",
+            entry.id as "listed_id?"
+        from projects subject
+        join "user" author on author.id = subject."authorId"
         left join lateral (
-            select l."createdAt" as at, l.id, l."userId"
-            from likes l
-            join "user" u on u.id = l."userId"
-            where l."projectId" = subject.id
+            select e."createdAt", e.id, e."userId" as user_id
+            from likes e
+            join "user" u on u.id = e."userId"
+            where e."projectId" = subject.id
                 and is_visible(u)
-                and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
-            order by l."createdAt" desc, l.id desc
+                and (e."createdAt", e.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
+            order by e."createdAt" desc, e.id desc
             limit $5
-        ) listed on true
+        ) entry on true
+        join "user" u on u.id = coalesce(entry.user_id, author.id)
+        where subject.id = $2 and is_visible_to(subject, author, $1)
+        order by entry."createdAt" desc, entry.id desc
         "#,
         viewer.unwrap_or(NOBODY),
         project,
@@ -134,5 +137,5 @@ pub async fn list_likers(
     )
     .fetch_all(db)
     .await?;
-    Ok(listed(rows))
+    Ok(entries_of_subject(rows))
 }

@@ -15,6 +15,7 @@ mod paging;
 mod plans;
 mod races;
 mod refusals;
+mod resources;
 mod routes;
 
 use sqlx::PgPool;

@@ -1,11 +1,11 @@
-//! Changing and deleting the caller's account.
+//! Updating and deleting the caller's account.
 
 use sqlx::{PgExecutor, types::Json};
 
 use crate::{profile::UpdateProfile, user::SelfUser};
 
-/// Writes what is in `changes`. `None` where the account is gone, or where `avatar` is neither the value that is stored
-/// nor an address of `upload`, a ready avatar of the account's owner.
+/// Writes the fields that `changes` contains. Returns `None` if the account does not exist, or if `avatar` is neither the
+/// stored value nor the URL of `upload`, a ready avatar that the user owns.
 pub async fn update_profile(
     db: impl PgExecutor<'_>,
     id: &str,
@@ -18,12 +18,12 @@ pub async fn update_profile(
         update "user" u
         set (name, bio, website, location, company, skills, avatar, "updatedAt") = (
             select n.name, n.bio, n.website, n.location, n.company, n.skills, n.avatar,
-                -- Strictly later, also for a second change in one millisecond.
+                -- Strictly later, even for a second change within one millisecond.
                 case when n is distinct from u
                     then greatest(now() at time zone 'utc', u."updatedAt" + interval '1 millisecond')
                     else u."updatedAt"
                 end
-            -- The row with the keys of the document written over it.
+            -- The row, overwritten with the keys of the document.
             from jsonb_populate_record(u, $2) n
         )
         where u.id = $1
@@ -35,7 +35,7 @@ pub async fn update_profile(
                     where upload.id = $4 and "userId" = u.id and purpose = 'avatar' and status = 'ready'
                 )
             )
-        -- As the guard selects it for the routes that are about the caller.
+        -- The same object as the guard selects for routes about the caller.
         returning to_jsonb(u) || jsonb_build_object(
             'privateProjectsCount',
             (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
@@ -51,9 +51,10 @@ pub async fn update_profile(
     Ok(row.map(|Json(user)| user))
 }
 
-/// Deletes the account, all that hangs on it, and its part in the counters of others. `false` where it is gone already.
+/// Deletes the account and everything that belongs to it, and adjusts the counters of other rows. Returns `false` if the
+/// account does not exist.
 pub async fn delete_account(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<bool> {
-    // PostgreSQL takes a function's result for nullable.
+    // PostgreSQL reports the result of a function as nullable.
     sqlx::query_scalar!(r#"select delete_account($1) as "deleted!""#, id)
         .fetch_one(db)
         .await

@@ -1,24 +1,25 @@
-//! Counting what a user did.
+//! Contributions: the projects and comments of a user, by day.
 
 use chrono::NaiveDate;
 use sqlx::PgExecutor;
 
 use crate::contributions::ContributionDay;
 
-/// A visible user's days with something on them, oldest first; `None` where there is no such user.
+/// Lists the days on which a visible user published a project or commented on a public project, oldest first. Returns
+/// `None` if the user does not exist or is not visible.
 pub async fn find_contributions(
     db: impl PgExecutor<'_>,
     id: &str,
     from: NaiveDate,
     to: NaiveDate,
 ) -> sqlx::Result<Option<Vec<ContributionDay>>> {
-    // A user without any has one row, whose day is null.
+    // A user without contributions has one row, with a null date.
     let rows = sqlx::query!(
         r#"
         select day.date as "date?", coalesce(day.count, 0) as "count!"
         from "user" u
         left join lateral (
-            select made."createdAt"::date as date, count(*) as count
+            select contribution."createdAt"::date as date, count(*) as count
             from (
                 select p."createdAt"
                 from projects p
@@ -30,8 +31,8 @@ pub async fn find_contributions(
                 join projects p on p.id = c."projectId"
                 where c."authorId" = u.id and p."isPublic"
                     and c."createdAt" >= $2::date and c."createdAt" < $3::date + 1
-            ) made
-            group by made."createdAt"::date
+            ) contribution
+            group by contribution."createdAt"::date
         ) day on true
         where u.id = $1 and is_visible(u)
         order by day.date

@@ -1,10 +1,10 @@
-//! Counting what users have in common.
+//! Facets: the most frequent skills and locations.
 
 use sqlx::PgExecutor;
 
 use crate::directory::UserFacet;
 
-/// A facet of either kind.
+/// A skill or a location, and its count.
 pub struct FacetRow {
     pub is_skill: bool,
     name: String,
@@ -20,13 +20,13 @@ impl From<FacetRow> for UserFacet {
     }
 }
 
-/// The most frequent skills and locations that match a pattern, `limit` of each.
+/// Lists the most frequent skills and locations that match a pattern, `limit` of each.
 pub async fn list_facets(
     db: impl PgExecutor<'_>,
     prefix: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<FacetRow>> {
-    // Counted by exact spelling first: there are few of them, so little is left to be changed to lower case.
+    // Exact spellings are counted first: there are few of them, so few names must be converted to lower case.
     sqlx::query_as!(
         FacetRow,
         r#"

@@ -1,4 +1,4 @@
-//! All SQL of this function.
+//! SQL of the users function.
 
 mod account;
 mod contributions;
@@ -9,6 +9,6 @@ pub use account::{delete_account, update_profile};
 pub use contributions::find_contributions;
 pub use facets::{FacetRow, list_facets};
 pub use users::{
-    Filter, find_user, find_user_by_github, list_followed_users, list_newest_users,
+    UserFilter, find_user, find_user_by_github, list_most_followed_users, list_newest_users,
     list_suggested_users,
 };

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use lambda_http::{
     Adapter, Context, LambdaEvent, Service as _, http::HeaderValue, request::LambdaRequest,
 };
-use projects::{Author, ProjectSummary};
+use resources::{Author, ProjectSummary};
 use shared::{AppState, config::Variables, cookie::Cookies, http::Cursor, time::Timestamp};
 
 const SECRET: &str = "a-secret-of-the-benchmark-0123456789";
