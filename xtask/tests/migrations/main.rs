@@ -3,12 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod empty;
+mod failing;
 mod hand_made;
 mod prisma;
 mod refused;
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
-use xtask::migrate::{self, Outcome};
+use migrations::Outcome;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
 
 /// A database that Prisma made and the Node application filled.
 const PRISMA: &str = include_str!("fixtures/prisma.sql");
@@ -16,8 +17,10 @@ const PRISMA: &str = include_str!("fixtures/prisma.sql");
 /// A database whose tables for Better Auth came from a script.
 const HAND_MADE: &str = include_str!("fixtures/hand_made.sql");
 
+/// As the deployed function does.
 async fn migrate(db: &PgPool) -> anyhow::Result<Outcome> {
-    migrate::run(db.connect_options().to_url_lossy().as_str()).await
+    let mut connection = PgConnection::connect_with(&db.connect_options()).await?;
+    migrations::run(&mut connection, &migrations::migrator(), None).await
 }
 
 async fn execute(db: &PgPool, sql: &'static str) {

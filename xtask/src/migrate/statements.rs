@@ -1,0 +1,179 @@
+//! Where the statements of an SQL script begin and end.
+
+/// A statement without the comments before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'a> {
+    pub text: &'a str,
+    /// Line of its first word, from 1.
+    pub line: usize,
+}
+
+/// The statements of a script, split as `psql` does: at each semicolon outside of quotes and comments.
+pub fn statements(script: &str) -> Vec<Statement<'_>> {
+    let mut statements = Vec::new();
+    let mut start = None;
+    let mut position = 0;
+    while position < script.len() {
+        let rest = &script[position..];
+        if let Some(length) = blank(rest) {
+            position += length;
+            continue;
+        }
+        if rest.starts_with(';') {
+            statements.extend(start.take().map(|start| made(script, start, position)));
+            position += 1;
+            continue;
+        }
+        start.get_or_insert(position);
+        position += quoted(rest, &script[..position]).unwrap_or_else(|| character(rest));
+    }
+    statements.extend(start.map(|start| made(script, start, script.len())));
+    statements
+}
+
+fn made(script: &str, start: usize, end: usize) -> Statement<'_> {
+    Statement {
+        text: script[start..end].trim_end(),
+        line: script[..start].matches('\n').count() + 1,
+    }
+}
+
+fn character(rest: &str) -> usize {
+    rest.chars().next().map_or(1, char::len_utf8)
+}
+
+/// The length of white space or of a comment at the start.
+fn blank(rest: &str) -> Option<usize> {
+    if rest.starts_with("--") {
+        return Some(rest.find('\n').unwrap_or(rest.len()));
+    }
+    if rest.starts_with("/*") {
+        return Some(block_comment(rest));
+    }
+    let first = rest.chars().next()?;
+    first.is_whitespace().then(|| first.len_utf8())
+}
+
+/// PostgreSQL nests these.
+fn block_comment(rest: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut position = 0;
+    while position < rest.len() {
+        let here = &rest[position..];
+        if here.starts_with("/*") {
+            depth += 1;
+            position += 2;
+        } else if here.starts_with("*/") {
+            depth -= 1;
+            position += 2;
+            if depth == 0 {
+                return position;
+            }
+        } else {
+            position += character(here);
+        }
+    }
+    rest.len()
+}
+
+/// The length of a quoted text or name at the start.
+fn quoted(rest: &str, before: &str) -> Option<usize> {
+    match rest.as_bytes().first()? {
+        b'\'' => {
+            let escapes = before.ends_with(['e', 'E'])
+                && !before[..before.len() - 1].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            Some(until_quote(rest, b'\'', escapes))
+        }
+        b'"' => Some(until_quote(rest, b'"', false)),
+        b'$' if !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') => dollar_quoted(rest),
+        _ => None,
+    }
+}
+
+/// A doubled quote ends the text and begins it anew, which comes to the same.
+fn until_quote(rest: &str, quote: u8, escapes: bool) -> usize {
+    let bytes = rest.as_bytes();
+    let mut position = 1;
+    while position < bytes.len() {
+        match bytes[position] {
+            b'\\' if escapes => position += 2,
+            byte if byte == quote => return position + 1,
+            _ => position += 1,
+        }
+    }
+    rest.len()
+}
+
+/// `$$ … $$` or `$tag$ … $tag$`.
+fn dollar_quoted(rest: &str) -> Option<usize> {
+    let tag_end = 1 + rest[1..].find('$')?;
+    let tag = &rest[..=tag_end];
+    let name = &tag[1..tag_end];
+    if name.starts_with(|c: char| c.is_ascii_digit())
+        || !name.chars().all(|c| c.is_alphanumeric() || c == '_')
+    {
+        return None;
+    }
+    let end = rest[tag.len()..]
+        .find(tag)
+        .map(|found| tag.len() + found + tag.len());
+    Some(end.unwrap_or(rest.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(script: &str) -> Vec<(usize, &str)> {
+        statements(script)
+            .into_iter()
+            .map(|statement| (statement.line, statement.text))
+            .collect()
+    }
+
+    #[test]
+    fn statements_are_split_at_semicolons_and_know_their_line() {
+        assert_eq!(
+            split("-- one; two\nselect 1;\n\n/* a; /* b; */ */ select 2 -- no; end\n;\nselect 3"),
+            [(2, "select 1"), (4, "select 2 -- no; end"), (6, "select 3")]
+        );
+        assert_eq!(split(" ;; -- nothing\n"), []);
+    }
+
+    #[test]
+    fn semicolons_in_quotes_are_part_of_the_statement() {
+        for statement in [
+            "select 'a;b', \"c;d\"",
+            "select 'it''s; fine'",
+            r"select E'\'; still'",
+            "do $$ begin; end $$",
+            "do $body$ select '$$;' $body$",
+            "select $1, a$b, 'é;'",
+        ] {
+            assert_eq!(split(&format!("{statement};")), [(1, statement)]);
+        }
+    }
+
+    #[test]
+    fn the_projects_own_migrations_are_split_into_whole_statements() {
+        let mut count = 0;
+        for entry in std::fs::read_dir(crate::migrate::folder()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "sql") {
+                continue;
+            }
+            let script = std::fs::read_to_string(&path).unwrap();
+            for statement in statements(&script) {
+                let word = statement.text.split_whitespace().next().unwrap_or_default();
+                assert!(
+                    word.chars().all(|c| c.is_ascii_alphabetic()),
+                    "{}:{}: {word}",
+                    path.display(),
+                    statement.line
+                );
+                count += 1;
+            }
+        }
+        assert!(count > 20, "{count}");
+    }
+}
