@@ -1,7 +1,7 @@
 //! Writes what the query macros need to know of the database into `.sqlx`, or compares it with what is there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use serde::Deserialize;
 use sqlx::migrate::MigrateDatabase as _;
 use testkit::{
     postgres::{Postgres, Server},
@@ -45,6 +46,102 @@ pub async fn check() -> anyhow::Result<()> {
         );
     }
     println!("{} queries are up to date", made.len());
+    Ok(())
+}
+
+/// What a refresh of `.sqlx` has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    pub written: usize,
+    pub removed: usize,
+}
+
+/// `.sqlx` beside a running build: new queries are added to it, and those that no source contains any more are removed.
+pub struct Refresh {
+    root: PathBuf,
+    folder: PathBuf,
+    /// Names of files whose query a source contains as it is. Another was written in pieces or with escapes, so its absence
+    /// means nothing.
+    quoted: BTreeSet<String>,
+}
+
+impl Refresh {
+    /// Of the `.sqlx` in the workspace's root.
+    pub fn start(root: &Path) -> anyhow::Result<Self> {
+        let folder = root.join(".sqlx");
+        let quoted = quoted(&read(&folder)?, &texts(root)?)?;
+        Ok(Self {
+            root: root.to_owned(),
+            folder,
+            quoted,
+        })
+    }
+
+    /// Moves what a successful build has written into `learned` to `.sqlx`.
+    pub fn run(&mut self, learned: &Path) -> anyhow::Result<Refreshed> {
+        let made = read(learned)?;
+        for name in made.keys() {
+            fs::remove_file(learned.join(name))?;
+        }
+        self.merge(&made, &texts(&self.root)?)
+    }
+
+    fn merge(&mut self, made: &Queries, sources: &[String]) -> anyhow::Result<Refreshed> {
+        let mut refreshed = Refreshed::default();
+        let mut present = read(&self.folder)?;
+        for (name, text) in made {
+            if present.get(name) != Some(text) {
+                fs::write(self.folder.join(name), text)?;
+                present.insert(name.clone(), text.clone());
+                refreshed.written += 1;
+            }
+        }
+        let quoted = quoted(&present, sources)?;
+        for name in self.quoted.difference(&quoted) {
+            if present.contains_key(name) {
+                fs::remove_file(self.folder.join(name))?;
+                refreshed.removed += 1;
+            }
+        }
+        self.quoted = quoted;
+        Ok(refreshed)
+    }
+}
+
+/// The names of the files whose query is in one of the sources.
+fn quoted(queries: &Queries, sources: &[String]) -> anyhow::Result<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Metadata {
+        query: String,
+    }
+    let mut names = BTreeSet::new();
+    for (name, text) in queries {
+        let metadata: Metadata =
+            serde_json::from_str(text).with_context(|| format!("{name} in .sqlx"))?;
+        // With its quotes, since a query may begin like another.
+        let literal = format!("\"{}\"", metadata.query);
+        if sources.iter().any(|source| source.contains(&literal)) {
+            names.insert(name.clone());
+        }
+    }
+    Ok(names)
+}
+
+/// The text of every source that may hold queries.
+fn texts(root: &Path) -> anyhow::Result<Vec<String>> {
+    let texts = sources(root)?.into_iter().map(fs::read_to_string);
+    Ok(texts.collect::<Result<_, _>>()?)
+}
+
+/// Has the next build check all queries again.
+pub fn invalidate(root: &Path) -> anyhow::Result<()> {
+    let now = SystemTime::now();
+    for source in sources(root)? {
+        File::options()
+            .append(true)
+            .open(source)?
+            .set_modified(now)?;
+    }
     Ok(())
 }
 
@@ -97,13 +194,7 @@ async fn collect() -> anyhow::Result<Queries> {
 
 fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
     // Cargo compiles what has changed, and the macros write nothing for what it does not compile.
-    let now = SystemTime::now();
-    for source in sources()? {
-        File::options()
-            .append(true)
-            .open(source)?
-            .set_modified(now)?;
-    }
+    invalidate(workspace())?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["check", "--workspace", "--all-targets", "--all-features"])
@@ -119,8 +210,8 @@ fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// The sources that may hold queries. These commands hold none: they must compile before `.sqlx` is there.
-fn sources() -> anyhow::Result<Vec<PathBuf>> {
-    let mut folders = vec![workspace().join("functions"), workspace().join("shared")];
+fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = vec![root.join("functions"), root.join("shared")];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
@@ -176,5 +267,36 @@ mod tests {
                 "c.json is left over"
             ]
         );
+    }
+
+    fn metadata(query: &str) -> String {
+        serde_json::json!({ "query": query }).to_string()
+    }
+
+    #[test]
+    fn a_changed_query_takes_the_place_of_the_old_one() {
+        let folder = std::env::temp_dir().join(format!("xtask-refresh-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let write = |name: &str, query| fs::write(folder.join(name), metadata(query)).unwrap();
+        write("old.json", "select 1");
+        write("kept.json", "select 2");
+        write("escaped.json", "select \"id\"");
+        let before = ["\"select 1\" \"select 2\" \"select \\\"id\\\"\"".to_owned()];
+        let after = ["\"select 1 + 1\" \"select 2\"".to_owned()];
+        let mut refresh = Refresh {
+            quoted: quoted(&read(&folder).unwrap(), &before).unwrap(),
+            root: folder.clone(),
+            folder: folder.clone(),
+        };
+
+        let made = Queries::from([("new.json".to_owned(), metadata("select 1 + 1"))]);
+        let refreshed = refresh.merge(&made, &after).unwrap();
+        let nothing = refresh.merge(&made, &after).unwrap();
+
+        let names: Vec<_> = read(&folder).unwrap().into_keys().collect();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((refreshed.written, refreshed.removed), (1, 1));
+        assert_eq!(nothing, Refreshed::default());
+        assert_eq!(names, ["escaped.json", "kept.json", "new.json"]);
     }
 }
