@@ -2,28 +2,39 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use testkit::cargo::{cargo, executables};
+use anyhow::bail;
+use launch::StatusLine;
+use testkit::{cargo::cargo, workspace};
 use tokio::process::Command;
+
+use crate::compiler;
 
 /// Names of the functions, of their crates and of their binaries.
 pub const FUNCTIONS: [&str; 5] = ["auth", "users", "projects", "social", "health"];
 
-/// Builds the binaries as `cargo lambda watch` does, with cargo's progress on standard error.
+/// Builds all binaries of the workspace, with one line of progress on standard error.
 pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
-    executables(&mut build_command()).await
-}
-
-/// The same with the queries checked against that database instead of `.sqlx`, as long as they are being written.
-pub async fn build_against(database: &str) -> anyhow::Result<()> {
-    let mut command = build_command();
-    command
-        .env("DATABASE_URL", database)
-        .env("SQLX_OFFLINE", "false");
-    executables(&mut command).await.map(drop)
-}
-
-fn build_command() -> Command {
     let mut command = Command::new(cargo());
-    command.args(["build", "--workspace", "--bins"]);
     command
+        .args(["build", "--workspace", "--bins"])
+        .current_dir(workspace());
+    let mut line = None;
+    let built = compiler::run(&mut command, |progress| {
+        line.get_or_insert_with(|| StatusLine::start("Building the functions", ""))
+            .update(&progress.to_string());
+    })
+    .await?;
+    if built.errors.is_empty() {
+        if let Some(line) = line {
+            line.finish("");
+        }
+        return Ok(built.binaries);
+    }
+    if let Some(line) = line {
+        line.clear();
+    }
+    for error in &built.errors {
+        eprintln!("{}", error.rendered);
+    }
+    bail!("the functions do not compile: {}", built.errors[0].summary)
 }

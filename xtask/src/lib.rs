@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bundle;
+pub mod compiler;
 pub mod contract;
 pub mod dev;
 pub mod events;

@@ -71,7 +71,11 @@ async fn main() -> ExitCode {
 fn sentence(error: &anyhow::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     for cause in error.chain() {
-        let text = cause.to_string();
+        let text = match cause.downcast_ref::<sqlx::Error>() {
+            // Its own text adds the line of PostgreSQL's source, which reads like one of the statement's.
+            Some(sqlx::Error::Database(said)) => said.message().to_owned(),
+            _ => cause.to_string(),
+        };
         if !texts.last().is_some_and(|last| last.contains(&text)) {
             texts.push(text);
         }

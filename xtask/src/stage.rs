@@ -14,10 +14,7 @@ use testkit::{
 };
 use url::Url;
 
-use crate::{
-    migrate,
-    watch::{Reload, Watch},
-};
+use crate::{migrate, watch::Watch};
 
 /// Lets a test read `GET /metrics`.
 pub const METRICS_TOKEN: &str = "a-token-for-the-metrics";
@@ -75,7 +72,7 @@ pub async fn with_bundle<T>(
         let mut db = PgConnection::connect(&database).await?;
         leaks::note(&mut db).await?;
         let mut stage = Stage {
-            watch: Watch::start(port, Reload::Never, variables, Some(File::create(&log)?)).await?,
+            watch: Watch::start(port, variables, File::create(&log)?).await?,
             provider,
             database: database.clone(),
         };

@@ -31,21 +31,13 @@ pub struct Watch {
     url: String,
 }
 
-/// Whether the functions are built and started anew when a source changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reload {
-    OnChange,
-    Never,
-}
-
 impl Watch {
-    /// Starts it on that port of this machine, with that configuration and no other. What it and the functions say
-    /// goes into `log`, or else is in view.
+    /// Starts it on that port of this machine, with that configuration and no other. Its output and that of the functions
+    /// goes into `log`. Changes of the sources are ignored.
     pub async fn start(
         port: u16,
-        reload: Reload,
         configuration: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
-        log: Option<File>,
+        log: File,
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(tools::cargo_lambda().await?);
         without_configuration(&mut command);
@@ -55,15 +47,10 @@ impl Watch {
             .args(["--invoke-port", &port.to_string()])
             .envs(configuration)
             .current_dir(workspace());
-        if let Some(log) = log {
-            command.stdout(log.try_clone()?).stderr(log);
-        }
-        match reload {
-            // Every process watches all folders, those under target too; more of them than one a function and the
-            // system's limit is reached, whereupon nothing is watched.
-            Reload::OnChange => command.args(["--concurrency", "1"]),
-            Reload::Never => command.args(["--concurrency", "4", "--ignore-changes"]),
-        };
+        command
+            .args(["--concurrency", "4", "--ignore-changes"])
+            .stdout(log.try_clone()?)
+            .stderr(log);
         Ok(Self {
             group: Group::spawn(&mut command)?,
             url: format!("http://localhost:{port}"),

@@ -15,7 +15,7 @@ use nix::{
 };
 use tokio::{
     net::TcpStream,
-    process::{Child, ChildStdout, Command},
+    process::{Child, ChildStderr, ChildStdout, Command},
     signal::unix::{SignalKind, signal},
     time::sleep,
 };
@@ -77,6 +77,11 @@ impl Group {
     /// Its standard output, where the command pipes it; once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
+    }
+
+    /// Its standard error, where the command pipes it; once.
+    pub fn stderr(&mut self) -> Option<ChildStderr> {
+        self.child.stderr.take()
     }
 
     /// Whether a process of the group is left. Reaps the child, which would count otherwise.

@@ -84,6 +84,19 @@ pub enum Failure {
 impl Instance {
     /// Starts the binary with these variables and none else but Lambda's own, and waits until its init phase is over.
     pub async fn start(binary: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_with_output(binary, variables, Stdio::piped).await
+    }
+
+    /// The same with the process's output in view instead of in [`Self::logs`].
+    pub async fn start_in_view(binary: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_with_output(binary, variables, Stdio::inherit).await
+    }
+
+    async fn start_with_output(
+        binary: &Path,
+        variables: &[(&str, &str)],
+        output: fn() -> Stdio,
+    ) -> anyhow::Result<Self> {
         let name = binary
             .file_name()
             .and_then(|name| name.to_str())
@@ -102,8 +115,8 @@ impl Instance {
             .envs(lambda_variables(name, &address))
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(output())
+            .stderr(output())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
@@ -232,7 +245,8 @@ impl Drop for Instance {
 }
 
 async fn exit_of(exited: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus {
-    match exited.wait_for(Option::is_some).await {
+    let status = exited.wait_for(Option::is_some).await.map(|status| *status);
+    match status {
         Ok(status) => status.unwrap_or_default(),
         // Nobody knows how it ended, if it did.
         Err(_) => std::future::pending().await,

@@ -1,6 +1,19 @@
 //! `cargo xtask dev`: the whole backend on this machine.
 
-use anyhow::Context as _;
+mod build;
+mod front;
+mod functions;
+mod gateway;
+mod inputs;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod workshop;
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use anyhow::{Context as _, bail};
+use launch::StatusLine;
 use provider::Provider;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{
@@ -8,13 +21,17 @@ use testkit::{
     process::unless_stopped,
     target, workspace,
 };
+use tokio::net::TcpListener;
 use url::Url;
 
-use crate::{
-    bundle, migrate, seed,
-    variables::Variables,
-    watch::{Reload, Watch, claim},
+use self::{
+    build::Project,
+    front::Front,
+    functions::{Environment, Function},
+    routes::Routes,
+    workshop::Workshop,
 };
+use crate::{bundle::FUNCTIONS, migrate, seed, variables::Variables, watch::claim};
 
 /// `BETTER_AUTH_SECRET` where none is set.
 pub(crate) const SECRET: &str = "a-secret-for-development-only-0123456789";
@@ -28,11 +45,14 @@ pub struct Options {
     /// Port of the page to sign in from and of the stand-in for GitHub and Google
     #[arg(long, default_value_t = 3002)]
     provider_port: u16,
+    /// Start with an empty database: remove the local one, with all that is in it
+    #[arg(long)]
+    fresh: bool,
 }
 
 /// Starts everything and keeps it running until Ctrl-C or SIGTERM; then nothing is left of it.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    if let Some(outcome) = unless_stopped(serve(options)).await? {
+    if let Some(outcome) = Box::pin(unless_stopped(serve(options))).await? {
         return outcome;
     }
     eprintln!("\nEverything is stopped.");
@@ -42,22 +62,27 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 async fn serve(options: &Options) -> anyhow::Result<()> {
     claim(options.port, "--port")?;
     claim(options.provider_port, "--provider-port")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+    let routes = Routes::read().await?;
     let mut variables = Variables::read(&workspace().join(".env"))?;
     let api = format!("http://localhost:{}", options.port);
 
-    let (database, _postgres) = database(&variables).await?;
+    let mut stages = Stages::default();
+    let (database, _postgres) = database(&variables, options.fresh, &mut stages).await?;
     variables.set("DATABASE_URL", &database);
-    variables.set("SQLX_OFFLINE", "false");
-
-    eprintln!("Building the functions …");
-    bundle::build_against(&database).await?;
-
     let provider = Provider::for_api(&api, options.provider_port).await?;
     let services = configure(&mut variables, &api, &provider);
-    let mut watch =
-        Watch::start(options.port, Reload::OnChange, variables.into_pairs(), None).await?;
-    eprintln!("Waiting for the functions …");
-    watch.ready().await?;
+
+    let addresses = format!("API {api}, sign in at {}", provider.url());
+    let front = front(routes, variables);
+    let project = Project {
+        root: workspace().to_owned(),
+        target: target(),
+        database: database.clone(),
+    };
+    let mut workshop = Workshop::new(front.clone(), project, addresses)?;
+    let server = tokio::spawn(front.serve(listener));
+    workshop.open(&mut stages).await?;
 
     println!();
     println!("  Sign in from  {}", provider.url());
@@ -66,43 +91,80 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     println!("  GitHub        {}", services.github);
     println!("  Google        {}", services.google);
     println!();
-    println!("ready; Ctrl-C stops everything");
-    watch.ended().await
+    println!("ready; a change of a source is built at once; Ctrl-C stops everything");
+    tokio::select! {
+        ended = server => ended?.context("the API is no longer served"),
+        failure = workshop.run() => failure,
+    }
+}
+
+/// The functions behind the front door, not built yet.
+fn front(routes: Routes, variables: Variables) -> Arc<Front> {
+    let environment: Environment = Arc::new(variables.into_pairs());
+    let function = |name| (name, Function::new(environment.clone()));
+    Arc::new(Front::new(routes, FUNCTIONS.map(function).into()))
+}
+
+/// The numbered steps of the start.
+#[derive(Debug, Default)]
+struct Stages(usize);
+
+impl Stages {
+    const COUNT: usize = 4;
+
+    /// Announces the next one, with what it takes.
+    fn next(&mut self, stage: &str, note: &str) -> StatusLine {
+        self.0 += 1;
+        StatusLine::start(&format!("[{}/{}] {stage}", self.0, Self::COUNT), note)
+    }
 }
 
 /// The migrated database, with some people and projects in it.
-async fn database(variables: &Variables) -> anyhow::Result<(String, Option<Postgres>)> {
-    let postgres = if variables.get("DATABASE_URL").is_none() {
-        eprintln!("Starting PostgreSQL …");
-        let postgres = Postgres::start(Server::Dev, &std::env::current_exe()?)?;
-        migrate::create_database(postgres.url()).await?;
-        Some(postgres)
-    } else {
-        None
+async fn database(
+    variables: &Variables,
+    fresh: bool,
+    stages: &mut Stages,
+) -> anyhow::Result<(String, Option<Postgres>)> {
+    let line = stages.next("Starting PostgreSQL", "");
+    let (url, postgres) = match variables.get("DATABASE_URL") {
+        Some(_) if fresh => {
+            bail!(
+                "--fresh is for the local database, but DATABASE_URL names another; unset it, or empty that one yourself"
+            )
+        }
+        Some(given) => {
+            line.finish("not necessary, since DATABASE_URL is set");
+            (given.to_owned(), None)
+        }
+        None => {
+            let postgres = Postgres::start(Server::Dev, &std::env::current_exe()?)?;
+            if fresh {
+                migrate::recreate_database(postgres.url()).await?;
+            } else {
+                migrate::create_database(postgres.url()).await?;
+            }
+            line.finish("");
+            (postgres.url().to_owned(), Some(postgres))
+        }
     };
-    let given = variables.get("DATABASE_URL");
-    let url = postgres
-        .as_ref()
-        .map(Postgres::url)
-        .or(given)
-        .unwrap_or_default()
-        .to_owned();
 
-    eprintln!("Migrating the database …");
-    migrate::run(&url).await.with_context(|| match &postgres {
-        Some(_) => format!(
-            "the database cannot be migrated; remove {} to start afresh",
-            target().join("postgres").display()
-        ),
-        None => "the database of DATABASE_URL cannot be migrated".to_owned(),
+    let line = stages.next("Migrating the database", "");
+    let outcome = migrate::run(&url).await.with_context(|| match &postgres {
+        Some(_) => "the database cannot be migrated",
+        None => "the database of DATABASE_URL cannot be migrated",
     })?;
+    let mut result = match outcome.applied.len() {
+        0 => "it has all migrations".to_owned(),
+        count => format!("{count} applied"),
+    };
     if is_here(&url) {
         let mut db = PgConnection::connect(&url).await?;
         seed::run(&mut db, &seed::Options::default()).await?;
         db.close().await?;
     } else {
-        eprintln!("The database is on another machine, so no sample people are put into it.");
+        result += "; no sample people, since it is on another machine";
     }
+    line.finish(&result);
     Ok((url, postgres))
 }
 
@@ -115,6 +177,13 @@ fn is_here(database: &str) -> bool {
     })
 }
 
+/// Sets what every function needs, as far as it is missing.
+pub(crate) fn set_defaults(variables: &mut Variables) {
+    variables.set_default("BETTER_AUTH_URL", "http://localhost:3001");
+    variables.set_default("BETTER_AUTH_SECRET", SECRET);
+    variables.set_default("NODE_ENV", "development");
+}
+
 /// Who answers for the two services.
 struct Services {
     github: &'static str,
@@ -125,8 +194,7 @@ struct Services {
 /// there is no client.
 fn configure(variables: &mut Variables, api: &str, provider: &Provider) -> Services {
     variables.set("BETTER_AUTH_URL", api);
-    variables.set_default("BETTER_AUTH_SECRET", SECRET);
-    variables.set_default("NODE_ENV", "development");
+    set_defaults(variables);
     let trusted = match variables.get("BETTER_AUTH_TRUSTED_ORIGINS") {
         Some(others) => format!("{others},{}", provider.url()),
         None => provider.url().to_owned(),
@@ -149,7 +217,7 @@ fn configure(variables: &mut Variables, api: &str, provider: &Provider) -> Servi
 }
 
 #[cfg(test)]
-mod tests {
+mod configuration {
     use super::*;
 
     #[test]

@@ -1,0 +1,99 @@
+//! The one build of all functions.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use launch::{Progress, without_escapes};
+use testkit::cargo::cargo;
+use tokio::process::Command;
+
+use super::front::Problem;
+use crate::{
+    bundle::FUNCTIONS,
+    compiler::{self, Built},
+};
+
+/// What is built.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// The workspace's root.
+    pub root: PathBuf,
+    /// Cargo's target folder.
+    pub target: PathBuf,
+    /// Address of the database against which queries are checked.
+    pub database: String,
+}
+
+impl Project {
+    /// The folder in which a build leaves the metadata of the queries that it has checked.
+    pub fn learned(&self) -> PathBuf {
+        self.target.join("dev-queries")
+    }
+}
+
+/// Builds the functions, checking their queries against a database instead of `.sqlx`. Goes on after an error, so that
+/// one function's error leaves the others alone.
+///
+/// Cargo resolves the features of all packages of the workspace together, so that tests use the same builds.
+pub async fn build(project: &Project, progress: impl FnMut(&Progress)) -> anyhow::Result<Built> {
+    let mut command = Command::new(cargo());
+    command
+        .args(["build", "--workspace", "--keep-going"])
+        .args(FUNCTIONS.map(|name| format!("--bin={name}")))
+        .arg("--target-dir")
+        .arg(&project.target)
+        .current_dir(&project.root)
+        .env("DATABASE_URL", &project.database)
+        .env("SQLX_OFFLINE", "false")
+        .env("SQLX_OFFLINE_DIR", project.learned());
+    compiler::run(&mut command, progress).await
+}
+
+/// The problem of each function that was not built.
+pub fn problems(built: &Built) -> BTreeMap<&'static str, Problem> {
+    let Some(first) = built.errors.first() else {
+        return BTreeMap::new();
+    };
+    let details: Vec<_> = built
+        .errors
+        .iter()
+        .map(|error| without_escapes(&error.rendered))
+        .collect();
+    let problem = Problem {
+        summary: first.summary.clone(),
+        details: details.join("\n"),
+    };
+    FUNCTIONS
+        .into_iter()
+        .filter(|name| !built.binaries.contains_key(*name))
+        .map(|name| (name, problem.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::compiler::CompileError;
+
+    use super::*;
+
+    #[test]
+    fn a_function_that_was_not_built_has_the_first_error() {
+        let error = |summary: &str| CompileError {
+            summary: summary.to_owned(),
+            rendered: format!("\u{1b}[1merror\u{1b}[0m: {summary}\n"),
+        };
+        let names = ["auth", "projects", "social", "health", "migrate"];
+        let built = Built {
+            binaries: names
+                .map(|name| (name.to_owned(), PathBuf::from(name)))
+                .into(),
+            errors: vec![error("a"), error("b")],
+            warnings: 0,
+        };
+
+        let problems = problems(&built);
+
+        assert_eq!(problems.keys().copied().collect::<Vec<_>>(), ["users"]);
+        assert_eq!(problems["users"].summary, "a");
+        assert_eq!(problems["users"].details, "error: a\n\nerror: b\n");
+    }
+}
