@@ -6,6 +6,7 @@ pub mod compiler;
 pub mod contract;
 pub mod dev;
 pub mod events;
+pub mod invoke;
 pub mod load;
 pub mod migrate;
 pub mod openapi;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
 use testkit::postgres::{self, Postgres, Server};
 use xtask::{
-    bench, dev, events, load, migrate, openapi, prepare, profile, recount, sam, seed, test,
+    bench, dev, events, invoke, load, migrate, openapi, prepare, profile, recount, sam, seed, test,
 };
 
 /// The developers' commands
@@ -27,6 +27,8 @@ enum Command {
         /// Only these
         suite: Option<test::Suite>,
     },
+    /// Send an event of events/ to its function and print the answer
+    Invoke(invoke::Options),
     /// Apply the migrations that the database lacks
     Migrate,
     /// Put a few users and projects into the database, or very many
@@ -87,6 +89,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Dev(options) => dev::run(&options).await?,
         Command::Test { suite } => test::run(suite).await?,
+        Command::Invoke(options) => invoke::run(&options).await?,
         Command::Migrate => {
             migrated().await?;
         }
