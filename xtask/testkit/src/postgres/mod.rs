@@ -8,6 +8,7 @@ mod binaries;
 mod command;
 mod home;
 mod keeper;
+mod npm;
 mod pooler;
 mod server;
 
