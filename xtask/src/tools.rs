@@ -39,9 +39,7 @@ pub async fn cargo_lambda() -> anyhow::Result<PathBuf> {
 
 /// From the Python package index, which has built programs.
 async fn with_python(tools: &Path) -> anyhow::Result<()> {
-    let python = find("python3")
-        .or_else(|| find("python"))
-        .context("there is none")?;
+    let python = python("cargo-lambda")?;
     let folder = tools.join("python");
     run(Command::new(python).args(["-m", "venv"]).arg(&folder)).await?;
     // Its dependency, the Zig compiler, is for building for other systems.
@@ -50,6 +48,16 @@ async fn with_python(tools: &Path) -> anyhow::Result<()> {
         .arg("--disable-pip-version-check")
         .arg(format!("cargo-lambda=={CARGO_LAMBDA}")))
     .await
+}
+
+/// Python 3, or an error that says what needs it.
+pub fn python(purpose: &str) -> anyhow::Result<PathBuf> {
+    find("python3").or_else(|| find("python")).with_context(|| {
+        format!(
+            "python3 is not on this machine, and {purpose} needs it; install Python 3 with venv \
+             (Debian: python3-venv)"
+        )
+    })
 }
 
 /// Runs a command to its end, its output in view.

@@ -7,8 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
-use testkit::{programs, target};
+use testkit::target;
 use tokio::process::Command;
 
 use crate::tools;
@@ -59,7 +58,7 @@ impl Tools {
             packages.join(", "),
             folder.display()
         );
-        let python = programs::find("python3").context("python3 is not on this machine")?;
+        let python = tools::python(name)?;
         tools::run(Command::new(python).args(["-m", "venv"]).arg(&folder)).await?;
         tools::run(
             Command::new(folder.join("bin/python"))
