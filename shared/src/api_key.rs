@@ -1,40 +1,39 @@
-//! API keys as the Better Auth API-key plugin (1.7.5) checks them: in its order, each use counted by one guarded update.
+//! Verifies API keys in the same order as the Better Auth API-key plugin (1.7.5). One conditional update counts each use.
 
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Duration;
+use platform::{db::Db, time::Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{db::Db, time::Timestamp};
-
-/// Length below which the plugin does not look a key up: that of its random part.
+/// Keys shorter than this are not looked up: it is the length of the random part.
 const MIN_LENGTH: usize = 64;
-/// Longest key that is looked up: the longest prefix and the random part, with room to spare.
+/// Keys longer than this are not looked up. The longest prefix and the random part are shorter.
 const MAX_LENGTH: usize = 256;
-/// How seldom `lastRequest` is written for a key that has neither a rate limit nor remaining uses.
+/// Minimum interval between updates of `lastRequest` for a key without a rate limit and without a number of remaining uses.
 const TOUCH_AFTER: Duration = Duration::minutes(1);
 
-/// What is stored of a key: unpadded base64url of its SHA-256, prefix included.
+/// Returns the stored form of a key: unpadded base64url of the SHA-256 of the whole key, prefix included.
 pub fn hash(key: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(key))
 }
 
-/// A key that was accepted, and counted.
+/// An accepted key, whose use has been counted.
 #[derive(Clone, Debug)]
 pub struct ApiKey {
     /// `apikey.id`.
     pub id: String,
     /// `user.id` of its owner.
     pub user_id: String,
-    /// When it ends.
+    /// When the key expires.
     pub expires_at: Option<Timestamp>,
     permissions: Option<Value>,
 }
 
 impl ApiKey {
-    /// Whether the key may `action` (`read`, `write`) on `resource` (`api`, `metrics`). A key without permissions may read
-    /// and write the API.
+    /// Returns whether the key has the permission for `action` (`read`, `write`) on `resource` (`api`, `metrics`). A key
+    /// without permissions may read and write the API.
     pub fn allows(&self, resource: &str, action: &str) -> bool {
         match &self.permissions {
             None => resource == "api",
@@ -45,27 +44,27 @@ impl ApiKey {
     }
 }
 
-/// Why a key was refused.
+/// Why a key was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ApiKeyRefusal {
     /// Too short to be a key.
     Malformed,
-    /// No such key.
+    /// The key does not exist.
     Unknown,
-    /// Switched off.
+    /// The key is disabled.
     Disabled,
-    /// Past its end; the row is deleted.
+    /// The key has expired, and its row was deleted.
     Expired,
-    /// No uses are left, with the milliseconds until it is refilled, if it ever is.
+    /// No uses are left. The value is the milliseconds until the next refill, if there is one.
     UsedUp(Option<i64>),
-    /// Used too often within its window, with the milliseconds until it ends.
+    /// The key's rate limit is exceeded. The value is the milliseconds until the window ends.
     RateLimited(i64),
-    /// Its owner is gone.
+    /// The owner does not exist any more.
     NoOwner,
 }
 
-impl Refusal {
-    /// The plugin's status.
+impl ApiKeyRefusal {
+    /// Returns the plugin's status.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::FORBIDDEN,
@@ -76,7 +75,7 @@ impl Refusal {
         }
     }
 
-    /// The plugin's code.
+    /// Returns the plugin's code.
     pub fn code(self) -> &'static str {
         match self {
             Self::Malformed | Self::Unknown => "INVALID_API_KEY",
@@ -88,7 +87,7 @@ impl Refusal {
         }
     }
 
-    /// The plugin's message.
+    /// Returns the plugin's message.
     pub fn message(self) -> &'static str {
         match self {
             Self::Malformed | Self::Unknown => "Invalid API key.",
@@ -101,41 +100,41 @@ impl Refusal {
     }
 }
 
-/// Looks a key up, checks it and counts its use, all in one statement. Refused uses are not counted; parallel requests
-/// cannot pass a limit, since the update's condition is judged again on the row as the one before left it.
-pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, Refusal>> {
+/// Looks up a key, verifies it and counts its use in one statement. A rejected use is not counted. Concurrent requests cannot
+/// exceed a limit, because PostgreSQL evaluates the update's condition again on the row that the previous update left.
+pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, ApiKeyRefusal>> {
     if key.len() < MIN_LENGTH {
-        return Ok(Err(Refusal::Malformed));
+        return Ok(Err(ApiKeyRefusal::Malformed));
     }
     if key.len() > MAX_LENGTH {
-        return Ok(Err(Refusal::Unknown));
+        return Ok(Err(ApiKeyRefusal::Unknown));
     }
     let hash = hash(key);
     let Some(mut found) = use_key(db, &hash).await? else {
-        return Ok(Err(Refusal::Unknown));
+        return Ok(Err(ApiKeyRefusal::Unknown));
     };
     if !found.used {
-        // The row is told as it was before the statement; asked again, it tells what others left of it meanwhile.
+        // The statement returned the row as it was before. A second attempt sees what concurrent requests have changed.
         match use_key(db, &hash).await? {
             Some(again) => found = again,
-            None => return Ok(Err(Refusal::UsedUp(None))),
+            None => return Ok(Err(ApiKeyRefusal::UsedUp(None))),
         }
     }
     let now = found.now;
     if !found.enabled {
-        return Ok(Err(Refusal::Disabled));
+        return Ok(Err(ApiKeyRefusal::Disabled));
     }
     if found.expires_at.is_some_and(|end| end < now) {
         delete_spent(db, &found.id).await?;
-        return Ok(Err(Refusal::Expired));
+        return Ok(Err(ApiKeyRefusal::Expired));
     }
     if !found.used {
         return Ok(Err(refusal_of_use(db, found).await?));
     }
     if !found.has_owner {
-        return Ok(Err(Refusal::NoOwner));
+        return Ok(Err(ApiKeyRefusal::NoOwner));
     }
-    // Permissions that cannot be read allow nothing.
+    // Permissions that cannot be parsed allow nothing.
     let permissions = found.permissions.as_deref().map(|permissions| {
         serde_json::from_str(permissions).unwrap_or_else(|_| Value::Array(Vec::new()))
     });
@@ -147,11 +146,11 @@ pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, Refusal>>
     }))
 }
 
-/// Why the guarded update did not take: no uses left, or too many within the window.
-async fn refusal_of_use(db: &Db, found: Found) -> sqlx::Result<Refusal> {
+/// Returns why the update did not match: no uses are left, or the rate limit is exceeded.
+async fn refusal_of_use(db: &Db, found: ApiKeyRow) -> sqlx::Result<ApiKeyRefusal> {
     if found.remaining == Some(0) && found.refill_amount.is_none() {
         delete_spent(db, &found.id).await?;
-        return Ok(Refusal::UsedUp(None));
+        return Ok(ApiKeyRefusal::UsedUp(None));
     }
     let refill_is_due = found.refills_in.is_some_and(|millis| millis < 0);
     let has_uses = found.remaining.is_none_or(|remaining| remaining > 0) || refill_is_due;
@@ -164,21 +163,21 @@ async fn refusal_of_use(db: &Db, found: Found) -> sqlx::Result<Refusal> {
         let wait = found
             .last_request
             .map_or(window, |last| last + window - found.now);
-        return Ok(Refusal::RateLimited(
+        return Ok(ApiKeyRefusal::RateLimited(
             wait.clamp(Duration::zero(), window).num_milliseconds(),
         ));
     }
-    Ok(Refusal::UsedUp(found.refills_in))
+    Ok(ApiKeyRefusal::UsedUp(found.refills_in))
 }
 
-struct Found {
+struct ApiKeyRow {
     id: String,
     reference_id: String,
     enabled: bool,
     expires_at: Option<Timestamp>,
     remaining: Option<i32>,
     refill_amount: Option<i32>,
-    /// Milliseconds; negative where a refill is due.
+    /// Milliseconds; negative if a refill is due.
     refills_in: Option<i64>,
     rate_limit_enabled: bool,
     rate_limit_time_window: Option<i32>,
@@ -189,9 +188,9 @@ struct Found {
     used: bool,
 }
 
-async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<Found>> {
+async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<ApiKeyRow>> {
     sqlx::query_as!(
-        Found,
+        ApiKeyRow,
         r#"
         with clock as (
             select date_trunc('milliseconds', now() at time zone 'utc') as now
@@ -284,7 +283,7 @@ async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<Found>> {
     .await
 }
 
-/// Deletes a key that has ended, unless its owner has just given it more time.
+/// Deletes an expired or used-up key, unless its owner has just extended it.
 async fn delete_spent(db: &Db, id: &str) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
@@ -309,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_are_what_permissions_say() {
+    fn permissions_define_the_scopes() {
         let key = |permissions: Option<Value>| ApiKey {
             id: String::new(),
             user_id: String::new(),

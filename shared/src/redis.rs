@@ -1,39 +1,38 @@
-//! Redis, where there is one: the counters of the rate limits, and what anonymous visitors ask for again and again.
+//! Optional Redis: the counters of the rate limits, and cached responses to anonymous requests.
 //!
-//! Nothing depends on it: what it does not answer in time is done as if there were none.
+//! Nothing depends on it. If a command fails or takes too long, the request is served as if Redis were not configured.
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
 use futures_util::{FutureExt, future::BoxFuture, future::Shared};
+use platform::config::RedisConfig;
 use redis::{
     Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisResult,
     aio::MultiplexedConnection, cmd,
 };
 use tokio::time::timeout;
 
-use crate::config::RedisConfig;
+/// Timeout of a command.
+const COMMAND_TIMEOUT: Duration = Duration::from_millis(50);
+/// Timeout of opening a connection. Requests do not wait for it longer than for a command.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Minimum time between a failure and the next attempt to connect.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Time for which a response is cached.
+const CACHE_SECONDS: u32 = 15;
+/// Maximum size of a cached response.
+const MAX_CACHED_BYTES: usize = 1024 * 1024;
 
-/// How long a request waits for Redis.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// How long a connection may take to be opened, while requests do without.
-const OPENING: Duration = Duration::from_secs(1);
-/// How long a failed connection is left alone.
-const RECOVERY: Duration = Duration::from_secs(1);
-/// How long an answer is kept.
-const KEPT_SECONDS: u32 = 15;
-/// Longest answer that is kept.
-const MAX_KEPT: usize = 1024 * 1024;
-
-/// Kept answers carry the generation that they were made in; those of another one count no more. The braces keep the keys
-/// of one command together in a cluster.
+/// The current generation of cached responses. A cached response contains its generation, and one of another generation is
+/// ignored. The braces put all keys of a command into the same slot of a cluster.
 const GENERATION: &str = "{codecave}:generation";
 
-/// Counts each key in its window and tells the counts and the milliseconds until the windows end.
+/// Counts each key in its window. Returns each count and the milliseconds until the end of its window.
 const COUNT: &str = r"
 local counted = {}
 for i, key in ipairs(KEYS) do
@@ -49,8 +48,8 @@ end
 return counted
 ";
 
-/// Counts a key whose window runs from the last request that was let in, up to a limit; tells the milliseconds until there is
-/// room, which are 0 for who is let in.
+/// Counts a key up to a limit, in a window that starts again with each admitted request. Returns 0 if the request is
+/// admitted, otherwise the milliseconds until the next one is.
 const ADMIT: &str = r"
 local left = redis.call('PTTL', KEYS[1])
 local count = 0
@@ -64,34 +63,37 @@ redis.call('SET', KEYS[1], count + 1, 'PX', ARGV[2] * 1000)
 return 0
 ";
 
-type Opening = Shared<BoxFuture<'static, Option<MultiplexedConnection>>>;
+/// A connection that is open or is being opened; `None` if that failed.
+type PendingConnection = Shared<BoxFuture<'static, Option<MultiplexedConnection>>>;
 
-/// The instance's connection to Redis; cheap to clone.
+/// The instance's connection to Redis. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Redis(Arc<Inner>);
 
 struct Inner {
-    /// None where `REDIS_URL` is no address.
+    /// `None` if the configured address is not valid.
     client: Option<Client>,
-    link: Mutex<Option<Link>>,
+    connection: Mutex<Option<Connection>>,
 }
 
-struct Link {
-    opening: Opening,
-    since: Instant,
+struct Connection {
+    pending: PendingConnection,
+    /// Whether a command has failed on it.
     broken: bool,
+    /// The time of the failure, otherwise of the attempt to connect.
+    since: Instant,
 }
 
-/// Where an answer may be kept: under the question, as long as the generation lasts that it was asked in.
-pub(crate) struct Place {
+/// The place of a response in the cache. It is valid in the generation in which it was looked up.
+pub(crate) struct CacheSlot {
     key: String,
     generation: u64,
 }
 
-/// What was found under a question.
-pub(crate) enum Kept {
-    Answer(Vec<u8>),
-    Nothing(Place),
+/// The result of a lookup in the cache.
+pub(crate) enum CacheLookup {
+    Hit(Vec<u8>),
+    Miss(CacheSlot),
 }
 
 impl Redis {
@@ -103,24 +105,29 @@ impl Redis {
         }
         Self(Arc::new(Inner {
             client: client.ok(),
-            link: Mutex::default(),
+            connection: Mutex::default(),
         }))
     }
 
-    /// Asks the server, over a connection of its own, whether it is there.
+    /// Checks over a connection of its own whether the server responds.
     pub async fn ping(&self) -> anyhow::Result<()> {
-        let client = self.0.client.as_ref().context("REDIS_URL is no address")?;
+        let client = self
+            .0
+            .client
+            .as_ref()
+            .context("REDIS_URL is not an address")?;
         let mut connection = client.get_multiplexed_async_connection().await?;
         cmd("PING").query_async::<String>(&mut connection).await?;
         Ok(())
     }
 
-    /// Starts to open the connection, so that the first request finds it.
+    /// Starts to open the connection before the first request.
     pub fn warm_up(&self) {
-        drop(self.opening());
+        drop(self.connection());
     }
 
-    /// Counts a request under each key, in windows of seconds; the counts, and the seconds until the windows end.
+    /// Counts a request under each key, in windows of that many seconds. Returns each count and the seconds until the end of
+    /// its window.
     pub(crate) async fn count(&self, counters: &[(String, u32)]) -> Option<Vec<(i64, u64)>> {
         let mut command = cmd("EVAL");
         command.arg(COUNT).arg(counters.len());
@@ -130,7 +137,7 @@ impl Redis {
         for (_, seconds) in counters {
             command.arg(seconds);
         }
-        let counted: Vec<i64> = self.ask(&command).await?;
+        let counted: Vec<i64> = self.run(&command).await?;
         let counted = counted.chunks_exact(2).map(|pair| {
             let millis = u64::try_from(pair[1]).unwrap_or_default();
             (pair[0], millis.div_ceil(1000).max(1))
@@ -138,8 +145,8 @@ impl Redis {
         Some(counted.collect())
     }
 
-    /// Lets a request in where fewer than so many were let in during a window of that many seconds since the last one. How
-    /// long to wait otherwise: no time for who is let in.
+    /// Admits a request unless `requests` were admitted already, each at most `seconds` after the one before. Returns the time
+    /// to wait, which is zero if the request is admitted.
     pub async fn admit(&self, key: &str, requests: u32, seconds: u32) -> Option<Duration> {
         let mut command = cmd("EVAL");
         command
@@ -148,81 +155,81 @@ impl Redis {
             .arg(format!("{{codecave}}:limit:{key}"))
             .arg(requests)
             .arg(seconds);
-        self.ask(&command).await.map(Duration::from_millis)
+        self.run(&command).await.map(Duration::from_millis)
     }
 
-    /// The answer that is kept under that question, or the place for one.
-    pub(crate) async fn find(&self, question: &str) -> Option<Kept> {
-        let key = format!("{{codecave}}:answer:{question}");
+    /// Looks up the response that is cached under that key.
+    pub(crate) async fn look_up(&self, key: &str) -> Option<CacheLookup> {
+        let key = format!("{{codecave}}:answer:{key}");
         let mut command = cmd("MGET");
         command.arg(GENERATION).arg(&key);
-        let (generation, kept): (Option<u64>, Option<Vec<u8>>) = self.ask(&command).await?;
+        let (generation, cached): (Option<u64>, Option<Vec<u8>>) = self.run(&command).await?;
         let generation = generation.unwrap_or_default();
-        let answer = kept.and_then(|kept| {
-            let answer = kept.strip_prefix(&generation.to_be_bytes())?;
-            Some(answer.to_vec())
+        let response = cached.and_then(|cached| {
+            let response = cached.strip_prefix(&generation.to_be_bytes())?;
+            Some(response.to_vec())
         });
-        Some(match answer {
-            Some(answer) => Kept::Answer(answer),
-            None => Kept::Nothing(Place { key, generation }),
+        Some(match response {
+            Some(response) => CacheLookup::Hit(response),
+            None => CacheLookup::Miss(CacheSlot { key, generation }),
         })
     }
 
-    /// Keeps an answer. It is not found any more once the generation has changed that its place was found in, even where
-    /// that happened while the answer was made.
-    pub(crate) async fn keep(&self, place: &Place, answer: &[u8]) {
-        if answer.len() > MAX_KEPT {
+    /// Caches a response. If the generation has changed since the lookup, the response is never found.
+    pub(crate) async fn store(&self, slot: &CacheSlot, response: &[u8]) {
+        if response.len() > MAX_CACHED_BYTES {
             return;
         }
         let mut command = cmd("SET");
         command
-            .arg(&place.key)
-            .arg([place.generation.to_be_bytes().as_slice(), answer].concat())
+            .arg(&slot.key)
+            .arg([slot.generation.to_be_bytes().as_slice(), response].concat())
             .arg("EX")
-            .arg(KEPT_SECONDS);
-        self.ask::<()>(&command).await;
+            .arg(CACHE_SECONDS);
+        self.run::<()>(&command).await;
     }
 
-    /// Drops all kept answers.
-    pub(crate) async fn forget(&self) {
-        self.ask::<i64>(cmd("INCR").arg(GENERATION)).await;
+    /// Invalidates all cached responses.
+    pub(crate) async fn purge(&self) {
+        self.run::<i64>(cmd("INCR").arg(GENERATION)).await;
     }
 
-    /// What the command answers; nothing where that takes too long or fails.
-    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
-        let opening = self.opening()?;
-        let answer = timeout(PATIENCE, async {
-            let mut connection = opening.await?;
-            let answer: RedisResult<T> = command.query_async(&mut connection).await;
-            match answer {
-                Ok(answer) => Some(answer),
+    /// Runs a command. Returns `None` if it fails or takes too long.
+    async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        let pending = self.connection()?;
+        let result = timeout(COMMAND_TIMEOUT, async {
+            let mut connection = pending.await?;
+            let result: RedisResult<T> = command.query_async(&mut connection).await;
+            match result {
+                Ok(value) => Some(value),
                 Err(error) => {
-                    tracing::warn!(%error, "Redis has failed");
+                    tracing::warn!(%error, "a Redis command failed");
                     None
                 }
             }
         });
-        let answer = answer.await.ok().flatten();
-        if answer.is_none() {
-            self.has_failed();
+        let value = result.await.ok().flatten();
+        if value.is_none() {
+            self.record_failure();
         }
-        answer
+        value
     }
 
-    fn opening(&self) -> Option<Opening> {
+    /// Returns the connection. Opens one if there is none, or if the last failure is long enough ago.
+    fn connection(&self) -> Option<PendingConnection> {
         let client = self.0.client.as_ref()?;
-        let mut link = self.0.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = &*link {
-            if !link.broken {
-                return Some(link.opening.clone());
+        let mut connection = self.lock();
+        if let Some(connection) = &*connection {
+            if !connection.broken {
+                return Some(connection.pending.clone());
             }
-            if link.since.elapsed() < RECOVERY {
+            if connection.since.elapsed() < RETRY_INTERVAL {
                 return None;
             }
         }
         let client = client.clone();
-        let opening = async move {
-            let opened = timeout(OPENING, client.get_multiplexed_async_connection());
+        let pending = async move {
+            let opened = timeout(CONNECT_TIMEOUT, client.get_multiplexed_async_connection());
             match opened.await {
                 Ok(Ok(connection)) => Some(connection),
                 Ok(Err(error)) => {
@@ -230,31 +237,37 @@ impl Redis {
                     None
                 }
                 Err(_) => {
-                    tracing::warn!("Redis is silent");
+                    tracing::warn!("Redis does not respond");
                     None
                 }
             }
         };
-        let opening = opening.boxed().shared();
-        // It goes on when the request does not wait any longer.
-        tokio::spawn(opening.clone());
-        *link = Some(Link {
-            opening: opening.clone(),
-            since: Instant::now(),
+        let pending = pending.boxed().shared();
+        // The task opens the connection even if the request stops waiting for it.
+        tokio::spawn(pending.clone());
+        *connection = Some(Connection {
+            pending: pending.clone(),
             broken: false,
+            since: Instant::now(),
         });
-        Some(opening)
+        Some(pending)
     }
 
-    /// A connection that is still being opened may be good by the next request.
-    fn has_failed(&self) {
-        let mut link = self.0.link.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(link) = &mut *link
-            && link.opening.peek().is_some()
+    /// Marks the connection as broken, unless it is still being opened: then the next request may succeed.
+    fn record_failure(&self) {
+        if let Some(connection) = &mut *self.lock()
+            && connection.pending.peek().is_some()
         {
-            link.broken = true;
-            link.since = Instant::now();
+            connection.broken = true;
+            connection.since = Instant::now();
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.0
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -265,13 +278,13 @@ impl fmt::Debug for Redis {
 }
 
 fn client(url: &str, password: Option<&str>) -> anyhow::Result<Client> {
-    // The parser's words may quote the password.
+    // The parser's message may quote the password.
     let mut info = url
         .into_connection_info()
         .map_err(|_| anyhow::anyhow!("the value of REDIS_URL is not an address"))?;
     ensure!(
         !matches!(info.addr(), ConnectionAddr::Unix(_)),
-        "REDIS_URL names no server"
+        "REDIS_URL must name a server, not a socket"
     );
     if let Some(password) = password {
         let settings = info.redis_settings().clone().set_password(password);

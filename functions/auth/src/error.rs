@@ -24,7 +24,7 @@ pub enum Error {
     /// 429 with the seconds until the window ends.
     TooManyRequests(u64),
     /// An API key was refused.
-    ApiKey(api_key::Refusal),
+    ApiKey(api_key::ApiKeyRefusal),
     /// What is not Better Auth's to say: an outage or a bug.
     Other(http::Error),
 }
@@ -112,7 +112,7 @@ impl IntoResponse for Error {
                     message: refusal.message(),
                     code: Some(refusal.code()),
                     details: match refusal {
-                        api_key::Refusal::RateLimited(try_again_in) => {
+                        api_key::ApiKeyRefusal::RateLimited(try_again_in) => {
                             Some(Details { try_again_in })
                         }
                         _ => None,

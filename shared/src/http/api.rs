@@ -20,7 +20,7 @@ use super::{
     route::{Access, Route},
     stack,
 };
-use crate::AppState;
+use crate::state::AppState;
 
 type Around<S> = Arc<dyn Fn(S, Request, Next) -> BoxFuture<'static, Response> + Send + Sync>;
 
@@ -198,7 +198,7 @@ where
         let exact = self.exact;
         let missing = move |request: Request| async move {
             if exact {
-                nothing_here()
+                error::empty_not_found()
             } else {
                 no_route(&request)
             }
@@ -222,18 +222,11 @@ where
 
 /// The NestJS response to a path or method that no route has; for a handler whose route is switched off.
 pub fn no_route(request: &Request) -> Response {
-    let asked = request.extensions().get::<stack::Asked>();
-    asked.map_or_else(
+    let original = request.extensions().get::<stack::OriginalRequest>();
+    original.map_or_else(
         || error::no_route(request.method(), request.uri().path()),
-        |asked| error::no_route(&asked.method, &asked.path),
+        |original| error::no_route(&original.method, &original.path),
     )
-}
-
-/// Better Auth's 404.
-pub(super) fn nothing_here() -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = axum::http::StatusCode::NOT_FOUND;
-    response
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one place where request bodies are read: size, content type and JSON are judged here for every route.
+//! Reads request bodies: checks their size, content type and JSON for every route.
 
 use axum::{
     body::{Body, Bytes},
@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 
 use super::{Error, Result};
 
-/// Largest JSON body. API Gateway passes 10 MB, but Lambda's event stops at 6 MB after JSON escaping.
+/// Maximum size of a JSON body. API Gateway passes 10 MB, but an event of Lambda is limited to 6 MB after JSON escaping.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
-/// The object that a write carries; a missing body counts as an empty one.
+/// The JSON object in the body of a write. A missing body counts as an empty object.
 #[derive(Clone, Debug, Default)]
 pub(super) struct JsonBody(pub Map<String, Value>);
 
-/// Bytes of the body as they came, for handlers that compare requests (`Idempotency-Key`); an axum `Extension`.
+/// The bytes of the body, for handlers that compare requests (`Idempotency-Key`). It is a request extension.
 #[derive(Clone, Debug, Default)]
 pub struct RawBody(pub Bytes);
 
@@ -29,7 +29,7 @@ pub async fn read(body: Body) -> Result<Bytes> {
     }
 }
 
-/// Parses a body as a JSON object. No body may have another type: a cross-site form cannot send this one.
+/// Parses a body as a JSON object. Other content types are rejected, because cross-site forms can send some of them.
 pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<JsonBody> {
     if bytes.is_empty() {
         return Ok(JsonBody::default());
@@ -42,7 +42,7 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<JsonBody> {
         .map_err(|_| Error::BadRequest("Malformed JSON body"))
 }
 
-/// Whether the content type is `application/json`, parameters aside.
+/// Returns whether the content type is `application/json`, with any parameters.
 pub fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(header::CONTENT_TYPE)

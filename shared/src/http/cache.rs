@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::Cache;
 
-/// Sets how an answer may be kept; of a GET's 200 with JSON, also its `ETag`, and 304 where the client has it already.
-/// A `Cache-Control` that the handler set itself stays. `known` are the request's `If-None-Match` headers.
+/// Sets `Cache-Control`, unless the handler has set it. A JSON response to a GET with the status 200 gets an `ETag`, and
+/// becomes 304 if the client has it already. `known` are the request's `If-None-Match` headers.
 pub(super) async fn finish(
     known: &[HeaderValue],
     is_get: bool,
@@ -20,9 +20,9 @@ pub(super) async fn finish(
     response: Response,
 ) -> Response {
     let (mut parts, body) = response.into_parts();
-    let kept = is_get && (parts.status.is_success() || parts.status.is_redirection());
+    let cacheable = is_get && (parts.status.is_success() || parts.status.is_redirection());
     let control = match cache {
-        _ if !kept => Some("no-store"),
+        _ if !cacheable => Some("no-store"),
         Cache::Handler => None,
         Cache::Never => Some("no-store"),
         _ if with_credential => Some("private, no-cache"),
@@ -38,9 +38,9 @@ pub(super) async fn finish(
     if !is_get || parts.status != StatusCode::OK || !is_json(&parts.headers) {
         return Response::from_parts(parts, body);
     }
-    // The body of a JSON answer is in memory already.
+    // The body of a JSON response is in memory already.
     let Ok(bytes) = to_bytes(body, usize::MAX).await else {
-        return super::Error::Internal(anyhow::anyhow!("an answer's body broke off"))
+        return super::Error::Internal(anyhow::anyhow!("a response's body ended early"))
             .into_response();
     };
     let etag = etag(&bytes, parts.headers.get(header::LINK));
@@ -63,7 +63,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
-/// Weak, since a proxy may compress the body.
+/// Returns a weak tag, because a proxy may compress the body.
 fn etag(body: &[u8], link: Option<&HeaderValue>) -> String {
     let mut hash = Sha256::new();
     hash.update(body);
@@ -71,7 +71,7 @@ fn etag(body: &[u8], link: Option<&HeaderValue>) -> String {
     format!("W/\"{}\"", URL_SAFE_NO_PAD.encode(&hash.finalize()[..16]))
 }
 
-/// Weak comparison with each tag of `If-None-Match`, or `*`.
+/// Compares the tag weakly with each tag of `If-None-Match`. `*` matches every tag.
 fn matches(known: &[HeaderValue], etag: &str) -> bool {
     known
         .iter()

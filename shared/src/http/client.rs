@@ -1,4 +1,4 @@
-//! The client's address: the platform's word for it, or one trusted header's.
+//! The client's address, from the platform or from one trusted header.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,17 +8,17 @@ use axum::{
 };
 use ipnet::IpNet;
 use lambda_http::request::RequestContext;
+use platform::config::Config;
 
 use super::describe::Input;
-use crate::config::Config;
 
-/// Who sent the request: API Gateway's (or the peer's) address, or what `CLIENT_IP_HEADER` says where it is set.
-/// `None` where neither names exactly one valid address.
+/// The client's address. If `CLIENT_IP_HEADER` is set, it comes from that header, otherwise from API Gateway or from the
+/// connection. `None` if there is not exactly one valid address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
 impl ClientAddress {
-    /// Finds the address of a request before routing.
+    /// Returns the address of a request, before routing.
     pub fn of(config: &Config, headers: &HeaderMap, extensions: &Extensions) -> Self {
         let address = match &config.client_ip_header {
             Some(name) => from_header(headers, name),
@@ -27,14 +27,14 @@ impl ClientAddress {
         Self(address.map(|address| address.to_canonical()))
     }
 
-    /// The text that requests of this client are counted under.
+    /// Returns the network whose requests are counted together.
     pub fn network(self) -> String {
         self.0.map_or_else(|| "unknown".to_owned(), network)
     }
 }
 
-/// A header is believed only when it holds exactly one value and that is an address: of a list, the client may have
-/// written any part.
+/// Returns the address in a header with exactly one value. A list is ignored, because the client may have written any part
+/// of it.
 fn from_header(headers: &HeaderMap, name: &str) -> Option<IpAddr> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
@@ -44,7 +44,7 @@ fn from_header(headers: &HeaderMap, name: &str) -> Option<IpAddr> {
     value.trim().parse().ok()
 }
 
-/// The network that a client address is counted under: IPv6 clients own a whole /64.
+/// Returns the network of an address: a /64 for IPv6, because a client owns all of it.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),

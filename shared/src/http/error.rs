@@ -1,4 +1,4 @@
-//! Why a request was refused or failed, in the shape of NestJS.
+//! Error responses in the format of NestJS.
 
 use std::{fmt, sync::Arc};
 
@@ -13,31 +13,32 @@ use platform::{
     telemetry::Cause,
 };
 
-use crate::api_key::Refusal;
+use super::json::json_response;
+use crate::api_key::ApiKeyRefusal;
 
 /// A handler's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a request was refused or failed.
+/// Why a request was rejected or failed.
 #[derive(Debug)]
 pub enum Error {
     /// 400 with every failing rule of every field.
     Validation(Vec<String>),
-    /// 400 for a rule that no single field breaks.
+    /// 400 for a rule that does not belong to one field.
     BadRequest(&'static str),
-    /// 401: no credential, or a bad one.
+    /// 401: no credential, or an invalid one.
     Unauthorized,
-    /// 401, or 429 where it was used too often: an API key that is refused.
-    ApiKey(Refusal),
-    /// 403: known, and not allowed.
+    /// 401, or 429 if it was used too often: a rejected API key.
+    ApiKey(ApiKeyRefusal),
+    /// 403: the caller is known and not allowed.
     Forbidden(&'static str),
-    /// 404 of a thing, by its noun: `Project`.
+    /// 404 with the noun of the missing thing: `Project`.
     NotFound(&'static str),
     /// 409.
     Conflict(&'static str),
-    /// 413: the body is over the limit.
+    /// 413: the body is too large.
     TooLarge,
-    /// 415: a body that is not JSON.
+    /// 415: the body is not JSON.
     UnsupportedMediaType,
     /// 422.
     Unprocessable(&'static str),
@@ -49,13 +50,13 @@ pub enum Error {
     Internal(anyhow::Error),
 }
 
-/// Seconds after which a client may try again when the database cannot be reached.
+/// Seconds after which a client may retry if the database cannot be reached.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 const TOO_MANY_REQUESTS: &str = "Too Many Requests";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a, M: Serialize> {
+struct ErrorBody<'a, M: Serialize> {
     message: M,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -66,49 +67,49 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         use StatusCode as S;
         match self {
-            Self::Validation(messages) => answer(S::BAD_REQUEST, messages),
-            Self::BadRequest(message) => answer(S::BAD_REQUEST, message),
+            Self::Validation(messages) => with_reason(S::BAD_REQUEST, messages),
+            Self::BadRequest(message) => with_reason(S::BAD_REQUEST, message),
             Self::Unauthorized => with(
-                standard(S::UNAUTHORIZED, "Unauthorized"),
+                without_reason(S::UNAUTHORIZED, "Unauthorized"),
                 header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer"),
             ),
-            Self::ApiKey(refusal) => refused_key(refusal),
-            Self::Forbidden(message) => answer(S::FORBIDDEN, message),
-            Self::NotFound(noun) => answer(S::NOT_FOUND, format!("{noun} not found")),
-            Self::Conflict(message) => answer(S::CONFLICT, message),
-            Self::TooLarge => standard(S::PAYLOAD_TOO_LARGE, "request entity too large"),
-            Self::UnsupportedMediaType => answer(
+            Self::ApiKey(refusal) => rejected_key(refusal),
+            Self::Forbidden(message) => with_reason(S::FORBIDDEN, message),
+            Self::NotFound(noun) => with_reason(S::NOT_FOUND, format!("{noun} not found")),
+            Self::Conflict(message) => with_reason(S::CONFLICT, message),
+            Self::TooLarge => without_reason(S::PAYLOAD_TOO_LARGE, "request entity too large"),
+            Self::UnsupportedMediaType => with_reason(
                 S::UNSUPPORTED_MEDIA_TYPE,
                 "Content-Type must be application/json",
             ),
-            Self::Unprocessable(message) => answer(S::UNPROCESSABLE_ENTITY, message),
+            Self::Unprocessable(message) => with_reason(S::UNPROCESSABLE_ENTITY, message),
             Self::TooManyRequests(seconds) => with(
-                standard(S::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
+                without_reason(S::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
                 header::RETRY_AFTER,
                 HeaderValue::from(seconds),
             ),
             Self::Unavailable(cause) => caused_by(
                 cause,
                 with(
-                    standard(S::SERVICE_UNAVAILABLE, "Service Unavailable"),
+                    without_reason(S::SERVICE_UNAVAILABLE, "Service Unavailable"),
                     header::RETRY_AFTER,
                     RETRY_AFTER,
                 ),
             ),
             Self::Internal(cause) => caused_by(
                 cause,
-                standard(S::INTERNAL_SERVER_ERROR, "Internal server error"),
+                without_reason(S::INTERNAL_SERVER_ERROR, "Internal server error"),
             ),
         }
     }
 }
 
-/// A refused key is a bad credential like any other, but for its limits. The plugin's own words are under `/api/auth`.
-fn refused_key(refusal: Refusal) -> Response {
+/// A rejected key is an invalid credential, except for its limits. The plugin's own messages are only used under `/api/auth`.
+fn rejected_key(refusal: ApiKeyRefusal) -> Response {
     let wait = match refusal {
-        Refusal::RateLimited(millis) => Some(millis),
-        Refusal::UsedUp(refill) => refill,
+        ApiKeyRefusal::RateLimited(millis) => Some(millis),
+        ApiKeyRefusal::UsedUp(refill) => refill,
         _ => return Error::Unauthorized.into_response(),
     };
     match wait {
@@ -116,20 +117,21 @@ fn refused_key(refusal: Refusal) -> Response {
             let seconds = u64::try_from(millis).unwrap_or(0).div_ceil(1000).max(1);
             Error::TooManyRequests(seconds).into_response()
         }
-        // There is nothing to wait for.
-        None => standard(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
+        // The key is never refilled, so there is no time to wait for.
+        None => without_reason(StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
     }
 }
 
-/// The NestJS answer to a path or method that no route has. `path` carries no query.
+/// Returns the response of NestJS to a path or method without a route. `path` contains no query.
 pub(super) fn no_route(method: &axum::http::Method, path: &str) -> Response {
-    answer(StatusCode::NOT_FOUND, format!("Cannot {method} {path}"))
+    with_reason(StatusCode::NOT_FOUND, format!("Cannot {method} {path}"))
 }
 
-fn answer(status: StatusCode, message: impl Serialize) -> Response {
+/// Returns an error response whose `error` is the status's own phrase.
+fn with_reason(status: StatusCode, message: impl Serialize) -> Response {
     body(
         status,
-        &Body {
+        &ErrorBody {
             message,
             error: status.canonical_reason(),
             status_code: status.as_u16(),
@@ -137,11 +139,11 @@ fn answer(status: StatusCode, message: impl Serialize) -> Response {
     )
 }
 
-/// The form without `error`, for a message that is the status's own phrase.
-fn standard(status: StatusCode, message: &str) -> Response {
+/// Returns an error response without `error`, for a message that is the status's own phrase.
+fn without_reason(status: StatusCode, message: &str) -> Response {
     body(
         status,
-        &Body {
+        &ErrorBody {
             message,
             error: None,
             status_code: status.as_u16(),
@@ -150,13 +152,18 @@ fn standard(status: StatusCode, message: &str) -> Response {
 }
 
 fn body(status: StatusCode, body: &impl Serialize) -> Response {
-    (status, super::Json(body)).into_response()
+    (status, json_response(body)).into_response()
 }
 
-/// The cause goes to the request's log line and to Sentry, never to the client.
+/// Attaches the cause for the request's log line and for Sentry. It is never sent to the client.
 fn caused_by(cause: anyhow::Error, mut response: Response) -> Response {
     response.extensions_mut().insert(Cause(Arc::new(cause)));
     response
+}
+
+/// Returns Better Auth's 404, which has no body.
+pub(super) fn empty_not_found() -> Response {
+    StatusCode::NOT_FOUND.into_response()
 }
 
 fn with(mut response: Response, name: header::HeaderName, value: HeaderValue) -> Response {
@@ -194,16 +201,16 @@ impl From<anyhow::Error> for Error {
     }
 }
 
-/// Turns a violated constraint into an answer.
+/// Converts the violation of a constraint into an error response.
 pub trait ResultExt<T> {
-    /// `answer` where exactly the constraint of that name was violated; other errors as usual.
-    fn on_constraint(self, name: &str, answer: Error) -> Result<T>;
+    /// Returns `violation` if exactly that constraint was violated. Other errors are converted as usual.
+    fn on_constraint(self, name: &str, violation: Error) -> Result<T>;
 }
 
 impl<T> ResultExt<T> for sqlx::Result<T> {
-    fn on_constraint(self, name: &str, answer: Error) -> Result<T> {
+    fn on_constraint(self, name: &str, violation: Error) -> Result<T> {
         self.map_err(|error| match &error {
-            sqlx::Error::Database(cause) if cause.constraint() == Some(name) => answer,
+            sqlx::Error::Database(cause) if cause.constraint() == Some(name) => violation,
             _ => error.into(),
         })
     }

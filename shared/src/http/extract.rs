@@ -2,7 +2,7 @@
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -12,6 +12,7 @@ use super::{
     Error, Fields, FromFields,
     body::JsonBody,
     describe::{Input, Operation, Output},
+    json::json_response,
 };
 
 /// Longest id that is looked up; anything longer names nothing.
@@ -33,7 +34,10 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Json<T> {
 
 impl<T: FromFields> Input for Json<T> {
     fn describe(operation: &mut Operation) {
-        operation.body_of::<T>();
+        let name = std::any::type_name::<T>();
+        let name = name.rsplit("::").next().unwrap_or(name);
+        let properties = Fields::describe::<T>();
+        operation.body_as(name, T::ABOUT, properties, &["application/json"]);
     }
 }
 
@@ -57,7 +61,7 @@ impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
 impl<T: FromFields> Input for Query<T> {
     fn describe(operation: &mut Operation) {
-        operation.query_of::<T>();
+        operation.query(Fields::describe::<T>());
     }
 }
 
@@ -92,20 +96,7 @@ impl Input for Path {}
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => {
-                let mut headers = HeaderMap::new();
-                headers.insert(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/json; charset=utf-8"),
-                );
-                (headers, body).into_response()
-            }
-            Err(error) => {
-                tracing::error!(%error, "an answer cannot be written as JSON");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
-        }
+        json_response(&self.0)
     }
 }
 

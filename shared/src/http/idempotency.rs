@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a POST that is sent again has the answer of the first time and no second effect.
+//! `Idempotency-Key`: a repeated POST returns the first response and has no second effect.
 
 use std::marker::PhantomData;
 
@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use platform::db::{Db, Tx};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -14,22 +15,22 @@ use super::{
     Created, CurrentUser, Error, RawBody, Result, ResultExt,
     describe::{Input, Operation, Output},
 };
-use crate::db::{Db, Tx};
 
-/// Longest key that is taken.
+/// Maximum length of a key.
 const MAX_KEY_LENGTH: usize = 255;
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 const BUSY: Error = Error::Conflict("Request is still being processed");
 
-/// What a request that makes something is recognised by; an extractor. Without the header every request is the first.
+/// The key and the fingerprint of a request that creates something. It is an extractor. Without the header, every request
+/// counts as the first.
 #[derive(Clone, Debug)]
-pub struct Idempotency(Option<Key>);
+pub struct Idempotency(Option<IdempotencyKey>);
 
 #[derive(Clone, Debug)]
-struct Key {
-    /// Method and path: the same key for another project is another key.
+struct IdempotencyKey {
+    /// Method and path. A key is unique per route, so it may be used for another project again.
     route: String,
     value: String,
     request_hash: Vec<u8>,
@@ -43,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
             return Ok(Self(None));
         };
         let body = parts.extensions.get::<RawBody>();
-        Ok(Self(Some(Key {
+        Ok(Self(Some(IdempotencyKey {
             route: format!("{} {}", parts.method, parts.uri.path()),
             value: key,
             request_hash: Sha256::digest(body.map_or(&[][..], |body| &body.0)).to_vec(),
@@ -77,16 +78,16 @@ fn key(headers: &HeaderMap) -> Result<Option<String>> {
         ))
 }
 
-/// What to do about a request.
+/// Whether the work of a request is still to be done.
 #[must_use]
 pub enum Attempt<T> {
-    /// Do the work in the transaction and end it with [`First::answer`].
+    /// The work is to be done in the transaction, which [`First::answer`] commits.
     First(First),
-    /// It was done before; this is its response.
+    /// The work was done before, and this is its response.
     Again(Once<T>),
 }
 
-/// The response of a request whose work is done once, made now or replayed.
+/// The response of a request whose work is done once. It is new or replayed.
 #[derive(Debug)]
 pub struct Once<T>(Response, PhantomData<T>);
 
@@ -108,21 +109,20 @@ impl<T: Output> Output for Once<T> {
     }
 }
 
-/// The transaction of a request that is being done for the first time. Dropped, it leaves nothing behind: neither the
-/// work nor a claim on the key.
+/// The transaction of a first request. Dropping it discards the work and releases the key.
 #[derive(Debug)]
 pub struct First {
-    /// Where the work is done.
+    /// The transaction for the work.
     pub tx: Tx,
     user_id: String,
-    key: Option<Key>,
+    key: Option<IdempotencyKey>,
 }
 
 impl Idempotency {
-    /// Starts a transaction and claims the key in it.
+    /// Starts a transaction and locks the key in it.
     ///
     /// # Errors
-    /// 409 while the first request is still running, 422 where the key came with another body before.
+    /// 409 while the first request is still running, 422 if the key was used with another body.
     pub async fn begin<T>(self, db: &Db, user: &CurrentUser) -> Result<Attempt<T>> {
         let mut tx = db.begin().await?;
         if let Some(key) = &self.0 {
@@ -149,13 +149,13 @@ impl Idempotency {
 }
 
 impl First {
-    /// Keeps the answer for 24 hours and commits it together with the work.
+    /// Stores the response for 24 hours and commits it together with the work.
     pub async fn answer<T: Serialize>(
         mut self,
         Created(location, thing): Created<T>,
     ) -> Result<Once<Created<T>>> {
         let body = serde_json::to_string(&thing).map_err(anyhow::Error::from)?;
-        let answer = Stored {
+        let answer = StoredResponse {
             request_hash: Vec::new(),
             status: StatusCode::CREATED.as_u16().cast_signed(),
             body,
@@ -165,7 +165,7 @@ impl First {
             let kept = insert_answer(&mut self.tx, &self.user_id, key, &answer)
                 .await
                 .on_constraint("idempotencyKey_userId_fkey", Error::Unauthorized)?;
-            // The first request was committed after the claim had looked for it and before the claim was made.
+            // The first request was committed after the lookup and before the lock was acquired.
             if !kept {
                 return Err(BUSY);
             }
@@ -175,15 +175,15 @@ impl First {
     }
 }
 
-/// An answer as it is kept.
-struct Stored {
+/// A stored response.
+struct StoredResponse {
     request_hash: Vec<u8>,
     status: i16,
     body: String,
     location: Option<String>,
 }
 
-impl Stored {
+impl StoredResponse {
     fn replay(self) -> Response {
         let mut response = self.into_response();
         response
@@ -193,7 +193,7 @@ impl Stored {
     }
 }
 
-impl IntoResponse for Stored {
+impl IntoResponse for StoredResponse {
     fn into_response(self) -> Response {
         let status = u16::try_from(self.status)
             .ok()
@@ -216,11 +216,11 @@ impl IntoResponse for Stored {
 
 struct Claim {
     is_mine: bool,
-    stored: Option<Stored>,
+    stored: Option<StoredResponse>,
 }
 
-/// Claims the key until the end of the transaction, and finds the answer that is kept for it.
-async fn claim(tx: &mut Tx, user_id: &str, key: &Key) -> sqlx::Result<Claim> {
+/// Locks the key until the end of the transaction, and looks up its stored response.
+async fn claim(tx: &mut Tx, user_id: &str, key: &IdempotencyKey) -> sqlx::Result<Claim> {
     let row = sqlx::query!(
         r#"
         select
@@ -246,7 +246,7 @@ async fn claim(tx: &mut Tx, user_id: &str, key: &Key) -> sqlx::Result<Claim> {
     .fetch_one(tx)
     .await?;
     let stored = match (row.request_hash, row.status, row.body) {
-        (Some(request_hash), Some(status), Some(body)) => Some(Stored {
+        (Some(request_hash), Some(status), Some(body)) => Some(StoredResponse {
             request_hash,
             status,
             body,
@@ -260,12 +260,12 @@ async fn claim(tx: &mut Tx, user_id: &str, key: &Key) -> sqlx::Result<Claim> {
     })
 }
 
-/// Keeps an answer, and sweeps up a few that are over 24 hours old. Whether the key was still free.
+/// Stores a response, and deletes a few that are over 24 hours old. Returns whether the key was still free.
 async fn insert_answer(
     tx: &mut Tx,
     user_id: &str,
-    key: &Key,
-    answer: &Stored,
+    key: &IdempotencyKey,
+    answer: &StoredResponse,
 ) -> sqlx::Result<bool> {
     let result = sqlx::query!(
         r#"

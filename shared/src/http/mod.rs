@@ -1,4 +1,4 @@
-//! The vocabulary of a handler, and the request stack around it.
+//! Types that handlers use, and the request stack around them.
 
 mod api;
 pub mod body;
@@ -10,6 +10,7 @@ mod extract;
 mod fields;
 mod guard;
 mod idempotency;
+mod json;
 mod page;
 mod quota;
 mod route;

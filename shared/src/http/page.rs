@@ -1,4 +1,4 @@
-//! Keyset pages: a bare array, and a `Link` to the next page when there is one.
+//! Keyset pagination: a page is a bare array, with a `Link` header to the next page if there is one.
 
 use axum::{
     http::{HeaderValue, header},
@@ -17,13 +17,13 @@ use super::{
     integer,
 };
 
-/// Longest cursor that is looked at.
+/// Maximum length of a cursor.
 const MAX_CURSOR_LENGTH: usize = 512;
 
-/// Where a page starts: the sort and the key columns of the row before it.
+/// The start of a page: the sort order and the key columns of the row before it.
 ///
-/// On the wire base64url (RFC 4648, 5; no padding) of `{"v":1,"s":"<sort>","k":[<key columns…>,"<id>"]}`. It grants
-/// nothing: visibility is checked again on each page.
+/// Clients receive unpadded base64url (RFC 4648, section 5) of `{"v":1,"s":"<sort>","k":[<key columns…>,"<id>"]}`. A cursor
+/// grants no access: each page checks visibility again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     v: u8,
@@ -32,7 +32,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// The cursor behind a row. `keys` is a tuple of its key columns, time keys with full database precision.
+    /// Returns the cursor after a row. `keys` is a tuple of its key columns. Times have the full precision of the database.
     pub fn new(sort: &str, keys: impl Serialize) -> Self {
         let k = serde_json::to_value(keys).unwrap_or(Value::Null);
         Self {
@@ -42,12 +42,12 @@ impl Cursor {
         }
     }
 
-    /// The text that clients hand back.
+    /// Returns the text that clients send back.
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// What a client handed back; `None` where it is no cursor.
+    /// Decodes a client's text. Returns `None` if it is not a cursor.
     pub fn decode(text: &str) -> Option<Self> {
         if text.len() > MAX_CURSOR_LENGTH {
             return None;
@@ -65,7 +65,8 @@ impl Cursor {
     }
 }
 
-/// PostgreSQL's texts hold no NUL, and its timestamps fewer years than chrono's.
+/// Returns whether PostgreSQL can store a key. Its texts contain no NUL, and its timestamps have a smaller range than
+/// chrono's.
 fn is_storable(key: &Value) -> bool {
     key.as_str().is_none_or(|key| {
         let in_range = |time: NaiveDateTime| (0..=9999).contains(&time.year());
@@ -92,7 +93,7 @@ impl Check for ValidCursor {
     }
 }
 
-/// How much of a list is asked for, and from where.
+/// The requested page of a list.
 #[derive(Clone, Debug)]
 pub struct PageQuery {
     limit: i64,
@@ -120,20 +121,20 @@ impl PageQuery {
         }
     }
 
-    /// Rows to answer at most.
+    /// Returns the maximum number of rows in the response.
     pub fn limit(&self) -> i64 {
         self.limit
     }
 
-    /// Rows to fetch: one more than [`Self::limit`], which tells whether there is a next page.
+    /// Returns the number of rows to fetch: one more than [`Self::limit`], to find out whether there is a next page.
     pub fn fetch(&self) -> i64 {
         self.limit + 1
     }
 
-    /// The keys of the row before this page, as the tuple that [`Cursor::new`] was given; `None` for the first page.
+    /// Returns the keys of the row before this page, as the tuple passed to [`Cursor::new`]; `None` for the first page.
     ///
     /// # Errors
-    /// 400 for a cursor of another sort, or one with other keys.
+    /// 400 if the cursor belongs to another sort order or has other keys.
     pub fn after<K: DeserializeOwned>(&self, sort: &str) -> Result<Option<K>, Error> {
         match &self.cursor {
             None => Ok(None),
@@ -144,7 +145,7 @@ impl PageQuery {
         }
     }
 
-    /// The page of up to [`Self::fetch`] rows; `cursor` tells where the page after a row starts.
+    /// Returns the page of up to [`Self::fetch`] rows. `cursor` returns the start of the page after a row.
     pub fn page<T>(&self, mut rows: Vec<T>, cursor: impl Fn(&T) -> Cursor) -> Page<T> {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
@@ -154,7 +155,7 @@ impl PageQuery {
     }
 }
 
-/// One page of a list. Answers a bare array; the request stack turns the cursor into a `Link` header.
+/// One page of a list. The response is a bare array, and the guard adds the cursor as a `Link` header.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     rows: Vec<T>,
@@ -162,12 +163,12 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A list that has one page only.
+    /// A list with only one page.
     pub fn single(rows: Vec<T>) -> Self {
         Self { rows, next: None }
     }
 
-    /// The same page of other items, e.g. answers made of rows.
+    /// Converts the items of the page.
     pub fn map<U>(self, item: impl FnMut(T) -> U) -> Page<U> {
         Page {
             rows: self.rows.into_iter().map(item).collect(),
@@ -176,12 +177,12 @@ impl<T> Page<T> {
     }
 }
 
-/// The next page's cursor on its way from the handler to the guard, which knows the request's query.
+/// The cursor of the next page. The handler attaches it to the response, and the guard combines it with the query.
 #[derive(Clone)]
 pub(super) struct NextCursor(String);
 
 impl NextCursor {
-    /// A query-only reference (RFC 3986, 4.2) that repeats the request's parameters.
+    /// Returns a query-only reference (RFC 3986, section 4.2) that repeats the request's parameters.
     pub(super) fn link(&self, query: &str) -> Option<HeaderValue> {
         let mut target = form_urlencoded::Serializer::new(String::new());
         target.extend_pairs(
@@ -210,7 +211,7 @@ impl<T: Serialize> IntoResponse for Page<T> {
     }
 }
 
-/// Adds the `Link` header where the answer is a page with a next one.
+/// Adds the `Link` header if the response is a page with a next one.
 pub(super) fn add_link(response: &mut Response, query: &str) {
     if let Some(link) = response
         .extensions()

@@ -1,11 +1,11 @@
-//! Rate limits of the application's routes: fixed windows, counted in the database, told in `RateLimit` headers.
+//! Rate limits of the application's routes: fixed windows, reported in `RateLimit` headers.
 
 use std::cmp::Reverse;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use platform::config::{Quota, Quotas};
 
 use super::RateClass;
-use crate::config::{Quota, Quotas};
 
 /// Draft-ietf-httpapi-ratelimit-headers-08.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -18,7 +18,7 @@ pub(super) struct Policy {
     pub quota: Quota,
 }
 
-/// What was counted of a request, by policy.
+/// The counter of a policy, after the request was counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Counted {
     pub policy: Policy,
@@ -32,7 +32,7 @@ impl Counted {
     }
 }
 
-/// The policies that a known caller's request is counted under.
+/// Returns the policies of a signed-in user's request.
 pub(super) fn of_user(quotas: &Quotas, class: RateClass) -> Vec<Policy> {
     match class {
         RateClass::Unlimited => vec![],
@@ -58,7 +58,7 @@ pub(super) fn of_user(quotas: &Quotas, class: RateClass) -> Vec<Policy> {
     }
 }
 
-/// The policies that an anonymous request is counted under.
+/// Returns the policies of an anonymous request.
 pub(super) fn of_address(quotas: &Quotas, class: RateClass) -> Vec<Policy> {
     match class {
         RateClass::Unlimited => vec![],
@@ -73,7 +73,7 @@ pub(super) fn of_address(quotas: &Quotas, class: RateClass) -> Vec<Policy> {
     }
 }
 
-/// The policies as this caller has them: a Pro member writes and creates twice as much.
+/// Adjusts the policies to the caller: a Pro member may write and create twice as much.
 pub(super) fn adjust(policies: &mut [Counted], is_pro: bool) {
     if is_pro {
         for counted in policies {
@@ -84,7 +84,8 @@ pub(super) fn adjust(policies: &mut [Counted], is_pro: bool) {
     }
 }
 
-/// Seconds to wait where any quota is used up, which is counted: until the one that `RateLimit` names starts anew.
+/// Returns the seconds to wait if a quota is exceeded: until the window of the policy in `RateLimit` ends. Each exceeded
+/// quota is counted in the metrics.
 pub(super) fn exceeded(counted: &[Counted]) -> Option<u64> {
     let over = counted
         .iter()
@@ -98,14 +99,14 @@ pub(super) fn exceeded(counted: &[Counted]) -> Option<u64> {
         .map(|counted| counted.resets_in_seconds)
 }
 
-/// The policy with the fewest requests left; of several, the one that is the last to start anew.
+/// Returns the policy with the fewest requests left. Of several, it is the one whose window ends last.
 fn tightest(counted: &[Counted]) -> Option<&Counted> {
     counted
         .iter()
         .min_by_key(|counted| (counted.remaining(), Reverse(counted.resets_in_seconds)))
 }
 
-/// `RateLimit-Policy` names all policies; `RateLimit` the one with the fewest remaining.
+/// Adds `RateLimit-Policy` with all policies, and `RateLimit` with the tightest one.
 pub(super) fn add_headers(headers: &mut HeaderMap, counted: &[Counted]) {
     let Some(tightest) = tightest(counted) else {
         return;
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_waits_as_long_as_the_header_says() {
+    fn a_rejected_client_waits_as_long_as_the_header_says() {
         let both = [
             counted("create", 120, 120, 1803),
             counted("write", 60, 61, 9),

@@ -1,4 +1,4 @@
-//! The one request stack around every group: request id, CORS, security headers, time limit, panics, the log line.
+//! The request stack around every group: request id, CORS, security headers, timeout, panics, the log line.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -14,21 +14,21 @@ use axum::{
 };
 use futures_util::FutureExt;
 use lambda_http::{RequestExt, request::RequestContext};
-use tower::ServiceExt;
-
-use super::{ClientAddress, Error};
-use crate::{
-    AppState,
+use platform::{
     config::Config,
     telemetry::{DatabaseUsage, ObservedRequest, Panic, RequestOutcome, measured},
 };
+use tower::ServiceExt;
 
-/// How long a request may take before it is answered with 503; API Gateway gives up at 30 seconds.
+use super::{ClientAddress, Error};
+use crate::state::AppState;
+
+/// Maximum time of a request, after which it fails with 503. The limit of API Gateway is 30 seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What helmet sets, in the version of the Node deployment, and a policy for a service that has no pages.
+/// The headers that helmet sets in the Node deployment, and a content security policy for a service without pages.
 const SECURITY_HEADERS: [(&str, &str); 12] = [
     (
         "strict-transport-security",
@@ -56,22 +56,22 @@ const ALLOW_HEADERS: &str =
     "Content-Type,Authorization,X-Api-Key,Idempotency-Key,If-None-Match,sentry-trace,baggage";
 const EXPOSE_HEADERS: &str = "Link, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotent-Replayed";
 
-/// What the client asked for, before HEAD and a trailing slash were taken away.
+/// The method and path as the client sent them, with HEAD and a trailing slash.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct OriginalRequest {
     pub method: Method,
     pub path: String,
 }
 
-/// Puts a group's router into the stack. `exact` routing leaves paths and HEAD as they are.
+/// Wraps a group's router in the stack. With `exact`, paths and HEAD are not changed before routing.
 pub fn wrap(router: Router, app: AppState, group: &'static str, exact: bool) -> Router {
     Router::new().fallback(move |request: Request| {
         let (router, app) = (router.clone(), app.clone());
-        async move { answer(router, &app.config, group, exact, request).await }
+        async move { respond(router, &app.config, group, exact, request).await }
     })
 }
 
-async fn answer(
+async fn respond(
     router: Router,
     config: &Config,
     group: &'static str,
@@ -86,15 +86,15 @@ async fn answer(
         request.method(),
         request.headers(),
     );
-    let asked = Asked {
+    let original = OriginalRequest {
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
     };
     let origin = allowed_origin(config, request.headers());
     let address = ClientAddress::of(config, request.headers(), request.extensions());
     request.extensions_mut().insert(address);
-    request.extensions_mut().insert(asked.clone());
-    let is_head = asked.method == Method::HEAD;
+    request.extensions_mut().insert(original.clone());
+    let is_head = original.method == Method::HEAD;
     if !exact {
         if is_head {
             *request.method_mut() = Method::GET;
@@ -102,12 +102,12 @@ async fn answer(
         drop_trailing_slash(&mut request);
     }
 
-    let (mut response, database) = if asked.method == Method::OPTIONS {
+    let (mut response, database) = if original.method == Method::OPTIONS {
         (preflight(origin.is_some()), DatabaseUsage::default())
     } else {
-        observed.run(measured(guarded(router, request))).await
+        observed.run(measured(bounded(router, request))).await
     };
-    decorate(&mut response, origin, &request_id, exact);
+    add_headers(&mut response, origin, &request_id, exact);
     if is_head {
         response = without_body(response);
     }
@@ -120,8 +120,8 @@ async fn answer(
     response
 }
 
-/// A panic becomes one 500, and a request over its time limit one 503; the instance lives on.
-async fn guarded(router: Router, request: Request) -> Response {
+/// Converts a panic into 500 and a timeout into 503. The instance keeps running.
+async fn bounded(router: Router, request: Request) -> Response {
     let work = AssertUnwindSafe(router.oneshot(request)).catch_unwind();
     match tokio::time::timeout(TIME_LIMIT, work).await {
         Ok(Ok(Ok(response))) => response,
@@ -133,12 +133,12 @@ async fn guarded(router: Router, request: Request) -> Response {
                 .unwrap_or_default();
             Error::Internal(Panic(message).into()).into_response()
         }
-        Err(_) => Error::Unavailable(anyhow::anyhow!("the time limit of a request has passed"))
-            .into_response(),
+        Err(_) => Error::Unavailable(anyhow::anyhow!("the request timed out")).into_response(),
     }
 }
 
-/// The platform's id under Lambda, else a new one. A client's own is not believed: it could forge log lines.
+/// Returns the platform's id under Lambda, otherwise a new one. A client's own id is ignored, because it could forge log
+/// lines.
 fn request_id(request: &Request) -> HeaderValue {
     let id = request
         .extensions()
@@ -172,8 +172,8 @@ fn preflight(allowed: bool) -> Response {
     response
 }
 
-/// Takes a gateway's stage out of the path. A REST API leaves it out of the event, whereupon `lambda_http` puts it in; an
-/// HTTP API has it in the event.
+/// Removes a gateway's stage from the path. The event of an HTTP API contains the stage. For the event of a REST API, which
+/// does not, `lambda_http` adds it.
 fn drop_stage(request: &mut Request) {
     let extensions = request.extensions();
     let stage = match extensions.get() {
@@ -189,7 +189,7 @@ fn drop_stage(request: &mut Request) {
         .strip_prefix('/')
         .and_then(|path| path.strip_prefix(prefix))
         .filter(|path| path.is_empty() || path.starts_with('/'));
-    // A path of a REST API that begins as its stage is called was taken for one that has the stage already.
+    // `lambda_http` adds no stage to a REST API's path that starts with the name of the stage.
     let untouched = matches!(extensions.get(), Some(RequestContext::ApiGatewayV1(_)))
         && extensions.raw_http_path() == path;
     if let Some(shorter) = shorter.filter(|_| !untouched) {
@@ -220,8 +220,8 @@ fn set_path(request: &mut Request, path: &str) {
     }
 }
 
-/// Headers of every answer. What a handler set itself stays.
-fn decorate(
+/// Adds the headers of every response. Headers that a handler has set are kept.
+fn add_headers(
     response: &mut Response,
     origin: Option<HeaderValue>,
     request_id: &HeaderValue,
@@ -245,7 +245,7 @@ fn decorate(
             HeaderValue::from_static(EXPOSE_HEADERS),
         );
     }
-    // `append`: /images/* varies by Accept too.
+    // The header is appended, because /images/* also varies by Accept.
     headers.append(header::VARY, HeaderValue::from_static(VARY));
     headers.insert(REQUEST_ID, request_id.clone());
     if failed && !exact {
@@ -255,7 +255,7 @@ fn decorate(
     }
 }
 
-/// The answer to HEAD: the headers of GET, the length included.
+/// Returns the response to HEAD: the headers of GET, including the length.
 fn without_body(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact()

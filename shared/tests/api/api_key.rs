@@ -1,7 +1,7 @@
 //! API keys on application routes.
 
 use serde_json::json;
-use shared::api_key::{Refusal, hash};
+use shared::api_key::{ApiKeyRefusal, hash};
 use sqlx::PgPool;
 use testing::{Answer, App, Caller};
 
@@ -324,7 +324,7 @@ async fn a_due_refill_does_not_lift_the_rate_limit(db: PgPool) {
         .unwrap()
         .unwrap_err();
 
-    assert!(matches!(refusal, Refusal::RateLimited(1..=60_000)));
+    assert!(matches!(refusal, ApiKeyRefusal::RateLimited(1..=60_000)));
 }
 
 #[testkit::test]

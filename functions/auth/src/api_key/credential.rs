@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, Method, header};
 use chrono::Duration;
 use shared::{
-    api_key::{self, Refusal},
+    api_key::{self, ApiKeyRefusal},
     http::{NO_API_KEYS, SESSION_LIFETIME},
     telemetry,
     time::Timestamp,
@@ -36,7 +36,7 @@ pub async fn find_owner(call: &Call, method: &Method) -> Result<Option<Current>>
     let key = verified.map_err(Error::ApiKey)?;
     let user = queries::user::find(db, &key.user_id)
         .await?
-        .ok_or(Error::ApiKey(Refusal::NoOwner))?;
+        .ok_or(Error::ApiKey(ApiKeyRefusal::NoOwner))?;
     telemetry::set_user(&user.id);
     if method != Method::GET || call.path.starts_with("/api/auth/admin/") {
         return Err(Error::forbidden("FORBIDDEN", NO_API_KEYS));

@@ -6,15 +6,17 @@
 
 mod endpoint;
 mod operation;
+mod property;
 mod recorder;
 mod schema;
 
 pub use self::{
     endpoint::{Endpoint, Input, Output},
-    operation::{Answer, Body, Failure, Operation, ParameterPlace, Property},
+    operation::{Answer, Body, Failure, Operation, ParameterPlace},
+    property::{Property, object_of},
     recorder::Recorder,
     schema::{
         NamedSchema, Schema, Usage, array_of, boolean, collect, date, date_time, either, integer,
-        list, nullable, number, object, object_of, or_null, reference, text, words,
+        list, nullable, number, object, or_null, reference, text, words,
     },
 };

@@ -7,8 +7,10 @@ use utoipa::{
     openapi::{RefOr, Schema as UtoipaSchema},
 };
 
-use super::schema::{self, NamedSchema, Schema, Usage};
-use crate::http::{Fields, FromFields};
+use super::{
+    property::{Property, object_of},
+    schema::{self, NamedSchema, Schema, Usage},
+};
 
 /// One operation: what its route says beside its method and path.
 #[derive(Clone, Default)]
@@ -35,44 +37,6 @@ pub struct Operation {
     pub schemas: Vec<NamedSchema>,
     /// Properties of a response that may be missing, by the name of its schema.
     pub optional: Vec<(String, &'static [&'static str])>,
-}
-
-/// A named value: a property of a body, or a parameter.
-#[derive(Clone)]
-pub struct Property {
-    /// Its name on the wire.
-    pub name: &'static str,
-    /// Whether it must be there.
-    pub required: bool,
-    /// What it may be.
-    pub schema: Schema,
-    /// What it is for; may be empty.
-    pub about: &'static str,
-}
-
-impl Property {
-    /// One that may be absent.
-    pub fn new(name: &'static str, schema: impl Into<Schema>) -> Self {
-        Self {
-            name,
-            required: false,
-            schema: schema.into(),
-            about: "",
-        }
-    }
-
-    /// Says what it is for.
-    pub fn about(mut self, about: &'static str) -> Self {
-        if !about.is_empty() {
-            self.about = about;
-            match &mut self.schema {
-                RefOr::T(UtoipaSchema::Object(object)) => object.description = Some(about.into()),
-                RefOr::T(UtoipaSchema::Array(array)) => array.description = Some(about.into()),
-                _ => {}
-            }
-        }
-        self
-    }
 }
 
 /// Where a parameter stands.
@@ -114,32 +78,15 @@ pub enum Failure {
 }
 
 impl Operation {
-    /// Adds the parameters that a query is read from.
-    pub fn query_of<T: FromFields>(&mut self) {
-        for property in Fields::describe::<T>() {
-            self.parameters.push((
-                ParameterPlace::Query,
-                Property {
-                    schema: without_description(property.schema),
-                    ..property
-                },
-            ));
-        }
+    /// Adds the parameters of a query.
+    pub fn query(&mut self, properties: Vec<Property>) {
+        let parameters = properties
+            .into_iter()
+            .map(|property| (ParameterPlace::Query, property.without_description()));
+        self.parameters.extend(parameters);
     }
 
-    /// Sets the JSON body, unless it has no properties. It may be left out where none is required.
-    pub fn body_of<T: FromFields>(&mut self) {
-        let name = std::any::type_name::<T>();
-        let name = name.rsplit("::").next().unwrap_or(name);
-        self.body_as(
-            name,
-            T::ABOUT,
-            Fields::describe::<T>(),
-            &["application/json"],
-        );
-    }
-
-    /// Sets a body of these properties.
+    /// Sets a body of these properties, unless there are none. It may be left out where none is required.
     pub fn body_as(
         &mut self,
         name: &str,
@@ -158,7 +105,7 @@ impl Operation {
         self.schemas.push(NamedSchema {
             name: name.to_owned(),
             usage: Usage::Body,
-            schema: schema::object_of(properties, about.trim()),
+            schema: object_of(properties, about.trim()),
         });
     }
 
@@ -203,14 +150,4 @@ impl Operation {
     pub fn header(&mut self, status: u16, name: &'static str) {
         self.answers.entry(status).or_default().headers.push(name);
     }
-}
-
-/// A parameter has its description beside its schema.
-fn without_description(mut schema: Schema) -> Schema {
-    match &mut schema {
-        RefOr::T(UtoipaSchema::Object(object)) => object.description = None,
-        RefOr::T(UtoipaSchema::Array(array)) => array.description = None,
-        _ => {}
-    }
-    schema
 }

@@ -1,6 +1,6 @@
 //! Recording of the fields that are read, so that what validates a body also describes it.
 
-use super::Property;
+use super::property::Property;
 
 /// Properties in the order in which they are read. By default nothing is recorded, and without the
 /// feature `description` nothing ever is.

@@ -143,18 +143,3 @@ pub fn reference<T: ToSchema>() -> Ref {
 pub fn array_of<T: ToSchema>() -> Schema {
     Array::new(reference::<T>()).into()
 }
-
-/// An object of these properties.
-pub fn object_of(properties: Vec<super::Property>, about: &str) -> Schema {
-    let mut object = ObjectBuilder::new().schema_type(Type::Object);
-    if !about.is_empty() {
-        object = object.description(Some(about));
-    }
-    for property in properties {
-        if property.required {
-            object = object.required(property.name);
-        }
-        object = object.property(property.name, property.schema);
-    }
-    object.into()
-}

@@ -4,13 +4,16 @@
 //! A field's rules are a value, such as `text().max(500).nullable()`. The same value validates requests and describes
 //! the field in the OpenAPI document, so neither can forget the other.
 
+mod field;
 mod rule;
 mod scalar;
 mod text;
 
 use serde_json::{Map, Value};
 
+use self::field::Failures;
 pub use self::{
+    field::Field,
     rule::{Check, Rule},
     scalar::{boolean, date, date_time, integer, one_of},
     text::{Text, Texts, text, texts},
@@ -19,8 +22,6 @@ use super::describe::{Property, Recorder};
 
 /// Most properties that a body may have.
 const MAX_PROPERTIES: usize = 100;
-/// Most messages that one response reports.
-const MAX_MESSAGES: usize = 50;
 
 /// A type that is read from the fields of a body or a query; usually written with [`fields!`](crate::fields). Failing
 /// rules are reported to `fields`; the value is used only when there are none.
@@ -39,7 +40,7 @@ pub struct Fields {
     /// Values of a query are text, and of a repeated name all values are kept.
     from_query: bool,
     known: Vec<&'static str>,
-    errors: Vec<String>,
+    failures: Failures,
     recorder: Recorder,
 }
 
@@ -84,7 +85,12 @@ impl Fields {
         self.recorder.record(|| rule.property(name));
         self.known.push(name);
         let value = self.values.get(name).cloned();
-        rule.read(value, Field { fields: self, name })
+        let field = Field {
+            name,
+            from_query: self.from_query,
+            failures: &mut self.failures,
+        };
+        rule.read(value, field)
     }
 
     /// Whether the request has the field, `null` included.
@@ -94,10 +100,7 @@ impl Fields {
 
     /// Reports a failing rule. The message is complete; it names the field itself.
     pub fn refuse(&mut self, message: impl Into<String>) {
-        let message = message.into();
-        if self.errors.len() < MAX_MESSAGES && !self.errors.contains(&message) {
-            self.errors.push(message);
-        }
+        self.failures.add(message.into());
     }
 
     /// Returns the messages of all failing rules. Unknown properties of a body fail; those of a query are ignored.
@@ -120,11 +123,7 @@ impl Fields {
                 }
             }
         }
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(self.errors)
-        }
+        self.failures.into_result()
     }
 
     /// Rejects NUL characters in a query, which PostgreSQL cannot store, whether or not a handler reads it.
@@ -134,38 +133,6 @@ impl Fields {
         } else {
             Ok(())
         }
-    }
-}
-
-/// A field that is being read: its name for messages, and where messages go.
-pub struct Field<'f> {
-    fields: &'f mut Fields,
-    name: &'static str,
-}
-
-impl Field<'_> {
-    /// Reports a failing rule, in the words that follow the field's name.
-    pub fn refuse(&mut self, words: impl std::fmt::Display) {
-        self.fields.refuse(format!("{} {words}", self.name));
-    }
-
-    /// Reports a failing rule of an element, in the words that follow the field's name.
-    pub fn refuse_element(&mut self, words: impl std::fmt::Display) {
-        self.fields
-            .refuse(format!("each value in {} {words}", self.name));
-    }
-
-    /// Whether values are text, as in a query.
-    pub fn is_of_query(&self) -> bool {
-        self.fields.from_query
-    }
-
-    fn has_failed(&self, before: usize) -> bool {
-        self.fields.errors.len() > before
-    }
-
-    fn failures(&self) -> usize {
-        self.fields.errors.len()
     }
 }
 

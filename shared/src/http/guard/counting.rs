@@ -1,12 +1,12 @@
-//! Counting of requests outside the guard's one statement.
+//! Counts requests: in the guard's statement, in Redis, or in a statement of its own.
 
 use super::statement::{self, CallerQuery, CallerRow, Counter, Principal};
 use crate::{
-    AppState,
     http::{
         RateClass,
         quota::{self, Counted, Policy},
     },
+    state::AppState,
 };
 
 /// A request to be counted.
@@ -18,7 +18,7 @@ pub(super) struct Counting<'r> {
 }
 
 impl Counting<'_> {
-    /// The guard's statement; where there is Redis, it counts nothing.
+    /// Returns the guard's statement. If Redis is configured, the statement counts nothing.
     pub(super) fn statement<'s>(&'s self, principal: Principal<'s>) -> CallerQuery<'s> {
         let (by_user, by_address) = match self.app.redis {
             None => (self.by_user, self.by_address),
@@ -33,7 +33,7 @@ impl Counting<'_> {
         }
     }
 
-    /// What the statement has counted, or Redis now that it is known who calls.
+    /// Returns the counters of the statement. If Redis is configured, counts there, now that the caller is known.
     pub(super) async fn counted(&self, row: &CallerRow) -> Vec<Counted> {
         match self.app.redis {
             None => row.counted(self.by_user, self.by_address),
@@ -41,17 +41,17 @@ impl Counting<'_> {
         }
     }
 
-    /// Counts it in Redis, or else in the database. Limits fail open: where nobody can count, nothing was counted.
+    /// Counts the request in Redis, or in the database if that fails. Limits fail open: without both, there are no counters.
     pub(super) async fn count(&self, user_id: Option<&str>) -> Vec<Counted> {
         let (policies, counters): (Vec<_>, Vec<_>) = self.counters(user_id).into_iter().unzip();
         if counters.is_empty() {
             return Vec::new();
         }
-        let kept = match &self.app.redis {
+        let counts = match &self.app.redis {
             Some(redis) => redis.count(&counters).await,
             None => None,
         };
-        let counts = match kept {
+        let counts = match counts {
             Some(counts) => counts,
             None => match statement::count(self.app, &counters).await {
                 Ok(counts) => counts,
@@ -72,7 +72,8 @@ impl Counting<'_> {
             .collect()
     }
 
-    /// What the statement does with the policies: a user's own count by user, but for those that are always by address.
+    /// Returns the counters as the statement defines them: by user for an active user, except policies that are always by
+    /// address.
     fn counters(&self, user_id: Option<&str>) -> Vec<(Policy, Counter)> {
         let by_address = |policy: &Policy| {
             let key = format!("{}:address:{}", policy.name, self.network);
@@ -92,8 +93,8 @@ impl Counting<'_> {
     }
 }
 
-/// Counts a signed-in user's request under the quotas of the application's routes, for a route that is not behind the
-/// guard. Gives the seconds to wait where one of them is used up.
+/// Counts a signed-in user's request under the quotas of the application's routes, for a route without the guard. Returns
+/// the seconds to wait if a quota is exceeded.
 pub async fn spend(app: &AppState, user_id: &str, class: RateClass) -> Option<u64> {
     let counting = Counting {
         app,

@@ -1,12 +1,10 @@
-//! What a request says of its sender, before anybody has looked it up.
+//! The credential that a request carries, before it is verified in the database.
 
 use axum::http::{HeaderMap, HeaderName, header};
+use platform::config::Config;
 use subtle::ConstantTimeEq;
 
-use crate::{
-    config::Config,
-    http::{Error, Result},
-};
+use crate::http::{Error, Result};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -15,7 +13,7 @@ pub(super) enum Credential {
     None,
     /// The key as it was sent, in `x-api-key` or as a bearer token.
     ApiKey(String),
-    /// The token of a well-signed session cookie.
+    /// The token of a session cookie with a valid signature.
     Session {
         token: String,
         dont_remember: bool,
@@ -23,7 +21,7 @@ pub(super) enum Credential {
 }
 
 impl Credential {
-    /// An API key comes before a cookie; an empty header and a cookie with a bad signature count as absent.
+    /// An API key takes precedence over a cookie. An empty header or a cookie with an invalid signature counts as absent.
     pub(super) fn of(config: &Config, headers: &HeaderMap) -> Self {
         let key = headers
             .get(API_KEY)
@@ -48,7 +46,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A cookie must not be used by other sites. Clients that are no browsers send no Origin.
+/// Rejects requests of other sites that use the cookie. Clients other than browsers send no `Origin`.
 pub(super) fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return Ok(());
@@ -63,7 +61,7 @@ pub(super) fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// Whether the request carries `METRICS_TOKEN`; compared in constant time.
+/// Returns whether the request carries `METRICS_TOKEN`. The comparison takes constant time.
 pub(super) fn has_metrics_token(config: &Config, headers: &HeaderMap) -> bool {
     let Some(token) = &config.metrics_token else {
         return false;

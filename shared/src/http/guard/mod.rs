@@ -1,8 +1,9 @@
 //! The guard in front of every route: credential, active caller, rate limit, body, in one database round trip.
 
-mod answers;
 mod counting;
 mod credential;
+mod responses;
+mod session;
 mod statement;
 mod user;
 
@@ -15,6 +16,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use platform::telemetry;
+
 use self::{
     counting::Counting,
     credential::{Credential, check_origin, has_metrics_token},
@@ -23,24 +26,19 @@ use self::{
 };
 pub use self::{
     counting::spend,
+    session::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
     user::{CurrentUser, NO_API_KEYS, SessionInfo, Viewer},
 };
 use super::{
     Access, ClientAddress, Error, Fields, RateClass, Result, RouteRules,
     body::{self, RawBody},
-    cache,
+    cache, error,
     quota::{self, Counted},
 };
 use crate::{
-    AppState,
-    api_key::{self, ApiKey, Refusal},
-    telemetry,
+    api_key::{self, ApiKey, ApiKeyRefusal},
+    state::AppState,
 };
-
-/// How long a session lives, in seconds (Better Auth 1.7: `expiresIn`).
-pub const SESSION_LIFETIME: u32 = 604_800;
-/// Age from which a session's expiry is moved, in seconds (Better Auth 1.7: `updateAge`).
-pub const SESSION_UPDATE_AGE: u32 = 86_400;
 
 /// The guard of one route.
 pub(super) struct Guard {
@@ -54,7 +52,7 @@ pub(super) async fn run(guard: Arc<Guard>, request: Request, next: Next) -> Resp
     if matches!(guard.rules.access, Access::ByHandler(_)) {
         return pass(&guard, request, next).await;
     }
-    // The request is the handler's; of its headers only these are needed for the answer.
+    // The handler takes the request. Of its headers, the response needs only these.
     let known: Vec<HeaderValue> = request
         .headers()
         .get_all(header::IF_NONE_MATCH)
@@ -67,20 +65,21 @@ pub(super) async fn run(guard: Arc<Guard>, request: Request, next: Next) -> Resp
     } else {
         Ok(())
     };
+    let redis = guard.app.redis.as_ref();
     let mut checked = Checked::default();
     let response = match authorize(&guard, request, &mut checked).await {
         Ok(request) if is_get && !checked.with_credential => {
-            answers::anonymous(&guard, request, next).await
+            responses::anonymous(&guard.rules, redis, request, next).await
         }
-        Ok(request) => answers::make(request, next).await,
+        Ok(request) => responses::run_handler(request, next).await,
         Err(error) => error.into_response(),
     };
     let response = match query {
-        // The handler does not read the query: one that does has reported this beside what else is wrong.
+        // A handler that reads the query has reported this together with its other errors.
         Err(refusal) if is_answered(&response) => refusal.into_response(),
         _ => response,
     };
-    answers::purge(&guard, response.status()).await;
+    responses::purge(&guard.rules, redis, response.status()).await;
     let with_credential = checked.with_credential;
     let mut response =
         cache::finish(&known, is_get, guard.rules.cache, with_credential, response).await;
@@ -88,7 +87,7 @@ pub(super) async fn run(guard: Arc<Guard>, request: Request, next: Next) -> Resp
     response
 }
 
-/// Whether a handler has answered, if only that there is no such thing, which is for it to find out after the validation.
+/// Returns whether the handler has accepted the request. It returns 404 only after the validation.
 fn is_answered(response: &Response) -> bool {
     response.status().is_success() || response.status() == StatusCode::NOT_FOUND
 }
@@ -96,14 +95,14 @@ fn is_answered(response: &Response) -> bool {
 /// Runs a route whose handler authorizes requests itself. axum's GET routes accept HEAD, which such a route does not have.
 async fn pass(guard: &Guard, request: Request, next: Next) -> Response {
     if request.method() == Method::HEAD {
-        return super::api::nothing_here();
+        return error::empty_not_found();
     }
     let response = next.run(request).await;
-    answers::purge(guard, response.status()).await;
+    responses::purge(&guard.rules, guard.app.redis.as_ref(), response.status()).await;
     response
 }
 
-/// What was found out about a request, whether or not it was rejected.
+/// What the response needs to know about a request, whether or not it was rejected.
 #[derive(Default)]
 struct Checked {
     with_credential: bool,
@@ -127,7 +126,7 @@ async fn authorize(guard: &Guard, request: Request, checked: &mut Checked) -> Re
         .copied()
         .unwrap_or(ClientAddress(None));
     let started = Instant::now();
-    let found = find_caller(guard, &credential, address).await;
+    let found = identify_caller(guard, &credential, address).await;
     telemetry::record_session(started.elapsed());
     let mut found = found?;
     if let Some(user) = &found.user {
@@ -139,7 +138,7 @@ async fn authorize(guard: &Guard, request: Request, checked: &mut Checked) -> Re
     let limited = quota::exceeded(&checked.counted)
         .map_or(Ok(()), |seconds| Err(Error::TooManyRequests(seconds)));
     if let Some(refusal) = found.refusal {
-        // A guessed key must not be told from a used-up quota.
+        // Over the quota, a guessed key must not be distinguishable from any other.
         return Err(limited.err().unwrap_or(Error::ApiKey(refusal)));
     }
     if found.user.is_none() && !guard.rules.is_open() {
@@ -164,8 +163,8 @@ async fn authorize(guard: &Guard, request: Request, checked: &mut Checked) -> Re
     Ok(request)
 }
 
-/// Which keys and which users a route takes.
-fn check_access(access: Access, request: &Request, found: &Found) -> Result<()> {
+/// Checks whether the route accepts the user and the key.
+fn check_access(access: Access, request: &Request, found: &IdentifiedCaller) -> Result<()> {
     let is_admin = found.user.as_ref().is_some_and(CurrentUser::is_admin);
     match (access, &found.key) {
         (Access::SessionOnly, Some(_)) => Err(Error::Forbidden(NO_API_KEYS)),
@@ -197,7 +196,7 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Refuses what no database takes in a query. Of a write it is checked before the handler runs.
+/// Rejects NUL characters in the query, which PostgreSQL cannot store. For a write this is checked before the handler runs.
 fn check_query(request: &Request) -> Result<()> {
     Fields::check_query(request.uri().query().unwrap_or_default()).map_err(Error::Validation)
 }
@@ -211,29 +210,30 @@ async fn read_body(request: Request) -> Result<Request> {
     Ok(Request::from_parts(parts, axum::body::Body::empty()))
 }
 
+/// The caller of a request, and its counters.
 #[derive(Default)]
-struct Found {
+struct IdentifiedCaller {
     user: Option<CurrentUser>,
-    /// The key that the user came with.
+    /// The key that identified the user.
     key: Option<ApiKey>,
-    /// Why the key was refused.
-    refusal: Option<Refusal>,
-    /// The credential is good, and its owner deactivated or banned.
+    /// Why the key was rejected.
+    refusal: Option<ApiKeyRefusal>,
+    /// The credential is valid, and its owner is deactivated or banned.
     inactive: bool,
     counted: Vec<Counted>,
 }
 
-async fn find_caller(
+async fn identify_caller(
     guard: &Guard,
     credential: &Credential,
     address: ClientAddress,
-) -> Result<Found> {
-    // Nobody is asked who they are where neither the answer nor a limit depends on it: health is told without a database.
-    // A refused API key is refused even there.
+) -> Result<IdentifiedCaller> {
+    // If neither the response nor a limit depends on the caller, the caller is not identified, so that the health check needs
+    // no database. An API key is verified even then, because an invalid one is always rejected.
     let by_key = matches!(credential, Credential::ApiKey(_));
     let rules = &guard.rules;
     if rules.is_open() && rules.counted_as == RateClass::Unlimited && !by_key {
-        return Ok(Found::default());
+        return Ok(IdentifiedCaller::default());
     }
     let _span = telemetry::span("auth.session", "session check");
     let config = &guard.app.config;
@@ -267,10 +267,10 @@ async fn find_caller(
         network: &address.network(),
     };
     let Some(principal) = principal else {
-        return Ok(Found {
+        return Ok(IdentifiedCaller {
             refusal,
             counted: counting.count(None).await,
-            ..Found::default()
+            ..IdentifiedCaller::default()
         });
     };
     let row = CallerQuery {
@@ -279,11 +279,11 @@ async fn find_caller(
     }
     .fetch(&guard.app)
     .await?;
-    let found = Found {
+    let found = IdentifiedCaller {
         counted: counting.counted(&row).await,
         refusal,
         inactive: row.id.is_some() && !row.active,
-        ..Found::default()
+        ..IdentifiedCaller::default()
     };
     let Some(id) = row.id.filter(|_| row.active) else {
         return Ok(found);
@@ -298,7 +298,7 @@ async fn find_caller(
         session: row.created_at.map(|created_at| SessionInfo { created_at }),
         account: row.account.map(|account| account.0),
     });
-    Ok(Found {
+    Ok(IdentifiedCaller {
         user: Some(user),
         key,
         ..found

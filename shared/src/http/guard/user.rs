@@ -1,4 +1,4 @@
-//! Who calls: the signed-in user, or nobody known.
+//! The caller of a request: a signed-in user or an anonymous visitor.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,23 +6,21 @@ use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     http::request::Parts,
 };
+use platform::time::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::{
-    http::{
-        Error, Result,
-        describe::{Input, Operation},
-    },
-    time::Timestamp,
+use crate::http::{
+    Error, Result,
+    describe::{Input, Operation},
 };
 
-/// What an API key is told where only a session will do.
+/// The message for an API key on a route that requires a session.
 pub const NO_API_KEYS: &str = "API keys cannot be used here";
 
-/// How old a session may be for what needs a fresh one (Better Auth 1.7: `freshAge`).
+/// Maximum age of a fresh session (Better Auth 1.7: `freshAge`).
 const FRESH: Duration = Duration::from_hours(24);
 
-/// The signed-in caller. Only the guard makes one.
+/// The signed-in caller. Only the guard creates one.
 #[derive(Clone, Debug)]
 pub struct CurrentUser(Arc<Caller>);
 
@@ -36,10 +34,10 @@ pub(super) struct Caller {
     pub account: Option<Box<RawValue>>,
 }
 
-/// The session that the caller came with.
+/// The caller's session.
 #[derive(Clone, Debug)]
 pub struct SessionInfo {
-    /// When it was made; refreshing does not move it.
+    /// When it was created. An extension does not change it.
     pub created_at: Timestamp,
 }
 
@@ -53,22 +51,22 @@ impl CurrentUser {
         &self.0.id
     }
 
-    /// Whether they pay; doubles some quotas.
+    /// Returns whether the user has a Pro subscription, which doubles some quotas.
     pub fn is_pro(&self) -> bool {
         self.0.is_pro
     }
 
-    /// Has the role `admin`, or is named in `ADMIN_USER_IDS`.
+    /// Returns whether the user has the role `admin` or is listed in `ADMIN_USER_IDS`.
     pub fn is_admin(&self) -> bool {
         self.0.is_admin
     }
 
-    /// May moderate content: a moderator or an admin, with a session of their own. Never through an API key.
+    /// Returns whether the caller may moderate content: a moderator or an admin with a session. An API key never may.
     pub fn is_staff(&self) -> bool {
         self.0.session.is_some() && self.has_staff_role()
     }
 
-    /// 403 with that message; staff who came with an API key are told that their role does not count there.
+    /// Returns 403 with that message. With the API key of a staff member, the message says that API keys cannot be used.
     pub fn forbidden(&self, message: &'static str) -> Error {
         let by_key = self.0.session.is_none();
         Error::Forbidden(if by_key && self.has_staff_role() {
@@ -82,7 +80,7 @@ impl CurrentUser {
         self.is_admin() || has_role(&self.0.role, "moderator")
     }
 
-    /// Whether the session is young enough for what cannot be undone; a refresh does not make it younger.
+    /// Returns whether the session is fresh enough for an action that cannot be undone.
     pub fn is_fresh(&self) -> bool {
         self.0.session.as_ref().is_some_and(|session| {
             (Timestamp::now() - session.created_at)
@@ -92,14 +90,15 @@ impl CurrentUser {
         })
     }
 
-    /// The caller's whole row as PostgreSQL writes it in JSON, with `privateProjectsCount`; only on routes
-    /// [`with_account`](crate::http::Route::with_account).
+    /// Returns the caller's whole row as PostgreSQL writes it in JSON, with `privateProjectsCount`. Only routes
+    /// [`with_account`](crate::http::Route::with_account) load it.
     pub fn account(&self) -> Option<&RawValue> {
         self.0.account.as_deref()
     }
 }
 
-/// Roles are stored in one text, separated by commas, as the Better Auth admin plugin does.
+/// Returns whether the roles include a role. As in the Better Auth admin plugin, one text holds all roles, separated by
+/// commas.
 pub(super) fn has_role(roles: &str, role: &str) -> bool {
     roles.split(',').any(|found| found == role)
 }
@@ -107,7 +106,7 @@ pub(super) fn has_role(roles: &str, role: &str) -> bool {
 impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
     type Rejection = Error;
 
-    /// Fails closed: on a route that was mounted public by mistake there is no user without a credential.
+    /// Fails closed: on a route that is public by mistake, a request without a credential is rejected.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         parts
             .extensions
@@ -133,12 +132,12 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
     }
 }
 
-/// Who looks at a public route: a signed-in user, or nobody known.
+/// The caller of a public route: a signed-in user or an anonymous visitor.
 #[derive(Clone, Debug)]
 pub struct Viewer(pub Option<CurrentUser>);
 
 impl Viewer {
-    /// `user.id` of a signed-in viewer.
+    /// Returns `user.id` of a signed-in viewer.
     pub fn id(&self) -> Option<&str> {
         self.0.as_ref().map(CurrentUser::id)
     }

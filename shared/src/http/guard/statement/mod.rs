@@ -3,21 +3,18 @@
 //! There is one statement for each kind of principal, with the account and without. PostgreSQL keeps a generic plan only
 //! if no parameter value would make a custom plan much cheaper; a parameter that switched between the kinds would.
 
+mod policies;
+mod row;
 mod session;
 mod session_with_account;
 mod user;
 mod user_with_account;
 
-use serde_json::value::RawValue;
-use sqlx::types::Json;
-
+use self::policies::{PolicyColumns, window};
+pub(super) use self::row::CallerRow;
 use crate::{
-    AppState,
-    http::{
-        Result,
-        quota::{Counted, Policy},
-    },
-    time::Timestamp,
+    http::{Result, quota::Policy},
+    state::AppState,
 };
 
 /// The identity that the request claims.
@@ -42,44 +39,10 @@ pub(super) struct CallerQuery<'r> {
     pub network: &'r str,
 }
 
-/// The caller and the counters of the request.
-pub(super) struct CallerRow {
-    /// `None` if the principal does not exist.
-    pub id: Option<String>,
-    pub role: Option<String>,
-    pub is_pro: bool,
-    /// The user is neither deactivated nor banned.
-    pub active: bool,
-    /// Creation time of the session.
-    pub created_at: Option<Timestamp>,
-    pub account: Option<Json<Box<RawValue>>>,
-    names: Vec<String>,
-    counts: Vec<i32>,
-    resets: Vec<i32>,
-}
-
-impl CallerRow {
-    /// The counters, each with its policy.
-    pub(super) fn counted(&self, by_user: &[Policy], by_address: &[Policy]) -> Vec<Counted> {
-        by_user
-            .iter()
-            .chain(by_address.iter().filter(|policy| !by_user.contains(policy)))
-            .filter_map(|policy| {
-                let index = self.names.iter().position(|name| name == policy.name)?;
-                Some(Counted {
-                    policy: *policy,
-                    count: i64::from(*self.counts.get(index)?),
-                    resets_in_seconds: u64::try_from(*self.resets.get(index)?).unwrap_or(0).max(1),
-                })
-            })
-            .collect()
-    }
-}
-
 impl CallerQuery<'_> {
     /// Runs the statement of this kind of principal.
     pub(super) async fn fetch(self, app: &AppState) -> Result<CallerRow> {
-        let policies = PolicyColumns::new(&self);
+        let policies = PolicyColumns::new(self.by_user, self.by_address, self.network);
         let row = match (self.principal, self.with_account) {
             (Principal::Session { token, may_refresh }, false) => {
                 session::fetch(app, token, may_refresh, &policies).await
@@ -92,39 +55,6 @@ impl CallerQuery<'_> {
         };
         Ok(row?)
     }
-}
-
-/// The policies as parameters of the statement: arrays of names, and of windows in seconds.
-struct PolicyColumns<'r> {
-    user_names: Vec<String>,
-    user_windows: Vec<i32>,
-    address_names: Vec<String>,
-    address_windows: Vec<i32>,
-    network: &'r str,
-}
-
-impl<'r> PolicyColumns<'r> {
-    fn new(query: &CallerQuery<'r>) -> Self {
-        let columns = |policies: &[Policy]| {
-            policies
-                .iter()
-                .map(|policy| (policy.name.to_owned(), window(policy.quota.seconds)))
-                .unzip()
-        };
-        let (user_names, user_windows) = columns(query.by_user);
-        let (address_names, address_windows) = columns(query.by_address);
-        Self {
-            user_names,
-            user_windows,
-            address_names,
-            address_windows,
-            network: query.network,
-        }
-    }
-}
-
-fn window(seconds: u32) -> i32 {
-    i32::try_from(seconds).unwrap_or(i32::MAX)
 }
 
 /// A counter: its key, and the length of its window in seconds.

@@ -1,13 +1,13 @@
 //! Finds the caller by a session token, with the whole account.
 
+use platform::time::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use super::{CallerRow, PolicyColumns};
+use super::{policies::PolicyColumns, row::CallerRow};
 use crate::{
-    AppState,
-    http::guard::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
-    time::Timestamp,
+    http::guard::session::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
+    state::AppState,
 };
 
 pub(super) async fn fetch(

@@ -1,10 +1,11 @@
 //! Finds the caller by a user id.
 
+use platform::time::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use super::{CallerRow, PolicyColumns};
-use crate::{AppState, time::Timestamp};
+use super::{policies::PolicyColumns, row::CallerRow};
+use crate::state::AppState;
 
 pub(super) async fn fetch(
     app: &AppState,

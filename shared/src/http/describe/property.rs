@@ -1,0 +1,68 @@
+//! Properties of bodies, and parameters.
+
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema as UtoipaSchema, schema::Type};
+
+use super::schema::Schema;
+
+/// A named value: a property of a body, or a parameter.
+#[derive(Clone)]
+pub struct Property {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it may be.
+    pub schema: Schema,
+    /// What it is for; may be empty.
+    pub about: &'static str,
+}
+
+impl Property {
+    /// One that may be absent.
+    pub fn new(name: &'static str, schema: impl Into<Schema>) -> Self {
+        Self {
+            name,
+            required: false,
+            schema: schema.into(),
+            about: "",
+        }
+    }
+
+    /// Says what it is for.
+    pub fn about(mut self, about: &'static str) -> Self {
+        if !about.is_empty() {
+            self.about = about;
+            match &mut self.schema {
+                RefOr::T(UtoipaSchema::Object(object)) => object.description = Some(about.into()),
+                RefOr::T(UtoipaSchema::Array(array)) => array.description = Some(about.into()),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// Takes the description out of the schema: a parameter has it beside its schema.
+    pub(super) fn without_description(mut self) -> Self {
+        match &mut self.schema {
+            RefOr::T(UtoipaSchema::Object(object)) => object.description = None,
+            RefOr::T(UtoipaSchema::Array(array)) => array.description = None,
+            _ => {}
+        }
+        self
+    }
+}
+
+/// An object of these properties.
+pub fn object_of(properties: Vec<Property>, about: &str) -> Schema {
+    let mut object = ObjectBuilder::new().schema_type(Type::Object);
+    if !about.is_empty() {
+        object = object.description(Some(about));
+    }
+    for property in properties {
+        if property.required {
+            object = object.required(property.name);
+        }
+        object = object.property(property.name, property.schema);
+    }
+    object.into()
+}

@@ -1,0 +1,41 @@
+//! The result of the guard's statement.
+
+use platform::time::Timestamp;
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+use crate::http::quota::{Counted, Policy};
+
+/// The caller and the counters of the request.
+pub(crate) struct CallerRow {
+    /// `None` if the principal does not exist.
+    pub id: Option<String>,
+    pub role: Option<String>,
+    pub is_pro: bool,
+    /// The user is neither deactivated nor banned.
+    pub active: bool,
+    /// Creation time of the session.
+    pub created_at: Option<Timestamp>,
+    pub account: Option<Json<Box<RawValue>>>,
+    pub(super) names: Vec<String>,
+    pub(super) counts: Vec<i32>,
+    pub(super) resets: Vec<i32>,
+}
+
+impl CallerRow {
+    /// Returns the counters, each with its policy.
+    pub(crate) fn counted(&self, by_user: &[Policy], by_address: &[Policy]) -> Vec<Counted> {
+        by_user
+            .iter()
+            .chain(by_address.iter().filter(|policy| !by_user.contains(policy)))
+            .filter_map(|policy| {
+                let index = self.names.iter().position(|name| name == policy.name)?;
+                Some(Counted {
+                    policy: *policy,
+                    count: i64::from(*self.counts.get(index)?),
+                    resets_in_seconds: u64::try_from(*self.resets.get(index)?).unwrap_or(0).max(1),
+                })
+            })
+            .collect()
+    }
+}
