@@ -280,11 +280,12 @@ fn with_query(address: &str, query: &str) -> Option<String> {
     };
     url.set_query(Some(&query));
     let text = String::from(url);
-    Some(if relative {
-        text.strip_prefix(BASE)?.to_owned()
-    } else {
-        text
-    })
+    if !relative {
+        return Some(text);
+    }
+    // Two slashes that were behind dot segments would name another host.
+    let path = text.strip_prefix(BASE)?;
+    (!path.starts_with("//")).then(|| path.to_owned())
 }
 
 #[cfg(test)]
@@ -303,6 +304,13 @@ mod tests {
             ("/oops?b=1", "/oops?b=1&error=x"),
         ] {
             assert_eq!(with_query(address, "error=x").as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_address_that_would_lead_to_another_host_is_rejected() {
+        for address in ["/.//evil.example/x", "/a/%2e%2e//evil", "//evil.example"] {
+            assert_eq!(with_query(address, "error=x"), None, "{address}");
         }
     }
 }

@@ -215,10 +215,15 @@ fn is_safe_relative(address: &str) -> bool {
         && stays_on_base(address)
 }
 
+/// Returns whether a browser stays on the origin. Without its dot segments (`/.//evil.example`, `/a/%2e%2e//evil.example`),
+/// the path may not begin with two slashes: written alone, that is another host (RFC 3986, 4.2).
 fn stays_on_base(address: &str) -> bool {
     Url::parse("https://base.invalid")
         .and_then(|base| base.join(address))
-        .is_ok_and(|url| url.origin().ascii_serialization() == "https://base.invalid")
+        .is_ok_and(|url| {
+            url.origin().ascii_serialization() == "https://base.invalid"
+                && !url.path().starts_with("//")
+        })
 }
 
 #[cfg(test)]
@@ -227,6 +232,26 @@ mod tests {
 
     fn trusted(patterns: &[&str]) -> TrustedOrigins {
         TrustedOrigins::new(patterns.iter().map(|pattern| (*pattern).to_owned()))
+    }
+
+    #[test]
+    fn a_relative_address_leads_to_no_other_host_once_its_dots_are_removed() {
+        let origins = trusted(&[]);
+        for bad in [
+            "/.//evil.example/x",
+            "/a/..//evil",
+            "/%2e//evil",
+            "/..//evil",
+            "/x/%2e%2e//evil",
+            "/x/%2E.//evil",
+            "/a/./..//evil?x=1#y",
+            "/././/evil",
+        ] {
+            assert!(!origins.allows_redirect(bad), "{bad}");
+        }
+        for good in ["/", "/a/../b", "/a//b", "/.well-known/x", "/a?next=//b"] {
+            assert!(origins.allows_redirect(good), "{good}");
+        }
     }
 
     #[test]
