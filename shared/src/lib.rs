@@ -6,7 +6,6 @@
 
 pub mod api_key;
 pub mod http;
-#[cfg(feature = "markdown")]
 pub mod markdown;
 #[cfg(feature = "description")]
 pub mod openapi;

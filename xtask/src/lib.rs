@@ -3,13 +3,13 @@
 pub mod bench;
 pub mod bundle;
 pub mod compiler;
-pub mod contract;
 pub mod dev;
 pub mod events;
 pub mod invoke;
 pub mod load;
 pub mod migrate;
 pub mod openapi;
+pub mod packages;
 pub mod prepare;
 pub mod profile;
 pub mod recount;

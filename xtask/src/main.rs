@@ -23,10 +23,7 @@ enum Command {
     /// Run everything on this machine: the database, all functions, and somebody to sign in with
     Dev(dev::Options),
     /// Run all tests with everything that they need
-    Test {
-        /// Only these
-        suite: Option<test::Suite>,
-    },
+    Test(test::Options),
     /// Send an event of events/ to its function and print the answer
     Invoke(invoke::Options),
     /// Apply the migrations that the database lacks
@@ -88,7 +85,7 @@ fn sentence(error: &anyhow::Error) -> String {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Dev(options) => dev::run(&options).await?,
-        Command::Test { suite } => test::run(suite).await?,
+        Command::Test(options) => test::run(options).await?,
         Command::Invoke(options) => invoke::run(&options).await?,
         Command::Migrate => {
             migrated().await?;

@@ -1,21 +1,29 @@
-//! A crate's tests use the builds that those of the workspace use, so that no dependency is compiled twice.
+//! Builds that could use the same dependencies do, so that none is compiled twice.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::{collections::BTreeSet, process::Command};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+};
 
 use testkit::{cargo::cargo, workspace};
+use xtask::bundle::FUNCTIONS;
 
 /// The crates whose tests are run one by one.
 const CRATES: [&str; 8] = [
     "auth", "users", "projects", "social", "health", "migrate", "shared", "xtask",
 ];
 
+/// The dependencies of a test, and those of a function as it is deployed.
+const TESTS: &str = "normal,build,dev";
+const DEPLOYED: &str = "normal,build";
+
 /// Each crate that the selection compiles, with its features.
-fn features(selection: &[&str]) -> BTreeSet<String> {
+fn features(edges: &str, selection: &[&str]) -> BTreeSet<String> {
     let output = Command::new(cargo())
-        .args(["tree", "--offline", "--edges", "normal,build,dev"])
-        .args(["--prefix", "none", "--no-dedupe", "--format", "{p} {f}"])
+        .args(["tree", "--offline", "--edges", edges])
+        .args(["--prefix", "none", "--format", "{p} {f}"])
         .args(selection)
         .current_dir(workspace())
         .output()
@@ -26,21 +34,54 @@ fn features(selection: &[&str]) -> BTreeSet<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     let tree = String::from_utf8(output.stdout).unwrap();
-    tree.lines().map(str::to_owned).collect()
+    // A star marks a crate that was listed before.
+    tree.lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned())
+        .collect()
 }
 
 #[test]
 fn tests_of_one_crate_use_the_features_of_the_workspace() {
-    let workspace = features(&["--workspace"]);
+    let workspace = features(TESTS, &["--workspace"]);
     assert!(workspace.len() > 300, "{}", workspace.len());
 
     for name in CRATES {
-        let crates = features(&["--package", name]);
+        let crates = features(TESTS, &["--package", name]);
         let others: Vec<_> = crates.difference(&workspace).collect();
         assert!(
             others.is_empty(),
             "`cargo test --package {name}` compiles these once more, with other features than the workspace; \
              shared/testing/Cargo.toml can enable the missing ones: {others:#?}"
         );
+    }
+}
+
+#[test]
+fn functions_are_deployed_with_the_same_builds_of_their_dependencies() {
+    // The features of a crate, by its name and version, and a function that has them.
+    let mut known: BTreeMap<String, (BTreeSet<String>, &str)> = BTreeMap::new();
+    for function in FUNCTIONS {
+        let mut crates: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for line in features(DEPLOYED, &["--package", function]) {
+            let mut words = line.splitn(3, ' ');
+            let (name, version) = (words.next().unwrap(), words.next().unwrap());
+            let rest = words.next().unwrap_or_default().to_owned();
+            crates
+                .entry(format!("{name} {version}"))
+                .or_default()
+                .insert(rest);
+        }
+        assert!(crates.len() > 200, "{function}: {}", crates.len());
+        for (name, features) in crates {
+            let (others, first) = known
+                .entry(name.clone())
+                .or_insert_with(|| (features.clone(), function));
+            // A crate that a macro needs may be built once more for the function itself.
+            assert!(
+                others.is_subset(&features) || others.is_superset(&features),
+                "{first} builds {name} with {others:?} and {function} with {features:?}, so it and all that depend on \
+                 it are compiled twice; shared/Cargo.toml can enable the missing ones"
+            );
+        }
     }
 }

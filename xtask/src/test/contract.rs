@@ -11,18 +11,23 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
-use testkit::{process::Group, target, workspace};
+use testkit::{target, workspace};
 use tokio::time::timeout;
 use url::Url;
 
+use super::{
+    outcome::{Failure, Outcome, Tally},
+    runner,
+};
 use crate::{
+    bundle,
     sam::Tools,
     seed,
-    stage::{METRICS_TOKEN, Stage},
+    stage::{self, METRICS_TOKEN, Stage},
 };
 
 /// Settings of the bundle: quotas that no run uses up.
-pub const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("RATE_LIMIT_ANON", PLENTY),
     ("RATE_LIMIT_CREATE", PLENTY),
     ("RATE_LIMIT_READ", PLENTY),
@@ -32,12 +37,15 @@ pub const SETTINGS: [(&str, &str); 5] = [
 
 const PLENTY: &str = "1000000/60";
 
+/// How many lines are shown of each failure.
+const REASON: usize = 3;
+
 /// How long a run may take; the number of requests is bounded in `schemathesis.toml`.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// What schemathesis says of its run.
+/// What schemathesis reports of its run.
 #[derive(Deserialize)]
-pub struct Report {
+struct Report {
     test_cases: TestCases,
     exit_code: i32,
 }
@@ -48,22 +56,19 @@ struct TestCases {
     with_failures: u32,
 }
 
-impl Report {
-    pub fn passed(&self) -> u32 {
-        self.test_cases.generated - self.test_cases.with_failures
-    }
-
-    pub fn failed(&self) -> u32 {
-        self.test_cases.with_failures
-    }
-
-    pub fn success(&self) -> bool {
-        self.exit_code == 0
-    }
+/// Runs schemathesis against the bundle.
+pub async fn run(server: &str) -> anyhow::Result<Outcome> {
+    let tools = Tools::schemathesis().await?;
+    bundle::build().await?;
+    let failed = |outcome: &Outcome| !outcome.is_success();
+    stage::with_bundle("contract", server, &SETTINGS, failed, async |stage| {
+        check(&tools, stage).await
+    })
+    .await
 }
 
 /// Sends what the document allows and what it does not, as somebody who has projects and, where it takes one, as an admin.
-pub async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Report> {
+async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
     let mut db = PgConnection::connect(&stage.database).await?;
     seed::run(&mut db, &seed::Options::default()).await?;
     let session = sign_in(stage.url(), "github", "ada").await?;
@@ -76,24 +81,59 @@ pub async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Report> {
 
     let report = folder.join("report.json");
     let _ = fs::remove_file(&report);
-    let mut schemathesis = Group::spawn(
-        tools
-            .command("schemathesis")?
-            .arg("--config-file")
-            .arg(folder.join("schemathesis.toml"))
-            .args(["run", &format!("{}/openapi.json", stage.url())])
-            .args(["--report", "json", "--report-json-path"])
-            .arg(&report)
-            .env("SESSION", session)
-            .env("ADMIN_SESSION", admin_session)
-            .env("METRICS_TOKEN", METRICS_TOKEN)
-            .current_dir(&folder),
-    )?;
-    timeout(PATIENCE, schemathesis.wait())
+    let mut schemathesis = tools.command("schemathesis")?;
+    schemathesis
+        .arg("--config-file")
+        .arg(folder.join("schemathesis.toml"))
+        .args(["run", &format!("{}/openapi.json", stage.url())])
+        .args(["--report", "json", "--report-json-path"])
+        .arg(&report)
+        .env("SESSION", session)
+        .env("ADMIN_SESSION", admin_session)
+        .env("METRICS_TOKEN", METRICS_TOKEN)
+        .current_dir(&folder);
+    let running = runner::run("contract", &mut schemathesis, |_| {
+        Some("running".to_owned())
+    });
+    let finished = timeout(PATIENCE, running)
         .await
         .context("schemathesis takes too long")??;
     let report = fs::read_to_string(report).context("schemathesis did not run to its end")?;
-    Ok(serde_json::from_str(&report)?)
+    let report: Report = serde_json::from_str(&report)?;
+    let failed = report.test_cases.with_failures;
+    Ok(Outcome {
+        suite: "contract",
+        tally: Tally {
+            passed: report.test_cases.generated - failed,
+            failed,
+            skipped: 0,
+        },
+        failures: failures(&finished.lines),
+        success: report.exit_code == 0,
+        duration: finished.duration,
+        log: finished.log,
+    })
+}
+
+/// The operations under which schemathesis lists what is wrong, with the first lines of each list.
+fn failures(lines: &[String]) -> Vec<Failure> {
+    let mut failures: Vec<Failure> = Vec::new();
+    for line in lines {
+        let text = line.trim();
+        if let Some(name) = text.strip_prefix("____") {
+            failures.push(Failure {
+                test: name.trim_matches(['_', ' ']).to_owned(),
+                reason: Vec::new(),
+                repeat: "cargo xtask test contract".to_owned(),
+            });
+        } else if let Some(failure) = failures.last_mut()
+            && (text.starts_with("- ") || text.starts_with("curl "))
+            && failure.reason.len() < REASON
+        {
+            failure.reason.push(text.to_owned());
+        }
+    }
+    failures
 }
 
 /// Puts the configuration there, with the ids of what is in the database.

@@ -1,0 +1,72 @@
+//! The official clients against the bundle.
+
+use std::path::Path;
+
+use sqlx::{Connection as _, PgConnection};
+use testkit::workspace;
+use tokio::process::Command;
+
+use super::{node, outcome::Outcome, runner};
+use crate::{bundle, stage, tools};
+
+const ADMIN_ID: &str = "admin-of-the-clients";
+const ADMIN_EMAIL: &str = "admin@example.com";
+
+/// The first to sign in with this address is the admin.
+const ADMIN: &str = r#"
+    insert into "user" (id, name, email, "emailVerified", "updatedAt")
+    values ($1, 'Admin', $2, true, now() at time zone 'utc')
+"#;
+
+/// Installs the clients and runs their tests with `npm`.
+pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
+    let folder = workspace().join("xtask/clients");
+    tools::run(
+        Command::new(npm)
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .args(["--loglevel", "error", "--silent"])
+            .current_dir(&folder),
+    )
+    .await?;
+    bundle::build().await?;
+
+    let failed = |outcome: &Outcome| !outcome.is_success();
+    let settings = [
+        ("ADMIN_USER_IDS", ADMIN_ID),
+        ("API_KEY_RATE_LIMIT_MAX", "10"),
+    ];
+    stage::with_bundle("clients", server, &settings, failed, async |stage| {
+        let mut db = PgConnection::connect(&stage.database).await?;
+        sqlx::query(ADMIN)
+            .bind(ADMIN_ID)
+            .bind(ADMIN_EMAIL)
+            .execute(&mut db)
+            .await?;
+        db.close().await?;
+        let mut command = Command::new(npm);
+        command
+            .arg("test")
+            .arg("--silent")
+            .current_dir(&folder)
+            .env("ADMIN_EMAIL", ADMIN_EMAIL)
+            .env("BASE_URL", stage.url())
+            .env("DATABASE_URL", &stage.database)
+            .env("PROVIDER_URL", stage.provider.url());
+        let mut done = 0_u32;
+        let finished = runner::run("clients", &mut command, |line| {
+            done += u32::from(line.trim_start().starts_with(['✔', '✖']));
+            Some(format!("{done} done"))
+        })
+        .await?;
+        let (tally, failures) = node::read(&finished.lines, "cargo xtask test clients");
+        Ok(Outcome {
+            suite: "clients",
+            tally,
+            failures,
+            success: finished.status.success(),
+            duration: finished.duration,
+            log: finished.log,
+        })
+    })
+    .await
+}

@@ -1,0 +1,203 @@
+//! `cargo xtask test`: all tests, with everything that they need.
+
+mod clients;
+mod contract;
+mod node;
+mod outcome;
+mod runner;
+mod rust;
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context as _, bail};
+use testkit::{
+    database,
+    postgres::{Postgres, Server},
+    process::unless_stopped,
+    target,
+};
+
+use self::outcome::Outcome;
+use crate::{migrate, packages};
+
+/// Which tests to run; without a name all of them
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A suite (rust, pooler, clients or contract) or a crate of the workspace (users, shared, xtask, …)
+    name: Option<String>,
+    /// Of a crate, the tests whose names contain this
+    #[arg(requires = "name")]
+    filter: Option<String>,
+}
+
+/// Tests that need the same surroundings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suite {
+    /// The Rust tests of the whole workspace, each on a database of its own.
+    Rust,
+    /// The functions' HTTP tests once more, behind a real `PgBouncer` in transaction mode.
+    Pooler,
+    /// The official Better Auth clients and a typed one against the bundle under `cargo lambda watch`.
+    Clients,
+    /// The bundle against its own OpenAPI document, with requests that schemathesis generates.
+    Contract,
+}
+
+impl Suite {
+    const ALL: [Self; 4] = [Self::Rust, Self::Pooler, Self::Clients, Self::Contract];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Pooler => "pooler",
+            Self::Clients => "clients",
+            Self::Contract => "contract",
+        }
+    }
+}
+
+/// What one call runs.
+#[derive(Debug, PartialEq, Eq)]
+enum Selection {
+    Suites(Vec<Suite>),
+    Crate {
+        name: String,
+        filter: Option<String>,
+    },
+}
+
+impl Options {
+    fn selection(self, crates: &[String]) -> anyhow::Result<Selection> {
+        let Self { name, filter } = self;
+        let Some(name) = name else {
+            return Ok(Selection::Suites(Suite::ALL.to_vec()));
+        };
+        if let Some(suite) = Suite::ALL.into_iter().find(|suite| suite.name() == name) {
+            if filter.is_some() {
+                bail!(
+                    "only the tests of a crate can be filtered, such as `cargo xtask test users search`"
+                );
+            }
+            return Ok(Selection::Suites(vec![suite]));
+        }
+        if !crates.contains(&name) {
+            let suites = Suite::ALL.map(Suite::name).join(", ");
+            bail!(
+                "{name} is neither a suite ({suites}) nor a crate ({})",
+                crates.join(", ")
+            );
+        }
+        Ok(Selection::Crate { name, filter })
+    }
+}
+
+/// Runs the tests, all of them even when some fail, and reports each suite's result in one line.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let selection = options.selection(&packages::names().await?)?;
+    match unless_stopped(all(selection)).await? {
+        Some(outcome) => outcome,
+        None => bail!("the tests were stopped"),
+    }
+}
+
+async fn all(selection: Selection) -> anyhow::Result<()> {
+    if selection == Selection::Suites(Suite::ALL.to_vec()) {
+        eprintln!("All tests take about 10 minutes once everything is built, and 20 from nothing.");
+    }
+    // What is missing is reported before the first suite runs.
+    let npm = match &selection {
+        Selection::Suites(suites) if suites.contains(&Suite::Clients) => {
+            Some(node::package_manager()?)
+        }
+        _ => None,
+    };
+    let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
+    migrate::create_database(postgres.url()).await?;
+    let server = postgres.url();
+
+    let mut outcomes = Vec::new();
+    match selection {
+        Selection::Suites(suites) => {
+            for suite in suites {
+                outcomes.push(match suite {
+                    Suite::Rust => rust::all(server).await?,
+                    Suite::Pooler => rust::pooler(server).await?,
+                    Suite::Clients => {
+                        let npm = npm.as_ref().context("npm is looked up before")?;
+                        clients::run(npm, server).await?
+                    }
+                    Suite::Contract => contract::run(server).await?,
+                });
+            }
+        }
+        Selection::Crate { name, filter } => {
+            outcomes.push(rust::package(server, &name, filter.as_deref()).await?);
+        }
+    }
+    database::remove_leftovers(&postgres.admin_url()).await?;
+    summarize(&outcomes)
+}
+
+fn summarize(outcomes: &[Outcome]) -> anyhow::Result<()> {
+    println!();
+    for outcome in outcomes {
+        print!("{}", outcome.failures());
+    }
+    for outcome in outcomes {
+        println!("{outcome}");
+    }
+    if outcomes.iter().all(Outcome::is_success) {
+        return Ok(());
+    }
+    bail!("tests failed");
+}
+
+/// Where a suite's whole output goes.
+fn log(name: &str) -> anyhow::Result<PathBuf> {
+    let folder = target().join("test");
+    fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{name}.log")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selection(name: Option<&str>, filter: Option<&str>) -> anyhow::Result<Selection> {
+        let options = Options {
+            name: name.map(Into::into),
+            filter: filter.map(Into::into),
+        };
+        options.selection(&["users".to_owned(), "shared".to_owned()])
+    }
+
+    #[test]
+    fn a_name_is_a_suite_or_a_crate() {
+        assert_eq!(
+            selection(None, None).unwrap(),
+            Selection::Suites(Suite::ALL.to_vec())
+        );
+        assert_eq!(
+            selection(Some("pooler"), None).unwrap(),
+            Selection::Suites(vec![Suite::Pooler])
+        );
+        assert_eq!(
+            selection(Some("users"), Some("search")).unwrap(),
+            Selection::Crate {
+                name: "users".to_owned(),
+                filter: Some("search".to_owned())
+            }
+        );
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_known_ones() {
+        let error = selection(Some("user"), None).unwrap_err().to_string();
+
+        assert_eq!(
+            error,
+            "user is neither a suite (rust, pooler, clients, contract) nor a crate (users, shared)"
+        );
+        assert!(selection(Some("rust"), Some("search")).is_err());
+    }
+}

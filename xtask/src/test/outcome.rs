@@ -1,0 +1,142 @@
+//! The result of a suite.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+/// How many tests passed, failed and were skipped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub passed: u32,
+    pub failed: u32,
+    pub skipped: u32,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        )
+    }
+}
+
+/// A test that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub test: String,
+    /// The lines of its output that say why.
+    pub reason: Vec<String>,
+    /// The command that runs it again.
+    pub repeat: String,
+}
+
+/// The result of a suite.
+#[derive(Debug)]
+pub struct Outcome {
+    pub suite: &'static str,
+    pub tally: Tally,
+    pub failures: Vec<Failure>,
+    /// Whether the program that ran the tests ended with success.
+    pub success: bool,
+    pub duration: Duration,
+    /// The file with the whole output.
+    pub log: PathBuf,
+}
+
+impl Outcome {
+    /// A suite that this machine cannot run, counted as one test.
+    pub fn skipped(suite: &'static str) -> anyhow::Result<Self> {
+        Ok(Self {
+            suite,
+            tally: Tally {
+                skipped: 1,
+                ..Tally::default()
+            },
+            failures: Vec::new(),
+            success: true,
+            duration: Duration::ZERO,
+            log: super::log(suite)?,
+        })
+    }
+
+    /// Adds another part of the suite.
+    pub fn merge(&mut self, other: Self) {
+        self.tally.add(other.tally);
+        if !other.is_success() {
+            self.log = other.log;
+        }
+        self.failures.extend(other.failures);
+        self.success &= other.success;
+        self.duration += other.duration;
+    }
+
+    pub fn is_success(&self) -> bool {
+        self.success && self.tally.failed == 0
+    }
+
+    /// Each failed test with the reason and the command that runs it again; empty if none failed.
+    pub fn failures(&self) -> String {
+        if self.is_success() {
+            return String::new();
+        }
+        let mut lines = Vec::new();
+        for failure in &self.failures {
+            lines.push(format!("FAILED {}", failure.test));
+            lines.extend(failure.reason.iter().map(|line| format!("    {line}")));
+            lines.push(format!("    again: {}", failure.repeat));
+        }
+        lines.push(format!("The whole output is in {}\n", self.log.display()));
+        lines.join("\n")
+    }
+}
+
+/// One line in the form that tools which count tests read.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.suite, self.tally)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_shown_with_its_reason_and_the_command_that_repeats_it() {
+        let mut outcome = Outcome {
+            suite: "rust",
+            tally: Tally {
+                passed: 3,
+                failed: 1,
+                skipped: 0,
+            },
+            failures: vec![Failure {
+                test: "users::api search::finds".to_owned(),
+                reason: vec!["panicked at search.rs:3".to_owned()],
+                repeat: "cargo xtask test users search::finds".to_owned(),
+            }],
+            success: false,
+            duration: Duration::from_secs(1),
+            log: "rust.log".into(),
+        };
+
+        assert_eq!(outcome.to_string(), "rust: 3 passed, 1 failed, 0 skipped");
+        assert_eq!(
+            outcome.failures(),
+            "FAILED users::api search::finds\n    panicked at search.rs:3\n    \
+             again: cargo xtask test users search::finds\nThe whole output is in rust.log\n"
+        );
+
+        outcome.success = true;
+        outcome.tally.failed = 0;
+        assert_eq!(outcome.failures(), "");
+    }
+}

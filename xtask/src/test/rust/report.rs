@@ -1,0 +1,254 @@
+//! Reads what nextest and libtest print.
+
+use super::super::outcome::{Failure, Tally};
+
+/// How many lines of a failed test's output are shown, from the panic on.
+const REASON: usize = 4;
+
+/// What the lines say so far.
+#[derive(Debug, Default)]
+pub struct Report {
+    total: Option<u32>,
+    /// Counted from the lines of single tests, for the progress.
+    running: Tally,
+    /// From the lines that sum up.
+    summed: Option<Tally>,
+    failures: Vec<Failure>,
+    /// Whether single failures are listed, which both programs do at the end.
+    is_listing: bool,
+    is_reason: bool,
+}
+
+impl Report {
+    /// Takes the next line.
+    pub fn read(&mut self, line: &str) {
+        let words: Vec<&str> = line
+            .split([' ', ';', ',', '('])
+            .filter(|word| !word.is_empty())
+            .collect();
+        match words.as_slice() {
+            ["Starting", total, "tests" | "test", ..] => self.total = total.parse().ok(),
+            ["PASS" | "LEAK", "[", ..] => self.running.passed += 1,
+            [status, "[", _, test @ ..] if is_failed(status) => {
+                if self.is_listing {
+                    self.begin_failure(test);
+                } else {
+                    self.running.failed += 1;
+                }
+            }
+            [
+                "Summary",
+                "[",
+                _,
+                run,
+                "tests" | "test",
+                "run:",
+                counts @ ..,
+            ] => {
+                self.is_listing = true;
+                self.summed = Some(nextest_tally(run, counts));
+            }
+            [
+                "test",
+                "result:",
+                _,
+                passed,
+                "passed",
+                failed,
+                "failed",
+                skipped,
+                "ignored",
+                ..,
+            ] => {
+                self.is_reason = false;
+                let tally = Tally {
+                    passed: number(passed),
+                    failed: number(failed),
+                    skipped: number(skipped),
+                };
+                // Inside of nextest's output each test has a result of its own.
+                if !self.is_listing {
+                    self.summed.get_or_insert_default().add(tally);
+                }
+            }
+            ["----", name, "stdout", "----"] => self.begin_failure(&[name]),
+            _ => self.reason(line),
+        }
+    }
+
+    /// What a line of progress shows; `None` before the first test.
+    pub fn progress(&self) -> Option<String> {
+        let Tally { passed, failed, .. } = self.running;
+        let total = self.total?;
+        let done = passed + failed;
+        Some(match failed {
+            0 => format!("{done} of {total}"),
+            _ => format!("{done} of {total}, {failed} failed"),
+        })
+    }
+
+    /// The sums; of a run that printed none, the tests that were seen.
+    pub fn tally(&self) -> Tally {
+        self.summed.unwrap_or(self.running)
+    }
+
+    /// The failed tests.
+    pub fn failures(self) -> Vec<Failure> {
+        self.failures
+    }
+
+    /// Begins a failed test from the words of its name: with nextest `users::api search::finds`.
+    fn begin_failure(&mut self, words: &[&str]) {
+        // The counter of nextest's progress, such as `12/815)`.
+        let words: Vec<&str> = words
+            .iter()
+            .copied()
+            .filter(|word| !word.ends_with(')'))
+            .collect();
+        let (name, binary) = match words.as_slice() {
+            [binary, .., name] => (*name, Some(*binary)),
+            [name] => (*name, None),
+            [] => return,
+        };
+        let repeat = match binary.and_then(|binary| binary.split("::").next()) {
+            Some(package) => format!("cargo xtask test {package} {name}"),
+            None => format!("cargo test {name}"),
+        };
+        self.failures.push(Failure {
+            test: words.join(" "),
+            reason: Vec::new(),
+            repeat,
+        });
+        self.is_reason = false;
+    }
+
+    fn reason(&mut self, line: &str) {
+        let Some(failure) = self.failures.last_mut() else {
+            return;
+        };
+        let line = line.trim();
+        let begins = failure.reason.is_empty()
+            && (line.contains("panicked at") || line.starts_with("(test "));
+        self.is_reason = (self.is_reason || begins)
+            && !line.is_empty()
+            && !line.starts_with("stack backtrace:")
+            && failure.reason.len() < REASON;
+        if self.is_reason {
+            failure.reason.push(line.to_owned());
+        }
+    }
+}
+
+/// Statuses of nextest: <https://nexte.st/docs/reporting/>.
+fn is_failed(status: &str) -> bool {
+    matches!(
+        status,
+        "FAIL" | "TIMEOUT" | "ABORT" | "XFAIL" | "FAIL-LEAK" | "LEAK-FAIL"
+    ) || status.starts_with("SIG")
+}
+
+/// From `815 tests run: 812 passed (2 slow), 3 failed, 1 skipped`.
+fn nextest_tally(run: &str, counts: &[&str]) -> Tally {
+    let of = |name: &str| {
+        counts
+            .windows(2)
+            .find(|pair| pair[1].trim_end_matches(')') == name)
+            .map_or(0, |pair| number(pair[0]))
+    };
+    let passed = of("passed");
+    // Tests that ran out of time are counted apart.
+    let failed = number(run.split('/').next().unwrap_or(run)).saturating_sub(passed);
+    Tally {
+        passed,
+        failed,
+        skipped: of("skipped"),
+    }
+}
+
+fn number(digits: &str) -> u32 {
+    digits.parse().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(lines: &str) -> Report {
+        let mut report = Report::default();
+        for line in lines.lines() {
+            report.read(line);
+        }
+        report
+    }
+
+    #[test]
+    fn nextest_is_read() {
+        let report = report(
+            "    Starting 4 tests across 1 binary (1 test skipped)\n\
+             \x20       PASS [   0.007s] users::api search::finds\n\
+             \x20       FAIL [   0.010s] users::api list::pages\n\
+             \x20    TIMEOUT [   9.010s] users::api list::ends\n\
+             \x20       PASS [   0.007s] users search::tests::folds\n\
+             ────────────\n\
+             \x20    Summary [   0.131s] 4 tests run: 2 passed (1 slow), 1 failed, 1 timed out, 1 skipped\n\
+             \x20       FAIL [   0.010s] (2/4) users::api list::pages\n  stdout ───\n\n    running 1 test\n\
+             \x20   test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.11s\n\
+             \n  stderr ───\n\n    thread 'list::pages' (30890) panicked at tests/api/list.rs:5:49:\n\
+             \x20   assertion `left == right` failed\n      left: 1\n     right: 2\n    stack backtrace:\n       0: x\n\
+             \x20    TIMEOUT [   9.010s] (3/4) users::api list::ends\n  stdout ───\n\n    (test timed out)\n\
+             error: test run failed\n",
+        );
+
+        assert_eq!(report.progress().unwrap(), "4 of 4, 2 failed");
+        let tally = Tally {
+            passed: 2,
+            failed: 2,
+            skipped: 1,
+        };
+        assert_eq!(report.tally(), tally);
+        let failures = report.failures();
+        assert_eq!(failures.len(), 2);
+        assert_eq!(failures[0].test, "users::api list::pages");
+        assert_eq!(failures[0].repeat, "cargo xtask test users list::pages");
+        assert_eq!(
+            failures[0].reason,
+            [
+                "thread 'list::pages' (30890) panicked at tests/api/list.rs:5:49:",
+                "assertion `left == right` failed",
+                "left: 1",
+                "right: 2"
+            ]
+        );
+        assert_eq!(failures[1].reason, ["(test timed out)"]);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_off_counts_what_was_seen() {
+        let report = report(
+            "    Starting 4 tests across 1 binary\n        PASS [   0.007s] users::api search::finds\n",
+        );
+
+        assert_eq!(report.progress().unwrap(), "1 of 4");
+        assert_eq!(report.tally().passed, 1);
+    }
+
+    #[test]
+    fn libtest_is_read() {
+        let report = report(
+            "running 3 tests\n\
+             test result: FAILED. 2 passed; 1 failed; 4 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+             test result: ok. 10 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.86s\n\
+             ---- list::pages stdout ----\n\nthread 'list::pages' panicked at src/list.rs:5:9:\nno page\n\n",
+        );
+
+        let tally = Tally {
+            passed: 12,
+            failed: 1,
+            skipped: 4,
+        };
+        assert_eq!(report.tally(), tally);
+        let failures = report.failures();
+        assert_eq!(failures[0].repeat, "cargo test list::pages");
+        assert_eq!(failures[0].reason[1], "no page");
+    }
+}
