@@ -174,6 +174,10 @@ impl Bundle {
         operations(&self.document)
     }
 
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
     /// Nobody in particular, for each function.
     pub fn anyone(&self) -> Somebody {
         Somebody(
@@ -207,9 +211,21 @@ impl Bundle {
 
     /// The fields that the document has for a body.
     pub fn fields(&self, operation: &Operation) -> Option<Vec<String>> {
-        let reference = operation.body()["$ref"].as_str()?;
-        let schema = self.document.pointer(reference.trim_start_matches('#'))?;
+        let schema = sample::resolved(&self.document, operation.body());
         Some(schema["properties"].as_object()?.keys().cloned().collect())
+    }
+
+    /// The fields of a body, or of an object in it, with their schemas.
+    pub fn properties(&self, operation: &Operation, inner: &str) -> Vec<(String, Value)> {
+        let mut schema = sample::resolved(&self.document, operation.body());
+        if let Some(name) = inner.strip_prefix('/') {
+            schema = sample::resolved(&self.document, &schema["properties"][name]);
+        }
+        let properties = schema["properties"].as_object().unwrap();
+        properties
+            .iter()
+            .map(|(name, schema)| (name.clone(), schema.clone()))
+            .collect()
     }
 
     /// Sends a request with that body.

@@ -15,3 +15,4 @@ mod keys;
 mod privacy;
 mod roles;
 mod sample;
+mod updates;

@@ -2,12 +2,20 @@
 
 use serde_json::{Value, json};
 
+/// The schema itself, or the one that it refers to.
+pub fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => {
+            let target = document.pointer(reference.trim_start_matches('#'));
+            resolved(document, target.unwrap())
+        }
+        None => schema,
+    }
+}
+
 /// A value that a schema of the document allows: required properties only.
 pub fn of(document: &Value, schema: &Value) -> Value {
-    if let Some(reference) = schema["$ref"].as_str() {
-        let target = document.pointer(reference.trim_start_matches('#'));
-        return of(document, target.unwrap());
-    }
+    let schema = resolved(document, schema);
     if let Some(example) = schema["examples"].as_array().and_then(|list| list.first()) {
         return example.clone();
     }
@@ -59,11 +67,10 @@ fn required_properties(document: &Value, schema: &Value) -> Value {
 
 /// Objects with one of the schema's properties each.
 pub fn single_fields(document: &Value, schema: &Value) -> Vec<Value> {
-    if let Some(reference) = schema["$ref"].as_str() {
-        let target = document.pointer(reference.trim_start_matches('#'));
-        return single_fields(document, target.unwrap());
-    }
-    let properties = schema["properties"].as_object().into_iter().flatten();
+    let properties = resolved(document, schema)["properties"]
+        .as_object()
+        .into_iter()
+        .flatten();
     properties
         .map(|(name, property)| json!({ name: of(document, property) }))
         .collect()
