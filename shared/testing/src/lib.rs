@@ -1,12 +1,13 @@
 //! People who send requests to a group's real router over a fresh database.
 
 mod conformance;
+mod log;
 mod redis;
+mod rows;
 
 use std::{
-    io::{self, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use axum::{
@@ -21,21 +22,21 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tower::ServiceExt;
-use tracing::{
-    Dispatch, Level,
-    subscriber::{DefaultGuard, NoSubscriber},
-};
 
 use shared::{
     AppState,
     config::{Config, Quota, Quotas, Variables},
-    db::{Db, LostRace},
+    db::Db,
     http::Api,
     random,
     redis::Redis,
 };
 
-pub use self::redis::serve_redis;
+pub use self::{
+    log::Log,
+    redis::serve_redis,
+    rows::{HIDDEN, SHOWN, blocked, number, sql},
+};
 
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
 
@@ -232,45 +233,6 @@ fn reached(db: PgPool) -> PgPool {
     PgPoolOptions::from(db.options().clone()).connect_lazy_with(options)
 }
 
-/// Runs a statement of the test's own, with texts for its parameters.
-pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
-    loop {
-        let mut query = sqlx::query(statement);
-        for argument in arguments {
-            query = query.bind(*argument);
-        }
-        match query.execute(db).await {
-            Ok(_) => return,
-            // It met a request of the test's own, and PostgreSQL has chosen it to give way.
-            Err(error) if error.lost_race() => {}
-            Err(error) => panic!("{statement}: {error}"),
-        }
-    }
-}
-
-/// One number that a statement selects.
-pub async fn number(db: &PgPool, statement: &'static str, arguments: &[&str]) -> i64 {
-    let mut query = sqlx::query_scalar(statement);
-    for argument in arguments {
-        query = query.bind(*argument);
-    }
-    query.fetch_one(db).await.expect("a number is selected")
-}
-
-/// Makes somebody invisible, in all ways that there are.
-pub const HIDDEN: [&str; 3] = [
-    r#"update "user" set "isActive" = false where id = $1"#,
-    r#"update "user" set banned = true where id = $1"#,
-    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
-];
-
-/// Lifts what [`HIDDEN`] does, the last one by letting the ban run out.
-pub const SHOWN: [&str; 3] = [
-    r#"update "user" set "isActive" = true where id = $1"#,
-    r#"update "user" set banned = false where id = $1"#,
-    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
-];
-
 /// A field of each element of a list.
 pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
     list.as_array()
@@ -449,67 +411,5 @@ impl Answer {
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}\n{:?}\n{}", self.status, self.headers, self.text())
-    }
-}
-
-/// What this thread logs as long as it lives.
-pub struct Log {
-    written: Written,
-    _guard: DefaultGuard,
-}
-
-/// While there is a single subscriber, the first thread that comes to a line decides for all of them whether it is ever
-/// told, and other tests' threads want none. So there is always this one beside it.
-static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
-
-impl Log {
-    /// Keeps all lines of that level and those above.
-    pub fn capture(level: Level) -> Self {
-        LazyLock::force(&SECOND);
-        let written = Written::default();
-        let writer = written.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        Self {
-            written,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
-    }
-
-    /// What was logged since this was asked last.
-    pub fn take(&self) -> String {
-        let bytes = std::mem::take(&mut *self.written.lock());
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// The lines among it that tell of an act of staff.
-    pub fn take_audit(&self) -> Vec<String> {
-        self.take()
-            .lines()
-            .filter(|line| line.contains(" audit: "))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Written {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.lock().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

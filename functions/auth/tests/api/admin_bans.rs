@@ -1,10 +1,9 @@
 //! Bans: sessions end, and none is made until the ban does.
 
-use std::time::Duration;
-
 use provider::Person;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testing::blocked;
 
 use crate::{Stage, admin::act, expect_code, expect_redirect};
 
@@ -132,7 +131,7 @@ async fn a_sign_in_waits_for_a_ban_that_is_under_way(db: PgPool) {
 
     let mut browser = bob.clone();
     let sign_in = tokio::spawn(async move { browser.follow(&callback).await });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    blocked(&db, 1).await;
     assert!(!sign_in.is_finished());
     sqlx::query("delete from session")
         .execute(&mut *ban)

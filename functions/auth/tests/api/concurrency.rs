@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use provider::Person;
 use serde_json::json;
 use sqlx::PgPool;
+use testing::blocked;
 
 use crate::{Browser, Stage};
 
@@ -118,7 +119,7 @@ async fn a_session_that_is_deleted_meanwhile_is_signed_out(db: PgPool) {
         .unwrap();
 
     let answer = tokio::join!(browser.get("/api/auth/get-session"), async {
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        blocked(&stage.db, 1).await;
         tx.commit().await.unwrap();
     })
     .0;

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testing::{Answer, Caller};
+use testing::{Answer, Caller, blocked};
 
 use crate::{app, number, sql};
 
@@ -153,7 +153,7 @@ async fn a_retry_of_a_running_request_is_told_so(db: PgPool) {
         let ada = ada.clone();
         async move { post(&ada, "k", json!({ "title": "A" })).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    blocked(&db, 1).await;
 
     let second = post(&ada, "k", json!({ "title": "A" })).await;
 
@@ -175,9 +175,12 @@ async fn a_request_that_breaks_off_leaves_no_claim(db: PgPool) {
         .await
         .unwrap();
 
-    let first = post(&ada, "k", json!({ "title": "A" }));
-    let broken = tokio::time::timeout(std::time::Duration::from_millis(500), first).await;
-    assert!(broken.is_err());
+    let body = json!({ "title": "A" });
+    let broken = tokio::select! {
+        _ = post(&ada, "k", body) => false,
+        () = blocked(&db, 1) => true,
+    };
+    assert!(broken);
     blocker.rollback().await.unwrap();
 
     for _ in 0..50 {

@@ -3,7 +3,7 @@
 use futures_util::future::{join, join_all, join3};
 use serde_json::json;
 use sqlx::PgPool;
-use testing::{Answer, App, Caller};
+use testing::{Answer, App, Caller, blocked};
 use testkit::database::with_connections;
 
 use crate::{DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
@@ -248,7 +248,7 @@ async fn a_like_that_waited_for_the_deletion_is_not_found(db: PgPool) {
         ada.post("/projects/p/comments", body),
     );
     let commit = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        blocked(&db, 3).await;
         deletion.commit().await.unwrap();
     };
     let ((liked, unliked, commented), ()) = join(requests, commit).await;

@@ -1,0 +1,62 @@
+//! Statements of the tests' own.
+
+use std::time::{Duration, Instant};
+
+use shared::db::LostRace;
+use sqlx::PgPool;
+use tokio::time::sleep;
+
+/// How long a statement may take until it waits for a lock.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs a statement with texts for its parameters.
+pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
+    loop {
+        let mut query = sqlx::query(statement);
+        for argument in arguments {
+            query = query.bind(*argument);
+        }
+        match query.execute(db).await {
+            Ok(_) => return,
+            // PostgreSQL ended it in favour of a request of the test.
+            Err(error) if error.lost_race() => {}
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+}
+
+/// Returns the number that a statement selects.
+pub async fn number(db: &PgPool, statement: &'static str, arguments: &[&str]) -> i64 {
+    let mut query = sqlx::query_scalar(statement);
+    for argument in arguments {
+        query = query.bind(*argument);
+    }
+    query.fetch_one(db).await.expect("a number is selected")
+}
+
+/// Each way to hide a user.
+pub const HIDDEN: [&str; 3] = [
+    r#"update "user" set "isActive" = false where id = $1"#,
+    r#"update "user" set banned = true where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
+];
+
+/// Ends what the statement of [`HIDDEN`] in the same place did; the last one lets the ban expire.
+pub const SHOWN: [&str; 3] = [
+    r#"update "user" set "isActive" = true where id = $1"#,
+    r#"update "user" set banned = false where id = $1"#,
+    r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
+];
+
+/// Waits until that many statements in the database wait for a lock.
+pub async fn blocked(db: &PgPool, count: i64) {
+    let deadline = Instant::now() + PATIENCE;
+    while number(db, BLOCKED, &[]).await < count {
+        assert!(Instant::now() < deadline, "{count} statements do not wait");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+const BLOCKED: &str = "
+    select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+";
