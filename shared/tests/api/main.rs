@@ -8,6 +8,7 @@ mod guard;
 mod outage;
 mod quota;
 mod redis;
+mod redis_server;
 mod replicas;
 mod stack;
 

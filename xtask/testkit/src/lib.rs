@@ -10,6 +10,7 @@ pub mod leaks;
 pub mod postgres;
 pub mod process;
 pub mod programs;
+pub mod redis;
 
 use std::path::{Path, PathBuf};
 

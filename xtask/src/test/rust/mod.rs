@@ -16,9 +16,10 @@ use crate::{compiler, sam::Tools, variables::without_configuration};
 /// The functions whose HTTP tests run behind the pooler.
 const POOLED: &str = "package(auth) + package(users) + package(projects) + package(social) + package(health) + package(shared)";
 
-/// Modules of those tests in which a pooler changes nothing: they explain plans on a connection of their own, look at a
-/// provider's faults, or at what is rendered, written to a log or refused without the database.
-const SAME_BEHIND_A_POOLER: &str = "plans|provider_faults|html|logs|body|docs|strings|openapi";
+/// Modules of those tests in which a pooler changes nothing: they explain plans on a connection of their own, use Redis
+/// instead, look at a provider's faults, or at what is rendered, written to a log or refused without the database.
+const SAME_BEHIND_A_POOLER: &str =
+    "plans|redis|redis_server|provider_faults|html|logs|body|docs|strings|openapi";
 
 /// All of them, each on a database of its own.
 pub async fn all(server: &str) -> anyhow::Result<Outcome> {

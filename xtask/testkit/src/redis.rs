@@ -1,0 +1,78 @@
+//! Real servers of Redis's protocol.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use tokio::process::Command;
+
+use crate::{
+    process::{Group, listening},
+    programs,
+};
+
+/// The programs by which Redis and Valkey are installed.
+const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
+
+/// A running server that stores nothing on disk. Dropping it ends it.
+pub struct RedisServer {
+    group: Group,
+    name: String,
+    port: u16,
+}
+
+impl RedisServer {
+    /// Starts each server that is on this machine. Without any, a message says so; under `CI` that is an error.
+    pub async fn start_all() -> anyhow::Result<Vec<Self>> {
+        let mut servers = Vec::new();
+        for program in PROGRAMS.iter().filter_map(|name| programs::find(name)) {
+            servers.push(Self::start(&program).await?);
+        }
+        if servers.is_empty() {
+            ensure!(
+                std::env::var_os("CI").is_none(),
+                "neither Redis nor Valkey is on this machine"
+            );
+            eprintln!(
+                "Neither Redis nor Valkey is on this machine (Debian: redis-server): a test is skipped"
+            );
+        }
+        Ok(servers)
+    }
+
+    async fn start(program: &Path) -> anyhow::Result<Self> {
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let mut command = Command::new(program);
+        command
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        let name = program.file_name().map(PathBuf::from).unwrap_or_default();
+        let mut server = Self {
+            group: Group::spawn(&mut command)?,
+            name: name.display().to_string(),
+            port,
+        };
+        tokio::select! {
+            outcome = listening(port) => {
+                outcome.with_context(|| format!("{} does not start", server.name))?;
+            }
+            status = server.group.wait() => bail!("{} ended: {}", server.name, status?),
+        }
+        Ok(server)
+    }
+
+    /// The name of its program.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
