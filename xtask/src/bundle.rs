@@ -1,4 +1,4 @@
-//! The five functions, built.
+//! Builds the five functions.
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -12,7 +12,7 @@ use crate::compiler;
 /// Names of the functions, of their crates and of their binaries.
 pub const FUNCTIONS: [&str; 5] = ["auth", "users", "projects", "social", "health"];
 
-/// Builds all binaries of the workspace, with one line of progress on standard error.
+/// Builds all binaries of the workspace and returns their paths by name. Shows one line of progress on standard error.
 pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     let mut command = Command::new(cargo());
     command

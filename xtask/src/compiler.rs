@@ -1,4 +1,4 @@
-//! Runs a build of cargo, and collects what it has made and what is wrong.
+//! Runs a cargo build, and collects its binaries and diagnostics.
 
 use std::{collections::HashMap, path::PathBuf, process::Stdio};
 
@@ -10,26 +10,27 @@ use tokio::{
     process::Command,
 };
 
-/// What a build has made.
+/// The result of a build.
 #[derive(Debug, Default)]
 pub struct Built {
-    /// The binaries by name; one that does not compile is missing.
+    /// Paths of the binaries, by name. A binary that does not compile is missing.
     pub binaries: HashMap<String, PathBuf>,
-    /// In the order in which the compiler found them.
+    /// The errors, in the order in which the compiler reported them.
     pub errors: Vec<CompileError>,
+    /// Number of warnings.
     pub warnings: usize,
 }
 
 /// An error of the compiler, of the linker or of cargo itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompileError {
-    /// One line: file, line and message.
+    /// One line: file, line, column and message.
     pub summary: String,
-    /// With the terminal's colours.
+    /// The full text, with colours for a terminal.
     pub rendered: String,
 }
 
-/// Runs the command, which is a build, and reports its progress.
+/// Runs a build command and reports its progress. The errors of a failed build are part of the result.
 pub async fn run(command: &mut Command, progress: impl FnMut(&Progress)) -> anyhow::Result<Built> {
     configure(command.as_std_mut());
     command
@@ -67,7 +68,7 @@ async fn messages(output: Option<impl AsyncRead + Unpin>) -> anyhow::Result<Buil
     };
     let mut lines = BufReader::new(output).lines();
     while let Some(line) = lines.next_line().await? {
-        // A build script may print what is no message.
+        // A build script may print lines that are not messages.
         if let Ok(message) = serde_json::from_str(&line) {
             built.take(message);
         }
@@ -116,7 +117,7 @@ impl Built {
     }
 }
 
-/// The messages that matter here:
+/// The messages of cargo that are used here:
 /// <https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>.
 #[derive(Deserialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
@@ -137,7 +138,7 @@ struct ArtifactTarget {
     name: String,
 }
 
-/// <https://doc.rust-lang.org/rustc/json.html#diagnostics>
+/// A diagnostic of the compiler: <https://doc.rust-lang.org/rustc/json.html#diagnostics>.
 #[derive(Deserialize)]
 struct Diagnostic {
     message: String,
@@ -147,7 +148,7 @@ struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// Whether it is `aborting due to 2 previous errors`.
+    /// Whether this is a summary such as `aborting due to 2 previous errors`.
     fn is_summary(&self) -> bool {
         self.spans.is_empty() && self.message.starts_with("aborting due to")
     }
@@ -164,13 +165,13 @@ struct Span {
 
 #[derive(Deserialize)]
 struct Expansion {
-    /// Where the macro is used.
+    /// The place where the macro is used.
     span: Span,
 }
 
 impl Span {
-    /// The place itself, or else the use of a macro that led to it, in a source of the workspace. An error in a macro's
-    /// expansion points into the crate of the macro.
+    /// Returns this span if it is in a source of the workspace, or else the place there where the macro is used. An error
+    /// in the expansion of a macro points into the crate of the macro.
     fn own(&self) -> Option<&Self> {
         // Paths of the workspace's sources are relative to its root.
         if self.file_name.is_relative() {
@@ -184,7 +185,7 @@ impl From<Diagnostic> for CompileError {
     fn from(diagnostic: Diagnostic) -> Self {
         let primary = || diagnostic.spans.iter().filter(|span| span.is_primary);
         let place = primary().find_map(Span::own).or_else(|| primary().next());
-        let message = in_our_words(&diagnostic.message);
+        let message = rewrite_message(&diagnostic.message);
         let message = message.lines().next().unwrap_or_default();
         let summary = match place {
             Some(span) => format!(
@@ -197,15 +198,15 @@ impl From<Diagnostic> for CompileError {
         };
         let rendered = diagnostic.rendered.as_deref().unwrap_or(&summary);
         Self {
-            rendered: in_our_words(rendered),
+            rendered: rewrite_message(rendered),
             summary,
         }
     }
 }
 
-/// The text with what the database says and nothing more, and with this project's own advice: sqlx adds the line of PostgreSQL's own source, which reads like one
-/// of the statement.
-fn in_our_words(text: &str) -> String {
+/// Removes the line in PostgreSQL's source that sqlx appends to an error of the database, because it reads like a line of
+/// the statement. Replaces the command that sqlx recommends with this project's own.
+fn rewrite_message(text: &str) -> String {
     let plain = |line: &str| match line.split_once("error returned from database: ") {
         Some((before, said)) => {
             let (said, digits) = said.rsplit_once(" at line ").unwrap_or((said, ""));
@@ -215,7 +216,7 @@ fn in_our_words(text: &str) -> String {
         None => line.to_owned(),
     };
     let text: String = text.split_inclusive('\n').map(plain).collect();
-    // What sqlx advises needs its command line tool.
+    // The command of sqlx needs its command-line tool.
     text.replace("cargo sqlx prepare", "cargo xtask sqlx-prepare")
 }
 
@@ -316,9 +317,9 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_databases_words_is_kept() {
+    fn text_after_a_database_error_is_kept() {
         assert_eq!(
-            in_our_words(
+            rewrite_message(
                 "error: error returned from database: role \"a\" at line 1 at line 768\u{1b}[0m\n --> a.rs at line 3\n"
             ),
             "error: role \"a\" at line 1\u{1b}[0m\n --> a.rs at line 3\n"

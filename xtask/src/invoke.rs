@@ -1,4 +1,4 @@
-//! `cargo xtask invoke`: sends an event of `events/` to its function and prints the answer.
+//! `cargo xtask invoke`: sends an event of `events/` to its function and prints the response.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ use crate::{
     variables::Variables,
 };
 
-/// Which event, and where
+/// Options of `cargo xtask invoke`
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Name of a file in events/, without `.json`
     event: String,
-    /// Port of a running `cargo xtask dev` or `cargo lambda watch`; without one the function is started
+    /// Port of a running `cargo xtask dev` or `cargo lambda watch`; if nothing listens, the function is started
     #[arg(long, default_value_t = 3001)]
     port: u16,
 }
 
-/// Sends the event to the running function, or else to one that is started for it.
+/// Sends the event to the running function, or else starts the function for it. Prints the response.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let event = read(&options.event)?;
     let function = function(&options.event)?;
@@ -41,7 +41,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The event, or an error with the names that are alike.
+/// Reads the event. If it does not exist, the error lists similar names.
 fn read(name: &str) -> anyhow::Result<Value> {
     if events::folder().join(format!("{name}.json")).exists() {
         return events::read(name);
@@ -58,7 +58,7 @@ fn read(name: &str) -> anyhow::Result<Value> {
     alike.sort();
     ensure!(
         !alike.is_empty(),
-        "there is no event {name} in events/; its names begin with {}",
+        "there is no event {name} in events/; names of events begin with {}",
         FUNCTIONS.join(", ")
     );
     bail!(
@@ -72,16 +72,16 @@ fn function(event: &str) -> anyhow::Result<&'static str> {
     FUNCTIONS
         .into_iter()
         .find(|name| *name == first)
-        .with_context(|| format!("{event} is for no function that answers requests"))
+        .with_context(|| format!("no function that serves requests has the event {event}"))
 }
 
-/// The answer of the function that runs there; nothing where none does.
+/// Returns the response of the function behind this port, or `None` if nothing listens there.
 async fn running(port: u16, function: &str, event: &Value) -> anyhow::Result<Option<Value>> {
     let url = format!("http://127.0.0.1:{port}/2015-03-31/functions/{function}/invocations");
     let client = Client::builder().no_proxy().build()?;
     let response = match client.post(&url).json(event).send().await {
         Err(error) if error.is_connect() => return Ok(None),
-        response => response.with_context(|| format!("port {port} gives no answer"))?,
+        response => response.with_context(|| format!("port {port} does not respond"))?,
     };
     let failed = response.headers().contains_key("x-amz-function-error");
     let status = response.status();
@@ -92,7 +92,7 @@ async fn running(port: u16, function: &str, event: &Value) -> anyhow::Result<Opt
     );
     ensure!(!failed, "{function} failed: {body}");
     let answer = serde_json::from_str(&body)
-        .with_context(|| format!("what listens on port {port} is no `cargo xtask dev`"))?;
+        .with_context(|| format!("the program on port {port} is not `cargo xtask dev`"))?;
     Ok(Some(answer))
 }
 
@@ -110,7 +110,7 @@ async fn started(function: &str, event: &Value) -> anyhow::Result<Value> {
         migrate::create_database(started.url()).await?;
         migrate::run(started.url()).await?;
         let mut db = PgConnection::connect(started.url()).await?;
-        // The event names what is in the samples.
+        // The event names ids of the sample data.
         seed::sample(&mut db).await?;
         db.close().await?;
         variables.set("DATABASE_URL", started.url());
@@ -131,7 +131,7 @@ async fn started(function: &str, event: &Value) -> anyhow::Result<Value> {
     Ok(outcome?.response)
 }
 
-/// The answer as an HTTP response is read, with JSON set out.
+/// Formats the response as an HTTP response, with indented JSON.
 fn text(answer: &Value) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

@@ -1,5 +1,5 @@
--- Script of wrk: sends random requests from a list, in which frequent requests are listed more than once.
--- `cargo xtask load` puts `REQUESTS` in front of it, a list of { method, path, cookie or nil }.
+-- Script for wrk. It sends random requests from the list `REQUESTS`. Frequent requests are listed more than once.
+-- `cargo xtask load` inserts the list before this script. Each entry is { method, path, cookie or nil }.
 
 local formatted = {}
 
@@ -23,6 +23,6 @@ function done(summary, latency)
     summary.requests, summary.duration / 1e6, summary.requests / (summary.duration / 1e6),
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3))
   io.write(string.format(
-    "%d answers with an error's status, %d failed connections, reads or writes, %d time-outs\n",
+    "%d responses with an error status, %d failed connections, reads or writes, %d timeouts\n",
     errors.status, errors.connect + errors.read + errors.write, errors.timeout))
 end

@@ -1,4 +1,4 @@
-//! `cargo xtask load`: the bundle under the mix of requests that people make, over HTTP.
+//! `cargo xtask load`: sends a realistic mix of requests to all functions over HTTP.
 
 use std::{
     collections::HashMap,
@@ -32,30 +32,31 @@ use crate::{
     watch,
 };
 
-/// What the load is, and on what
+/// Options of `cargo xtask load`
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// A bundle that runs already [default: the release binaries behind `cargo lambda watch`'s gateway]
+    /// Address of a running API [default: the release binaries behind `cargo lambda watch`'s gateway]
     #[arg(long)]
     url: Option<String>,
-    /// `Cookie` header of those who are signed in, with --url
+    /// `Cookie` header of signed-in requests, with --url
     #[arg(long, requires = "url")]
     cookie: Option<String>,
-    /// How long the load lasts, in seconds
+    /// Duration of the load, in seconds
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=300))]
     seconds: u64,
-    /// Connections at a time
+    /// Number of concurrent connections
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=1000))]
     connections: u64,
-    /// Instances of each function
+    /// Number of instances of each function
     #[arg(long, default_value_t = 2)]
     instances: u32,
 }
 
-/// How long the bundle may take to start. It is built by then.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Maximum time until the functions respond. They are already built.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How often each request is made, of a hundred. `ID` is a project's, `AUTHOR` its author's.
+/// Requests without a session: share in percent, method and path. `ID` stands for the id of a project, `AUTHOR` for the id
+/// of its author.
 const ANYONE: [(u32, &str, &str); 10] = [
     (16, "GET", "/projects"),
     (8, "GET", "/projects?sort=trending"),
@@ -68,6 +69,7 @@ const ANYONE: [(u32, &str, &str); 10] = [
     (4, "GET", "/users/AUTHOR"),
     (1, "GET", "/health"),
 ];
+/// Requests with a session, in the same form.
 const SIGNED_IN: [(u32, &str, &str); 9] = [
     (14, "GET", "/api/auth/get-session"),
     (8, "GET", "/feed"),
@@ -80,7 +82,7 @@ const SIGNED_IN: [(u32, &str, &str); 9] = [
     (2, "PUT", "/users/AUTHOR/follow"),
 ];
 
-/// Starts what is to be loaded unless it runs already, and loads it.
+/// Starts the functions, unless the options name a running API, and sends the load.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     match unless_stopped(load(options)).await? {
         Some(outcome) => outcome,
@@ -90,7 +92,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 
 async fn load(options: &Options) -> anyhow::Result<()> {
     let wrk = programs::find("wrk")
-        .context("there is no wrk on this machine, which makes the load (Debian: wrk)")?;
+        .context("wrk is not on this machine, and the load needs it (Debian: wrk)")?;
     if let Some(url) = &options.url {
         return shoot(&wrk, url, options.cookie.as_deref(), options).await;
     }
@@ -108,7 +110,7 @@ async fn load(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The release binaries, as many instances of each, behind one address.
+/// The release binaries behind one address, with several instances of each function.
 struct Bundle {
     url: String,
     _gateway: Group,
@@ -136,7 +138,7 @@ impl Bundle {
             .args(["--invoke-port", &port.to_string()])
             .current_dir(workspace());
         let gateway = quiet(&mut gateway)?;
-        // An instance that cannot reach the gateway ends.
+        // The gateway must listen first: an instance that cannot reach it ends.
         listening(port)
             .await
             .with_context(|| format!("the gateway does not start, see {}", path.display()))?;
@@ -155,13 +157,13 @@ impl Bundle {
                     .env("AWS_LAMBDA_FUNCTION_NAME", name)
                     .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
                     .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-                    // All callers have one address here, and Better Auth's limits no other numbers.
+                    // All callers have one address here, and Better Auth's limits cannot be raised.
                     .env("AUTH_RATE_LIMIT", "off")
                     .env("RUST_LOG", "warn");
                 started.push(quiet(&mut instance)?);
             }
         }
-        timeout(PATIENCE, watch::answers(&url))
+        timeout(START_TIMEOUT, watch::answers(&url))
             .await
             .with_context(|| format!("the bundle does not answer, see {}", path.display()))??;
         Ok(Self {
@@ -172,7 +174,7 @@ impl Bundle {
     }
 }
 
-/// Has wrk ask, and say how it went.
+/// Runs wrk, which sends the requests and prints the figures.
 async fn shoot(
     wrk: &Path,
     url: &str,
@@ -201,7 +203,7 @@ struct Project {
     author_id: String,
 }
 
-/// The requests as a list in Lua, about some of the projects that there are.
+/// Returns the requests as a list in Lua. They name projects that the API lists.
 async fn requests(url: &str, cookie: Option<&str>) -> anyhow::Result<String> {
     let client = Client::builder().no_proxy().build()?;
     let projects: Vec<Project> = client
@@ -211,7 +213,7 @@ async fn requests(url: &str, cookie: Option<&str>) -> anyhow::Result<String> {
         .error_for_status()?
         .json()
         .await?;
-    ensure!(!projects.is_empty(), "there are no projects to ask for");
+    ensure!(!projects.is_empty(), "the API lists no projects");
     let mut lua = String::from("REQUESTS = {\n");
     let signed_in: &[_] = if cookie.is_some() { &SIGNED_IN } else { &[] };
     let kinds = ANYONE.iter().map(|kind| (kind, None));
@@ -229,7 +231,7 @@ async fn requests(url: &str, cookie: Option<&str>) -> anyhow::Result<String> {
     Ok(lua + "}\n")
 }
 
-/// Notes how many connections the functions hold at most; goes on until it fails.
+/// Stores the maximum number of connections of the functions in `most`. Runs until it fails.
 async fn watch_connections(database: &str, most: &AtomicI64) -> anyhow::Result<()> {
     let mut db = PgConnection::connect(database).await?;
     loop {

@@ -17,30 +17,30 @@ struct Arguments {
     command: Command,
 }
 
-/// A command that uses the database takes that of `DATABASE_URL`, or else the local server's.
+/// A command that uses a database uses the one in `DATABASE_URL`, or the local server's if that is not set.
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything on this machine: the database, all functions, and somebody to sign in with
+    /// Run the database, all functions and a sign-in provider on this machine
     Dev(dev::Options),
     /// Run all tests with everything that they need
     Test(test::Options),
-    /// Send an event of events/ to its function and print the answer
+    /// Send an event of events/ to its function and print the response
     Invoke(invoke::Options),
     /// Apply the migrations that the database lacks
     Migrate,
-    /// Put a few users and projects into the database, or very many
+    /// Fill the database with sample users and projects
     Seed(seed::Options),
     /// Find and repair counters that differ from the rows that they count
     Recount,
-    /// Write the OpenAPI document that the health function carries
+    /// Write the OpenAPI document that the health function serves
     Openapi,
-    /// Write an event for each operation of that document
+    /// Write an event for each operation of the OpenAPI document
     Events,
     /// Measure the release binaries against their floors and budgets
     Bench(bench::Options),
-    /// Put the bundle under load over HTTP
+    /// Measure all functions under load over HTTP
     Load(load::Options),
-    /// Draw where a function's time goes under load
+    /// Draw a flame graph of a function under load
     Profile(profile::Options),
     /// Write the metadata of all queries into .sqlx
     SqlxPrepare {
@@ -66,12 +66,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The error and its causes, but for those whose text the one before them has quoted.
+/// Joins the error and its causes. Leaves out a cause whose text is part of the previous one.
 fn sentence(error: &anyhow::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = match cause.downcast_ref::<sqlx::Error>() {
-            // Its own text adds the line of PostgreSQL's source, which reads like one of the statement's.
+            // sqlx appends the line in PostgreSQL's source, which reads like a line of the statement.
             Some(sqlx::Error::Database(said)) => said.message().to_owned(),
             _ => cause.to_string(),
         };
@@ -116,7 +116,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The database with all migrations.
+/// Returns the database with all migrations applied.
 async fn migrated() -> anyhow::Result<Postgres> {
     let postgres = Postgres::obtain(Server::Dev)?;
     if postgres.is_local() {
@@ -127,7 +127,7 @@ async fn migrated() -> anyhow::Result<Postgres> {
         println!("applied {version} {description}");
     }
     for version in &outcome.unknown {
-        println!("{version} is in the database, but not among these migrations");
+        println!("the database has migration {version}, which this program does not have");
     }
     if outcome.applied.is_empty() {
         println!("the database has all migrations");

@@ -1,14 +1,14 @@
-//! Writes the OpenAPI document that the health function carries.
+//! Writes the OpenAPI document that the health function serves.
 
 use anyhow::ensure;
 use testkit::{cargo::cargo, process::Group, workspace};
 use tokio::process::Command;
 
-/// Set while the document is to be written instead of compared.
+/// Environment variable that makes the test write the document instead of comparing it.
 pub const WRITE: &str = "WRITE_OPENAPI";
 
-/// Has the test that knows all five functions write `functions/health/openapi.json`. These commands themselves are
-/// linked with none of them, so that they compile in seconds.
+/// Runs the test that writes `functions/health/openapi.json`. Only the test links all five functions; `xtask` links none
+/// and compiles in seconds.
 pub async fn write() -> anyhow::Result<()> {
     let mut test = Group::spawn(
         Command::new(cargo())
@@ -17,6 +17,9 @@ pub async fn write() -> anyhow::Result<()> {
             .env(WRITE, "1")
             .current_dir(workspace()),
     )?;
-    ensure!(test.wait().await?.success(), "the document cannot be made");
+    ensure!(
+        test.wait().await?.success(),
+        "the OpenAPI document cannot be generated"
+    );
     Ok(())
 }

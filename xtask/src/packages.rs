@@ -5,7 +5,7 @@ use serde::Deserialize;
 use testkit::{cargo::cargo, workspace};
 use tokio::process::Command;
 
-/// What `cargo metadata` reports: <https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>.
+/// Output of `cargo metadata`: <https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -16,7 +16,7 @@ struct Package {
     name: String,
 }
 
-/// The names of the crates, in cargo's order.
+/// Returns the names of the crates, in cargo's order.
 pub async fn names() -> anyhow::Result<Vec<String>> {
     let output = Command::new(cargo())
         .args(["metadata", "--no-deps", "--format-version", "1"])

@@ -1,4 +1,4 @@
-//! Writes what the query macros need to know of the database into `.sqlx`, or compares it with what is there.
+//! Writes the metadata that the query macros need into `.sqlx`, or compares it with the present files.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,11 +18,11 @@ use testkit::{
 
 use crate::migrate;
 
-/// Makes `.sqlx` anew.
+/// Replaces all files of `.sqlx`.
 pub async fn write() -> anyhow::Result<()> {
     let folder = workspace().join(".sqlx");
     let made = collect().await?;
-    // Only now that everything compiles: a failure leaves the old ones.
+    // The old files are removed only now that everything compiles.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -34,7 +34,7 @@ pub async fn write() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails unless `.sqlx` is what `write` would make of it, with nothing left over.
+/// Fails unless `.sqlx` has exactly the files that `write` would write.
 pub async fn check() -> anyhow::Result<()> {
     let made = collect().await?;
     let present = read(&workspace().join(".sqlx"))?;
@@ -49,24 +49,24 @@ pub async fn check() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a refresh of `.sqlx` has changed.
+/// Numbers of files that a refresh of `.sqlx` has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refreshed {
     pub written: usize,
     pub removed: usize,
 }
 
-/// `.sqlx` beside a running build: new queries are added to it, and those that no source contains any more are removed.
+/// Keeps `.sqlx` up to date between builds: adds new queries, and removes queries that no source contains any more.
 pub struct Refresh {
     root: PathBuf,
     folder: PathBuf,
-    /// Names of files whose query a source contains as it is. Another was written in pieces or with escapes, so its absence
-    /// means nothing.
+    /// Names of the files whose query is in a source as one literal. The text of a query with escapes or in pieces is never
+    /// found, so these files are kept.
     quoted: BTreeSet<String>,
 }
 
 impl Refresh {
-    /// Of the `.sqlx` in the workspace's root.
+    /// Reads the `.sqlx` and the sources of the workspace at `root`.
     pub fn start(root: &Path) -> anyhow::Result<Self> {
         let folder = root.join(".sqlx");
         let quoted = quoted(&read(&folder)?, &texts(root)?)?;
@@ -77,7 +77,7 @@ impl Refresh {
         })
     }
 
-    /// Moves what a successful build has written into `learned` to `.sqlx`.
+    /// Moves the files that a successful build wrote into `learned` to `.sqlx`.
     pub fn run(&mut self, learned: &Path) -> anyhow::Result<Refreshed> {
         let made = read(learned)?;
         for name in made.keys() {
@@ -108,7 +108,7 @@ impl Refresh {
     }
 }
 
-/// The names of the files whose query is in one of the sources.
+/// Returns the names of the files whose query is in one of the sources.
 fn quoted(queries: &Queries, sources: &[String]) -> anyhow::Result<BTreeSet<String>> {
     #[derive(Deserialize)]
     struct Metadata {
@@ -118,7 +118,7 @@ fn quoted(queries: &Queries, sources: &[String]) -> anyhow::Result<BTreeSet<Stri
     for (name, text) in queries {
         let metadata: Metadata =
             serde_json::from_str(text).with_context(|| format!("{name} in .sqlx"))?;
-        // With its quotes, since a query may begin like another.
+        // With its quotes, because a query may be the beginning of another.
         let literal = format!("\"{}\"", metadata.query);
         if sources.iter().any(|source| source.contains(&literal)) {
             names.insert(name.clone());
@@ -127,13 +127,13 @@ fn quoted(queries: &Queries, sources: &[String]) -> anyhow::Result<BTreeSet<Stri
     Ok(names)
 }
 
-/// The text of every source that may hold queries.
+/// Returns the text of every source that may contain queries.
 fn texts(root: &Path) -> anyhow::Result<Vec<String>> {
     let texts = sources(root)?.into_iter().map(fs::read_to_string);
     Ok(texts.collect::<Result<_, _>>()?)
 }
 
-/// Has the next build check all queries again.
+/// Makes the next build check all queries again, by renewing the times of the sources.
 pub fn invalidate(root: &Path) -> anyhow::Result<()> {
     let now = SystemTime::now();
     for source in sources(root)? {
@@ -145,10 +145,10 @@ pub fn invalidate(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The text of each file, by its name.
+/// The texts of the files, by name.
 type Queries = BTreeMap<String, String>;
 
-/// What is wrong with the files that are present.
+/// Returns a line for each file that is missing, stale or left over.
 fn differences(made: &Queries, present: &Queries) -> Vec<String> {
     let missing = made
         .keys()
@@ -164,7 +164,7 @@ fn differences(made: &Queries, present: &Queries) -> Vec<String> {
     missing.chain(wrong).collect()
 }
 
-/// Compiles everything against a scratch database; the macros write what they learn.
+/// Compiles the workspace against a scratch database, and returns the files that the query macros write.
 async fn collect() -> anyhow::Result<Queries> {
     let postgres = Postgres::obtain(Server::Test)?;
     let (address, options) = match postgres.url().split_once('?') {
@@ -193,7 +193,7 @@ async fn collect() -> anyhow::Result<Queries> {
 }
 
 fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
-    // Cargo compiles what has changed, and the macros write nothing for what it does not compile.
+    // Cargo compiles only changed sources, and the macros write files only for sources that are compiled.
     invalidate(workspace())?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
@@ -209,7 +209,7 @@ fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sources that may hold queries. These commands hold none: they must compile before `.sqlx` is there.
+/// Returns the sources that may contain queries. `xtask` contains none, because it must compile without `.sqlx`.
 fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut folders = vec![root.join("functions"), root.join("shared")];
     let mut sources = Vec::new();

@@ -1,4 +1,4 @@
-//! `cargo xtask profile`: where a function's time goes under load, as a flame graph.
+//! `cargo xtask profile`: draws a flame graph of a function under load.
 
 use std::{
     fs::{self, File},
@@ -27,29 +27,29 @@ use tokio::{
 
 use crate::{bundle, tools, watch::claim};
 
-/// How often a second perf looks; no round number, so that nothing regular runs in step with it.
+/// Samples of perf per second. The number is not round, so that periodic work does not run in step with it.
 const FREQUENCY: &str = "499";
-/// How long the function may take to start.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A limit that no load reaches.
+/// Maximum time until the function responds.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// A quota that no load reaches.
 const NO_LIMIT: &str = "1000000000/60";
 
-/// What is run, and for how long.
+/// Options of `cargo xtask profile`
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// The function
+    /// Function to profile
     #[arg(default_value = "projects", value_parser = bundle::FUNCTIONS)]
     function: String,
-    /// What is asked of it
+    /// Path and query of the requests
     #[arg(default_value = "/projects")]
     path: String,
-    /// `Cookie` header of each request, for paths that want a session
+    /// `Cookie` header of each request, for paths that need a session
     #[arg(long)]
     cookie: Option<String>,
-    /// How long the load lasts, in seconds
+    /// Duration of the load, in seconds
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Requests at a time
+    /// Number of concurrent requests
     #[arg(long, default_value_t = 4)]
     connections: usize,
     /// Port of the function
@@ -57,12 +57,12 @@ pub struct Options {
     port: u16,
 }
 
-/// Builds the function with optimisations and line numbers, serves plain HTTP, asks it over and over while perf watches, and
+/// Builds the function with optimisations and line numbers, sends it requests over plain HTTP while perf records, and
 /// writes the flame graph.
 pub async fn run(options: &Options, database: &str) -> anyhow::Result<()> {
     let perf = programs::find("perf").context(
-        "there is no perf on this machine, which watches the function; it is in the package linux-perf \
-         (Debian) or linux-tools-generic (Ubuntu), and for Linux only",
+        "perf is not on this machine, and the profile needs it; install linux-perf (Debian) or \
+         linux-tools-generic (Ubuntu); there is no perf for other systems than Linux",
     )?;
     claim(options.port, "--port")?;
     let folder = target().join("profile");
@@ -75,7 +75,7 @@ pub async fn run(options: &Options, database: &str) -> anyhow::Result<()> {
     let client = Client::builder().no_proxy().build()?;
     ready(&client, &url, options).await?;
 
-    eprintln!("Asking for {} for {} s …", options.path, options.seconds);
+    eprintln!("Requesting {} for {} s …", options.path, options.seconds);
     let data = folder.join("perf.data");
     let recorder = record(&perf, &function, &data)?;
     let started = Instant::now();
@@ -99,7 +99,7 @@ async fn build(function: &str) -> anyhow::Result<PathBuf> {
     let mut programs = testkit::cargo::executables(&mut cargo).await?;
     programs
         .remove(function)
-        .with_context(|| format!("{function} has no program"))
+        .with_context(|| format!("{function} has no binary"))
 }
 
 fn start(binary: &Path, options: &Options, database: &str) -> anyhow::Result<Child> {
@@ -122,7 +122,7 @@ fn start(binary: &Path, options: &Options, database: &str) -> anyhow::Result<Chi
 }
 
 async fn ready(client: &Client, url: &str, options: &Options) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         match ask(client, url, options).await {
             Ok(status) => {
@@ -150,7 +150,7 @@ async fn ask(
     Ok(status)
 }
 
-/// How many requests were answered.
+/// Sends requests for the time of the load, and returns their number.
 async fn load(client: &Client, url: &str, options: &Options) -> anyhow::Result<u64> {
     let deadline = Instant::now() + Duration::from_secs(options.seconds);
     let counts = try_join_all((0..options.connections.max(1)).map(async |_| {
@@ -169,7 +169,7 @@ fn record(perf: &Path, function: &Child, data: &Path) -> anyhow::Result<Child> {
     let pid = function.id().context("the function has ended")?;
     Command::new(perf)
         .args(["record", "--quiet", "-F", FREQUENCY])
-        // Optimised code keeps no frame pointers.
+        // Optimised code has no frame pointers.
         .args(["--call-graph", "dwarf,16384"])
         .args(["-p", &pid.to_string(), "-o"])
         .arg(data)
@@ -179,7 +179,7 @@ fn record(perf: &Path, function: &Child, data: &Path) -> anyhow::Result<Child> {
 }
 
 async fn stop(mut child: Child, signal: Signal) -> anyhow::Result<()> {
-    let pid = child.id().context("it has ended before its time")?;
+    let pid = child.id().context("the process ended too early")?;
     kill(Pid::from_raw(pid.try_into()?), signal)?;
     child.wait().await?;
     Ok(())
@@ -194,7 +194,7 @@ async fn draw(
     let stacks = folder.join("stacks.txt");
     tools::run(
         Command::new(perf)
-            // Looking up inlined functions takes minutes.
+            // The lookup of inlined functions takes minutes.
             .args(["script", "--no-inline", "-i"])
             .arg(data)
             .stdout(File::create(&stacks)?)

@@ -1,4 +1,4 @@
-//! Finds counters that differ from the rows that they count, and puts them right.
+//! Finds and repairs counters that differ from the rows that they count.
 
 use sqlx::{AssertSqlSafe, Connection as _, FromRow, PgConnection};
 
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, FromRow, PgConnection};
 struct Counter {
     table: &'static str,
     column: &'static str,
-    /// Selects `id` and `n` of whatever has any rows.
+    /// Query for the `id` of each row of `table` that has rows to count, and their number `n`.
     rows: &'static str,
 }
 
@@ -44,18 +44,21 @@ const COUNTERS: [Counter; 5] = [
     },
 ];
 
-/// A counter that was wrong.
+/// A counter that was repaired.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Repair {
     pub table: String,
     pub column: String,
+    /// The row of `table`, or the tag or language.
     pub id: String,
+    /// The value before the repair.
     pub stored: i32,
+    /// The value after the repair.
     pub counted: i32,
 }
 
-/// Repairs all counters while others use the database, and tells what was wrong. Like the migrations, it leaves no prepared
-/// statement behind in the server connection of a pooler.
+/// Repairs all counters and returns the repairs. Other clients may use the database meanwhile. Like the migrations, it
+/// leaves no prepared statement in the server connection of a pooler.
 pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     let mut repairs = Vec::new();
     for counter in &COUNTERS {
@@ -65,7 +68,8 @@ pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     Ok(repairs)
 }
 
-/// How many public projects of active users have a tag or a language, where another number is stored.
+/// Common table expressions. `drift` has each tag and language whose stored count differs from the number of public
+/// projects of active users.
 const FACETS: &str = r#"
     with counted as (
         select facet."isTag", facet.name, count(*) as n
@@ -83,8 +87,8 @@ const FACETS: &str = r#"
     )
 "#;
 
-/// The same for the counts that lists of tags and languages are made of. A name that nobody had before has no row that could
-/// be locked, so whoever writes projects waits for the table, if only where there is something to repair.
+/// Repairs the counts of tags and languages. A new name has no row that could be locked, so the whole table is locked
+/// against writes. It is locked only if there is something to repair.
 async fn repair_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     let suspect = AssertSqlSafe(format!("{FACETS} select exists (select from drift)"));
     let mut tx = db.begin().await?;
@@ -125,8 +129,8 @@ async fn repair_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
 }
 
 impl Counter {
-    /// A counter moves in the transaction of the row that it counts. So once its own row is locked, a statement that starts
-    /// afterwards sees the counter and the rows as they belong together.
+    /// Repairs one counter. A counter changes in the same transaction as the row that it counts. Therefore a statement that
+    /// starts after the row of the counter is locked sees a counter and rows of the same state.
     async fn repair(&self, db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
         let Self {
             table,
@@ -135,7 +139,7 @@ impl Counter {
         } = self;
         let mut tx = db.begin().await?;
 
-        // Made of the constants above.
+        // The statement consists of the constants above.
         let lock = AssertSqlSafe(format!(
             r#"
             select counter.id

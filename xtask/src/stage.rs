@@ -1,4 +1,4 @@
-//! Where tests from outside take place: the bundle with a database and a provider of its own.
+//! Runs all five functions, with a database and a sign-in provider of their own, for tests over HTTP.
 
 use std::{
     fs::{self, File},
@@ -16,27 +16,29 @@ use url::Url;
 
 use crate::{migrate, watch::Watch};
 
-/// Lets a test read `GET /metrics`.
+/// Token with which a test reads `GET /metrics`.
 pub const METRICS_TOKEN: &str = "a-token-for-the-metrics";
 
-/// The running bundle and what it works with.
+/// The running functions, their sign-in provider and their database.
 pub struct Stage {
     watch: Watch,
     pub provider: Provider,
-    /// Address of the database, which has all migrations and nobody in it.
+    /// Address of the database. It has all migrations and no users.
     pub database: String,
 }
 
 impl Stage {
-    /// The address of the API, without a slash at its end.
+    /// The address of the API, without a trailing slash.
     pub fn url(&self) -> &str {
         self.watch.url()
     }
 }
 
-/// Does the work against the bundle, which has been built, with these settings beside the necessary ones, and with a Sentry
-/// of its own. Where the work fails, or `failed` says so of its outcome, it tells where to read what the functions said. It
-/// fails itself where that, or what Sentry or the metrics were told, holds a secret of anybody who took part.
+/// Starts the functions, which must be built, with `settings` in addition to the required variables and with a Sentry
+/// server of their own. Then runs `work` against them.
+///
+/// Prints the path of the functions' log if `work` fails or `failed` returns true for its result. Returns an error if the
+/// log, the events sent to Sentry or the metrics contain a secret of the configuration or of a user.
 pub async fn with_bundle<T>(
     name: &str,
     server: &str,
@@ -91,7 +93,7 @@ pub async fn with_bundle<T>(
     .await;
     sqlx::Postgres::force_drop_database(&database).await?;
     if outcome.as_ref().map_or(true, failed) {
-        eprintln!("what the functions said is in {}", log.display());
+        eprintln!("the output of the functions is in {}", log.display());
     }
     outcome
 }
@@ -107,7 +109,7 @@ async fn metrics(api: &str) -> anyhow::Result<String> {
     Ok(answer.error_for_status()?.text().await?)
 }
 
-/// A migrated database on that server, which nobody else uses.
+/// Creates and migrates a database on the server for this run alone, and returns its address.
 async fn fresh_database(name: &str, server: &str) -> anyhow::Result<String> {
     let mut url = Url::parse(server)?;
     url.set_path(&format!("{name}_{}", std::process::id()));

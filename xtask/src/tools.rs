@@ -1,4 +1,4 @@
-//! Programs that the commands need and a machine may lack.
+//! Finds or installs programs that the commands need.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use anyhow::{Context as _, ensure};
 use testkit::{cargo::cargo, process::Group, programs::find, target};
 use tokio::process::Command;
 
-/// What is installed where `cargo-lambda` is missing.
+/// Version of `cargo-lambda` that is installed where it is missing.
 const CARGO_LAMBDA: &str = "1.9.2";
 
-/// The `cargo-lambda` on `PATH`, or else one under `target/tools`, which is installed first if need be.
+/// Returns the `cargo-lambda` on `PATH`, or else the one in `target/tools`. Installs it there if neither exists.
 pub async fn cargo_lambda() -> anyhow::Result<PathBuf> {
     let tools = target().join("tools");
     let places = [tools.join("python/bin"), tools.join("bin")];
@@ -27,7 +27,7 @@ pub async fn cargo_lambda() -> anyhow::Result<PathBuf> {
         tools.display()
     );
     if let Err(error) = with_python(&tools).await {
-        eprintln!("Not with Python ({error:#}); building it, which takes some minutes …");
+        eprintln!("Python cannot install it ({error:#}); building it, which takes some minutes …");
         run(Command::new(cargo())
             .args(["install", "--quiet", "--locked", "cargo-lambda"])
             .args(["--version", CARGO_LAMBDA, "--root"])
@@ -37,12 +37,12 @@ pub async fn cargo_lambda() -> anyhow::Result<PathBuf> {
     installed().context("cargo-lambda was installed, but not where it is expected")
 }
 
-/// From the Python package index, which has built programs.
+/// Installs `cargo-lambda` from the Python package index, which has compiled programs.
 async fn with_python(tools: &Path) -> anyhow::Result<()> {
     let python = python("cargo-lambda")?;
     let folder = tools.join("python");
     run(Command::new(python).args(["-m", "venv"]).arg(&folder)).await?;
-    // Its dependency, the Zig compiler, is for building for other systems.
+    // Its dependency, the Zig compiler, is needed only for cross-compilation.
     run(Command::new(folder.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--no-deps"])
         .arg("--disable-pip-version-check")
@@ -50,7 +50,7 @@ async fn with_python(tools: &Path) -> anyhow::Result<()> {
     .await
 }
 
-/// Python 3, or an error that says what needs it.
+/// Returns the path of Python 3. The error names the program that needs it.
 pub fn python(purpose: &str) -> anyhow::Result<PathBuf> {
     find("python3").or_else(|| find("python")).with_context(|| {
         format!(
@@ -60,7 +60,7 @@ pub fn python(purpose: &str) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// Runs a command to its end, its output in view.
+/// Runs a command until it ends, and shows its output. A status other than success is an error.
 pub async fn run(command: &mut Command) -> anyhow::Result<()> {
     let name = command.as_std().get_program().to_owned();
     let status = Group::spawn(command)?.wait().await?;

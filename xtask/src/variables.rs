@@ -1,11 +1,11 @@
-//! The variables of `.env` beneath those of the environment.
+//! The variables of `.env` and of the environment.
 
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
 use tokio::process::Command;
 
-/// How the names begin by which the functions are configured.
+/// Prefixes of the variables that configure the functions.
 const CONFIGURATION: &[&str] = &[
     "ADMIN_USER_IDS",
     "API_KEY_RATE_LIMIT_",
@@ -30,7 +30,7 @@ const CONFIGURATION: &[&str] = &[
     "SENTRY_",
 ];
 
-/// Keeps from the command what the present environment would configure, so that everybody's tests are the same.
+/// Removes the configuration of the functions from the command's environment, so that tests do not depend on it.
 pub fn without_configuration(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -40,12 +40,12 @@ pub fn without_configuration(command: &mut Command) {
     }
 }
 
-/// Names to values; an empty value counts as missing.
+/// Values by name. An empty value counts as missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Those of the file, if it exists, and of the environment, which wins.
+    /// Reads the variables of the file, if it exists, and of the environment. The environment takes precedence.
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let mut values = BTreeMap::new();
         if file.exists() {
@@ -70,14 +70,14 @@ impl Variables {
         self.0.insert(name.to_owned(), value.into());
     }
 
-    /// Sets what is missing.
+    /// Sets the variable if it is missing.
     pub fn set_default(&mut self, name: &str, value: &str) {
         self.0
             .entry(name.to_owned())
             .or_insert_with(|| value.to_owned());
     }
 
-    /// All of them.
+    /// Returns all names and values.
     pub fn into_pairs(self) -> Vec<(String, String)> {
         self.0.into_iter().collect()
     }

@@ -1,4 +1,4 @@
-//! The bundle under `cargo lambda watch`: all five functions behind one address.
+//! Runs all five functions behind one address with `cargo lambda watch`.
 
 use std::{ffi::OsStr, fs::File, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{tools, variables::without_configuration};
 
-/// A path of each function that answers without a credential, if only with 401.
+/// A path of each function. It responds without a credential, if only with 401.
 const PROBES: [&str; 5] = [
     "/health",
     "/api/auth/ok",
@@ -22,18 +22,18 @@ const PROBES: [&str; 5] = [
     "/feed",
 ];
 
-/// How long the functions may take to answer. They are built by then, but another cargo may hold the lock.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// Maximum time until the functions respond. They are already built, but another cargo may hold the lock.
+const START_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// A running `cargo lambda watch`; dropping it ends it and the functions.
+/// A running `cargo lambda watch`. Dropping it stops it and the functions.
 pub struct Watch {
     group: Group,
     url: String,
 }
 
 impl Watch {
-    /// Starts it on that port of this machine, with that configuration and no other. Its output and that of the functions
-    /// goes into `log`. Changes of the sources are ignored.
+    /// Starts `cargo lambda watch` on a port of this machine. The functions receive `configuration` and no other. All
+    /// output goes to `log`. Changes of the sources are ignored.
     pub async fn start(
         port: u16,
         configuration: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
@@ -57,12 +57,12 @@ impl Watch {
         })
     }
 
-    /// The address of the API, without a slash at its end.
+    /// The address of the API, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Waits until each function answers.
+    /// Waits until each function responds. Fails if `cargo lambda watch` ends before.
     pub async fn ready(&mut self) -> anyhow::Result<()> {
         let url = self.url.clone();
         tokio::select! {
@@ -71,26 +71,26 @@ impl Watch {
         }
     }
 
-    /// Waits until it ends of itself, which is a failure.
+    /// Waits until `cargo lambda watch` ends by itself, and returns an error.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
         let status = self.group.wait().await?;
         bail!("cargo lambda watch ended: {status}");
     }
 }
 
-/// Waits until each function answers at that address.
+/// Waits until each function responds at this address.
 pub async fn answers(url: &str) -> anyhow::Result<()> {
     let client = Client::builder()
         .no_proxy()
         .redirect(Policy::none())
-        .timeout(PATIENCE)
+        .timeout(START_TIMEOUT)
         .build()?;
     try_join_all(PROBES.map(|path| answer(&client, format!("{url}{path}")))).await?;
     Ok(())
 }
 
 async fn answer(client: &Client, address: String) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         let problem = match client.get(&address).send().await {
             Ok(answer) if !answer.status().is_server_error() => return Ok(()),
@@ -104,7 +104,7 @@ async fn answer(client: &Client, address: String) -> anyhow::Result<()> {
     }
 }
 
-/// Fails with one sentence where another program has the port.
+/// Fails if another program uses the port. The error names `option`, which chooses another port.
 pub fn claim(port: u16, option: &str) -> anyhow::Result<()> {
     std::net::TcpListener::bind(("127.0.0.1", port))
         .map(drop)

@@ -1,17 +1,17 @@
-//! What may be spent at most.
+//! Budgets: the maximum of each figure.
 
-/// Stripped binary and its zip, in bytes.
+/// Sizes of a stripped binary and of its zip, in bytes.
 pub use crate::sam::{MAX_BINARY as BINARY, MAX_ZIP as ZIP};
 /// Resident memory after all requests, in bytes.
 pub const MEMORY: u64 = 30_000_000;
 /// Processor time of a warm request, as a multiple of the floor's.
 pub const PROCESSOR: f64 = 2.0;
 
-/// What a request may take.
+/// Maximum time of a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Time {
-    /// That many times what its floor takes.
+    /// As a multiple of the time of its floor.
     Floors(f64),
-    /// That many milliseconds.
+    /// In milliseconds.
     Milliseconds(f64),
 }

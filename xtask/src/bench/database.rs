@@ -1,30 +1,31 @@
-//! The database of the benchmark: sizeable, skewed, kept between runs.
+//! The database of the benchmark. It is large and skewed, and is kept between runs.
 
 use sqlx::{Connection as _, PgConnection};
 use url::Url;
 
 use crate::{migrate, recount, seed};
 
-/// Where things are.
+/// The database, filled.
 pub struct Database {
     pub url: String,
-    /// The project that most like.
+    /// Id of the project with the most likes.
     pub project: String,
 }
 
-/// `BETTER_AUTH_SECRET`, and a cookie that was signed with it, for the session of somebody who follows thousands.
+/// `BETTER_AUTH_SECRET`, which signs the cookies below.
 pub const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
+/// Session cookie of a user who follows 5,000 others.
 pub const COOKIE: &str = "__Secure-better-auth.session_token=\
     pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E.rrjlU9T7lxoX8YJn8E5J51QY6%2BHEH%2BoBTjFtbbUYZgI%3D";
 
-/// The same for somebody who follows hundreds.
+/// Session cookie of a user who follows 500 others.
 pub const READER_COOKIE: &str = "__Secure-better-auth.session_token=\
     Zk3vQ9mXr1Tb6LcY8nWp2FdHs5JgA7uE.Wkto8Mxx04zFst39le1OEEQIiVTPIkijt%2FTctYT3G7o%3D";
 
 const READER: &str = "benchmark-reader";
 
 impl Database {
-    /// Makes what is missing in the database `bench` of that server.
+    /// Creates and migrates the database `bench` on the server, fills it if it is empty, and renews its sessions.
     pub async fn prepare(server: &str) -> anyhow::Result<Self> {
         let mut url = Url::parse(server)?;
         url.set_path("bench");
@@ -42,7 +43,7 @@ impl Database {
             sqlx::raw_sql(VIEWERS).execute(&mut db).await?;
             recount::run(&mut db).await?;
         }
-        // What is used up is as it was: sessions are fresh and nothing is counted.
+        // Each run starts with fresh sessions and unused quotas.
         sqlx::raw_sql(FRESH).execute(&mut db).await?;
         sqlx::raw_sql("vacuum (analyze)").execute(&mut db).await?;
         let project =
@@ -57,7 +58,7 @@ impl Database {
     }
 }
 
-/// People with a session, who follow those who are followed most.
+/// The two users of the cookies. They follow the users with the most followers.
 const VIEWERS: &str = r#"
     insert into "user" (id, name, email, "emailVerified", skills, "updatedAt")
     values

@@ -1,4 +1,4 @@
-//! Counts of instructions, which do not depend on what else the machine does.
+//! Instruction counts, which do not depend on the load of the machine.
 
 use std::{collections::BTreeMap, path::Path, process::Stdio};
 
@@ -6,22 +6,22 @@ use anyhow::{Context as _, ensure};
 use testkit::programs;
 use tokio::process::Command;
 
-/// The paths of `xtask/bench/src/bin/instructions.rs`, and what each is.
+/// Names and descriptions of the paths in `xtask/bench/src/bin/instructions.rs`.
 const PATHS: [(&str, &str); 4] = [
-    ("request", "event to answer (GET /health)"),
+    ("request", "event to response (GET /health)"),
     ("cookie", "session cookie verified"),
-    ("cursor", "cursor made and read"),
+    ("cursor", "cursor encoded and decoded"),
     ("page", "20 projects as JSON"),
 ];
 
-/// How often a path is run; the difference of the two is what counts.
+/// Repetitions of a path in two runs. The difference of the two counts leaves out the cost of the start.
 const FEW: u64 = 100;
 const MANY: u64 = 300;
 
-/// Prints how many instructions one run of each path takes.
+/// Prints the number of instructions that each path takes.
 pub async fn count(program: &Path, json: bool) -> anyhow::Result<()> {
     let valgrind = programs::find("valgrind")
-        .context("there is no valgrind on this machine, which counts instructions")?;
+        .context("valgrind is not on this machine, and --instructions needs it")?;
     let mut counts = BTreeMap::new();
     for (path, description) in PATHS {
         let few = run(&valgrind, program, path, FEW).await?;
@@ -56,6 +56,6 @@ async fn run(valgrind: &Path, program: &Path, path: &str, times: u64) -> anyhow:
     let collected = said
         .lines()
         .find_map(|line| line.split("Collected : ").nth(1));
-    let collected = collected.with_context(|| format!("valgrind has counted nothing:\n{said}"))?;
+    let collected = collected.with_context(|| format!("valgrind reported no count:\n{said}"))?;
     Ok(collected.trim().parse()?)
 }

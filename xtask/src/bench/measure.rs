@@ -1,4 +1,4 @@
-//! Rounds of starts and requests, and what they took.
+//! Measures starts and requests in rounds.
 
 use std::{
     fs::File,
@@ -18,32 +18,36 @@ use super::{
     request::{Program, Request},
 };
 
-/// How often every program is started.
+/// Number of starts of each program.
 pub const START_ROUNDS: u32 = 25;
-/// How many times every kind of request has its turn, and how often it is made in one.
+/// Number of rounds in which each kind of request is measured.
 pub const WARM_ROUNDS: u32 = 10;
+/// Requests of a cheap kind in each round.
 const CHEAP: u32 = 200;
+/// Requests of an expensive kind in each round.
 const DEAR: u32 = 10;
-/// Requests of each kind before measuring begins: plans are made, caches filled.
+/// Requests of each kind before the measurement. They prepare statements and fill caches.
 const WARM_UP: u32 = 20;
-/// After how many requests a program's memory is looked at.
+/// Number of requests after which the memory of a program is measured.
 const MEMORY_AFTER: u32 = 10_000;
 
-/// A limit that nothing reaches.
+/// A quota that no benchmark reaches.
 const NO_LIMIT: &str = "1000000000/60";
 
-/// A program and what was measured of it.
+/// A program and its figures.
 pub struct Subject {
     pub program: Program,
-    /// Size of the binary and of its zip, in bytes.
+    /// Size of the binary, in bytes.
     pub binary: u64,
+    /// Size of the zip, in bytes.
     pub zip: u64,
-    /// From the process's start to its first request for an invocation, and to its first answer.
+    /// Time of each start: until the process first polls for an invocation.
     pub starts: Vec<Duration>,
+    /// Time of each start until the first response.
     pub firsts: Vec<Duration>,
-    /// Resident, in bytes.
+    /// Resident memory, in bytes.
     pub memory: u64,
-    /// One for each of the program's requests.
+    /// The figures of each of the program's requests.
     pub timings: Vec<Timing>,
     path: PathBuf,
     variables: Vec<(&'static str, String)>,
@@ -51,18 +55,18 @@ pub struct Subject {
     asked: u32,
 }
 
-/// What one kind of request took.
+/// The figures of one kind of request.
 #[derive(Default)]
 pub struct Timing {
     pub durations: Vec<Duration>,
-    /// The program's processor time for all of them together.
+    /// Processor time of the program for all requests together.
     pub processor: Duration,
-    /// Round trips to the database, as the program's log tells.
+    /// Round trips of one request to the database, from the program's log.
     pub statements: Option<u64>,
 }
 
 impl Subject {
-    /// Nothing is measured yet but the binary's size.
+    /// Measures the sizes of the binary and of its zip. All other figures are empty.
     pub fn new(program: Program, path: &Path, database: &str) -> anyhow::Result<Self> {
         let mut file = File::open(path).with_context(|| format!("{}", path.display()))?;
         let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
@@ -82,7 +86,7 @@ impl Subject {
         })
     }
 
-    /// A start and a first request. The instance stays for what follows.
+    /// Starts an instance, sends a first request and records both times. Keeps the instance for the warm requests.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         self.instance = None;
         let variables: Vec<_> = self
@@ -100,7 +104,7 @@ impl Subject {
         Ok(())
     }
 
-    /// A few requests of each kind that are not measured.
+    /// Sends a few requests of each kind without measuring them.
     pub async fn warm_up(&mut self) -> anyhow::Result<()> {
         for request in 0..self.program.requests.len() {
             self.repeat(request, WARM_UP).await?;
@@ -108,7 +112,7 @@ impl Subject {
         Ok(())
     }
 
-    /// A turn of each kind of request.
+    /// Measures one round of each kind of request.
     pub async fn ask(&mut self) -> anyhow::Result<()> {
         for request in 0..self.program.requests.len() {
             let count = if self.program.requests[request].cheap {
@@ -129,7 +133,7 @@ impl Subject {
         Ok(())
     }
 
-    /// The rest of the requests after which memory is looked at; then the program ends.
+    /// Sends the rest of the `MEMORY_AFTER` requests, records the memory and stops the program.
     pub async fn fill(&mut self) -> anyhow::Result<()> {
         self.repeat(0, MEMORY_AFTER.saturating_sub(self.asked))
             .await?;
@@ -139,7 +143,9 @@ impl Subject {
     }
 
     fn instance(&self) -> anyhow::Result<&Instance> {
-        self.instance.as_ref().context("it has been started")
+        self.instance
+            .as_ref()
+            .context("the program has not been started")
     }
 
     async fn repeat(&mut self, request: usize, count: u32) -> anyhow::Result<Vec<Duration>> {
@@ -153,10 +159,10 @@ impl Subject {
     }
 }
 
-/// What the caller of that number waits for.
+/// Sends one request, whose caller has this number, and returns the time until the response.
 async fn ask(instance: &Instance, request: &Request, number: u32) -> anyhow::Result<Duration> {
     let (answer, duration) = instance.invoke_raw(request.event(number)).await?;
-    // A refusal is quicker than an answer, and would pass for one.
+    // A rejected request is fast and would distort the figures.
     ensure!(
         answer.starts_with(br#"{"statusCode":200,"#),
         "{} is answered with {}\n{}",
@@ -167,7 +173,7 @@ async fn ask(instance: &Instance, request: &Request, number: u32) -> anyhow::Res
     Ok(duration)
 }
 
-/// Round trips of the last request whose line has arrived.
+/// Round trips of the last request in the log.
 fn statements(instance: &Instance) -> Option<u64> {
     let logs = instance.logs();
     let mut lines = logs.iter().rev();
@@ -177,8 +183,7 @@ fn statements(instance: &Instance) -> Option<u64> {
     })
 }
 
-/// What a deployment would configure, without limits on how much one caller may ask. `pooled` behind a pooler in transaction
-/// mode.
+/// The variables of a deployment, with quotas that no benchmark reaches. `pooled` selects a pooler in transaction mode.
 pub fn variables(database: &str, api: &str, pooled: bool) -> Vec<(&'static str, String)> {
     let pooler = if pooled { "transaction" } else { "" };
     [

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: the release binaries under the emulated Lambda runtime, against the floors of `xtask/bench` and the
-//! budgets.
+//! `cargo xtask bench`: measures the release binaries under an emulated Lambda runtime, and compares them with the floors
+//! of `xtask/bench` and with the budgets.
 
 mod budget;
 mod database;
@@ -27,28 +27,28 @@ pub use self::{
 use self::{measure::Subject, report::Report};
 use crate::{bundle, sam, tools};
 
-/// What to measure
+/// Options of `cargo xtask bench`
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Only this function (and the floors)
+    /// Measure only this function and the floors
     #[arg(long, value_parser = bundle::FUNCTIONS)]
     only: Option<String>,
-    /// What `cargo xtask sam` has built in place of `cargo build`'s binaries
+    /// Measure the binaries that `cargo xtask sam` built, instead of those of `cargo build`
     #[arg(long)]
     sam: bool,
-    /// Count the instructions of paths that need nothing but the processor, with valgrind; measure nothing else
+    /// Only count the instructions of some paths, with valgrind
     #[arg(long)]
     instructions: bool,
-    /// Print JSON in place of the table
+    /// Print JSON instead of the table
     #[arg(long)]
     json: bool,
-    /// The binaries were built, and this is the one of these commands
+    /// Skip the build: this process is the release binary
     #[arg(long, hide = true)]
     built: bool,
 }
 
-/// Builds everything with optimisations, these commands too, since the emulated runtime's own time is part of what is
-/// measured; and hands over to them.
+/// Builds all binaries with optimisations and runs the optimised `xtask`. The time of the emulated runtime is part of the
+/// figures, so it must be optimised, too.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     match unless_stopped(stage(options)).await? {
         Some(outcome) => outcome,
@@ -74,7 +74,7 @@ async fn stage(options: &Options) -> anyhow::Result<()> {
     .await
 }
 
-/// All programs with all optimisations, by name.
+/// Builds all programs with all optimisations and returns their paths by name.
 pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     eprintln!("Building with all optimisations, which takes some minutes the first time …");
     let mut command = Command::new(cargo());
@@ -82,7 +82,7 @@ pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     testkit::cargo::executables(&mut command).await
 }
 
-/// One of them.
+/// Returns the path of one program, or an error if it was not built.
 pub(crate) fn program<'p>(
     programs: &'p HashMap<String, PathBuf>,
     name: &str,
@@ -92,14 +92,14 @@ pub(crate) fn program<'p>(
         .with_context(|| format!("{name} was not built"))
 }
 
-/// Measures in rounds, every subject in each of them, so that whatever disturbs the machine disturbs them all.
+/// Measures all subjects in each round, so that other load on the machine affects all of them alike.
 async fn measure(options: &Options) -> anyhow::Result<()> {
     let programs = programs(options)?;
     let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
     let database = Database::prepare(postgres.url()).await?;
     let pooler = PgBouncer::start(&database.url, 20).await?;
     if pooler.is_none() {
-        eprintln!("PgBouncer is not on this machine, so what it costs is not measured");
+        eprintln!("PgBouncer is not on this machine, so its cost is not measured");
     }
     let wanted = |binary: &str| options.only.as_deref().is_none_or(|only| only == binary);
     let mut subjects = Vec::new();
@@ -148,10 +148,10 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All programs by name. The floors are never built by SAM.
+/// Returns the paths of all programs by name. SAM does not build the floors.
 fn programs(options: &Options) -> anyhow::Result<HashMap<String, PathBuf>> {
     let this = std::env::current_exe()?;
-    let folder = this.parent().context("it is in a folder")?;
+    let folder = this.parent().context("the path of xtask has no folder")?;
     let names = ["hello", "hello-pg"].into_iter().chain(bundle::FUNCTIONS);
     let mut programs: HashMap<_, _> = names
         .map(|name| (name.to_owned(), folder.join(name)))

@@ -1,4 +1,4 @@
-//! The figures, as a table or as JSON.
+//! Prints the figures as a table or as JSON.
 
 use std::{fmt, fmt::Write as _, fs, time::Duration};
 
@@ -16,13 +16,13 @@ use crate::sam::megabytes;
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     machine: String,
-    /// How much a program differs from itself: warm p50 of the second floor, measured twice.
+    /// Noise of the machine: ratio of the warm p50 of `hello-pg` in two measurements.
     noise: f64,
     programs: Vec<ProgramFigures>,
     requests: Vec<RequestFigures>,
 }
 
-/// A figure, how many times its floor it is, and how much of either would be too much.
+/// A figure with its ratio to the floor and the budgets for both.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Figure {
@@ -69,7 +69,7 @@ impl Figure {
     }
 }
 
-/// Value, ratio and budget in one column; `!` where it is over.
+/// Writes value, ratio and budgets. A figure over its budget ends with `!`.
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = format!("{:.2}", self.value);
@@ -140,7 +140,7 @@ impl Report {
         report
     }
 
-    /// What is over its budget.
+    /// Returns a line for each figure that is over its budget.
     pub fn over(&self) -> Vec<String> {
         let programs = self.programs.iter().flat_map(|program| {
             [
@@ -202,7 +202,7 @@ fn figures(request: &Request, timing: &Timing, floor: Option<&Timing>) -> Reques
         Some(Time::Floors(most)) => (None, Some(most)),
         None => (None, None),
     };
-    // What may take many times as long as its floor may work so much longer too.
+    // A request that is allowed many times the floor's time may also use more processor time.
     let most_processor = floor.filter(|_| request.cheap).map(|_| budget::PROCESSOR);
     RequestFigures {
         program: "",
@@ -226,7 +226,7 @@ fn p50(timing: &Timing) -> f64 {
     median(&timing.durations)
 }
 
-/// A request's share of the processor time, in milliseconds.
+/// Processor time of one request, in milliseconds.
 fn processor(timing: &Timing) -> f64 {
     milliseconds(timing.processor) / count(timing.durations.len() as u64)
 }
@@ -235,7 +235,7 @@ fn median(durations: &[Duration]) -> f64 {
     percentile(durations, 0.5)
 }
 
-/// In milliseconds, by nearest rank.
+/// The percentile by nearest rank, in milliseconds. `part` is from 0 to 1.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -261,7 +261,7 @@ fn count(number: u64) -> f64 {
     number as f64
 }
 
-/// Processors and kernel.
+/// Describes the processors and the kernel.
 fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");
@@ -279,7 +279,7 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.machine)?;
         writeln!(
             f,
-            "× is the ratio to the floor, ≤ the budget, ! what is over it; the same program measured twice: ×{:.2}\n",
+            "× is the ratio to the floor, ≤ the budget, ! a figure over it; the same program measured twice: ×{:.2}\n",
             self.noise
         )?;
         writeln!(

@@ -1,4 +1,4 @@
-//! What is measured: programs, and what is asked of them.
+//! The programs that are measured, and their requests.
 
 use axum::body::Bytes;
 use serde_json::json;
@@ -8,26 +8,28 @@ use super::{
     database::{COOKIE, Database, READER_COOKIE},
 };
 
-/// The floor of programs without a database, and of those with one.
+/// The floor of programs without a database.
 pub const HELLO: &str = "hello";
+/// The floor of programs with a database.
 pub const HELLO_PG: &str = "hello-pg";
-/// The second floor once more: how far the machine's noise goes.
+/// `hello-pg` a second time. The ratio of the two is the noise of the machine.
 pub const HELLO_PG_AGAIN: &str = "hello-pg (again)";
 
-/// A program that is started again and again, and then asked.
+/// A program with its budgets and requests.
 pub struct Program {
-    /// As the tables call it.
+    /// Name in the tables.
     pub name: &'static str,
-    /// What is run.
+    /// Name of the binary.
     pub binary: &'static str,
-    /// What it is compared with; none for a floor.
+    /// Name of the program that it is compared with. A floor has none.
     pub floor: Option<&'static str>,
-    /// How much longer than the floor it may take to start, and to start and answer its first request.
+    /// Maximum time of the start, as a multiple of the floor's.
     pub start: Option<f64>,
+    /// Maximum time until the first response, as a multiple of the floor's.
     pub first: Option<f64>,
-    /// Behind a pooler in transaction mode.
+    /// Whether the database is behind a pooler in transaction mode.
     pub pooled: bool,
-    /// The first of them is the one that its start and memory are measured with.
+    /// The requests. Start and memory are measured with the first one.
     pub requests: Vec<Request>,
 }
 
@@ -37,19 +39,19 @@ impl Program {
     }
 }
 
-/// A request that is made over and over.
+/// A request that is sent repeatedly.
 pub struct Request {
-    /// As the tables call it.
+    /// Name in the tables.
     pub name: String,
     event: Vec<u8>,
     pub budget: Option<Time>,
-    /// Round trips to the database at most.
+    /// Maximum number of round trips to the database.
     pub statements: Option<u64>,
-    /// Whether it is cheap enough to be asked thousands of times.
+    /// Whether it is cheap enough to be sent thousands of times.
     pub cheap: bool,
 }
 
-/// Stands in an event for the caller's address, which changes with every request as callers do.
+/// Placeholder in an event for the caller's address, which differs in each request.
 const ADDRESS: &str = "ADDRESS";
 
 impl Request {
@@ -109,7 +111,7 @@ impl Request {
         Self::new("GET", address, None)
     }
 
-    /// With the viewer's session.
+    /// A `GET` request with the viewer's session.
     fn get_as_viewer(address: &str) -> Self {
         Self::new("GET", address, Some(COOKIE))
     }
@@ -135,7 +137,7 @@ impl Request {
         self
     }
 
-    /// The event as the caller of that number sends it.
+    /// The event with the address of the caller that has this number.
     pub fn event(&self, number: u32) -> Bytes {
         let [_, _, third, fourth] = number.to_be_bytes();
         let address = format!("198.18.{third}.{fourth}");
@@ -144,7 +146,7 @@ impl Request {
     }
 }
 
-/// Everything that is measured.
+/// Returns all programs that are measured.
 pub fn programs(database: &Database) -> Vec<Program> {
     let floor = |name| Program {
         name,
@@ -201,7 +203,7 @@ pub fn programs(database: &Database) -> Vec<Program> {
                         .named("GET /users?sort=suggested, by somebody who follows 500")
                         .within(Time::Milliseconds(50.0))
                         .statements(2),
-                    // What it adds up are the follows of all whom the caller follows: here a quarter of all follows.
+                    // The statement aggregates the follows of everybody that the caller follows: here a quarter of all.
                     Request::get_as_viewer("/users?sort=suggested")
                         .named("the same, 5,000")
                         .dear()

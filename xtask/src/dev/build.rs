@@ -1,4 +1,4 @@
-//! The one build of all functions.
+//! Builds all functions with one cargo call.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -12,7 +12,7 @@ use crate::{
     compiler::{self, Built},
 };
 
-/// What is built.
+/// The workspace that is built.
 #[derive(Clone, Debug)]
 pub struct Project {
     /// The workspace's root.
@@ -24,16 +24,16 @@ pub struct Project {
 }
 
 impl Project {
-    /// The folder in which a build leaves the metadata of the queries that it has checked.
+    /// The folder into which a build writes the metadata of the queries that it checks.
     pub fn learned(&self) -> PathBuf {
         self.target.join("dev-queries")
     }
 }
 
-/// Builds the functions, checking their queries against a database instead of `.sqlx`. Goes on after an error, so that
-/// one function's error leaves the others alone.
+/// Builds the functions and checks their queries against a database instead of `.sqlx`. An error in one function does not
+/// stop the build of the others.
 ///
-/// Cargo resolves the features of all packages of the workspace together, so that tests use the same builds.
+/// Selects the whole workspace, so that the functions and the tests use the same builds of their dependencies.
 pub async fn build(project: &Project, progress: impl FnMut(&Progress)) -> anyhow::Result<Built> {
     let mut command = Command::new(cargo());
     command
@@ -48,7 +48,7 @@ pub async fn build(project: &Project, progress: impl FnMut(&Progress)) -> anyhow
     compiler::run(&mut command, progress).await
 }
 
-/// The problem of each function that was not built.
+/// Returns the problem of each function that was not built.
 pub fn problems(built: &Built) -> BTreeMap<&'static str, Problem> {
     let Some(first) = built.errors.first() else {
         return BTreeMap::new();

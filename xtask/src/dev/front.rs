@@ -1,5 +1,5 @@
-//! The front door of `cargo xtask dev`: takes the place of API Gateway, and says what is wrong while something does not
-//! compile.
+//! The HTTP server of `cargo xtask dev`. It takes the place of API Gateway. While a source does not compile, it responds
+//! with the error.
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -21,28 +21,28 @@ use super::{
 };
 use crate::bundle::FUNCTIONS;
 
-/// A build takes seconds after a change of a handler.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Seconds after which a client may try again when a build takes longer.
+/// Maximum time that a request waits for a build. After a change of a handler, a build takes seconds.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds after which a client may retry when a build takes longer.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
-/// The path of Lambda's own API: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
+/// Start and end of the path of Lambda's own API: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
 const INVOKE: (&str, &str) = ("/2015-03-31/functions/", "/invocations");
 
-/// Why a function cannot serve.
+/// The reason why a function cannot serve requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// One line: file, line and message.
     pub summary: String,
-    /// The compiler's or the database's full text.
+    /// The full text of the compiler or of the database.
     pub details: String,
 }
 
-/// What the functions are up to.
+/// The state of the build and of the functions.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// How far a running build is.
+    /// Progress of the running build, if there is one.
     pub building: Option<String>,
-    /// By function.
+    /// Problems by name of the function.
     pub problems: BTreeMap<&'static str, Problem>,
 }
 
@@ -50,7 +50,7 @@ pub struct Status {
 pub struct Front {
     routes: Routes,
     functions: BTreeMap<&'static str, Function>,
-    /// How long a request waits for a build.
+    /// Maximum time that a request waits for a build.
     pub(super) patience: Duration,
     status: watch::Sender<Status>,
 }
@@ -60,7 +60,7 @@ impl Front {
         Self {
             routes,
             functions,
-            patience: PATIENCE,
+            patience: BUILD_TIMEOUT,
             status: watch::Sender::default(),
         }
     }
@@ -71,7 +71,7 @@ impl Front {
             .send_modify(|status| status.building = Some(progress.to_owned()));
     }
 
-    /// Lets requests through again, but for those to functions with a problem.
+    /// Lets requests through again, except those to functions with a problem.
     pub fn built(&self, problems: BTreeMap<&'static str, Problem>) {
         self.status.send_replace(Status {
             building: None,
@@ -86,7 +86,7 @@ impl Front {
             .map(|(name, function)| (*name, function))
     }
 
-    /// Serves on that listener.
+    /// Serves HTTP on the listener.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
         let service = Router::new()
             .fallback(handle)
@@ -133,7 +133,7 @@ impl Front {
         outcome.unwrap_or_else(|(status, message)| refusal(status, message))
     }
 
-    /// Answers as Lambda's API does, for `cargo xtask invoke` and `cargo lambda invoke`.
+    /// Responds as Lambda's own API does, for `cargo xtask invoke` and `cargo lambda invoke`.
     async fn invoke_by_name(&self, name: &str, event: Bytes) -> Response {
         let Some((name, function)) = self.functions.get_key_value(name) else {
             return refusal(
@@ -157,7 +157,7 @@ impl Front {
         response
     }
 
-    /// Waits for a running build; the answer if the function cannot serve after that.
+    /// Waits for a running build. If the function cannot serve after that, the error is the response to send.
     async fn ready(
         &self,
         name: &str,
@@ -196,15 +196,15 @@ async fn handle(
     ConnectInfo(caller): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    // On a task of its own: an instance completes a request whose caller has gone.
+    // In a task of its own, because an instance completes the request of a caller that has disconnected.
     let answer = tokio::spawn(async move { front.answer(request, caller).await });
     answer.await.unwrap_or_else(|error| {
-        report("the front door", &error.to_string());
+        report("the HTTP server", &error.to_string());
         refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     })
 }
 
-/// The function's name, if the path is one of Lambda's API.
+/// Returns the name of the function if the path belongs to Lambda's own API.
 fn invoked(uri: &Uri) -> Option<&str> {
     let (start, end) = INVOKE;
     uri.path().strip_prefix(start)?.strip_suffix(end)
@@ -214,7 +214,7 @@ fn report(name: &str, problem: &str) {
     eprintln!("{name}: {problem}");
 }
 
-/// 503 as the API writes it, with the full text as `details`; plain text for a browser's page.
+/// Returns a 503 in the API's format, with the full text as `details`. A page in a browser gets plain text.
 fn unavailable(problem: &Problem, headers: &HeaderMap) -> Response {
     let wants_page = headers
         .get(header::ACCEPT)
@@ -246,7 +246,7 @@ fn body(problem: &Problem) -> Value {
     body
 }
 
-/// Lets the page of a frontend on this machine read the answer, which the browser would keep from it otherwise.
+/// Adds CORS headers, so that the browser lets a frontend on this machine read the response.
 fn for_frontend(mut answer: Response, headers: &HeaderMap, method: &Method) -> Response {
     let Some(origin) = headers
         .get(header::ORIGIN)
@@ -291,7 +291,7 @@ fn is_local(origin: &HeaderValue) -> bool {
     origin.is_some_and(|origin| matches!(origin.host(), Some("localhost" | "127.0.0.1" | "[::1]")))
 }
 
-/// The same problem for every function.
+/// Returns the same problem for every function.
 pub fn for_all(problem: &Problem) -> BTreeMap<&'static str, Problem> {
     FUNCTIONS.map(|name| (name, problem.clone())).into()
 }

@@ -13,13 +13,13 @@ use axum::body::Bytes;
 use testkit::emulator::{Failure, Instance};
 use tokio::sync::Semaphore;
 
-/// The most instances of one function: each holds a connection to the database.
+/// Maximum number of instances of one function. Each holds a connection to the database.
 const MAX_INSTANCES: usize = 4;
 
 /// Variables of the functions' environment.
 pub type Environment = Arc<Vec<(String, String)>>;
 
-/// One function; its instances end when it is dropped.
+/// One function. Dropping it stops its instances.
 pub struct Function {
     environment: Environment,
     permits: Semaphore,
@@ -35,12 +35,12 @@ struct Pool {
     idle: VecDeque<Instance>,
 }
 
-/// Why a function gave no answer.
+/// The reason why a function returned no response.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
     #[error("{0:#}")]
     NotStarted(anyhow::Error),
-    #[error("it has not been built")]
+    #[error("the function has not been built")]
     NotBuilt,
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -56,8 +56,8 @@ impl Function {
         }
     }
 
-    /// Replaces the instances by one of this binary, unless they are of the same file with the same time. Returns whether it
-    /// has. Requests that an old instance is serving are completed by it.
+    /// Replaces the instances by one of this binary, unless they run the same file with the same modification time. Returns
+    /// whether they were replaced. An old instance completes the request that it is serving.
     pub async fn reload(&self, binary: &Path) -> anyhow::Result<bool> {
         let built = fs::metadata(binary)
             .and_then(|metadata| metadata.modified())

@@ -1,8 +1,8 @@
-//! HTTP requests as events of API Gateway, and the functions' answers as HTTP responses.
+//! Converts HTTP requests to events of API Gateway, and the functions' responses to HTTP responses.
 //!
 //! The format is version 2.0 of
-//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>, as the
-//! deployed functions get it.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>, which the
+//! deployed functions receive.
 
 use std::{
     collections::BTreeMap,
@@ -23,12 +23,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The largest body that API Gateway takes.
+/// Maximum size of a body that API Gateway accepts, in bytes.
 pub const MAX_BODY: usize = 10 * 1024 * 1024;
-/// The largest event that Lambda takes.
+/// Maximum size of an event that Lambda accepts, in bytes.
 pub const MAX_EVENT: usize = 6 * 1024 * 1024;
 
-/// The request as an event.
+/// Converts the request to an event.
 pub fn event(request: &Parts, body: &[u8], caller: IpAddr) -> Value {
     let headers = headers(&request.headers, caller);
     let text = std::str::from_utf8(body)
@@ -80,7 +80,8 @@ pub fn event(request: &Parts, body: &[u8], caller: IpAddr) -> Value {
     event
 }
 
-/// Headers by name, values of one name joined by commas; cookies have a place of their own.
+/// Returns the headers by name. Values of one name are joined by commas. Cookies are left out: they have their own place in
+/// the event.
 fn headers(request: &HeaderMap, caller: IpAddr) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     for name in request.keys().filter(|name| *name != header::COOKIE) {
@@ -101,7 +102,7 @@ fn headers(request: &HeaderMap, caller: IpAddr) -> BTreeMap<String, String> {
     headers
 }
 
-/// Every header's bytes are text to API Gateway.
+/// Returns the values of a header as text. API Gateway passes all headers as text.
 fn values(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     headers
         .get_all(name)
@@ -119,7 +120,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Whether API Gateway passes a body of that type on as it is.
+/// Whether API Gateway passes a body of this type as text instead of base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)
@@ -139,7 +140,7 @@ fn is_text(headers: &HeaderMap) -> bool {
         .contains(&essence)
 }
 
-/// A function's answer to an event.
+/// A function's response to an event.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -154,10 +155,10 @@ struct Answer {
     is_base64_encoded: bool,
 }
 
-/// The function's answer as a response to a request with that method.
+/// Converts the function's response to an HTTP response. `method` is that of the request.
 pub fn response(answer: &[u8], method: &Method) -> anyhow::Result<Response<Body>> {
-    let answer: Answer =
-        serde_json::from_slice(answer).context("the answer is none of API Gateway's format")?;
+    let answer: Answer = serde_json::from_slice(answer)
+        .context("the response does not have API Gateway's format")?;
     let body = answer.body.unwrap_or_default();
     let body = if answer.is_base64_encoded {
         BASE64_STANDARD
@@ -175,7 +176,7 @@ pub fn response(answer: &[u8], method: &Method) -> anyhow::Result<Response<Body>
     );
     for (name, value) in answer.headers {
         let name: HeaderName = name.parse()?;
-        // The server computes the length; only the answer to HEAD has one that differs from its body's.
+        // The server computes the length. Only a response to HEAD has a length that differs from the length of its body.
         if name == header::TRANSFER_ENCODING
             || name == header::CONNECTION
             || name == header::CONTENT_LENGTH && method != Method::HEAD
@@ -197,7 +198,7 @@ fn text(value: &str) -> anyhow::Result<HeaderValue> {
         .context("a header of the answer holds a control character")
 }
 
-/// What API Gateway answers by itself.
+/// Returns an error in the format of API Gateway's own errors.
 pub fn refusal(status: StatusCode, message: &str) -> Response<Body> {
     let body = json!({ "message": message }).to_string();
     let mut response = Response::new(Body::from(body));
@@ -209,7 +210,7 @@ pub fn refusal(status: StatusCode, message: &str) -> Response<Body> {
     response
 }
 
-/// The request with its body in one piece, unless it is larger than API Gateway takes.
+/// Reads the body of the request. If it is larger than API Gateway accepts, the error is the response to send.
 pub async fn collect(request: Request<Body>) -> Result<(Parts, axum::body::Bytes), Response<Body>> {
     let (parts, body) = request.into_parts();
     match axum::body::to_bytes(body, MAX_BODY).await {

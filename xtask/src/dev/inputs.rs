@@ -1,7 +1,7 @@
-//! The files that the functions are made from, and their changes.
+//! Watches the files from which the functions are built.
 //!
-//! The system reports a change at once. Its reports can stop without a word: a watched folder was replaced, or the system's
-//! limit of watches was reached. So the files' times are compared every other second, too.
+//! The system reports a change at once. Its reports can stop silently, when a watched folder was replaced or the limit of
+//! watches was reached. Therefore the times of the files are also compared every two seconds.
 
 use std::{
     collections::BTreeMap,
@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// What is watched, under the workspace.
+/// Watched files and folders, relative to the root of the workspace.
 const PLACES: [&str; 6] = [
     "functions",
     "shared",
@@ -25,17 +25,17 @@ const PLACES: [&str; 6] = [
     "Cargo.lock",
     ".env",
 ];
-/// Folders whose files are in no function.
+/// Ignored folders. Their files are part of no function.
 const LEFT_OUT: [&str; 4] = ["examples", "target", "testing", "tests"];
-/// How often the files' times are compared.
+/// Interval between comparisons of the files' times.
 const SCAN_INTERVAL: Duration = Duration::from_secs(2);
-/// An editor writes a file in several steps.
+/// Time between a report and the comparison, because an editor writes a file in several steps.
 const SETTLING: Duration = Duration::from_millis(50);
 
-/// When each file was written, and its size.
+/// Modification time and size of each file.
 type Files = BTreeMap<PathBuf, (SystemTime, u64)>;
 
-/// The files as they were last seen.
+/// The watched files, as of the last comparison.
 pub struct Inputs {
     root: PathBuf,
     files: Files,
@@ -46,7 +46,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Watches the files under the workspace's root from now on.
+    /// Starts to watch the files of the workspace at `root`.
     pub fn watch(root: &Path) -> Self {
         let (watcher, reports) = start(root);
         Self {
@@ -66,7 +66,7 @@ impl Inputs {
                 sleep(SETTLING).await;
                 while self.reports.try_recv().is_ok() {}
             } else if self.reports.is_closed() {
-                // There is no watcher; comparing goes on.
+                // There is no watcher. Only the comparison finds changes.
                 sleep(SCAN_INTERVAL).await;
             }
             let reported = std::mem::take(&mut self.reported);
@@ -75,14 +75,16 @@ impl Inputs {
                 continue;
             }
             if !reported && self.watcher.is_some() {
-                eprintln!("The system reported no change of a file; the watch is started anew.");
+                eprintln!(
+                    "The system did not report a change of a file; the watcher is restarted."
+                );
                 (self.watcher, self.reports) = start(&self.root);
             }
             return changed;
         }
     }
 
-    /// Ignores the changes since the last look.
+    /// Ignores the changes since the last comparison.
     pub fn forget(&mut self) {
         self.files = scan(&self.root);
     }
@@ -104,7 +106,7 @@ impl Inputs {
     }
 }
 
-/// A watcher, unless the system gives none; then the other end is closed.
+/// Starts a watcher. If the system provides none, the channel is closed.
 fn start(root: &Path) -> (Option<RecommendedWatcher>, mpsc::Receiver<()>) {
     let (report, reports) = mpsc::channel(1);
     let watch = || {
@@ -138,7 +140,7 @@ fn scan(root: &Path) -> Files {
     let mut files = Files::new();
     let mut left: Vec<PathBuf> = PLACES.iter().map(|place| root.join(place)).collect();
     while let Some(path) = left.pop() {
-        // What disappears in between is removed, as the comparison finds.
+        // A file that disappears during the scan counts as removed.
         let Ok(metadata) = fs::metadata(&path) else {
             continue;
         };
@@ -157,7 +159,7 @@ fn scan(root: &Path) -> Files {
     files
 }
 
-/// Leaves out the files that editors put beside those that they edit.
+/// Whether a file or folder of this name is watched. Temporary files of editors are not.
 fn is_input(name: &str) -> bool {
     !LEFT_OUT.contains(&name) && !name.starts_with(['.', '#']) && !name.ends_with('~')
 }
@@ -222,11 +224,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_watch_that_has_died_is_noticed_and_started_anew() {
+    async fn a_watcher_that_reports_nothing_is_restarted() {
         let root = workspace("dead");
         let mut inputs = Inputs::watch(&root);
         let file = root.join("functions/users/src/lib.rs");
-        // What a folder's replacement does: the watcher is there and reports nothing.
+        // As after the replacement of a folder: the watcher runs and reports nothing.
         inputs
             .watcher
             .as_mut()

@@ -1,4 +1,4 @@
-//! `cargo xtask dev`: the whole backend on this machine.
+//! `cargo xtask dev`: runs the whole backend on this machine.
 
 mod build;
 mod front;
@@ -33,24 +33,24 @@ use self::{
 };
 use crate::{bundle::FUNCTIONS, migrate, seed, variables::Variables, watch::claim};
 
-/// `BETTER_AUTH_SECRET` where none is set.
+/// Default of `BETTER_AUTH_SECRET`.
 pub(crate) const SECRET: &str = "a-secret-for-development-only-0123456789";
 
-/// Where things answer.
+/// Options of `cargo xtask dev`
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
     /// Port of the API
     #[arg(long, default_value_t = 3001)]
     port: u16,
-    /// Port of the page to sign in from and of the stand-in for GitHub and Google
+    /// Port of the sign-in page and of the stand-in for GitHub and Google
     #[arg(long, default_value_t = 3002)]
     provider_port: u16,
-    /// Start with an empty database: remove the local one, with all that is in it
+    /// Remove the local database with all its data, and start with an empty one
     #[arg(long)]
     fresh: bool,
 }
 
-/// Starts everything and keeps it running until Ctrl-C or SIGTERM; then nothing is left of it.
+/// Runs everything until Ctrl-C or SIGTERM, and then stops every process that it started.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     if let Some(outcome) = Box::pin(unless_stopped(serve(options))).await? {
         return outcome;
@@ -98,7 +98,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// The functions behind the front door, not built yet.
+/// Creates the HTTP server. The functions are not built yet.
 fn front(routes: Routes, variables: Variables) -> Arc<Front> {
     let environment: Environment = Arc::new(variables.into_pairs());
     let function = |name| (name, Function::new(environment.clone()));
@@ -112,14 +112,15 @@ struct Stages(usize);
 impl Stages {
     const COUNT: usize = 4;
 
-    /// Announces the next one, with what it takes.
+    /// Shows the next step. `note` is an estimate of its duration, or empty.
     fn next(&mut self, stage: &str, note: &str) -> StatusLine {
         self.0 += 1;
         StatusLine::start(&format!("[{}/{}] {stage}", self.0, Self::COUNT), note)
     }
 }
 
-/// The migrated database, with some people and projects in it.
+/// Starts the database unless `DATABASE_URL` names one, migrates it, and adds the sample data if it is on this machine.
+/// Returns its address.
 async fn database(
     variables: &Variables,
     fresh: bool,
@@ -129,7 +130,7 @@ async fn database(
     let (url, postgres) = match variables.get("DATABASE_URL") {
         Some(_) if fresh => {
             bail!(
-                "--fresh is for the local database, but DATABASE_URL names another; unset it, or empty that one yourself"
+                "--fresh is for the local database, but DATABASE_URL names another one; unset DATABASE_URL, or empty that database yourself"
             )
         }
         Some(given) => {
@@ -177,21 +178,20 @@ fn is_here(database: &str) -> bool {
     })
 }
 
-/// Sets what every function needs, as far as it is missing.
+/// Sets the variables that every function needs, unless they are set.
 pub(crate) fn set_defaults(variables: &mut Variables) {
     variables.set_default("BETTER_AUTH_URL", "http://localhost:3001");
     variables.set_default("BETTER_AUTH_SECRET", SECRET);
     variables.set_default("NODE_ENV", "development");
 }
 
-/// Who answers for the two services.
+/// For each service, whether the real one or the stand-in is used.
 struct Services {
     github: &'static str,
     google: &'static str,
 }
 
-/// Sets what a function needs and the developer has not set: the stand-in takes the place of each service for which
-/// there is no client.
+/// Sets the variables that the developer has not set. The stand-in takes the place of each service that has no client id.
 fn configure(variables: &mut Variables, api: &str, provider: &Provider) -> Services {
     variables.set("BETTER_AUTH_URL", api);
     set_defaults(variables);

@@ -1,4 +1,4 @@
-//! Which function answers a path.
+//! Finds the function for a path.
 
 use anyhow::{Context as _, ensure};
 use matchit::Router;
@@ -6,11 +6,11 @@ use serde_json::Value;
 use testkit::{cargo::cargo, workspace};
 use tokio::process::Command;
 
-/// The routes that `Cargo.toml` gives `cargo lambda watch`, matched by the same rules.
+/// The routes of `cargo lambda watch` in `Cargo.toml`. They are matched by the same rules.
 pub struct Routes(Router<String>);
 
 impl Routes {
-    /// Reads them from the workspace's metadata.
+    /// Reads the routes from the metadata of the workspace.
     pub async fn read() -> anyhow::Result<Self> {
         let output = Command::new(cargo())
             .args(["metadata", "--no-deps", "--format-version", "1"])
@@ -43,7 +43,7 @@ impl Routes {
         Ok(Self(router))
     }
 
-    /// The function that answers the path.
+    /// Returns the function that serves the path.
     pub fn function(&self, path: &str) -> Option<&str> {
         self.0.at(path).ok().map(|found| found.value.as_str())
     }

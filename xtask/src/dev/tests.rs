@@ -1,4 +1,4 @@
-//! The front door and the workshop over a small workspace, whose functions compile in a moment.
+//! Tests of the HTTP server and of the workshop with a small workspace, whose functions compile quickly.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ use crate::bundle::FUNCTIONS;
 
 const FUNCTION: &str = include_str!("../../tests/fixtures/function.rs");
 
-/// A workspace in a folder of its own, which is removed with it.
+/// A workspace in a temporary folder. Dropping it removes the folder.
 struct Fixture {
     root: PathBuf,
 }
@@ -86,7 +86,7 @@ async fn front() -> Front {
     front
 }
 
-/// Serves and returns the address.
+/// Starts to serve and returns the address.
 async fn serve(front: &Arc<Front>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -102,7 +102,7 @@ async fn get(api: &str, path: &str) -> Response {
     client().get(format!("{api}{path}")).send().await.unwrap()
 }
 
-/// Asks until the answer is as expected, and returns it.
+/// Repeats the request until the response is as expected, and returns its body.
 async fn until(api: &str, path: &str, status: u16, part: &str) -> String {
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
@@ -118,7 +118,7 @@ async fn until(api: &str, path: &str, status: u16, part: &str) -> String {
 }
 
 #[sqlx::test(migrations = false)]
-async fn sources_are_followed_and_what_is_wrong_with_them_is_answered(db: PgPool) {
+async fn changed_sources_are_built_and_their_errors_are_returned(db: PgPool) {
     let fixture = Fixture::new("workshop");
     let front = Arc::new(front().await);
     let api = serve(&front).await;
@@ -133,12 +133,12 @@ async fn sources_are_followed_and_what_is_wrong_with_them_is_answered(db: PgPool
 }
 
 async fn follow(fixture: &Fixture, api: &str, db: &PgPool) {
-    // Each function by its route, as it is in the sources.
+    // Each route leads to its function.
     let users = until(api, "/users/profile", 200, "first").await;
     let social = until(api, "/feed", 200, "first").await;
     assert_ne!(users, social);
 
-    // An error in one function stops that one alone, at once, with its place.
+    // An error in one function stops only that function. The response has its place.
     let broken = format!("{FUNCTION}\nfn broken() -> u8 {{ \"\" }}\n");
     fixture.write_function("users", &broken);
     let line = broken.lines().count();
@@ -156,12 +156,12 @@ async fn follow(fixture: &Fixture, api: &str, db: &PgPool) {
     assert!(body["details"].as_str().unwrap().contains("expected `u8`"));
     assert_eq!(until(api, "/feed", 200, "first").await, social);
 
-    // The mended function is restarted, the others go on.
+    // The corrected function is restarted. The others keep running.
     fixture.write_function("users", &FUNCTION.replace("first", "second"));
     until(api, "/users/profile", 200, "second").await;
     assert_eq!(until(api, "/feed", 200, "first").await, social);
 
-    // A migration that fails has a place, too; a good one is applied.
+    // The error of a migration has its place, too. A correct migration is applied.
     fixture.write_migration("create table thing (id int);\n\ninsert into thing\nvalues (1, 2);\n");
     let place = "migrations/20300101000000_things.sql:4: INSERT has more expressions";
     until(api, "/feed", 503, place).await;
@@ -181,7 +181,7 @@ fn url(db: &PgPool) -> String {
     url.into()
 }
 
-/// One function, compiled by itself.
+/// Compiles one function and returns its binary.
 fn compile(folder: &Path) -> PathBuf {
     fs::create_dir_all(folder).unwrap();
     let (source, binary) = (folder.join("users.rs"), folder.join("users"));
@@ -195,7 +195,7 @@ fn compile(folder: &Path) -> PathBuf {
     binary
 }
 
-/// The front door with a users function that runs.
+/// Serves HTTP with a running users function.
 async fn with_users(name: &str) -> (Fixture, Arc<Front>, String, PathBuf) {
     let fixture = Fixture::new(name);
     let binary = compile(&fixture.root.join("compiled"));
@@ -210,7 +210,7 @@ async fn with_users(name: &str) -> (Fixture, Arc<Front>, String, PathBuf) {
 }
 
 #[tokio::test]
-async fn a_response_arrives_whole_and_lambdas_own_api_answers_beside_it() {
+async fn a_response_arrives_unchanged_and_lambdas_own_api_is_served() {
     let (_fixture, _front, api, _) = with_users("whole").await;
 
     let response = get(&api, "/users/profile?a=1&a=2").await;
@@ -230,7 +230,7 @@ async fn a_response_arrives_whole_and_lambdas_own_api_answers_beside_it() {
 }
 
 #[tokio::test]
-async fn a_function_that_ends_is_answered_as_api_gateway_does_and_replaced() {
+async fn a_function_that_ends_is_reported_as_500_and_replaced() {
     let (_fixture, _front, api, _) = with_users("ends").await;
     let first = until(&api, "/users/profile", 200, "first").await;
 
@@ -246,7 +246,7 @@ async fn a_function_that_ends_is_answered_as_api_gateway_does_and_replaced() {
 }
 
 #[tokio::test]
-async fn an_unchanged_binary_goes_on_and_a_changed_one_is_restarted() {
+async fn only_a_changed_binary_is_restarted() {
     let (_fixture, front, api, binary) = with_users("restart").await;
     let (_, users) = front
         .functions()
@@ -265,7 +265,7 @@ async fn an_unchanged_binary_goes_on_and_a_changed_one_is_restarted() {
 }
 
 #[tokio::test]
-async fn a_request_waits_for_a_short_build_and_a_long_one_asks_to_come_back() {
+async fn a_request_waits_for_a_short_build_and_gets_503_during_a_long_one() {
     let (_fixture, front, api, _) = with_users("wait").await;
 
     front.building("3/4 crates");

@@ -24,29 +24,30 @@ use crate::{
     prepare::{self, Refresh, Refreshed},
 };
 
-/// Builds, restarts and reports.
+/// Builds and restarts the functions when their sources change, and reports the result.
 pub struct Workshop {
     front: Arc<Front>,
     project: Project,
     refresh: Refresh,
     inputs: Inputs,
-    /// Repeated with each report, since the first lines have scrolled away by then.
+    /// Addresses that each report repeats, because the first lines have scrolled away by then.
     addresses: String,
 }
 
-/// What a round of work has come to.
+/// The result of one round: migrations, a build and restarts.
 #[derive(Debug, Default)]
 struct Round {
     migrated: Vec<String>,
     reloaded: Vec<&'static str>,
     problems: BTreeMap<&'static str, Problem>,
-    /// For the terminal, with colours.
+    /// Texts for the terminal, with colours.
     diagnostics: Vec<String>,
     warnings: usize,
     refreshed: Refreshed,
 }
 
 impl Workshop {
+    /// Starts to watch the sources. Nothing is built yet.
     pub fn new(front: Arc<Front>, project: Project, addresses: String) -> anyhow::Result<Self> {
         fs::create_dir_all(project.learned())?;
         front.building("the first build has begun");
@@ -59,7 +60,8 @@ impl Workshop {
         })
     }
 
-    /// Builds and starts the functions for the first time. An error in the sources is reported and waits to be mended.
+    /// Builds and starts the functions for the first time. An error in the sources is reported and is not an error of this
+    /// function.
     pub async fn open(&mut self, stages: &mut Stages) -> anyhow::Result<()> {
         let mut line = stages.next(
             "Building the functions",
@@ -87,7 +89,7 @@ impl Workshop {
         Ok(())
     }
 
-    /// Waits for changes and works them in, for ever.
+    /// Waits for changes and rebuilds, until an error that is not in the sources.
     pub async fn run(&mut self) -> anyhow::Result<()> {
         let mut broken = false;
         loop {
@@ -96,18 +98,18 @@ impl Workshop {
                 eprintln!(".env has changed; start `cargo xtask dev` again to use it");
             }
             let started = Instant::now();
-            let round = self.work_in(changed).await?;
+            let round = self.rebuild(changed).await?;
             let solved = broken && round.problems.is_empty();
             broken = !round.problems.is_empty();
-            if round.says_something() || solved {
+            if round.should_report() || solved {
                 self.report(&round, started.elapsed());
             }
             self.front.built(round.problems);
         }
     }
 
-    /// Does a round of work; when the sources change meanwhile, begins again.
-    async fn work_in(&mut self, mut changed: Vec<PathBuf>) -> anyhow::Result<Round> {
+    /// Applies new migrations and builds. Starts again when the sources change meanwhile.
+    async fn rebuild(&mut self, mut changed: Vec<PathBuf>) -> anyhow::Result<Round> {
         let mut migrated = Vec::new();
         loop {
             self.front.building("the sources have just changed");
@@ -210,14 +212,14 @@ impl Round {
         }
     }
 
-    fn says_something(&self) -> bool {
+    fn should_report(&self) -> bool {
         !self.reloaded.is_empty()
             || !self.migrated.is_empty()
             || !self.diagnostics.is_empty()
             || self.refreshed != Refreshed::default()
     }
 
-    /// What has happened, in one line.
+    /// Describes the result in one line.
     fn sentence(&self, took: Duration) -> String {
         let mut parts = Vec::new();
         if !self.reloaded.is_empty() {
@@ -226,7 +228,7 @@ impl Round {
         if !self.problems.is_empty() {
             let names: Vec<_> = self.problems.keys().copied().collect();
             parts.push(format!(
-                "requests to {} get 503 until this is mended",
+                "requests to {} get 503 until this is fixed",
                 names.join(", ")
             ));
         }
@@ -275,7 +277,7 @@ mod tests {
             round.sentence(Duration::from_millis(3240)),
             "reloaded users, queries in .sqlx: 1 written, 1 removed, 2 warnings from cargo clippy (3.2 s)"
         );
-        assert!(!Round::default().says_something());
+        assert!(!Round::default().should_report());
     }
 
     #[test]

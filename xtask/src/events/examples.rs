@@ -1,27 +1,28 @@
-//! What the events ask for.
+//! Example requests, from which the events are generated.
 
-/// Token of Ada's session.
+/// Token of the session of the sample user Ada.
 pub const TOKEN: &str = "SessionOfTheEventsAsAdaLovelace0";
-/// Id of an API key of Ada's.
+/// Id of an API key of Ada.
 pub const API_KEY: &str = "key-of-the-events";
 
-/// A request of one operation.
+/// An example request for one operation.
 pub struct Example {
-    /// As in the document.
+    /// The `operationId` in the OpenAPI document.
     pub operation: &'static str,
-    /// Of the answer to Ada, who is an admin.
+    /// Status of the response to Ada, who is an admin.
     pub status: u16,
+    /// Query string, or an empty string.
     pub query: &'static str,
-    /// JSON text, or nothing.
+    /// JSON text, or an empty string.
     pub body: &'static str,
 }
 
-/// What stands for what in paths and bodies.
+/// Placeholders in paths, queries and bodies, and their values.
 pub const NAMES: [(&str, &str); 7] = [
-    // Grace, whom Ada follows.
+    // Grace. Ada follows her.
     ("{userId}", "70b14052baccc4c99907406257eef1c5"),
     ("{githubUsername}", "ada"),
-    // One of Ada's projects, and a comment of hers below it.
+    // One of Ada's projects, and her comment on it.
     ("{projectId}", "68a48359e77ac6063a7cd2c2790a3d7a"),
     ("{commentId}", "1d1fef9ba2654af2346074d798e9d60f"),
     ("{provider}", "github"),
@@ -47,11 +48,11 @@ const fn send(operation: &'static str, status: u16, body: &'static str) -> Examp
     }
 }
 
-/// In the order of the document.
+/// One example for each operation, in the order of the OpenAPI document.
 #[rustfmt::skip]
 pub const EXAMPLES: &[Example] = &[
     get("getGreeting", 200, ""),
-    // Nobody has signed in at a provider, so there is no token to ask it with; an empty one is handed out.
+    // The sample account has no access token, so GitHub cannot be called. `getAccessToken` returns an empty token.
     get("getAccountInfo", 400, "providerId=github"),
     send("adminBanUser", 200, r#"{"userId": "{userId}", "banReason": "Spam", "banExpiresIn": 86400}"#),
     send("adminCreateUser", 200, r#"{"email": "mary@example.com", "name": "Mary Jackson"}"#),
@@ -65,7 +66,7 @@ pub const EXAMPLES: &[Example] = &[
     send("adminRevokeUserSessions", 200, r#"{"userId": "{userId}"}"#),
     send("adminSetRole", 200, r#"{"userId": "{userId}", "role": "moderator"}"#),
     send("adminSetUserPassword", 200, r#"{"userId": "{userId}", "newPassword": "nanoseconds in a wire"}"#),
-    // Nobody is impersonated.
+    // The session impersonates nobody.
     send("stopImpersonating", 400, ""),
     send("adminUnbanUser", 200, r#"{"userId": "{userId}"}"#),
     send("adminUpdateUser", 200, r#"{"userId": "{userId}", "data": {"name": "Rear Admiral Hopper"}}"#),
@@ -76,11 +77,11 @@ pub const EXAMPLES: &[Example] = &[
     send("updateApiKey", 200, r#"{"keyId": "{apiKey}", "name": "renamed"}"#),
     get("finishSignIn", 302, "code=4f2a9c1b&state=7HlUGA-kT4d2sGSlmARsugOtJGcKauNo"),
     send("forwardSignIn", 302, r#"{"code": "4f2a9c1b", "state": "7HlUGA-kT4d2sGSlmARsugOtJGcKauNo"}"#),
-    // Off.
+    // Changing the e-mail address is disabled.
     send("changeEmail", 400, r#"{"newEmail": "countess@example.com"}"#),
     send("changePassword", 400, r#"{"currentPassword": "analytical", "newPassword": "difference engine"}"#),
     send("deleteUser", 404, ""),
-    // In production it leads to the front page.
+    // In production it redirects to the front page.
     get("showAuthError", 302, "error=access_denied"),
     send("getAccessToken", 200, r#"{"providerId": "github"}"#),
     get("getSession", 200, ""),
@@ -100,7 +101,7 @@ pub const EXAMPLES: &[Example] = &[
     send("signInSocial", 200, r#"{"provider": "github", "callbackURL": "https://codecave.tech/welcome"}"#),
     send("signOut", 200, ""),
     send("signUpEmail", 400, r#"{"name": "Mary Jackson", "email": "mary@example.com", "password": "wind tunnel"}"#),
-    // The only account stays.
+    // The last account cannot be unlinked.
     send("unlinkAccount", 400, r#"{"providerId": "github"}"#),
     send("updateSession", 400, "{}"),
     send("updateUser", 200, r#"{"name": "Augusta Ada King"}"#),

@@ -1,7 +1,7 @@
 //! `cargo xtask events`: writes an API Gateway event for every operation of the OpenAPI document into `events/`.
 //!
-//! They are signed in as Ada of the sample people, and name what the samples hold, so that they mean something wherever
-//! these are: under `cargo xtask dev`, and where the deployment's tests replay them.
+//! The events carry the session of the sample user Ada and name ids of the sample data. They work wherever the sample
+//! data is: under `cargo xtask dev`, and in the tests of the deployment.
 
 mod examples;
 
@@ -16,12 +16,12 @@ use crate::template::Stack;
 pub use examples::{API_KEY, TOKEN};
 use examples::{EXAMPLES, Example, NAMES};
 
-/// What follows [`TOKEN`] in the cookie: its HMAC by the secret that `cargo xtask dev` has when it is given none.
+/// Signature of [`TOKEN`] in the cookie: its HMAC with the default secret of `cargo xtask dev`.
 const SIGNATURE: &str = "Lgb3d8YcfTJF1QI7ntDkrjss%2B8Jvadxu95z6JRgKRWs%3D";
-/// Ada's id.
+/// Id of the sample user Ada.
 pub const ADA: &str = "7ea752362ea3a0b8f020317d6cdb6b11";
 
-/// Events that stand for no operation, or for one in another form: name and the status of the answer.
+/// Names and statuses of the events that are not generated: those for no operation, or in another format.
 const OTHERS: [(&str, u16); 4] = [
     ("auth-finish-sign-in-v1", 302),
     ("auth-sign-in-social-binary", 200),
@@ -29,12 +29,12 @@ const OTHERS: [(&str, u16); 4] = [
     ("projects-list-projects-function-url", 200),
 ];
 
-/// The folder of the files.
+/// The folder of the events.
 pub fn folder() -> PathBuf {
     workspace().join("events")
 }
 
-/// The file of that name.
+/// Reads the event of this name. The name has no extension.
 pub fn read(name: &str) -> anyhow::Result<Value> {
     let path = folder().join(format!("{name}.json"));
     let text = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -52,7 +52,7 @@ pub fn write() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The status that each event of a function over HTTP is answered with, by name.
+/// Returns the expected status of each HTTP event, by name of the event.
 pub fn expected() -> anyhow::Result<BTreeMap<String, u16>> {
     let others = OTHERS
         .iter()
@@ -63,7 +63,7 @@ pub fn expected() -> anyhow::Result<BTreeMap<String, u16>> {
     Ok(operations.chain(others).collect())
 }
 
-/// The event of each operation, by name.
+/// Returns the event of each operation, by name.
 pub fn make() -> anyhow::Result<BTreeMap<String, Value>> {
     let routes = Stack::new(&[], &[])?.routes();
     operations()?
@@ -72,7 +72,7 @@ pub fn make() -> anyhow::Result<BTreeMap<String, Value>> {
         .collect()
 }
 
-/// An operation of the document, with its example.
+/// An operation of the OpenAPI document, with its example.
 struct Operation {
     function: String,
     method: String,
@@ -80,7 +80,7 @@ struct Operation {
     example: &'static Example,
 }
 
-/// All operations of the document. Fails where one has no example, or an example no operation.
+/// Returns all operations of the OpenAPI document. Fails if an operation has no example, or an example has no operation.
 fn operations() -> anyhow::Result<Vec<Operation>> {
     let document = fs::read(workspace().join("functions/health/openapi.json"))?;
     let document: Value = serde_json::from_slice(&document)?;
@@ -100,13 +100,13 @@ fn operations() -> anyhow::Result<Vec<Operation>> {
     }
     ensure!(
         operations.len() == EXAMPLES.len(),
-        "an example has no operation, or an operation two"
+        "an example has no operation, or an operation has two examples"
     );
     Ok(operations)
 }
 
 impl Operation {
-    /// `users-get-profile` for `getProfile` of the users function.
+    /// The name of the event: `users-get-profile` for `getProfile` of the users function.
     fn name(&self) -> String {
         let mut name = self.function.clone() + "-";
         for letter in self.example.operation.chars() {
@@ -127,7 +127,7 @@ impl Operation {
             "routeKey": route,
             "rawPath": path,
             "rawQueryString": query,
-            // A browser that knows the API over TLS and without has both.
+            // A browser that used the API both over TLS and without it sends both cookies.
             "cookies": [
                 "theme=dark",
                 format!("better-auth.session_token={TOKEN}.{SIGNATURE}"),
@@ -184,7 +184,7 @@ impl Operation {
 
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
-/// The text with names in place of what stands for them.
+/// Replaces the placeholders in the text.
 fn filled(text: &str) -> String {
     NAMES
         .iter()
@@ -193,7 +193,7 @@ fn filled(text: &str) -> String {
         })
 }
 
-/// The key of the gateway's route for that path: one of its own, or else the longest that begins it.
+/// Returns the key of the gateway's route for the path: its own route, or else the longest greedy route that matches.
 fn route(routes: &[String], path: &str) -> String {
     let own = format!("ANY {path}");
     let begins = |route: &&String| {
@@ -205,7 +205,7 @@ fn route(routes: &[String], path: &str) -> String {
     found.cloned().unwrap_or_else(|| "$default".to_owned())
 }
 
-/// What the gateway takes from the path by the route.
+/// Returns the path parameters that the gateway sends for this route.
 fn path_parameters(route: &str, path: &str) -> Map<String, Value> {
     let pattern = route.trim_start_matches("ANY ");
     if let Some(start) = pattern.strip_suffix("{proxy+}") {
@@ -221,7 +221,7 @@ fn path_parameters(route: &str, path: &str) -> Map<String, Value> {
         .collect()
 }
 
-/// The query as the gateway sums it up, values of one name joined by commas.
+/// Returns the query parameters as the gateway sends them. It joins the values of one name with commas.
 fn query_parameters(query: &str) -> Map<String, Value> {
     let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {

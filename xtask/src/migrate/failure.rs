@@ -1,6 +1,6 @@
-//! Why a migration failed, and where.
+//! Finds the statement that made a migration fail.
 //!
-//! The migrator sends a file in one piece, so an error does not tell its statement. The missing migrations are therefore
+//! The migrator sends a file as a whole, so an error does not name its statement. Therefore the missing migrations are
 //! applied once more, statement by statement, in a transaction that is rolled back.
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use sqlx::{
 
 use super::statements::{Statement, statements};
 
-/// The file of a migration, relative to the workspace's root.
+/// Returns the file of a migration, relative to the root of the workspace.
 pub fn file_name(migration: &Migration) -> String {
     format!(
         "migrations/{}_{}.sql",
@@ -23,7 +23,7 @@ pub fn file_name(migration: &Migration) -> String {
     )
 }
 
-/// The error with the file, the line and the statement, as far as they can be found.
+/// Adds the file, the line and the statement to the error, if they can be found.
 pub async fn explain(
     folder: &Path,
     migrator: &Migrator,
@@ -42,7 +42,7 @@ pub async fn explain(
     let said = format!("{error:#}");
     match locate(migrator, url).await {
         Ok(Some(failure)) if said.contains(&failure.message) => anyhow!(failure.text),
-        // It failed for a reason that has passed, or for none of a statement's.
+        // The cause has passed, or it was not in a statement.
         Ok(_) => error,
         Err(unreachable) => error.context(format!(
             "a migration in {} failed, and its statement could not be found ({unreachable:#})",
@@ -60,9 +60,11 @@ fn changed(migration: &Migration) -> anyhow::Error {
     )
 }
 
-/// A statement that fails.
+/// The failure of a statement.
 struct Failure {
+    /// The message of the database.
     message: String,
+    /// The message with its place, the line of the statement and details.
     text: String,
 }
 
@@ -79,7 +81,7 @@ async fn locate(migrator: &Migrator, url: &str) -> anyhow::Result<Option<Failure
             .fetch_all(&mut *tx)
             .await?
     };
-    // As for the migrations themselves.
+    // The same limit as for the migrations themselves.
     sqlx::raw_sql("set local lock_timeout = '10s'")
         .execute(&mut *tx)
         .await?;
@@ -98,7 +100,7 @@ async fn locate(migrator: &Migrator, url: &str) -> anyhow::Result<Option<Failure
                     let said = said
                         .try_downcast::<PgDatabaseError>()
                         .ok()
-                        .context("the database is no PostgreSQL")?;
+                        .context("the database is not PostgreSQL")?;
                     return Ok(Some(failure(migration, statement, &said)));
                 }
                 Err(error) => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! Applies the migrations to a database by its address.
+//! Applies the migrations to the database at an address.
 
 mod failure;
 mod statements;
@@ -19,13 +19,13 @@ pub fn folder() -> PathBuf {
     workspace().join("migrations")
 }
 
-/// Applies all missing migrations, or none: see [`migrations::run`]. The files are read now, so that one that is newer than
-/// this program counts, too. An error names the file and line.
+/// Applies all missing migrations, or none: see [`migrations::run`]. The files are read at run time, so migrations that are
+/// newer than this program are applied, too. An error names the file and the line.
 pub async fn run(url: &str) -> anyhow::Result<Outcome> {
     run_from(&folder(), url).await
 }
 
-/// The same with the migrations of that folder.
+/// Does the same as [`run`] with the migrations of `folder`.
 pub async fn run_from(folder: &Path, url: &str) -> anyhow::Result<Outcome> {
     let migrator = read(folder).await?;
     let mut connection = connect(url).await?;
@@ -37,7 +37,7 @@ pub async fn run_from(folder: &Path, url: &str) -> anyhow::Result<Outcome> {
     }
 }
 
-/// The migrations of a folder, of which no two have the same version.
+/// Reads the migrations of a folder. Fails if two of them have the same version.
 async fn read(folder: &Path) -> anyhow::Result<Migrator> {
     let mut migrator = Migrator::new(folder)
         .await
@@ -72,7 +72,7 @@ pub async fn create_database(url: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     match sqlx::Postgres::create_database(url).await {
-        // Another process was faster.
+        // Another process created it in the meantime.
         Err(_) if sqlx::Postgres::database_exists(url).await? => Ok(()),
         outcome => outcome
             .map_err(|error| without_server_line(error.into()))
@@ -80,7 +80,7 @@ pub async fn create_database(url: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Removes the database that `url` names, with the connections to it, and creates it anew.
+/// Drops the database that `url` names, which closes all connections to it, and creates an empty one.
 pub async fn recreate_database(url: &str) -> anyhow::Result<()> {
     if sqlx::Postgres::database_exists(url).await? {
         sqlx::Postgres::force_drop_database(url).await?;
@@ -88,8 +88,8 @@ pub async fn recreate_database(url: &str) -> anyhow::Result<()> {
     create_database(url).await
 }
 
-/// The error with what the database said and nothing more: sqlx adds the line of PostgreSQL's own source, which reads like
-/// one of the statement's.
+/// Reduces an error of the database to its message. sqlx appends the line in PostgreSQL's source, which reads like a line of
+/// the statement.
 pub fn without_server_line(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<sqlx::Error>() {
         Some(sqlx::Error::Database(said)) => anyhow::anyhow!("{}", said.message().to_owned()),

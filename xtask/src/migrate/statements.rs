@@ -1,14 +1,14 @@
-//! Where the statements of an SQL script begin and end.
+//! Splits an SQL script into its statements.
 
 /// A statement without the comments before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statement<'a> {
     pub text: &'a str,
-    /// Line of its first word, from 1.
+    /// Line of its first word, counted from 1.
     pub line: usize,
 }
 
-/// The statements of a script, split as `psql` does: at each semicolon outside of quotes and comments.
+/// Returns the statements of a script. Splits as `psql` does: at each semicolon outside of quotes and comments.
 pub fn statements(script: &str) -> Vec<Statement<'_>> {
     let mut statements = Vec::new();
     let mut start = None;
@@ -42,7 +42,7 @@ fn character(rest: &str) -> usize {
     rest.chars().next().map_or(1, char::len_utf8)
 }
 
-/// The length of white space or of a comment at the start.
+/// Returns the length of white space or of a comment at the start.
 fn blank(rest: &str) -> Option<usize> {
     if rest.starts_with("--") {
         return Some(rest.find('\n').unwrap_or(rest.len()));
@@ -54,7 +54,7 @@ fn blank(rest: &str) -> Option<usize> {
     first.is_whitespace().then(|| first.len_utf8())
 }
 
-/// PostgreSQL nests these.
+/// Returns the length of a block comment. PostgreSQL nests block comments.
 fn block_comment(rest: &str) -> usize {
     let mut depth = 0_usize;
     let mut position = 0;
@@ -76,7 +76,7 @@ fn block_comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of a quoted text or name at the start.
+/// Returns the length of a quoted text or name at the start.
 fn quoted(rest: &str, before: &str) -> Option<usize> {
     match rest.as_bytes().first()? {
         b'\'' => {
@@ -90,7 +90,7 @@ fn quoted(rest: &str, before: &str) -> Option<usize> {
     }
 }
 
-/// A doubled quote ends the text and begins it anew, which comes to the same.
+/// Returns the length up to the closing quote. A doubled quote ends one text and starts the next, so it needs no rule.
 fn until_quote(rest: &str, quote: u8, escapes: bool) -> usize {
     let bytes = rest.as_bytes();
     let mut position = 1;
@@ -104,7 +104,7 @@ fn until_quote(rest: &str, quote: u8, escapes: bool) -> usize {
     rest.len()
 }
 
-/// `$$ … $$` or `$tag$ … $tag$`.
+/// Returns the length of `$$ … $$` or `$tag$ … $tag$`.
 fn dollar_quoted(rest: &str) -> Option<usize> {
     let tag_end = 1 + rest[1..].find('$')?;
     let tag = &rest[..=tag_end];
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn statements_are_split_at_semicolons_and_know_their_line() {
+    fn statements_are_split_at_semicolons_and_have_their_line() {
         assert_eq!(
             split("-- one; two\nselect 1;\n\n/* a; /* b; */ */ select 2 -- no; end\n;\nselect 3"),
             [(2, "select 1"), (4, "select 2 -- no; end"), (6, "select 3")]

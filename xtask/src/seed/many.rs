@@ -1,11 +1,11 @@
-//! A large and skewed data set, made inside PostgreSQL: few users and projects get most of the attention, and most of that
-//! while they are new.
+//! Generates a large and skewed data set inside PostgreSQL. A few users and projects have most of the likes, comments and
+//! follows, and most of these are soon after a user or project was created.
 
 use std::time::Instant;
 
 use sqlx::PgConnection;
 
-/// How many rows of each kind to make.
+/// Numbers of rows to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     pub users: i32,
@@ -13,10 +13,11 @@ pub struct Size {
     pub likes: i32,
     pub comments: i32,
     pub follows: i32,
+    /// Users that one additional user follows.
     pub follower: i32,
 }
 
-/// Everything is derived from row numbers, so that the same size makes the same rows, and nothing is made twice.
+/// Inserts the rows that are missing. All values are derived from row numbers, so the same size gives the same rows.
 pub async fn insert(db: &mut PgConnection, size: Size) -> anyhow::Result<()> {
     sqlx::raw_sql(SETTINGS).execute(&mut *db).await?;
     sqlx::raw_sql(FUNCTIONS).execute(&mut *db).await?;
@@ -42,7 +43,8 @@ pub async fn insert(db: &mut PgConnection, size: Size) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is referred to was read by the same statement. Not looking it up again takes half the time, where the role may.
+/// Disables the checks of foreign keys where the role may, which halves the time. Each statement reads the rows that it
+/// references, so the checks find nothing.
 const SETTINGS: &str = r"
     set work_mem = '256MB';
     set synchronous_commit = off;
@@ -51,8 +53,8 @@ const SETTINGS: &str = r"
     where rolname = current_user and rolsuper;
 ";
 
-/// `chance` is between 0 and 1, the same for the same arguments. `pick` takes one of a list; an `exponent` above 1 makes
-/// the first ones frequent.
+/// `chance` returns a number from 0 to 1, the same for the same arguments. `index` returns an index below `count`. `pick`
+/// returns an entry of a list. An `exponent` above 1 makes the first entries frequent.
 const FUNCTIONS: &str = r"
     create or replace function pg_temp.chance(n integer, salt integer) returns float8
     language sql immutable parallel safe
@@ -115,7 +117,7 @@ const USERS: &str = r#"
             pg_temp.pick(n, 9, 1.5, 'Berlin,London,Toronto,San Francisco,Bengaluru,São Paulo,Lagos,Tokyo,Amsterdam,Warsaw,'
                 'Nairobi,Paris,Lisbon,Seoul,Melbourne,Austin,Helsinki,Prague,Kraków,Oslo') as location,
             pg_temp.chance(n, 16) < 0.8 as github,
-            -- The lower the number, the longer they have been here; those have made the most.
+            -- Users with lower numbers were created earlier, and have more projects.
             pg_temp.now() - (1 - (n - pg_temp.chance(n, 19)) / $1) * interval '900 days' as at
     ) as person
     where $2 is not null
@@ -164,7 +166,7 @@ const PROJECTS: &str = r#"
     on conflict do nothing
 "#;
 
-/// Pairs repeat, so more are drawn than are needed. Attention fades: most of it is soon after a project was shown.
+/// Draws more pairs than needed, because some repeat. Most likes are soon after the project was created.
 const LIKES: &str = r#"
     with public as (
         select id, "createdAt", row_number() over (order by hashtextextended(id, 1))::integer as position
@@ -235,7 +237,7 @@ const COMMENTS: &str = r#"
     on conflict do nothing
 "#;
 
-/// The users who have made the most are followed the most.
+/// The users with the most projects have the most followers.
 const FOLLOWS: &str = r#"
     with pair as (
         select distinct on (follower, followed) follower, followed, n
@@ -261,7 +263,7 @@ const FOLLOWS: &str = r#"
     on conflict do nothing
 "#;
 
-/// Whoever follows the most has the most to read in the feed.
+/// One user who follows many others, and therefore has a long feed.
 const FOLLOWER: &str = r#"
     with follower as (
         insert into "user" (id, name, email, "createdAt", "updatedAt")

@@ -1,4 +1,4 @@
-//! Fills the database: with a few people who can sign in and what they have made, or with very many.
+//! Fills the database with sample users and projects, and optionally with a large generated data set.
 
 mod many;
 mod sample;
@@ -8,10 +8,10 @@ use sqlx::PgConnection;
 use self::many::Size;
 use crate::recount;
 
-/// How much to put into the database. Without options: a few believable people and projects.
+/// Numbers of rows to generate. Without options, only the sample data is added.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
-    /// Also make this many projects
+    /// Also generate this many projects
     #[arg(long)]
     pub projects: Option<i32>,
     /// … by this many users [default: a fifth of the projects]
@@ -32,7 +32,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// That many projects, and as much of everything else as goes with them.
+    /// This many projects, and the default numbers of all other rows.
     pub fn of_projects(projects: i32) -> Self {
         Self {
             projects: Some(projects),
@@ -69,19 +69,19 @@ impl Options {
     }
 }
 
-/// Adds what is not there yet, and makes the counters agree. Running it again changes nothing.
+/// Adds the rows that are missing, and repairs the counters. A second run changes nothing.
 pub async fn run(db: &mut PgConnection, options: &Options) -> anyhow::Result<()> {
     sample(db).await?;
     if let Some(size) = options.size() {
         many::insert(db, size).await?;
     }
     recount::run(db).await?;
-    // For the planner, and so that an index alone can answer where it holds all columns.
+    // Updates the statistics of the planner, and the visibility map that index-only scans need.
     sqlx::raw_sql("vacuum (analyze)").execute(&mut *db).await?;
     report(db).await
 }
 
-/// Adds the people, what they have made, and what the events of `events/` need; the counters are not made to agree.
+/// Adds the sample data, and the session and the API key that the events of `events/` use. Does not repair the counters.
 pub async fn sample(db: &mut PgConnection) -> sqlx::Result<()> {
     sample::insert(db).await?;
     sample::sign_in(db).await

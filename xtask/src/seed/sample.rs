@@ -1,11 +1,11 @@
-//! A few people, two of whom the local OAuth provider knows, and what they have made.
+//! The sample data: a few users and their projects. Two of the users can sign in with the local OAuth provider.
 
 use provider::Person;
 use sqlx::PgConnection;
 
 use crate::events;
 
-/// Inserts them unless they are there. Times are days before now, so that there is always something new.
+/// Inserts the sample data, unless it exists. Times are relative to today, so that some rows are always recent.
 pub async fn insert(db: &mut PgConnection) -> sqlx::Result<()> {
     insert_people(db).await?;
     for statement in [PROJECTS, COMMENTS, LIKES, FOLLOWS] {
@@ -14,8 +14,8 @@ pub async fn insert(db: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Gives Ada the session and the API key that the events of `events/` name. Their cookie is signed with the secret of
-/// `cargo xtask dev`, so it is worth nothing where there is another; and nobody knows a key to the hash.
+/// Inserts the session and the API key of Ada that the events of `events/` use. The cookie of the events is signed with the
+/// default secret of `cargo xtask dev`, so a server with another secret rejects it. No API key has the stored hash.
 pub async fn sign_in(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query(SESSION)
         .bind(events::TOKEN)
@@ -30,7 +30,7 @@ pub async fn sign_in(db: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// For another week.
+/// Expires in a week.
 const SESSION: &str = r#"
     insert into session (id, token, "userId", "expiresAt", "updatedAt")
     select 'session-of-the-events', $1, id, now() at time zone 'utc' + interval '7 days', now() at time zone 'utc'
@@ -47,8 +47,9 @@ const API_KEY: &str = r#"
     on conflict do nothing
 "#;
 
-/// The first of the provider's people, so that who signs in as one of them finds a profile; the others of them meet the
-/// first sign-in. The rest never signs in.
+/// Returns each sample user with a service and skills. The first two are people of the local provider, so they find a
+/// profile when they sign in. The other people of the provider are left out, so they sign up. All further users cannot
+/// sign in.
 fn people() -> Vec<(Person, &'static str, &'static str)> {
     let mut people: Vec<_> = provider::sample_people()
         .into_iter()
@@ -108,7 +109,7 @@ async fn insert_people(db: &mut PgConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// A user and the account at the service. Who has signed in before the seeding stays as is.
+/// Inserts a user and the account at the service. A user who exists stays unchanged.
 const PERSON: &str = r#"
     with person as (
         insert into "user" (
