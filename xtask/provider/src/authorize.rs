@@ -1,4 +1,4 @@
-//! The authorize pages: who signs in, and where the browser goes then.
+//! The authorize pages, on which a person signs in or declines.
 
 use axum::{
     extract::{OriginalUri, RawQuery, State as AxumState},
@@ -19,10 +19,10 @@ use crate::{
 const GITHUB_PATH: &str = "/github/login/oauth/authorize";
 const GOOGLE_PATH: &str = "/google/o/oauth2/v2/auth";
 
-/// What the API asks of the person at the browser.
+/// An authorize request.
 pub struct Ask {
     service: Service,
-    /// As the client wrote it: the token request must repeat it to the letter.
+    /// As the client wrote it. The token request must repeat it exactly.
     redirect_uri: String,
     callback: Url,
     state: Option<String>,
@@ -33,16 +33,16 @@ pub struct Ask {
 }
 
 impl Ask {
-    /// Reads an authorize request, or says why the service would not have it.
+    /// Parses an authorize request. The error is the reason why the service would reject it.
     fn parse(service: Service, fields: &Fields) -> Result<Self, &'static str> {
         let client = match service {
             Service::GitHub => &GITHUB,
             Service::Google => &GOOGLE,
         };
         if fields.get("client_id") != Some(client.id) {
-            return Err("client_id names no client of this provider");
+            return Err("client_id is not registered with this provider");
         }
-        // GitHub does not ask for the parameter.
+        // GitHub does not require the parameter.
         match fields.get("response_type") {
             Some("code") => {}
             None if service == Service::GitHub => {}
@@ -73,21 +73,21 @@ impl Ask {
         })
     }
 
-    /// The same from a whole address below `base`.
+    /// Parses the address of an authorize request. `base` is the address of this provider.
     pub fn parse_address(base: &str, address: &str) -> Result<Self, &'static str> {
         let local = address
             .strip_prefix(base)
-            .ok_or("it does not lead to this provider")?;
-        let (path, query) = local.split_once('?').ok_or("it has no query")?;
+            .ok_or("the address is not one of this provider")?;
+        let (path, query) = local.split_once('?').ok_or("the address has no query")?;
         let service = match path {
             GITHUB_PATH => Service::GitHub,
             GOOGLE_PATH => Service::Google,
-            _ => return Err("it is no authorize page"),
+            _ => return Err("the address is not an authorize page"),
         };
         Self::parse(service, &Fields::parse(query.as_bytes()))
     }
 
-    /// The callback's address with a fresh code.
+    /// Stores a grant and returns the address of the callback with a new code.
     pub fn accept(self, state: &State, person: &Person) -> String {
         let code = random("");
         let mut inner = state.lock();
@@ -109,7 +109,7 @@ impl Ask {
         callback
     }
 
-    /// The callback's address with the refusal of RFC 6749, section 4.1.2.1.
+    /// Returns the address of the callback with the error of RFC 6749, section 4.1.2.1.
     pub fn decline(self) -> String {
         let description = "The user has denied your application access.";
         self.callback(&[
@@ -139,8 +139,8 @@ pub async fn google(AxumState(state): AxumState<Shared>, RawQuery(query): RawQue
     authorize(&state, Service::Google, &query.unwrap_or_default())
 }
 
-/// Lets somebody choose, unless `login` or `login_hint` names a known person, `new_email` describes a new one, or
-/// `decision=deny` declines.
+/// Shows the page on which a developer chooses a person. Redirects at once if `login` or `login_hint` names a known person,
+/// `new_email` describes a new one, or `decision=deny` declines.
 fn authorize(state: &State, service: Service, query: &str) -> Response {
     let fields = Fields::parse(query.as_bytes());
     let ask = match Ask::parse(service, &fields) {

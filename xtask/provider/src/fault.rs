@@ -16,7 +16,7 @@ pub enum Endpoint {
     GoogleToken,
     GoogleKeys,
     GoogleUserinfo,
-    /// Where [`Fault::Redirect`] points; nobody has business there.
+    /// The target of [`Fault::Redirect`]. The API must not call it.
     Elsewhere,
 }
 
@@ -35,28 +35,28 @@ impl Endpoint {
     }
 }
 
-/// How an endpoint misbehaves, until [`crate::Provider::recover`].
+/// A fault of an endpoint, which lasts until [`crate::Provider::recover`].
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// That status with a JSON body.
+    /// This status with a JSON body.
     Status(u16),
     /// An OAuth error: with status 200 from GitHub, 400 from Google.
     Error(&'static str),
-    /// Status 200 with a JSON content type and a body that is none.
+    /// Status 200 with a JSON content type and a body that is not JSON.
     Garbage,
     /// Status 200 with this body.
     Body(Value),
-    /// The usual answer with the members of this object put in; a null takes the member out.
+    /// The usual response with the members of this object. A null removes a member.
     Patch(Value),
-    /// The usual answer, that much later.
+    /// The usual response after this delay.
     Slow(Duration),
-    /// 302 to [`Endpoint::Elsewhere`], which answers like a token endpoint.
+    /// 302 to [`Endpoint::Elsewhere`], which responds like a token endpoint.
     Redirect,
-    /// The connection ends within the answer.
+    /// The connection ends in the middle of the response.
     Disconnect,
 }
 
-/// A request as an endpoint got it.
+/// A request that an endpoint received.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub endpoint: Endpoint,
@@ -65,17 +65,17 @@ pub struct Received {
 }
 
 impl Received {
-    /// A header's value, if it is text.
+    /// Returns the value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A field of the form.
+    /// Returns a field of the form.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.form.get(name)
     }
 
-    /// The names of the form's fields, in order.
+    /// Returns the names of the form's fields, in order.
     pub fn field_names(&self) -> Vec<&str> {
         self.form.iter().map(|(name, _)| name).collect()
     }

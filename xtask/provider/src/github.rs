@@ -18,7 +18,8 @@ use crate::{
 
 /// `POST /github/login/oauth/access_token`
 ///
-/// Form-encoded unless JSON is asked for, and 200 even when it refuses: <https://docs.github.com/en/apps/oauth-apps>.
+/// The response is form-encoded unless the client accepts JSON. Its status is 200 even for an error:
+/// <https://docs.github.com/en/apps/oauth-apps>.
 pub async fn token(State(state): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     let mut inner = state.lock();
     let answer = match redeem(&mut inner, Service::GitHub, &GITHUB, &Fields::parse(&body)) {
@@ -62,7 +63,7 @@ pub async fn user(State(state): State<Shared>, headers: HeaderMap) -> Response {
     })
 }
 
-/// `GET /github/user/emails`, for who was granted `user:email`.
+/// `GET /github/user/emails`, which requires the scope `user:email`.
 pub async fn emails(State(state): State<Shared>, headers: HeaderMap) -> Response {
     profile(&state, &headers, |grant| {
         let granted = grant

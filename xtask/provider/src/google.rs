@@ -20,7 +20,7 @@ use crate::{
     token::redeem,
 };
 
-/// Seconds that Google's tokens live.
+/// Lifetime of Google's tokens, in seconds.
 const LIFETIME: u64 = 3600;
 
 /// `POST /google/token`
@@ -48,7 +48,7 @@ pub async fn token(State(state): State<Shared>, body: Bytes) -> Response {
         merge(&mut claims, &json!({ "nonce": grant.nonce }));
         answer["id_token"] = json!(keys::OWN.sign(&claims));
     }
-    // A refresh keeps the refresh token that it was made with.
+    // A refresh returns no refresh token: the present one stays valid.
     if grant.offline && !refreshing {
         let refresh_token = random("1//");
         answer["refresh_token"] = json!(refresh_token);
@@ -58,7 +58,7 @@ pub async fn token(State(state): State<Shared>, body: Bytes) -> Response {
     http::json(StatusCode::OK, &answer)
 }
 
-/// The claims of a fresh id token: <https://developers.google.com/identity/openid-connect/openid-connect>.
+/// Returns the claims of a new id token: <https://developers.google.com/identity/openid-connect/openid-connect>.
 pub fn claims(base: &str, person: &Person) -> Value {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! Grants: what a person allowed a client.
+//! Grants: permissions that a person gives to a client.
 
 use rand::distr::{Alphanumeric, SampleString};
 
@@ -11,7 +11,7 @@ pub enum Service {
     Google,
 }
 
-/// What a person agreed to on the authorize page.
+/// A permission that a person gave on the authorize page.
 #[derive(Clone, Debug)]
 pub struct Grant {
     pub service: Service,
@@ -25,7 +25,7 @@ pub struct Grant {
     pub offline: bool,
 }
 
-/// A random text that starts with the prefix of its kind.
+/// Returns a random text with this prefix.
 pub fn random(prefix: &str) -> String {
     format!(
         "{prefix}{}",

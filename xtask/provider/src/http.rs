@@ -24,7 +24,7 @@ impl Fields {
         )
     }
 
-    /// The first value of that name that is not empty.
+    /// Returns the first value of this name that is not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -43,7 +43,7 @@ pub fn json(status: StatusCode, body: &Value) -> Response {
     answer(status, JSON, body.to_string())
 }
 
-/// The members of a flat object, form-encoded; nulls are left out.
+/// Returns the members of a flat object, form-encoded. Nulls are left out.
 pub fn form(status: StatusCode, body: &Value) -> Response {
     let members = body.as_object().into_iter().flatten();
     let encoded = form_urlencoded::Serializer::new(String::new())

@@ -10,12 +10,13 @@ use aws_lc_rs::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// A key of the JWKS; made once for the process, since a key takes a while.
+/// The key of the JWKS. It is generated once per process, because the generation takes a while.
 pub static OWN: LazyLock<Key> = LazyLock::new(|| Key::generate("own"));
 
-/// A key that the JWKS does not list, under the name of the one that it does.
+/// A key that is not in the JWKS, with the id of the key that is.
 pub static STRANGER: LazyLock<Key> = LazyLock::new(|| Key::generate("own"));
 
+/// An RSA key for signatures.
 pub struct Key {
     id: &'static str,
     pair: KeyPair,
@@ -29,7 +30,7 @@ impl Key {
         }
     }
 
-    /// The public half as a JSON Web Key (RFC 7517).
+    /// Returns the public key as a JSON Web Key (RFC 7517).
     pub fn public(&self) -> Value {
         let public = self.pair.public_key();
         json!({
@@ -42,7 +43,7 @@ impl Key {
         })
     }
 
-    /// A JSON Web Token with these claims, signed RS256.
+    /// Returns a JSON Web Token with these claims, signed with RS256.
     pub fn sign(&self, claims: &Value) -> String {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.id });
         let message = message(&header, claims);
@@ -59,7 +60,7 @@ impl Key {
     }
 }
 
-/// A JSON Web Token that claims to need no signature.
+/// Returns a JSON Web Token with `alg` none and no signature.
 pub fn unsigned(claims: &Value) -> String {
     format!("{}.", message(&json!({ "alg": "none" }), claims))
 }

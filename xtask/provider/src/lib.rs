@@ -1,8 +1,8 @@
 //! A local stand-in for the sign-in of GitHub and of Google, for development and for tests.
 //!
-//! It speaks what the two speak: an authorize page, a token endpoint that really checks client, redirect address and
-//! PKCE verifier, profiles, and RS256 id tokens with their keys. A developer picks on the page who signs in;
-//! a test registers people, goes through the flow without a browser and makes single endpoints fail.
+//! It implements an authorize page, a token endpoint that checks client, redirect address and PKCE verifier, profiles, and
+//! RS256 id tokens with their keys. A developer chooses a person on the page. A test registers people, completes the flow
+//! without a browser, and makes single endpoints fail.
 //!
 //! ```no_run
 //! # async fn example(authorize_url: &str) -> std::io::Result<()> {
@@ -11,7 +11,7 @@
 //! let provider = Provider::start().await?;
 //! let ada = provider.register(Person::new("ada").bio("Analyst").unverified());
 //!
-//! // `authorize_url` is what `POST /api/auth/sign-in/social` answered.
+//! // `authorize_url` is the `url` that `POST /api/auth/sign-in/social` returned.
 //! let callback = provider.sign_in(authorize_url, &ada);
 //!
 //! provider.fail(Endpoint::GitHubToken, Fault::Status(500));

@@ -18,7 +18,7 @@ use crate::{
     state::Shared,
 };
 
-/// Records each request and answers with the fault of its endpoint, if one is set.
+/// Records each request, and applies the fault of its endpoint if one is set.
 pub async fn layer(State(state): State<Shared>, request: Request, next: Next) -> Response {
     let Some(endpoint) = Endpoint::of(request.uri().path()) else {
         return next.run(request).await;

@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// Somebody with an account at both services.
+/// A person with an account at both services.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Person {
     /// GitHub's `id` and, as text, Google's `sub`. Derived from the login, so that it is the same in every run.
     pub id: u64,
-    /// GitHub's user name, and the name by which the authorize page is told who signs in.
+    /// GitHub's user name. It selects the person on the authorize page.
     pub login: String,
     pub name: Option<String>,
     /// The address in GitHub's profile and in Google's id token.
     pub email: Option<String>,
-    /// Whether the services say that `email` was verified.
+    /// Whether the services report `email` as verified.
     pub verified: bool,
     /// Whether GitHub's profile shows `email`.
     pub shows_email: bool,
-    /// What GitHub lists under `/user/emails`; `None` is `email` alone, as the primary address.
+    /// Entries of GitHub's `/user/emails`. `None` lists `email` alone, as the primary address.
     pub emails: Option<Vec<Email>>,
-    /// A path is served by the provider itself.
+    /// Address of the picture. A path is served by the provider itself.
     pub avatar: Option<String>,
     pub bio: Option<String>,
     /// The website of GitHub's profile.
@@ -97,7 +97,7 @@ impl Person {
         }
     }
 
-    /// The services do not vouch for the address.
+    /// Marks the address as not verified.
     pub fn unverified(self) -> Self {
         Self {
             verified: false,
@@ -105,7 +105,7 @@ impl Person {
         }
     }
 
-    /// The services know of no address.
+    /// Removes the address.
     pub fn without_email(self) -> Self {
         Self {
             email: None,
@@ -113,7 +113,7 @@ impl Person {
         }
     }
 
-    /// What `/user/emails` lists instead of `email` alone.
+    /// Sets the entries of GitHub's `/user/emails`.
     pub fn emails(self, emails: impl Into<Vec<Email>>) -> Self {
         Self {
             emails: Some(emails.into()),
@@ -121,7 +121,7 @@ impl Person {
         }
     }
 
-    /// GitHub's profile shows no address.
+    /// Hides the address in GitHub's profile.
     pub fn hides_email(self) -> Self {
         Self {
             shows_email: false,
@@ -164,12 +164,12 @@ impl Person {
         }
     }
 
-    /// The name that a page shows.
+    /// Returns the name for a page.
     pub(crate) fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.login)
     }
 
-    /// Whether a login hint, a user name or an address, means this person.
+    /// Whether a login hint names this person. The hint is a user name or an e-mail address.
     pub(crate) fn answers_to(&self, hint: &str) -> bool {
         self.login.eq_ignore_ascii_case(hint)
             || self
@@ -188,7 +188,7 @@ impl Person {
         })
     }
 
-    /// The body of GitHub's `GET /user`.
+    /// Returns the body of GitHub's `GET /user`.
     pub(crate) fn github_profile(&self, base: &str) -> Value {
         json!({
             "login": self.login,
@@ -205,7 +205,7 @@ impl Person {
         })
     }
 
-    /// The body of GitHub's `GET /user/emails`.
+    /// Returns the body of GitHub's `GET /user/emails`.
     pub(crate) fn github_emails(&self) -> Value {
         let own = self.email.as_ref().map(|email| Email {
             email: email.clone(),
@@ -226,7 +226,7 @@ impl Person {
             .collect()
     }
 
-    /// The person in the claims of Google's id token.
+    /// Returns the claims about the person in Google's id token.
     pub(crate) fn google_profile(&self, base: &str) -> Value {
         let mut claims = json!({ "sub": self.id.to_string() });
         let optional = [
@@ -246,7 +246,7 @@ impl Person {
     }
 }
 
-/// 48 bits, so that JavaScript reads it exactly.
+/// Derives an id from the login. It has 48 bits, so that JavaScript represents it exactly.
 fn id_of(login: &str) -> u64 {
     Sha256::digest(login.to_lowercase())
         .iter()
@@ -254,7 +254,7 @@ fn id_of(login: &str) -> u64 {
         .fold(0, |id, byte| (id << 8) | u64::from(*byte))
 }
 
-/// The people whom a developer finds on the authorize page.
+/// Returns the people whom the authorize page lists at the start.
 pub fn sample_people() -> Vec<Person> {
     vec![
         Person::new("ada")

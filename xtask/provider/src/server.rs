@@ -1,4 +1,4 @@
-//! The server, and what a test can do with it.
+//! The server, and its interface for tests.
 
 use std::{io, net::Ipv4Addr};
 
@@ -23,7 +23,7 @@ use crate::{
     state::{Shared, State},
 };
 
-/// A running stand-in for GitHub and Google; dropping it ends it.
+/// A running stand-in for GitHub and Google. Dropping it stops it.
 pub struct Provider {
     state: Shared,
     server: JoinHandle<()>,
@@ -43,10 +43,10 @@ impl Provider {
         Ok(Self::serve(listener, url, None))
     }
 
-    /// Listens on that port of 127.0.0.1, with a page at `/` from which a developer signs in to the API.
+    /// Listens on this port of 127.0.0.1, and serves a page at `/` from which a developer signs in to the API.
     ///
-    /// Its name is `localhost`, so that browsers take it for one site with an API at that name and keep the cookies
-    /// that the API sets. The API has to trust the origin [`Self::url`].
+    /// The host name is `localhost`. To a browser, the page is then the same site as an API on `localhost`, and the browser
+    /// keeps the API's cookies. The API must trust the origin [`Self::url`].
     pub async fn for_api(api: &str, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
@@ -57,25 +57,25 @@ impl Provider {
         let state = State::new(url, api);
         let router = router(state.clone());
         let server = tokio::spawn(async move {
-            // axum::serve goes on for ever: it retries what accept refuses.
+            // axum::serve never returns: it retries when accept fails.
             let _ = axum::serve(listener, router).await;
         });
         Self { state, server }
     }
 
-    /// The address, without a slash at its end.
+    /// The address, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.state.url
     }
 
-    /// The variables that point the API here: client ids, secrets and all addresses of both services.
+    /// Returns the variables that make the API use this provider: client ids, secrets and all addresses of both services.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = self.github_settings();
         settings.extend(self.google_settings());
         settings
     }
 
-    /// The part of [`Self::settings`] that is GitHub's.
+    /// Returns GitHub's part of [`Self::settings`].
     pub fn github_settings(&self) -> Vec<(&'static str, String)> {
         let url = self.url();
         vec![
@@ -93,7 +93,7 @@ impl Provider {
         ]
     }
 
-    /// The part of [`Self::settings`] that is Google's.
+    /// Returns Google's part of [`Self::settings`].
     pub fn google_settings(&self) -> Vec<(&'static str, String)> {
         let url = self.url();
         vec![
@@ -110,21 +110,20 @@ impl Provider {
         ]
     }
 
-    /// Adds the person, in the place of one with the same id, and hands them back.
+    /// Adds the person, or replaces one with the same id. Returns the person.
     pub fn register(&self, person: Person) -> Person {
         self.state.register(person)
     }
 
-    /// What happens when the person agrees at the address that the API sent the browser to: the callback's address
-    /// with `code` and `state`.
+    /// Accepts an authorize request as the person. Returns the address of the callback, with `code` and `state`.
     ///
     /// # Panics
-    /// When the services would refuse the authorize address, with their words.
+    /// If the service would reject the request. The message has the reason.
     pub fn sign_in(&self, authorize_url: &str, person: &Person) -> String {
         self.decide(authorize_url, |ask| ask.accept(&self.state, person))
     }
 
-    /// What happens when the person declines: the callback's address with `error=access_denied`.
+    /// Declines an authorize request. Returns the address of the callback, with `error=access_denied`.
     ///
     /// # Panics
     /// As [`Self::sign_in`].
@@ -132,7 +131,7 @@ impl Provider {
         self.decide(authorize_url, authorize::Ask::decline)
     }
 
-    /// The code alone of [`Self::sign_in`].
+    /// Accepts an authorize request like [`Self::sign_in`], and returns the code alone.
     pub fn code_for(&self, person: &Person, authorize_url: &str) -> String {
         let callback = self.sign_in(authorize_url, person);
         let query = callback.split_once('?').map_or("", |(_, query)| query);
@@ -150,7 +149,7 @@ impl Provider {
         decision(ask)
     }
 
-    /// A token that the profile endpoints accept for the person, as if a code had been exchanged.
+    /// Returns a token that the profile endpoints accept for the person, as if a code had been exchanged.
     pub fn access_token_for(&self, person: &Person, service: Service) -> String {
         let token = random("access_");
         let grant = grant_for(person, service);
@@ -158,7 +157,7 @@ impl Provider {
         token
     }
 
-    /// A token that the token endpoint takes with `grant_type=refresh_token`.
+    /// Returns a token that the token endpoint accepts with `grant_type=refresh_token`.
     pub fn refresh_token_for(&self, person: &Person, service: Service) -> String {
         let token = random("refresh_");
         let grant = grant_for(person, service);
@@ -174,19 +173,19 @@ impl Provider {
         self.state.lock().github_tokens_expire = true;
     }
 
-    /// An id token of the person with the members of `changes` put into its claims; null takes a claim out.
+    /// Returns an id token of the person. The members of `changes` replace its claims, and a null removes a claim.
     ///
-    /// `json!({})` is a good token, `json!({ "aud": "another" })` is somebody else's.
+    /// `json!({})` gives a valid token, `json!({ "aud": "another" })` one for another client.
     pub fn google_id_token(&self, person: &Person, changes: &Value) -> String {
         keys::OWN.sign(&self.claims(person, changes))
     }
 
-    /// The same, signed by a key that is not in the JWKS.
+    /// Returns such a token, signed by a key that is not in the JWKS.
     pub fn forged_google_id_token(&self, person: &Person, changes: &Value) -> String {
         keys::STRANGER.sign(&self.claims(person, changes))
     }
 
-    /// The same, with `alg` none and no signature.
+    /// Returns such a token, with `alg` none and no signature.
     pub fn unsigned_google_id_token(&self, person: &Person, changes: &Value) -> String {
         keys::unsigned(&self.claims(person, changes))
     }
@@ -197,17 +196,17 @@ impl Provider {
         claims
     }
 
-    /// From now on the endpoint misbehaves.
+    /// Switches on a fault of the endpoint.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
         self.state.lock().faults.insert(endpoint, fault);
     }
 
-    /// From now on the endpoint behaves again.
+    /// Switches off the fault of the endpoint.
     pub fn recover(&self, endpoint: Endpoint) {
         self.state.lock().faults.remove(&endpoint);
     }
 
-    /// What the endpoint got so far, oldest first.
+    /// Returns the requests that the endpoint has received, oldest first.
     pub fn received(&self, endpoint: Endpoint) -> Vec<Received> {
         let inner = self.state.lock();
         inner
@@ -219,7 +218,7 @@ impl Provider {
     }
 }
 
-/// What somebody agreed to without having been asked.
+/// Returns a grant with the usual scopes, without an authorize request.
 fn grant_for(person: &Person, service: Service) -> Grant {
     let scopes: &[&str] = match service {
         Service::GitHub => &["read:user", "user:email"],

@@ -1,4 +1,4 @@
-//! What the provider stores: people, grants, faults and the requests that it received.
+//! The state of the provider: people, grants, faults and the requests that it received.
 
 use std::{
     collections::HashMap,
@@ -13,13 +13,13 @@ use crate::{
     people::{Person, sample_people},
 };
 
-/// The state that every handler gets.
+/// The state that every handler receives.
 pub type Shared = Arc<State>;
 
 pub struct State {
-    /// The address of this server, without a slash at its end.
+    /// The address of this server, without a trailing slash.
     pub url: String,
-    /// The API to which the page at `/` signs in.
+    /// The address of the API to which the page at `/` signs in.
     pub api: Option<String>,
     inner: Mutex<Inner>,
 }
@@ -37,7 +37,7 @@ pub struct Inner {
 }
 
 impl State {
-    /// A server at that address that knows the sample people.
+    /// Returns the state of a server at this address, with the sample people.
     pub fn new(url: String, api: Option<String>) -> Shared {
         Arc::new(Self {
             url,
@@ -53,7 +53,7 @@ impl State {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The grant of the access token in the `Authorization` header.
+    /// Returns the grant of the access token in the `Authorization` header.
     pub fn bearer(&self, headers: &HeaderMap, service: Service) -> Option<Grant> {
         let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let token = value
@@ -66,7 +66,7 @@ impl State {
             .cloned()
     }
 
-    /// Adds the person, in the place of one with the same id.
+    /// Adds the person, or replaces one with the same id. Returns the person.
     pub fn register(&self, person: Person) -> Person {
         let mut inner = self.lock();
         match inner.people.iter_mut().find(|known| known.id == person.id) {

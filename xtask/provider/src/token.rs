@@ -1,4 +1,4 @@
-//! The checks of a token request.
+//! Checks token requests.
 
 use axum::http::StatusCode;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -11,7 +11,7 @@ use crate::{
     state::Inner,
 };
 
-/// Why a token request is refused.
+/// The reason why a token request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRefusal {
     Client,
@@ -22,7 +22,7 @@ pub enum TokenRefusal {
 }
 
 impl TokenRefusal {
-    /// Error code and description in GitHub's words; its status is 200.
+    /// Returns GitHub's error code and description. The status is 200.
     pub fn in_github_words(self) -> (&'static str, &'static str) {
         match self {
             Self::Client => (
@@ -48,7 +48,7 @@ impl TokenRefusal {
         }
     }
 
-    /// Status, error code and description in Google's words.
+    /// Returns Google's status, error code and description.
     pub fn in_google_words(self) -> (StatusCode, &'static str, &'static str) {
         let bad = StatusCode::BAD_REQUEST;
         match self {
@@ -61,7 +61,7 @@ impl TokenRefusal {
     }
 }
 
-/// Checks a token request and returns its grant. A named code is used up even if the request is refused.
+/// Checks a token request and returns its grant. A code expires even if the request is rejected.
 pub fn redeem(
     inner: &mut Inner,
     service: Service,
@@ -73,7 +73,7 @@ pub fn redeem(
         return Err(TokenRefusal::Client);
     }
     match form.get("grant_type") {
-        // GitHub's endpoint is older than the parameter and assumes it.
+        // GitHub does not require the parameter.
         Some("authorization_code") => {}
         None if service == Service::GitHub => {}
         Some("refresh_token") => {

@@ -1,4 +1,4 @@
-//! The stand-in as a client meets it.
+//! Tests of the stand-in over HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -31,7 +31,7 @@ fn setting(provider: &Provider, name: &str) -> String {
     value.clone()
 }
 
-/// The address that an API sends the browser to.
+/// Returns the address to which an API sends the browser.
 fn authorize_url(provider: &Provider, service: Service) -> String {
     let (page, client_id, scope) = match service {
         Service::GitHub => (
@@ -59,7 +59,7 @@ fn authorize_url(provider: &Provider, service: Service) -> String {
         .into()
 }
 
-/// The token request of a client that does everything right, with some fields exchanged.
+/// Sends a valid token request in which some fields are replaced.
 async fn exchange(
     provider: &Provider,
     service: Service,
@@ -135,7 +135,7 @@ async fn a_github_person_signs_in() {
 }
 
 #[tokio::test]
-async fn github_tells_hidden_addresses_only_in_the_list() {
+async fn github_returns_hidden_addresses_only_in_the_list() {
     let provider = Provider::start().await.unwrap();
     let person = provider.register(Person::new("linus").hides_email().emails([
         Email::new("second@example.com"),
@@ -161,7 +161,7 @@ async fn github_tells_hidden_addresses_only_in_the_list() {
 }
 
 #[tokio::test]
-async fn github_wants_a_token_and_a_user_agent() {
+async fn github_requires_a_token_and_a_user_agent() {
     let provider = Provider::start().await.unwrap();
     let user = format!("{}/user", setting(&provider, "GITHUB_API_URL"));
     let token = provider.access_token_for(&Person::new("ada"), Service::GitHub);
@@ -173,7 +173,7 @@ async fn github_wants_a_token_and_a_user_agent() {
 }
 
 #[tokio::test]
-async fn github_answers_form_encoding_unless_json_is_asked_for() {
+async fn github_responds_form_encoded_unless_json_is_accepted() {
     let provider = Provider::start().await.unwrap();
     let answer = client()
         .post(setting(&provider, "GITHUB_TOKEN_URL"))
@@ -230,7 +230,7 @@ async fn verify(provider: &Provider, token: &str) -> jsonwebtoken::errors::Resul
 }
 
 #[tokio::test]
-async fn id_tokens_can_be_bad_in_every_way() {
+async fn id_tokens_can_be_invalid() {
     let provider = Provider::start().await.unwrap();
     let ada = Person::new("ada");
     let nothing = json!({});
@@ -325,7 +325,7 @@ async fn token_requests_are_checked() {
 }
 
 #[tokio::test]
-async fn a_code_of_one_service_is_not_taken_by_the_other() {
+async fn a_code_of_one_service_is_rejected_by_the_other() {
     let provider = Provider::start().await.unwrap();
     let ask = authorize_url(&provider, Service::GitHub);
     let code = provider.code_for(&Person::new("ada"), &ask);
@@ -336,7 +336,7 @@ async fn a_code_of_one_service_is_not_taken_by_the_other() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_are_taken() {
+async fn refresh_tokens_are_accepted() {
     let provider = Provider::start().await.unwrap();
     let ada = Person::new("ada");
     for (service, works_twice) in [(Service::Google, true), (Service::GitHub, false)] {
@@ -352,7 +352,7 @@ async fn refresh_tokens_are_taken() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_come_when_asked_for() {
+async fn refresh_tokens_are_issued_on_request() {
     let provider = Provider::start().await.unwrap();
     provider.expire_github_tokens();
     let ada = Person::new("ada");
@@ -426,7 +426,7 @@ async fn a_developer_signs_in_from_the_front_page() {
 }
 
 #[tokio::test]
-async fn the_page_refuses_what_the_services_refuse() {
+async fn the_page_rejects_invalid_requests() {
     let provider = Provider::start().await.unwrap();
     let page = setting(&provider, "GOOGLE_AUTHORIZE_URL");
     let client_id = format!("client_id={GOOGLE_CLIENT_ID}");
@@ -447,7 +447,7 @@ async fn the_page_refuses_what_the_services_refuse() {
 }
 
 #[tokio::test]
-async fn endpoints_fail_as_told() {
+async fn endpoints_have_the_faults_that_are_switched_on() {
     let provider = Provider::start().await.unwrap();
     let token = setting(&provider, "GITHUB_TOKEN_URL");
     let post = || {
@@ -513,7 +513,7 @@ async fn endpoints_fail_as_told() {
 }
 
 #[tokio::test]
-async fn requests_are_written_down() {
+async fn requests_are_recorded() {
     let provider = Provider::start().await.unwrap();
     exchange(&provider, Service::Google, "c1", &[]).await;
 

@@ -1,4 +1,4 @@
-//! What the browser shows.
+//! The HTML pages.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ pub fn choice(service: Service, fields: &Fields, people: &[Person]) -> String {
         Service::GitHub => ("GitHub", "github"),
         Service::Google => ("Google", "google"),
     };
-    // Everything the client sent goes along, but for what said who signs in.
+    // The links and the form keep all parameters of the client, except those that choose a person.
     let kept: Vec<_> = fields
         .iter()
         .filter(|(field, _)| !["login", "login_hint", "decision"].contains(field))
@@ -62,7 +62,7 @@ pub fn choice(service: Service, fields: &Fields, people: &[Person]) -> String {
     )
 }
 
-/// The page that says why there is nothing to choose.
+/// The page for an authorize request that is rejected, with the reason.
 pub fn refusal(reason: &str) -> String {
     format!(
         include_str!("refusal.html"),
@@ -71,7 +71,7 @@ pub fn refusal(reason: &str) -> String {
     )
 }
 
-/// The page from which a developer signs in to the API at that address.
+/// The page from which a developer signs in to the API at this address.
 pub fn front(api: &str) -> String {
     format!(
         include_str!("front.html"),
@@ -94,7 +94,7 @@ pub fn avatar(file: &str) -> String {
     )
 }
 
-/// Text as the content or the quoted attribute of HTML.
+/// Escapes text for the content or a quoted attribute of HTML.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
