@@ -1,13 +1,13 @@
-//! One line that is written again as the work goes on.
+//! A status line that is updated while the work proceeds.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
     time::{Duration, Instant},
 };
 
-/// How often a line is written where it cannot be overwritten, as in a log.
+/// Interval between lines where a line cannot be overwritten, as in a log.
 const LOG_INTERVAL: Duration = Duration::from_secs(15);
-/// How often a line is overwritten on a terminal.
+/// Interval between updates of the line on a terminal.
 const TERMINAL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A stage of the work on standard error: overwritten on a terminal, and written every 15 seconds elsewhere.
@@ -20,7 +20,7 @@ pub struct StatusLine {
 }
 
 impl StatusLine {
-    /// Writes what begins, and how long it takes where that is known.
+    /// Writes the name of the stage. `note` is an estimate of its duration, or empty.
     pub fn start(stage: &str, note: &str) -> Self {
         let terminal = io::stderr().is_terminal();
         let separator = if note.is_empty() { "" } else { " " };
@@ -33,7 +33,7 @@ impl StatusLine {
         }
     }
 
-    /// Writes how far the work is, unless it has just done so.
+    /// Writes the progress, unless the last line is more recent than the interval.
     pub fn update(&mut self, progress: &str) {
         let interval = if self.terminal {
             TERMINAL_INTERVAL
@@ -51,7 +51,7 @@ impl StatusLine {
         );
     }
 
-    /// Writes that the work is done, with its result and the time that it took.
+    /// Writes the result of the work and the time that it took.
     pub fn finish(self, result: &str) {
         let separator = if result.is_empty() { "" } else { ", " };
         let seconds = self.started.elapsed().as_secs_f32();
@@ -64,7 +64,7 @@ impl StatusLine {
         }
     }
 
-    /// Makes room for other output.
+    /// Clears the line on a terminal, before other output.
     pub fn clear(self) {
         if self.terminal {
             write(true, "");
@@ -74,9 +74,9 @@ impl StatusLine {
 
 fn write(terminal: bool, line: &str) {
     let mut output = io::stderr().lock();
-    // There is nothing to do about a standard error that is closed.
+    // Ignores a closed standard error.
     let _ = if terminal {
-        // Clears the line, and keeps a long one from running into the next.
+        // Clears the line, and disables the wrapping of a long one.
         write!(output, "\r\x1b[K\x1b[?7l{line}\x1b[?7h")
     } else {
         writeln!(output, "{line}")

@@ -1,7 +1,7 @@
-//! `cargo xtask` of `.cargo/config.toml`: builds the developers' commands and starts them.
+//! The alias `cargo xtask` of `.cargo/config.toml`: builds the developers' commands and starts them.
 //!
-//! They are built with the features that the whole workspace asks of its dependencies, so that the functions and the tests
-//! use the same builds: `cargo run --package xtask` would compile about fifty crates a second time.
+//! The whole workspace is selected, so that the commands, the functions and the tests use the same builds of their
+//! dependencies. `cargo run --package xtask` would compile about fifty crates a second time.
 
 use std::{
     env, io,
@@ -14,8 +14,8 @@ use std::{
 
 use launch::{Progress, Reader, StatusLine, configure};
 
-/// A build that takes less is not worth a line.
-const PATIENCE: Duration = Duration::from_millis(1500);
+/// A build that takes less time shows no status line.
+const QUIET_TIME: Duration = Duration::from_millis(1500);
 
 fn main() -> ExitCode {
     let outcome = build().and_then(|()| start());
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds the program; a failure to compile ends with cargo's diagnostics.
+/// Builds the program. If it does not compile, prints cargo's diagnostics.
 fn build() -> io::Result<()> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     configure(&mut cargo);
@@ -54,7 +54,7 @@ fn build() -> io::Result<()> {
         let Some(progress) = reader.read(&bytes[..count]) else {
             continue;
         };
-        if line.is_none() && (is_long(&progress) || started.elapsed() > PATIENCE) {
+        if line.is_none() && (is_long(&progress) || started.elapsed() > QUIET_TIME) {
             let note = if is_long(&progress) {
                 "(some minutes the first time, seconds from then on)"
             } else {
@@ -79,7 +79,7 @@ fn build() -> io::Result<()> {
     Err(io::Error::other("it does not compile"))
 }
 
-/// Whether much is left to do.
+/// Whether the build takes minutes.
 fn is_long(progress: &Progress) -> bool {
     match progress {
         Progress::Downloading(_) => true,
@@ -88,7 +88,7 @@ fn is_long(progress: &Progress) -> bool {
     }
 }
 
-/// Becomes the program, which cargo puts beside this one.
+/// Replaces this process by the program, which is in the same folder. Returns only on failure.
 fn start() -> io::Result<ExitCode> {
     let program = env::current_exe()?.with_file_name("xtask");
     Err(Command::new(program).args(env::args_os().skip(1)).exec())

@@ -1,17 +1,17 @@
-//! Reads cargo's standard error: its progress, and the lines that are meant for people.
+//! Reads cargo's standard error: its progress, errors and warnings.
 
 use std::{fmt, process::Command};
 
-/// What cargo does at the moment.
+/// The present step of cargo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Another cargo uses the target folder.
+    /// Waits for another cargo that uses the target folder.
     Blocked,
     /// Reads the index of the registry.
     Resolving,
-    /// Fetches crates; what is left of them, in cargo's words.
+    /// Downloads crates. The text is the rest in crates and bytes.
     Downloading(String),
-    /// Compiles.
+    /// Compiles crates.
     Building { done: usize, total: usize },
 }
 
@@ -43,7 +43,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Takes the next bytes and returns the latest progress in them.
+    /// Reads the next bytes and returns the latest progress in them.
     pub fn read(&mut self, bytes: &[u8]) -> Option<Progress> {
         let mut latest = None;
         for byte in bytes {
@@ -84,7 +84,7 @@ impl Reader {
     }
 }
 
-/// Words with which cargo begins the report of a step, in a column of twelve characters.
+/// First words of cargo's lines about a step. They are aligned to the right of twelve characters.
 const STEPS: [&str; 15] = [
     "Adding",
     "Blocking",
@@ -110,7 +110,7 @@ fn step(line: &str) -> Option<(&str, &str)> {
     STEPS.contains(&word).then_some((word, rest))
 }
 
-/// From `[====>    ] 214/402: serde, tokio`.
+/// Parses `[====>    ] 214/402: serde, tokio`.
 fn building(rest: &str) -> Option<Progress> {
     let counts = rest.split_once("] ")?.1;
     let counts = counts.split_once(':').map_or(counts, |(counts, _)| counts);
@@ -121,7 +121,7 @@ fn building(rest: &str) -> Option<Progress> {
     })
 }
 
-/// `12 crates, 3.2MiB left` from `12 crates, remaining bytes: 3.2MiB`.
+/// Converts `12 crates, remaining bytes: 3.2MiB` to `12 crates, 3.2MiB left`.
 fn downloading(rest: &str) -> String {
     match rest.trim().split_once(", remaining bytes: ") {
         Some((crates, bytes)) => format!("{crates}, {bytes} left"),
@@ -129,7 +129,7 @@ fn downloading(rest: &str) -> String {
     }
 }
 
-/// The text without the sequences by which a terminal is controlled.
+/// Returns the text without escape sequences for terminals.
 pub fn without_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
