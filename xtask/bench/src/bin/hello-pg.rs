@@ -7,7 +7,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 #[tokio::main(flavor = "current_thread")]
 #[expect(
     clippy::disallowed_methods,
-    reason = "the request stack is what is measured against this"
+    reason = "the request stack is measured against this floor"
 )]
 async fn main() -> Result<(), Error> {
     let database = std::env::var("DATABASE_URL")?;

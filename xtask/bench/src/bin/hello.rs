@@ -6,7 +6,7 @@ use lambda_http::Error;
 #[tokio::main(flavor = "current_thread")]
 #[expect(
     clippy::disallowed_methods,
-    reason = "the request stack is what is measured against this"
+    reason = "the request stack is measured against this floor"
 )]
 async fn main() -> Result<(), Error> {
     let router = Router::new().route("/", get(async || r#"{"status":"ok"}"#));

@@ -1,7 +1,7 @@
-//! Runs a path that needs nothing but the processor a number of times, so that its instructions can be counted from
-//! outside: the difference between two numbers of times leaves out what starting costs.
+//! Runs a code path repeatedly, so that valgrind can count its instructions. The paths use only the processor. The
+//! difference between two counts leaves out the cost of the start.
 //!
-//! `instructions PATH COUNT`; see `cargo xtask bench --instructions`.
+//! Usage: `instructions PATH COUNT`. See `cargo xtask bench --instructions`.
 
 use std::{env, hint::black_box};
 
@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     let [path, count] = arguments.as_slice() else {
         bail!("usage: instructions PATH COUNT");
     };
-    let count: u32 = count.parse().context("COUNT is a number")?;
+    let count: u32 = count.parse().context("COUNT is not a number")?;
     match path.as_str() {
         "request" => requests(count).await,
         "cookie" => cookies(count),
@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
     }
 }
 
-/// From an event's bytes to the bytes of the answer, through the whole request stack.
+/// Converts the bytes of an event to the bytes of the response, through the whole request stack.
 async fn requests(count: u32) -> anyhow::Result<()> {
     let variables: Variables = [
         ("BETTER_AUTH_SECRET", SECRET),
@@ -53,7 +53,7 @@ async fn requests(count: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A session cookie among others, verified.
+/// Verifies a session cookie among other cookies.
 fn cookies(count: u32) -> anyhow::Result<()> {
     let cookies = Cookies::new(SECRET, true);
     let signed = cookies.sign("pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E");
@@ -62,27 +62,27 @@ fn cookies(count: u32) -> anyhow::Result<()> {
     headers.insert("cookie", HeaderValue::try_from(header)?);
     for _ in 0..count {
         let token = cookies.read(black_box(&headers), "session_token");
-        black_box(token.context("the cookie is good")?);
+        black_box(token.context("the cookie is rejected")?);
     }
     Ok(())
 }
 
-/// A cursor made and read again.
+/// Encodes and decodes a cursor.
 fn cursors(count: u32) -> anyhow::Result<()> {
     let id = "9b1d62e2-4f0a-4a7e-8f3c-1d2e3f4a5b6c";
     let at = Timestamp::from_millis(1_736_937_000_123)
-        .context("a time")?
+        .context("the time is out of range")?
         .0;
     for _ in 0..count {
         let text = Cursor::new("likes", (342, black_box(at), id)).encode();
-        black_box(Cursor::decode(&text).context("the cursor is good")?);
+        black_box(Cursor::decode(&text).context("the cursor is rejected")?);
     }
     Ok(())
 }
 
-/// A page of twenty projects as JSON.
+/// Serializes a page of twenty projects as JSON.
 fn pages(count: u32) -> anyhow::Result<()> {
-    let at = Timestamp::from_millis(1_736_937_000_123).context("a time")?;
+    let at = Timestamp::from_millis(1_736_937_000_123).context("the time is out of range")?;
     let page: Vec<ProjectSummary> = (0..20)
         .map(|number| ProjectSummary {
             id: format!("9b1d62e2-4f0a-4a7e-8f3c-{number:012}"),
