@@ -1,4 +1,4 @@
-//! The five real binaries under the emulated Lambda runtime, fed with the files of `events/`.
+//! The five binaries under the emulated Lambda runtime, with the files of `events/`.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -18,7 +18,7 @@ use xtask::{
     events,
 };
 
-/// An account with GitHub and Google, a database, and functions between them as they are asked for.
+/// The sign-in provider, and the variables with which functions are started.
 struct Bundle {
     provider: Provider,
     variables: Vec<(&'static str, String)>,
@@ -36,7 +36,7 @@ impl Bundle {
                 "a-secret-of-these-tests-0123456789".to_owned(),
             ),
             ("NODE_ENV", "test".to_owned()),
-            // What a REST API needs, whose stage is no part of the path.
+            // A REST API needs it, because the stage is not part of its paths.
             ("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true".to_owned()),
         ]);
         Self {
@@ -60,7 +60,7 @@ impl Bundle {
             .unwrap()
     }
 
-    /// Starts a sign-in; the callback's query, with code and state, and the state cookie.
+    /// Starts a sign-in. Returns the query of the callback, with code and state, and the state cookie.
     async fn begin(&self, auth: &Instance, event: &Value) -> (String, String) {
         let answer = send(auth, event).await;
         assert_eq!(answer["statusCode"], 200, "{answer}");
@@ -73,7 +73,7 @@ impl Bundle {
         )
     }
 
-    /// Signs in; the session cookie.
+    /// Signs in and returns the session cookie.
     async fn sign_in(&self, auth: &Instance) -> String {
         let (query, state) = self.begin(auth, &event("auth-sign-in-social")).await;
         let mut callback = event("auth-finish-sign-in");
@@ -112,7 +112,7 @@ fn cookies(answer: &Value) -> Vec<&str> {
     cookies.map(|cookie| cookie.as_str().unwrap()).collect()
 }
 
-/// What a browser sends back of the cookie of that name, which has a prefix since the API is reached over TLS.
+/// Returns the cookie as a browser sends it back. Its name has a prefix, because the API is used over TLS.
 fn cookie(answer: &Value, name: &str) -> String {
     let start = format!("__Secure-{name}=");
     let set = cookies(answer)
@@ -197,7 +197,7 @@ async fn a_callback_answers_with_several_cookies(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
+async fn a_rest_api_gets_its_cookies_in_a_multi_value_header(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
     let (query, state) = bundle.begin(&auth, &event("auth-sign-in-social")).await;
@@ -222,7 +222,7 @@ async fn a_rest_api_gets_its_cookies_in_a_header_of_many_values(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_session_is_accepted_by_every_function_and_told_by_none(db: PgPool) {
+async fn a_session_is_accepted_by_every_function_and_logged_by_none(db: PgPool) {
     let mut connection = db.acquire().await.unwrap();
     leaks::note(&mut connection).await.unwrap();
     let bundle = Bundle::new(&db).await;
@@ -262,7 +262,7 @@ async fn a_session_is_accepted_by_every_function_and_told_by_none(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_badly_signed_cookie_is_nobody(db: PgPool) {
+async fn a_cookie_with_a_wrong_signature_is_ignored(db: PgPool) {
     let bundle = Bundle::new(&db).await;
 
     // The cookies of the files were signed with another secret.
@@ -301,7 +301,7 @@ async fn a_base64_body_is_decoded(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_body_that_is_not_text_is_refused(db: PgPool) {
+async fn a_body_that_is_not_text_is_rejected(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
     let mut garbage = event("auth-sign-in-social-binary");
@@ -314,7 +314,7 @@ async fn a_body_that_is_not_text_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn text_beyond_ascii_comes_through_unharmed(db: PgPool) {
+async fn text_beyond_ascii_is_kept(db: PgPool) {
     let bundle = Bundle::new(&db).await;
     let auth = bundle.start("auth").await;
     let session = bundle.sign_in(&auth).await;

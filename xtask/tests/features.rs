@@ -1,4 +1,4 @@
-//! Builds that could use the same dependencies do, so that none is compiled twice.
+//! Builds share their dependencies, so that none is compiled twice.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -10,16 +10,17 @@ use std::{
 use testkit::{cargo::cargo, workspace};
 use xtask::bundle::FUNCTIONS;
 
-/// The crates whose tests are run one by one.
+/// Crates whose tests developers run alone.
 const CRATES: [&str; 8] = [
     "auth", "users", "projects", "social", "health", "migrate", "shared", "xtask",
 ];
 
-/// The dependencies of a test, and those of a function as it is deployed.
+/// Kinds of the dependencies of a test.
 const TESTS: &str = "normal,build,dev";
+/// Kinds of the dependencies of a deployed function.
 const DEPLOYED: &str = "normal,build";
 
-/// Each crate that the selection compiles, with its features.
+/// Returns each crate that the selection compiles, with its features.
 fn features(edges: &str, selection: &[&str]) -> BTreeSet<String> {
     let output = Command::new(cargo())
         .args(["tree", "--offline", "--edges", edges])

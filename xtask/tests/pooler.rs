@@ -1,4 +1,4 @@
-//! Many instances of a function behind a `PgBouncer`, before a server that has not as many connections.
+//! Many instances of a function behind PgBouncer, with a server that allows fewer connections than there are instances.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -14,15 +14,16 @@ use xtask::bundle;
 const INSTANCES: usize = 200;
 const CONNECTIONS: usize = 100;
 
-/// A secret, and a session's token and cookie under it.
+/// `BETTER_AUTH_SECRET`, which signs the cookie.
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
+/// Token of the session in the cookie.
 const TOKEN: &str = "pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E";
 const COOKIE: &str = "better-auth.session_token=\
     pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E.rrjlU9T7lxoX8YJn8E5J51QY6%2BHEH%2BoBTjFtbbUYZgI%3D";
 
 #[testkit::test]
 #[ignore = "PgBouncer is needed: `cargo xtask test pooler`"]
-async fn instances_queue_for_the_connections_that_there_are(db: PgPool) {
+async fn instances_queue_for_connections(db: PgPool) {
     let role = format!("few_connections_{}", std::process::id());
     let database = restricted(&db, &role).await;
     let pooler = PgBouncer::start(&database, u32::try_from(CONNECTIONS).unwrap())
@@ -47,7 +48,7 @@ async fn instances_queue_for_the_connections_that_there_are(db: PgPool) {
     release(&db, &role).await;
 }
 
-/// The address of the database for a role that may not have more connections.
+/// Creates a role with a limit of connections, and returns the address of the database for this role.
 async fn restricted(db: &PgPool, role: &str) -> String {
     for statement in [
         format!("create role {role} login connection limit {CONNECTIONS}"),

@@ -1,4 +1,4 @@
-//! The local server lives as long as somebody uses it, and starts whatever the last one left behind.
+//! The local server runs while a process uses it, and starts after any kind of end.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A folder of its own for a server, in the place of cargo's target folder.
+/// A temporary folder for a server, used instead of cargo's target folder.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -38,7 +38,7 @@ impl Folder {
         Keeper { child, port }
     }
 
-    /// The folder of the server, which is named after its version.
+    /// Returns the folder of the server, which is named after its version.
     fn home(&self) -> PathBuf {
         let mut homes = fs::read_dir(self.0.join("postgres")).unwrap();
         homes.next().unwrap().unwrap().path()
@@ -61,7 +61,7 @@ impl Keeper {
         answers(self.port)
     }
 
-    /// Ends the keeper's standard input, as the end of the process that uses it does.
+    /// Closes the keeper's standard input, as the end of the process that uses it does. Returns the port of the server.
     fn let_go(mut self) -> u16 {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
@@ -94,7 +94,7 @@ fn the_last_of_its_users_stops_the_server() {
 }
 
 #[test]
-fn users_who_come_and_go_at_once_all_have_a_server() {
+fn concurrent_users_all_have_a_server() {
     let folder = Folder::new("crowd");
     std::thread::scope(|scope| {
         for _ in 0..6 {
@@ -129,10 +129,10 @@ fn a_killed_server_is_started_again() {
 }
 
 #[test]
-fn what_a_crash_of_the_machine_left_behind_is_cleared_away() {
+fn a_stale_pid_file_is_removed() {
     let folder = Folder::new("stale");
     folder.keeper().let_go();
-    // The number belongs to another process by now.
+    // The process id in the file belongs to another process by now.
     let own = std::process::id();
     let pid_file = folder.home().join("data/postmaster.pid");
     fs::write(&pid_file, format!("{own}\n/nowhere\n0\n1\n")).unwrap();

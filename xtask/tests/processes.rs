@@ -1,4 +1,4 @@
-//! What must hold although several processes serve at once, each with connections of its own.
+//! Limits and bans hold across several processes, each with its own connections.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,7 +30,7 @@ use xtask::bundle;
 
 const KEY: &str = "cc_abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijkl";
 
-/// A function that serves plain HTTP; dropping it kills it.
+/// A function that serves plain HTTP. Dropping it kills the process.
 struct Process {
     _child: Child,
     client: Client,
@@ -52,7 +52,7 @@ impl Process {
             .env_clear()
             .envs(provider.settings())
             .envs([
-                // In the words of `testing`, which signs the cookies.
+                // The same secret as in `testing`, which signs the cookies.
                 (
                     "BETTER_AUTH_SECRET",
                     "reference-secret-for-tests-0123456789abcdef",
@@ -94,13 +94,13 @@ impl Process {
     }
 }
 
-/// Somebody with a session, whose cookie the processes take.
+/// Creates a user with a session, whose cookie the processes accept.
 async fn user(db: &PgPool, name: &str) -> Caller {
     let app = App::new(Api::new("people", "People", []), db.clone());
     app.user(name).await
 }
 
-/// A key of Ada's with those limits.
+/// Inserts an API key of Ada with these limits.
 async fn insert_key(db: &PgPool, remaining: Option<i32>, max: Option<i32>) {
     let ada = user(db, "ada").await;
     sqlx::query(
@@ -119,7 +119,7 @@ async fn insert_key(db: &PgPool, remaining: Option<i32>, max: Option<i32>) {
     .unwrap();
 }
 
-/// Statuses of so many requests with the key at the same time, from both in turns.
+/// Sends requests with the key concurrently, to both processes in turn. Returns their statuses.
 async fn storm(processes: [&Process; 2], requests: usize) -> Vec<u16> {
     let mut storm = JoinSet::new();
     for index in 0..requests {
@@ -145,7 +145,7 @@ async fn ten_remaining_uses_are_ten_across_processes(db: PgPool) {
     let statuses = storm([&one, &other], 50).await;
 
     assert_eq!(count(&statuses, 200), 10, "{statuses:?}");
-    // Whoever finds no use left deletes the key, which is unknown to those after.
+    // The first request without a remaining use deletes the key. It is unknown to later requests.
     assert_eq!(
         count(&statuses, 429) + count(&statuses, 401),
         40,
@@ -233,7 +233,7 @@ async fn a_quota_holds_across_processes(db: PgPool) {
 
     let statuses = storm.join_all().await;
 
-    // The default of writes is 60 a minute.
+    // The default quota for writes is 60 per minute.
     assert_eq!(count(&statuses, 200), 60, "{statuses:?}");
     assert_eq!(count(&statuses, 429), 20, "{statuses:?}");
 }

@@ -18,7 +18,7 @@ async fn count(db: &mut PgConnection, of: &'static str) -> i64 {
     sqlx::query_scalar(of).fetch_one(db).await.unwrap()
 }
 
-/// How many counters differ from their rows.
+/// Counts the counters that differ from their rows.
 const DRIFT: &str = r#"
     select
         (
@@ -103,9 +103,9 @@ async fn seeding_again_changes_nothing(db: PgPool) {
     assert_eq!(count(&mut db, all).await, before);
 }
 
-/// Somebody has signed in as a sample person, under the address of one, before the seeding.
+/// A user with the address of a sample person signed up before the seeding.
 #[testkit::test(empty)]
-async fn who_is_there_already_stays(db: PgPool) {
+async fn an_existing_user_stays_unchanged(db: PgPool) {
     let mut db = migrated(&db).await;
     sqlx::raw_sql(
         r#"insert into "user" (id, name, email, "updatedAt") values ('mine', 'Me', 'ada@example.com', now())"#,
@@ -125,7 +125,7 @@ async fn who_is_there_already_stays(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn many_are_made_as_ordered_and_their_counters_agree(db: PgPool) {
+async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: PgPool) {
     let mut db = migrated(&db).await;
     let options = Options {
         projects: Some(300),
@@ -138,7 +138,7 @@ async fn many_are_made_as_ordered_and_their_counters_agree(db: PgPool) {
 
     seed::run(&mut db, &options).await.unwrap();
 
-    // The sample's come on top.
+    // The sample data is added.
     assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 206);
     assert_eq!(count(&mut db, "select count(*) from projects").await, 308);
     assert_eq!(count(&mut db, "select count(*) from likes").await, 2013);
@@ -215,9 +215,9 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
     assert_eq!(recount::run(&mut db).await.unwrap(), []);
 }
 
-/// The like is in a transaction that has begun before the recount and ends after it has found the project suspicious.
+/// The transaction of the like begins before the recount, and ends after the recount has selected the project.
 #[testkit::test(empty)]
-async fn a_like_that_is_being_given_is_counted_once(pool: PgPool) {
+async fn a_concurrent_like_is_counted_once(pool: PgPool) {
     let mut db = migrated(&pool).await;
     seed::run(&mut db, &Options::default()).await.unwrap();
     sqlx::raw_sql(r#"update projects set "likeCount" = 100 where title = 'Algorhyme'"#)
@@ -239,7 +239,7 @@ async fn a_like_that_is_being_given_is_counted_once(pool: PgPool) {
     .unwrap();
 
     let (repairs, ()) = tokio::join!(recount::run(&mut db), async {
-        // Until the recount waits for the row of the project.
+        // Waits until the recount waits for the row of the project.
         let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
         let mut watcher = pool.acquire().await.unwrap();
         while count(&mut watcher, waits).await == 0 {

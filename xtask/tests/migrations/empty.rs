@@ -1,4 +1,4 @@
-//! From an empty database, and from one that is up to date.
+//! Migrations of an empty database, and of one that is up to date.
 
 use sqlx::PgPool;
 
@@ -48,7 +48,7 @@ async fn a_second_run_changes_nothing(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn migrators_at_once_wait_for_each_other(db: PgPool) {
+async fn concurrent_migrators_wait_for_each_other(db: PgPool) {
     let (a, b, c) = tokio::join!(migrate(&db), migrate(&db), migrate(&db));
 
     let mut applied = [a, b, c].map(|outcome| outcome.unwrap().applied.len());
@@ -89,8 +89,8 @@ async fn a_failure_leaves_nothing_behind(db: PgPool) {
 
 /// The role owns the schema and may not create extensions, as on some hosted servers.
 #[testkit::test(empty)]
-async fn a_server_without_trigrams_is_no_obstacle(db: PgPool) {
-    // Extensions can also be kept away by taking the right to create anything in the database.
+async fn a_server_without_trigrams_is_migrated(db: PgPool) {
+    // A role that may not create objects in the database cannot create extensions either.
     execute(
         &db,
         "

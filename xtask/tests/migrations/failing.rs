@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use sqlx::{ConnectOptions as _, PgPool};
 use xtask::migrate;
 
-/// A folder of migrations, which is removed with it.
+/// A temporary folder of migrations. Dropping it removes the folder.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -24,7 +24,7 @@ impl Folder {
         migrate::run_from(&self.0, db.connect_options().to_url_lossy().as_str()).await
     }
 
-    /// The error of an application that fails.
+    /// Applies the migrations and returns the error.
     async fn error(&self, db: &PgPool) -> String {
         format!("{:#}", self.apply(db).await.unwrap_err())
     }
@@ -70,7 +70,7 @@ async fn an_error_without_a_place_has_the_line_of_its_statement(db: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn an_error_in_a_block_says_where_in_it(db: PgPool) {
+async fn an_error_in_a_block_has_its_line_in_the_block(db: PgPool) {
     let folder = Folder::new("block");
     folder.write(
         "1_first.sql",
@@ -118,7 +118,7 @@ async fn a_file_that_was_changed_after_it_was_applied_is_named(db: PgPool) {
 }
 
 #[sqlx::test(migrations = false)]
-async fn two_files_of_one_version_are_refused(db: PgPool) {
+async fn two_files_of_one_version_are_rejected(db: PgPool) {
     let folder = Folder::new("twice");
     folder.write("1_first.sql", "select 1;\n");
     folder.write("1_second.sql", "select 1;\n");
@@ -132,7 +132,7 @@ async fn two_files_of_one_version_are_refused(db: PgPool) {
 }
 
 #[tokio::test]
-async fn a_role_that_does_not_exist_is_no_line_of_a_statement() {
+async fn an_error_of_the_connection_has_no_line() {
     let mut url = url::Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
     url.set_username("nobody_at_all").unwrap();
 

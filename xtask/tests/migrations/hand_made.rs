@@ -1,4 +1,4 @@
-//! From a database that a script made instead of Prisma: it is completed.
+//! Migrations of a database that a script created instead of Prisma. They add what is missing.
 
 use sqlx::PgPool;
 
@@ -41,7 +41,7 @@ async fn it_has_all_columns_indexes_and_constraints_of_an_empty_start(db: PgPool
 
     assert_eq!(columns(&db).await, columns_expected);
     let actual = schema(&db).await;
-    // Prisma lets the id of a user change, which nobody does.
+    // Prisma's constraint also follows a change of the user's id, which never happens.
     let own = "constraint \"session_userId_fkey\"";
     for line in expected
         .iter()
@@ -51,7 +51,7 @@ async fn it_has_all_columns_indexes_and_constraints_of_an_empty_start(db: PgPool
     }
 }
 
-/// The statements of a first sign-in, its cookie's first use, and the deletion of the account.
+/// Runs the statements of a first sign-in, of the first use of its cookie, and of the deletion of the account.
 #[testkit::test(empty)]
 async fn the_application_can_write(db: PgPool) {
     execute(&db, HAND_MADE).await;

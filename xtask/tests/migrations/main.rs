@@ -1,4 +1,4 @@
-//! The migrations, from every kind of database that they may meet.
+//! The migrations, on every kind of database that they support or reject.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -17,7 +17,7 @@ const PRISMA: &str = include_str!("fixtures/prisma.sql");
 /// A database whose tables for Better Auth came from a script.
 const HAND_MADE: &str = include_str!("fixtures/hand_made.sql");
 
-/// As the deployed function does.
+/// Applies the migrations as the deployed function does.
 async fn migrate(db: &PgPool) -> anyhow::Result<Outcome> {
     let mut connection = PgConnection::connect_with(&db.connect_options()).await?;
     migrations::run(&mut connection, &migrations::migrator(), None).await
@@ -27,7 +27,7 @@ async fn execute(db: &PgPool, sql: &'static str) {
     sqlx::raw_sql(sql).execute(db).await.unwrap();
 }
 
-/// Everything that makes up the schema, one thing a line, whatever the order in which it was made.
+/// Describes the schema with one line per object, independent of the order of creation.
 async fn schema(db: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "
@@ -70,7 +70,7 @@ async fn schema(db: &PgPool) -> Vec<String> {
     .unwrap()
 }
 
-/// The columns of every table.
+/// Returns the columns of every table.
 async fn columns(db: &PgPool) -> Vec<(String, Vec<String>)> {
     sqlx::query_as(
         "select table_name::text, array_agg(column_name::text order by column_name::text) from information_schema.columns \
@@ -81,7 +81,7 @@ async fn columns(db: &PgPool) -> Vec<(String, Vec<String>)> {
     .unwrap()
 }
 
-/// All rows of these columns, as text.
+/// Returns all rows of these columns as text.
 async fn rows(db: &PgPool, columns: &[(String, Vec<String>)]) -> Vec<String> {
     let mut rows = Vec::new();
     for (table, columns) in columns {

@@ -1,11 +1,11 @@
-//! From the database of the Node application.
+//! Migrations of the database of the Node application.
 
 use sqlx::PgPool;
 
 use super::{PRISMA, columns, execute, migrate, rows, schema};
 
 #[testkit::test(empty)]
-async fn it_ends_in_the_schema_of_an_empty_start(db: PgPool) {
+async fn it_has_the_same_schema_as_an_empty_start(db: PgPool) {
     migrate(&db).await.unwrap();
     let expected = schema(&db).await;
     execute(&db, "drop schema public cascade; create schema public").await;
@@ -56,7 +56,7 @@ async fn everybody_starts_as_a_user_who_is_not_banned(db: PgPool) {
     assert!(all);
 }
 
-/// Statements as Prisma's client sends them: it names the columns of its own schema.
+/// Runs statements of Prisma's client, which names the columns of its own schema.
 #[testkit::test(empty)]
 async fn the_node_application_still_writes(db: PgPool) {
     execute(&db, PRISMA).await;
@@ -84,7 +84,7 @@ async fn the_node_application_still_writes(db: PgPool) {
     assert_eq!(sessions, 0);
 }
 
-/// The Node server's plugin for API keys may have been on already; its migration tool lets most columns be null.
+/// The Node server's plugin for API keys may have created the table already. Its migration tool makes most columns nullable.
 #[testkit::test(empty)]
 async fn a_table_of_api_keys_that_the_node_server_made_is_completed(db: PgPool) {
     execute(&db, PRISMA).await;
@@ -153,12 +153,12 @@ async fn accounts_that_are_there_twice_stay_and_get_a_plain_index(db: PgPool) {
     );
 }
 
-/// `assert_eq!` of two long lists would hide the one line that differs.
+/// Asserts that both lists have the same lines. `assert_eq!` on two long lists would hide the line that differs.
 fn similar(actual: &[String], expected: &[String]) {
     for line in expected {
         assert!(actual.contains(line), "missing: {line}");
     }
     for line in actual {
-        assert!(expected.contains(line), "too much: {line}");
+        assert!(expected.contains(line), "unexpected: {line}");
     }
 }

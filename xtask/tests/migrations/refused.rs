@@ -1,10 +1,10 @@
-//! Databases that cannot be completed are refused with one sentence, and left as they were.
+//! Databases that cannot be migrated are rejected with one sentence and stay unchanged.
 
 use sqlx::PgPool;
 
 use super::{HAND_MADE, PRISMA, execute, migrate, schema};
 
-/// Fails unless the migration of what `fixture` and `change` make is refused with this sentence, and does nothing.
+/// Asserts that the migration of a database with `fixture` and `change` fails with this sentence and changes nothing.
 async fn assert_refused(db: PgPool, fixture: &'static str, change: &'static str, sentence: &str) {
     execute(&db, fixture).await;
     execute(&db, change).await;
@@ -19,7 +19,7 @@ async fn assert_refused(db: PgPool, fixture: &'static str, change: &'static str,
     assert_eq!(schema(&db).await, before);
 }
 
-/// A name of a test, the database it starts from, what is done to that, and how it is refused.
+/// Each entry has the name of a test, a database, a change to it, and the sentence of the error.
 macro_rules! refused {
     ($($name:ident: $fixture:ident, $change:literal, $sentence:literal;)+) => {
         $(

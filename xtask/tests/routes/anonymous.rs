@@ -1,4 +1,4 @@
-//! Nobody gets anything without a credential that is not meant for everybody.
+//! Without a credential, only public routes respond.
 
 use std::{collections::BTreeSet, iter};
 
@@ -7,10 +7,10 @@ use sqlx::PgPool;
 
 use crate::bundle::{Bundle, mounted};
 
-/// Why routes are open, and which. A line here is a decision.
+/// Public routes, by reason. Each line is a decision.
 const OPEN: [(&str, &[&str]); 6] = [
     (
-        "profiles and public projects are there to be shown",
+        "profiles and public projects are visible to everybody",
         &[
             "GET /comments/{commentId}",
             "GET /projects",
@@ -27,10 +27,10 @@ const OPEN: [(&str, &[&str]); 6] = [
         ],
     ),
     (
-        "somebody without an account sees a project too",
+        "visitors without an account count as viewers, too",
         &["POST /projects/{projectId}/views"],
     ),
-    ("the landing page has numbers", &["GET /stats"]),
+    ("the landing page shows the numbers", &["GET /stats"]),
     (
         "monitors have no account",
         &[
@@ -41,17 +41,17 @@ const OPEN: [(&str, &[&str]); 6] = [
         ],
     ),
     (
-        "operators try Sentry from a browser",
+        "operators test Sentry from a browser",
         &["GET /sentry-error", "GET /sentry-test"],
     ),
     (
-        "the contract is no secret",
+        "the contract is public",
         &["GET /docs", "GET /openapi.json"],
     ),
 ];
 
 #[test]
-fn open_routes_are_those_that_were_decided() {
+fn public_routes_are_those_of_the_list() {
     let open: BTreeSet<String> = mounted()
         .into_iter()
         .filter(|route| route.function != "auth" && route.public.is_some())
@@ -67,13 +67,13 @@ fn open_routes_are_those_that_were_decided() {
 }
 
 #[testkit::test]
-async fn whatever_is_not_open_answers_401_without_a_credential(db: PgPool) {
+async fn other_routes_respond_with_401_without_a_credential(db: PgPool) {
     let bundle = Bundle::new(&db);
     let anyone = bundle.anyone();
     for operation in bundle.operations() {
         let path = operation.filled(&[]);
         let mut answer = bundle.send(&anyone, &operation, &path).await;
-        // Better Auth judges query and body before the session, and takes one selector of several.
+        // Better Auth validates query and body before the session, and accepts one selector of several.
         let selectors = operation.queries().into_iter().map(|query| {
             let path = format!("{path}?{query}=sample");
             (path, None)

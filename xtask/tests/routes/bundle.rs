@@ -1,4 +1,4 @@
-//! All five functions at once.
+//! All five functions in one process.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use testing::{Answer, App, Caller};
 
 use crate::sample;
 
-/// The document of all five groups, as JSON.
+/// Returns the OpenAPI document of all five groups as JSON.
 pub fn openapi() -> anyhow::Result<Value> {
     let groups = vec![
         Group::from(&auth::api()),
@@ -36,11 +36,11 @@ pub struct Mounted {
     pub function: &'static str,
     pub method: String,
     pub path: &'static str,
-    /// Why it is open, where it is.
+    /// The reason why it is public, if it is.
     pub public: Option<&'static str>,
 }
 
-/// All routes of all functions.
+/// Returns all routes of all functions.
 pub fn mounted() -> Vec<Mounted> {
     fn of<S>(api: &Api<S>) -> Vec<Mounted>
     where
@@ -68,30 +68,30 @@ pub fn mounted() -> Vec<Mounted> {
     .concat()
 }
 
-/// An operation of the document.
+/// An operation of the OpenAPI document.
 #[derive(Clone, Debug)]
 pub struct Operation {
     pub id: String,
     pub function: String,
     pub method: Method,
     pub path: String,
-    /// Whether somebody without a credential may call it.
+    /// Whether it may be called without a credential.
     pub public: bool,
     pub details: Value,
 }
 
 impl Operation {
-    /// Whether the path has that parameter.
+    /// Whether the path has this parameter.
     pub fn takes(&self, parameter: &str) -> bool {
         self.path.contains(&format!("{{{parameter}}}"))
     }
 
-    /// The schema of its JSON body, or null.
+    /// Returns the schema of the JSON body, or null.
     pub fn body(&self) -> &Value {
         &self.details["requestBody"]["content"]["application/json"]["schema"]
     }
 
-    /// Names of the query's parameters.
+    /// Returns the names of the query parameters.
     pub fn queries(&self) -> Vec<String> {
         self.details["parameters"]
             .as_array()
@@ -102,7 +102,7 @@ impl Operation {
             .collect()
     }
 
-    /// The path with these values in place of its parameters; others get one that names nothing.
+    /// Returns the path with these values for its parameters. Other parameters get a value that names nothing.
     pub fn filled(&self, values: &[(&str, &str)]) -> String {
         let known = values
             .iter()
@@ -120,7 +120,7 @@ impl Operation {
     }
 }
 
-/// All operations of a document.
+/// Returns all operations of a document.
 pub fn operations(document: &Value) -> Vec<Operation> {
     let empty = Map::new();
     let mut operations = Vec::new();
@@ -178,7 +178,7 @@ impl Bundle {
         &self.document
     }
 
-    /// Nobody in particular, for each function.
+    /// Returns an anonymous caller.
     pub fn anyone(&self) -> Somebody {
         Somebody(
             self.apps
@@ -188,7 +188,7 @@ impl Bundle {
         )
     }
 
-    /// A user that exists, with a session, for each function.
+    /// Creates a session of an existing user.
     pub async fn session(&self, user_id: &str) -> Somebody {
         let mut callers = BTreeMap::new();
         for (name, app) in &self.apps {
@@ -197,25 +197,25 @@ impl Bundle {
         Somebody(callers)
     }
 
-    /// Sends a request with the least body that the document allows.
+    /// Sends a request with the smallest body that the document allows.
     pub async fn send(&self, somebody: &Somebody, operation: &Operation, path: &str) -> Answer {
         self.send_body(somebody, operation, path, self.least(operation))
             .await
     }
 
-    /// The least body that the document allows, where there is one.
+    /// Returns the smallest body that the document allows, if the operation has a body.
     pub fn least(&self, operation: &Operation) -> Option<Value> {
         let schema = operation.body();
         (!schema.is_null()).then(|| sample::of(&self.document, schema))
     }
 
-    /// The fields that the document has for a body.
+    /// Returns the names of the fields of a body.
     pub fn fields(&self, operation: &Operation) -> Option<Vec<String>> {
         let schema = sample::resolved(&self.document, operation.body());
         Some(schema["properties"].as_object()?.keys().cloned().collect())
     }
 
-    /// The fields of a body, or of an object in it, with their schemas.
+    /// Returns the fields of a body, or of an object in it, with their schemas.
     pub fn properties(&self, operation: &Operation, inner: &str) -> Vec<(String, Value)> {
         let mut schema = sample::resolved(&self.document, operation.body());
         if let Some(name) = inner.strip_prefix('/') {
@@ -228,7 +228,7 @@ impl Bundle {
             .collect()
     }
 
-    /// Sends a request with that body.
+    /// Sends a request with this body.
     pub async fn send_body(
         &self,
         somebody: &Somebody,
@@ -240,17 +240,17 @@ impl Bundle {
         caller.send(operation.method.clone(), path, body).await
     }
 
-    /// Bodies of one field each.
+    /// Returns bodies with one field each.
     pub fn single_fields(&self, operation: &Operation) -> Vec<Value> {
         sample::single_fields(&self.document, operation.body())
     }
 }
 
-/// One caller, as each function sees them.
+/// A caller of all functions.
 pub struct Somebody(BTreeMap<&'static str, Caller>);
 
 impl Somebody {
-    /// The same with that header in each request.
+    /// Adds a header to each request.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         for caller in self.0.values_mut() {
             *caller = caller.clone().header(name, value);
@@ -258,7 +258,7 @@ impl Somebody {
         self
     }
 
-    /// As that function sees them.
+    /// Returns the caller of this function.
     pub fn at(&self, function: &str) -> &Caller {
         &self.0[function]
     }

@@ -1,10 +1,10 @@
-//! The document and what is mounted.
+//! The OpenAPI document has exactly the mounted routes.
 
 use std::collections::BTreeSet;
 
 use crate::bundle::{mounted, openapi, operations};
 
-/// Where the health function has it.
+/// Returns the file that the health function serves.
 fn file() -> std::path::PathBuf {
     testkit::workspace().join("functions/health/openapi.json")
 }
@@ -17,7 +17,7 @@ fn the_document_is_up_to_date() {
         return;
     }
     let present = std::fs::read_to_string(file()).unwrap();
-    // Not `assert_eq!`: nobody reads two hundred kilobytes of difference.
+    // `assert_eq!` would print the whole document twice.
     assert!(made == present, "run `cargo xtask openapi`");
 }
 
@@ -49,7 +49,7 @@ fn the_document_lists_exactly_what_is_mounted() {
 }
 
 #[test]
-fn every_operation_is_named_and_summed_up() {
+fn every_operation_has_a_name_and_a_summary() {
     let document = openapi().unwrap();
     for operation in operations(&document) {
         let id = &operation.id;

@@ -1,4 +1,4 @@
-//! What holds for every route that is not Better Auth's.
+//! Rules for every route that is not Better Auth's.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::bundle::{Bundle, Operation, Somebody};
 
-/// A project with a comment by somebody who is signed in.
+/// Inserts a user with a project and a comment, and signs the user in.
 async fn somebody(db: &PgPool, bundle: &Bundle) -> Somebody {
     sqlx::raw_sql(
         r#"
@@ -36,7 +36,7 @@ fn ours(bundle: &Bundle) -> Vec<Operation> {
 }
 
 #[testkit::test]
-async fn no_body_takes_a_column_that_is_not_meant_for_it(db: PgPool) {
+async fn bodies_reject_columns_that_are_not_their_fields(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;
     let columns: Vec<String> = sqlx::query_scalar(
@@ -72,7 +72,7 @@ async fn no_body_takes_a_column_that_is_not_meant_for_it(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_an_id_names_nothing(db: PgPool) {
+async fn unknown_and_malformed_ids_are_not_found(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;
     let long = "x".repeat(10_000);
@@ -141,7 +141,7 @@ async fn head_and_one_trailing_slash_are_served_like_get(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_nul_is_refused_in_every_text_of_every_body(db: PgPool) {
+async fn a_nul_is_rejected_in_every_text_of_every_body(db: PgPool) {
     let bundle = Bundle::new(&db);
     let somebody = somebody(&db, &bundle).await;
     for operation in ours(&bundle) {

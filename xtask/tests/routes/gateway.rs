@@ -6,10 +6,10 @@ use yaml_serde::Value as Yaml;
 
 use crate::bundle::mounted;
 
-/// Routes that stand ready for what their function does not mount yet.
+/// Routes for paths that their function does not mount yet.
 const AHEAD: [&str; 3] = ["/images/{", "/uploads", "/uploads/{"];
 
-/// A pattern, as its segments, and the function that gets what it matches.
+/// A route of the gateway: a pattern, and the function that receives the requests that match.
 #[derive(Clone, Debug)]
 struct Route {
     pattern: String,
@@ -17,7 +17,7 @@ struct Route {
     function: String,
 }
 
-/// In order of preference.
+/// A segment of a pattern, in order of preference.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
     Literal(String),
@@ -61,7 +61,7 @@ impl Route {
         rest.next().is_none()
     }
 
-    /// Words come before parameters, and those before greedy parts, from the left.
+    /// Compares the segments from the left. Literals come before parameters, and parameters before greedy segments.
     fn cmp(&self, other: &Self) -> Ordering {
         let kind = |segment: &Segment| match segment {
             Segment::Literal(_) => 0,
@@ -75,7 +75,7 @@ impl Route {
     }
 }
 
-/// Checks that each mounted route goes to its function, and that each of the routes is there for some mounted one.
+/// Asserts that each mounted route leads to its function, and that each route of the gateway leads to a mounted one.
 fn check(routes: &[Route], default: Option<&str>) {
     let mut used: BTreeMap<&str, usize> = BTreeMap::new();
     for mounted in mounted() {
@@ -111,7 +111,7 @@ fn check(routes: &[Route], default: Option<&str>) {
     }
     for route in routes {
         let pattern = route.pattern.trim_end_matches('/');
-        // Prefixes stand there for the sake of a group's 404s.
+        // A prefix lets the group return its own 404s.
         let prefix = routes.iter().any(|other| {
             other.function == route.function && other.pattern.starts_with(&format!("{pattern}/{{"))
         });
@@ -120,7 +120,7 @@ fn check(routes: &[Route], default: Option<&str>) {
             .any(|ahead| pattern == *ahead || ahead.ends_with('{') && pattern.starts_with(ahead));
         assert!(
             used.contains_key(pattern) != ahead || (prefix && !ahead),
-            "{} leads to nothing that {} mounts, or is no longer ahead of it",
+            "{} matches no route that {} mounts, or is in AHEAD although it does",
             route.pattern,
             route.function
         );

@@ -1,4 +1,4 @@
-//! What an API key opens: each operation, with keys of all scopes and with one that is no key.
+//! Each operation with API keys of all scopes, and with an unknown key.
 
 use axum::http::Method;
 use serde_json::json;
@@ -12,7 +12,7 @@ const NO_KEYS: &str = "API keys cannot be used here";
 const NO_READING: &str = "API key lacks the read scope";
 const NO_WRITING: &str = "API key lacks the write scope";
 
-/// Permissions, and whether they let a key read and write. `None` are those of a key that nobody has narrowed.
+/// Name and permissions of each key, and whether it may read and write. `None` is a key with the default permissions.
 const KEYS: [(&str, Option<&str>, bool, bool); 5] = [
     ("whole", None, true, true),
     (
@@ -26,7 +26,7 @@ const KEYS: [(&str, Option<&str>, bool, bool); 5] = [
     ("metrics", Some(r#"{"metrics":["read"]}"#), false, false),
 ];
 
-/// The key of that name: a word, made long enough.
+/// Returns the key of this name, which is the name padded to the length of a key.
 fn key(name: &str) -> String {
     format!("cc_{name:a<64}")
 }
@@ -53,7 +53,7 @@ async fn insert_keys(db: &PgPool) {
     }
 }
 
-/// Why the contract refuses a key that may read or write; `None` where it does not.
+/// Returns the message with which the contract rejects a key, or `None` if it accepts the key.
 fn refusal(operation: &Operation, reads: bool, writes: bool) -> Option<&'static str> {
     let is_get = operation.method == Method::GET;
     if operation.function == "auth" {
@@ -66,7 +66,7 @@ fn refusal(operation: &Operation, reads: bool, writes: bool) -> Option<&'static 
     }
     match operation.id.as_str() {
         "deleteProfile" => Some(NO_KEYS),
-        // An admin's key only, and this is none.
+        // Only an admin's key is accepted, and the owner is no admin.
         "getMetrics" => Some("Forbidden resource"),
         _ if is_get => (!reads).then_some(NO_READING),
         _ => (!writes).then_some(NO_WRITING),
@@ -74,7 +74,7 @@ fn refusal(operation: &Operation, reads: bool, writes: bool) -> Option<&'static 
 }
 
 #[testkit::test]
-async fn a_key_opens_what_its_scopes_say(db: PgPool) {
+async fn a_key_is_accepted_for_its_scopes(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
     let mut refused = 0;
@@ -100,7 +100,7 @@ async fn a_key_opens_what_its_scopes_say(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_is_no_key_opens_nothing(db: PgPool) {
+async fn an_unknown_key_is_rejected_everywhere(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
     let expect = |answer: &Answer, operation: &Operation| {
@@ -116,7 +116,7 @@ async fn what_is_no_key_opens_nothing(db: PgPool) {
     };
     for operation in bundle.operations() {
         let path = operation.filled(&[]);
-        // Not even for somebody who is signed in.
+        // It is also rejected beside a valid session.
         for caller in [bundle.anyone(), bundle.session("ada").await] {
             let origin = caller.header("origin", "http://localhost:3000");
             let caller = origin.header("x-api-key", &key("unknown"));
@@ -131,7 +131,7 @@ async fn what_is_no_key_opens_nothing(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_admins_key_reads_metrics_where_its_scope_says_so(db: PgPool) {
+async fn an_admins_key_reads_metrics_if_it_has_the_scope(db: PgPool) {
     let bundle = Bundle::new(&db);
     insert_keys(&db).await;
     let status = async |name: &str| {

@@ -1,5 +1,5 @@
-//! One list of routes: what the five functions mount, the OpenAPI document, the gateway's routes and those of
-//! `cargo lambda watch` agree, and nobody gets further than the document says.
+//! The mounted routes, the OpenAPI document, the gateway's routes and those of `cargo lambda watch` agree. Access to each
+//! route is as the document describes it.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,13 +1,13 @@
-//! Who sees a project, by operation, caller and visibility.
+//! Which callers see a project, by operation and visibility.
 
 use axum::http::Method;
 use sqlx::PgPool;
 
 use crate::bundle::{Bundle, Operation, Somebody};
 
-/// Stands in every text of what is not to be seen. Requests look for it, and answers may repeat it then.
+/// A word in every text of an invisible project. Requests search for it, and their responses may repeat it.
 const SECRET: &str = "zyzzyva";
-/// Stands beside it, and in no request.
+/// Another word in these texts, which no request contains.
 const HIDDEN: &str = "qwxz";
 
 /// Parameters that name a project or something under it.
@@ -17,7 +17,7 @@ const THINGS: [&str; 3] = ["projectId", "commentId", "uploadId"];
 enum Visibility {
     Public,
     Private,
-    /// Public, and its author was deactivated.
+    /// Public, but its author is deactivated.
     Hidden,
 }
 
@@ -30,7 +30,8 @@ enum Who {
     Author,
 }
 
-/// One project with a comment and a file, by `author`, made anew: the operations change and delete it.
+/// Inserts a project of `author` with a comment and a file. Replaces the previous project, which an operation may have
+/// changed or deleted.
 async fn make(db: &PgPool, visibility: Visibility) {
     let (word, text) = if visibility == Visibility::Public {
         ("plain", "plain".to_owned())
@@ -80,17 +81,17 @@ async fn people(db: &PgPool, bundle: &Bundle) -> Vec<(Who, Somebody)> {
     ]
 }
 
-/// What an answer must be.
+/// The expected response.
 #[derive(Debug)]
 enum Expected {
     Status(u16),
-    /// Anything but a refusal of this caller.
+    /// Any status except 400 to 404.
     Served,
 }
 
 fn expected(operation: &Operation, who: Who, visibility: Visibility) -> Expected {
     use Expected::{Served, Status};
-    // The thing itself is written, not something beside it.
+    // The path names the object itself, not something below it.
     let on_thing = THINGS
         .iter()
         .any(|thing| operation.path.ends_with(&format!("{{{thing}}}")));
@@ -108,7 +109,7 @@ fn expected(operation: &Operation, who: Who, visibility: Visibility) -> Expected
 }
 
 #[testkit::test]
-async fn a_project_is_there_for_those_who_may_see_it(db: PgPool) {
+async fn a_project_is_visible_only_to_permitted_callers(db: PgPool) {
     let bundle = Bundle::new(&db);
     let people = people(&db, &bundle).await;
     let values = [("projectId", "p"), ("commentId", "c"), ("uploadId", "f")];
@@ -133,7 +134,7 @@ async fn a_project_is_there_for_those_who_may_see_it(db: PgPool) {
                 };
                 assert!(
                     right,
-                    "{} by {who:?} of what is {visibility:?}: not {expected:?} but {answer:?}",
+                    "{} by {who:?} of a {visibility:?} project: expected {expected:?}, got {answer:?}",
                     operation.id
                 );
                 seen += 1;
@@ -144,7 +145,7 @@ async fn a_project_is_there_for_those_who_may_see_it(db: PgPool) {
 }
 
 #[testkit::test]
-async fn no_list_or_page_tells_of_what_is_not_to_be_seen(db: PgPool) {
+async fn no_list_or_page_contains_an_invisible_project(db: PgPool) {
     let bundle = Bundle::new(&db);
     let people = people(&db, &bundle).await;
     let values = [("userId", "author"), ("githubUsername", "author")];
@@ -171,7 +172,7 @@ async fn no_list_or_page_tells_of_what_is_not_to_be_seen(db: PgPool) {
                     let text = format!("{:?}{}", answer.headers, answer.text());
                     let asked = path.contains(SECRET);
                     let told = text.contains(HIDDEN) || (text.contains(SECRET) && !asked);
-                    assert!(!told, "{path} tells {who:?}: {answer:?}");
+                    assert!(!told, "{path} shows the project to {who:?}: {answer:?}");
                 }
             }
         }

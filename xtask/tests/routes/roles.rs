@@ -1,4 +1,4 @@
-//! Who may do what: the contract's table of roles, row by row.
+//! The contract's table of roles, row by row.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use tracing::Level;
 
 use crate::bundle::{Bundle, Somebody};
 
-/// The author of the projects, one who has commented on both of them, somebody else, and staff.
+/// The author of the projects, a user who commented on both, another user, and staff.
 const PEOPLE: [&str; 5] = ["author", "guest", "other", "moderator", "admin"];
 
-/// Makes the same people and things anew.
+/// Replaces all rows by the same users, projects and comments.
 async fn set_up(db: &PgPool) {
     sqlx::raw_sql(
         r#"
@@ -90,12 +90,12 @@ fn administer(path: &'static str, body: Value) -> Act {
     }
 }
 
-/// Each act of the table, and what the people are answered in their order.
+/// Returns the requests of the table, with the expected statuses in the order of `PEOPLE`.
 fn table() -> Vec<(Act, [u16; 5])> {
     let guest = || json!({ "userId": "guest" });
     let update = |data: Value| json!({ "userId": "guest", "data": data });
     let mut table = vec![
-        // Reading what is public.
+        // Everybody reads public objects.
         (get("projects", "/projects/public"), [200; 5]),
         (get("social", "/projects/public/comments"), [200; 5]),
         (get("users", "/users/author"), [200; 5]),
@@ -120,7 +120,7 @@ fn table() -> Vec<(Act, [u16; 5])> {
             get("social", "/comments/in-private"),
             [200, 404, 404, 404, 404],
         ),
-        // Editing is the author's.
+        // Only the author edits.
         (
             put("projects", "/projects/public", json!({ "title": "T" })),
             [200, 403, 403, 403, 403],
@@ -137,7 +137,7 @@ fn table() -> Vec<(Act, [u16; 5])> {
             put("users", "/users/author", json!({ "bio": "B" })),
             [404; 5],
         ),
-        // Deleting is staff's, too.
+        // Authors and staff delete.
         (
             delete("projects", "/projects/public"),
             [204, 403, 403, 204, 204],
@@ -155,7 +155,7 @@ fn table() -> Vec<(Act, [u16; 5])> {
             [204, 404, 404, 404, 404],
         ),
     ];
-    // Everything about users is the admin's.
+    // Only admins manage users.
     for act in [
         get("auth", "/api/auth/admin/list-users"),
         get("auth", "/api/auth/admin/get-user?id=guest"),
@@ -201,7 +201,7 @@ fn table() -> Vec<(Act, [u16; 5])> {
 }
 
 #[testkit::test]
-async fn everybody_may_do_what_their_role_says(db: PgPool) {
+async fn each_role_has_the_access_of_the_table(db: PgPool) {
     let bundle = Bundle::new(&db);
     for (act, expected) in table() {
         for (who, expected) in PEOPLE.into_iter().zip(expected) {
@@ -257,7 +257,7 @@ async fn a_key_carries_no_role(db: PgPool) {
             );
         }
     }
-    // What is one's own is no matter of roles.
+    // Access to one's own objects does not depend on a role.
     for (act, owner) in of_staff.iter().zip(["author", "guest"]) {
         insert(owner).await;
         assert_eq!(act.by(&with_key).await, 204, "{}", act.path);
@@ -265,7 +265,7 @@ async fn a_key_carries_no_role(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_staff_do_is_one_line_of_the_audit_log(db: PgPool) {
+async fn each_act_of_staff_is_one_line_of_the_audit_log(db: PgPool) {
     let log = Log::capture(Level::INFO);
     let bundle = Bundle::new(&db);
     let ban = || administer("/api/auth/admin/ban-user", json!({ "userId": "guest" }));
@@ -282,7 +282,7 @@ async fn what_staff_do_is_one_line_of_the_audit_log(db: PgPool) {
             Some(["comment.delete", "comment=\"in-public\""]),
         ),
         (ban(), "admin", Some(["user.ban", "user=\"guest\""])),
-        // Authors need no audit, and what was refused was not done.
+        // Acts of authors and rejected requests are not audited.
         (delete("projects", "/projects/public"), "author", None),
         (delete("social", "/comments/in-public"), "author", None),
         (delete("projects", "/projects/private"), "admin", None),

@@ -1,8 +1,8 @@
-//! The least value that a schema allows.
+//! The smallest value that a schema allows.
 
 use serde_json::{Value, json};
 
-/// The schema itself, or the one that it refers to.
+/// Returns the schema itself, or the schema that it refers to.
 pub fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
         Some(reference) => {
@@ -13,7 +13,7 @@ pub fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// A value that a schema of the document allows: required properties only.
+/// Returns a value that the schema allows, with required properties only.
 pub fn of(document: &Value, schema: &Value) -> Value {
     let schema = resolved(document, schema);
     if let Some(example) = schema["examples"].as_array().and_then(|list| list.first()) {
@@ -65,7 +65,7 @@ fn required_properties(document: &Value, schema: &Value) -> Value {
         .collect()
 }
 
-/// Objects with one of the schema's properties each.
+/// Returns objects with one of the schema's properties each.
 pub fn single_fields(document: &Value, schema: &Value) -> Vec<Value> {
     let properties = resolved(document, schema)["properties"]
         .as_object()

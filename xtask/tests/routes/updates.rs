@@ -1,4 +1,4 @@
-//! Each field of an update is stored: what a request sets, a later request reads.
+//! Each field of an update is stored, so that a later request reads it.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -14,12 +14,13 @@ struct Update {
     operation: &'static str,
     /// Parameters of its path.
     path: &'static [(&'static str, &'static str)],
-    /// Fields that say what is updated.
+    /// Fields of the body that name the updated object.
     target: Value,
     /// Where the fields are in the body, as a JSON pointer.
     fields: &'static str,
-    /// The path that is read, and where the stored fields are in the response.
+    /// The path of the request that reads the fields.
     read: &'static str,
+    /// Where the fields are in its response, as a JSON pointer.
     stored: &'static str,
     /// Fields that are not read back, with the reason.
     except: &'static [(&'static str, &'static str)],
@@ -116,7 +117,7 @@ async fn each_field_of_an_update_is_read_back(db: PgPool) {
         let update = updates
             .iter()
             .find(|update| update.operation == operation.id)
-            .unwrap_or_else(|| panic!("where is {} read back?", operation.id));
+            .unwrap_or_else(|| panic!("updates() has no entry for {}", operation.id));
         let path = operation.filled(update.path);
         let read = update.read.replace("KEY", &key);
         for (name, schema) in bundle.properties(operation, update.fields) {
@@ -151,7 +152,7 @@ async fn each_field_of_an_update_is_read_back(db: PgPool) {
     assert!(count >= 20, "{count}");
 }
 
-/// Three people, and what the first of them has.
+/// Two users, and a project and a comment of the first.
 const PEOPLE: &str = r#"
     insert into "user" (id, name, email, "emailVerified", "updatedAt", role)
     select id, id, id || '@test.example', true, now() at time zone 'utc', role
@@ -189,7 +190,7 @@ fn body(update: &Update, key: &str, name: &str, value: &Value) -> Value {
     body
 }
 
-/// A value that the schema allows, other than the present one.
+/// Returns a value that the schema allows and that differs from the present one.
 fn another(bundle: &Bundle, operation: &str, name: &str, schema: &Value, present: &Value) -> Value {
     let sample = sample::of(bundle.document(), schema);
     let value = match (&sample, name) {
@@ -198,7 +199,7 @@ fn another(bundle: &Bundle, operation: &str, name: &str, schema: &Value, present
         (Value::Bool(_), _) => json!(present != &json!(true)),
         (Value::Array(_), _) => json!(["sample"]),
         (Value::Object(_), _) => json!({ "sample": 1 }),
-        // Also where an address is expected.
+        // An address is valid in every text field.
         (Value::String(text), _) if text == "sample" => {
             json!(format!("https://x.example/{operation}"))
         }
