@@ -1,5 +1,5 @@
-//! Checks of what the service uses: in parallel, bounded in time, and remembered, so that nobody loads the database by
-//! asking how it is.
+//! Checks the services that the API uses. The checks run in parallel and have a time limit. Their results are cached, so
+//! that frequent requests do not load the database.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,24 @@ use utoipa::ToSchema;
 
 use crate::{health::Replicas, queries};
 
-/// How long one check may take.
+/// Maximum time of one check.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
-/// How long a result is believed.
-const REMEMBERED: Duration = Duration::from_secs(5);
+/// Time for which a result is cached.
+const CACHE_TIME: Duration = Duration::from_secs(5);
 
-/// What a check found.
+/// State of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceState {
-    /// It answers.
+    /// It responds.
     Healthy,
-    /// It is configured and does not answer as it should.
+    /// It is configured, but does not respond as expected.
     Unhealthy,
     /// It is not configured.
     Disabled,
 }
 
-/// What the service uses.
+/// States of the services that the API uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Services {
     /// PostgreSQL.
@@ -42,7 +42,7 @@ pub struct Services {
     pub sentry: ServiceState,
 }
 
-/// Runs the checks, one caller at a time; the others take what that one found.
+/// Runs the checks. Concurrent callers wait for the same check and share its result.
 pub struct Checks {
     app: AppState,
     services: Mutex<Option<(Instant, Services)>>,
@@ -50,7 +50,7 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Nothing checked yet.
+    /// No check has run yet.
     pub fn new(app: AppState) -> Self {
         Self {
             app,
@@ -59,9 +59,9 @@ impl Checks {
         }
     }
 
-    /// All services, as they were in the last five seconds.
+    /// Returns the states of all services. They are at most five seconds old.
     pub async fn services(&self) -> Services {
-        remembered(&self.services, async {
+        cached(&self.services, async {
             let (database, redis, meilisearch) =
                 tokio::join!(self.database(), self.redis(), self.meilisearch());
             Services {
@@ -78,11 +78,11 @@ impl Checks {
         .await
     }
 
-    /// The primary now, and the replicas as they were in the last five seconds.
+    /// Checks whether the primary responds, and returns this with the replicas, which are at most five seconds old.
     pub async fn databases(&self) -> (bool, Replicas) {
         tokio::join!(
             self.database(),
-            remembered(&self.replicas, self.check_replicas())
+            cached(&self.replicas, self.check_replicas())
         )
     }
 
@@ -106,7 +106,7 @@ impl Checks {
 
     async fn redis(&self) -> ServiceState {
         match &self.app.redis {
-            Some(redis) => judge("redis", redis.ping()).await,
+            Some(redis) => check("redis", redis.ping()).await,
             None => ServiceState::Disabled,
         }
     }
@@ -115,10 +115,10 @@ impl Checks {
         let Some(host) = self.app.config.variables.get("MEILI_HOST") else {
             return ServiceState::Disabled;
         };
-        judge("meilisearch", ask_meilisearch(host)).await
+        check("meilisearch", ping_meilisearch(host)).await
     }
 
-    /// Events are sent in the background, so all that can be said at once is whether there is a place to send them to.
+    /// Checks only that the DSN is valid. Events are sent in the background, so their fate is not known here.
     fn sentry(&self) -> ServiceState {
         let Some(dsn) = self.app.config.variables.get("SENTRY_DSN") else {
             return ServiceState::Disabled;
@@ -133,13 +133,14 @@ impl Checks {
     }
 }
 
-async fn remembered<T: Copy>(
+/// Returns the result in `memory` if it is recent enough. Otherwise runs the check and stores its result.
+async fn cached<T: Copy>(
     memory: &Mutex<Option<(Instant, T)>>,
     check: impl Future<Output = T>,
 ) -> T {
     let mut memory = memory.lock().await;
     if let Some((when, found)) = *memory
-        && when.elapsed() < REMEMBERED
+        && when.elapsed() < CACHE_TIME
     {
         return found;
     }
@@ -148,8 +149,9 @@ async fn remembered<T: Copy>(
     found
 }
 
-async fn judge(service: &str, check: impl Future<Output = anyhow::Result<()>>) -> ServiceState {
-    let result = match timeout(TIME_LIMIT, check).await {
+/// Runs a check within the time limit, and logs its error.
+async fn check(service: &str, ping: impl Future<Output = anyhow::Result<()>>) -> ServiceState {
+    let result = match timeout(TIME_LIMIT, ping).await {
         Ok(result) => result,
         Err(late) => Err(late.into()),
     };
@@ -162,7 +164,7 @@ async fn judge(service: &str, check: impl Future<Output = anyhow::Result<()>>) -
     }
 }
 
-async fn ask_meilisearch(host: &str) -> anyhow::Result<()> {
+async fn ping_meilisearch(host: &str) -> anyhow::Result<()> {
     let host = host.trim_end_matches('/');
     let _span = telemetry::span("http.client", "GET /health of Meilisearch");
     let client = reqwest::Client::builder()
@@ -174,7 +176,7 @@ async fn ask_meilisearch(host: &str) -> anyhow::Result<()> {
         .send()
         .await
         .map_err(reqwest::Error::without_url)
-        .context("no answer")?;
+        .context("no response")?;
     ensure!(
         response.status().is_success(),
         "status {}",

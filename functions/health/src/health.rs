@@ -1,4 +1,4 @@
-//! Whether the service is up, and what of it.
+//! The health of the API.
 
 use std::sync::Arc;
 
@@ -17,15 +17,15 @@ use utoipa::ToSchema;
 
 use crate::checks::{Checks, ServiceState, Services};
 
-/// That the process answers.
+/// The process responds.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `alive` of `/health/live`.
+    /// `ok`, or `alive` at `/health/live`.
     status: &'static str,
     timestamp: Timestamp,
 }
 
-/// How the service and all it uses are doing.
+/// Health of the API and of the services that it uses.
 #[derive(Serialize, ToSchema)]
 pub struct HealthDetails {
     status: Overall,
@@ -37,19 +37,19 @@ pub struct HealthDetails {
     environment: String,
 }
 
-/// The worst of it.
+/// State of the API as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overall {
-    /// All is well.
+    /// No service is unhealthy.
     Ok,
-    /// Something optional is down.
+    /// An optional service is unhealthy.
     Degraded,
-    /// The database is down.
+    /// The database is unhealthy.
     Error,
 }
 
-/// Whether requests may be sent here.
+/// Whether the API can serve requests.
 #[derive(Serialize, ToSchema)]
 pub struct Readiness {
     /// `ready` or `not ready`.
@@ -59,20 +59,20 @@ pub struct Readiness {
     checks: ReadinessChecks,
 }
 
-/// What readiness was judged by.
+/// Results of the checks of the databases.
 #[derive(Serialize, ToSchema)]
 pub struct ReadinessChecks {
-    /// Whether the primary answers.
+    /// Whether the primary database responds.
     database: bool,
     replicas: Replicas,
 }
 
-/// How many read replicas answer; they are no condition.
+/// Numbers of read replicas. They do not affect the readiness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Replicas {
-    /// Those that answer.
+    /// Replicas that respond.
     pub healthy: usize,
-    /// Those that are configured.
+    /// Replicas that are configured.
     pub total: usize,
 }
 

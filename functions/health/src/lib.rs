@@ -1,5 +1,5 @@
-//! The health function: greeting, health, statistics, metrics, the OpenAPI document and its viewer; and the 404 of every
-//! path that no other group has.
+//! The health function: greeting, health, statistics, metrics, the OpenAPI document and its viewer. It also responds with
+//! 404 to every path that no other group has.
 
 mod checks;
 mod docs;
@@ -24,8 +24,8 @@ pub use state::HealthState;
 pub fn api() -> Api<HealthState> {
     const MONITORS: &str = "load balancers and monitors have no account";
     const SENTRY: &str =
-        "operators try Sentry with a browser; tightly limited, and off with SENTRY_TEST_ROUTES=off";
-    const CONTRACT: &str = "the contract is no secret";
+        "operators test Sentry with a browser; SENTRY_TEST_ROUTES=off disables the routes";
+    const CONTRACT: &str = "the contract is public";
     let routes = [
         get("getMetrics", "/metrics", metrics::show)
             .summary("Returns metrics in Prometheus's text format")
@@ -38,13 +38,13 @@ pub fn api() -> Api<HealthState> {
             .media(200, "text/plain"),
         get("getGreeting", "/", greeting::show)
             .summary("Returns a greeting")
-            .public("tells that the service is there")
+            .public("the greeting contains no data")
             .counted_as(RateClass::Unlimited),
         get("getHealth", "/health", health::show)
             .summary("Reports whether the service is up")
             .description(
-                "Two keys, and nothing is checked. With `details=true` every service that the API uses is checked: \
-                 200 where the database is healthy, else 503.",
+                "Checks nothing and returns two fields. With `details=true`, checks every service that the API uses, and \
+                 returns 503 if the database is unhealthy.",
             )
             .public(MONITORS)
             .counted_as(RateClass::Unlimited)

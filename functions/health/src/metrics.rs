@@ -1,4 +1,4 @@
-//! Prometheus metrics: the database's truth about the whole deployment, and what this process has served.
+//! Prometheus metrics: gauges of the whole deployment, from the database, and the requests of this process.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,26 +22,29 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const BUCKETS: [f64; 11] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// How often what was measured is sorted into buckets, when nobody asks for it.
+/// Interval at which measurements are sorted into buckets. A request for the metrics sorts them, too.
 const UPKEEP: Duration = Duration::from_secs(30);
 
-/// How long an instance under Lambda has been up before it counts.
+/// Time between the start of an instance under Lambda and its recorder.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// What this process has served; there is one recorder in a process.
+/// Metrics of this process. A process has only one recorder.
 static PROCESS: OnceCell<PrometheusHandle> = OnceCell::const_new();
 
-/// Starts to count what this process serves. Once; needs a running Tokio.
+/// Starts to record the requests of this process. Call it once, in a Tokio runtime.
 ///
-/// To make a recorder takes longer than all else at a start, since it measures the processor's clock against the system's.
-/// Under Lambda, where nobody scrapes an instance, callers do not wait for that: counting begins a moment later.
+/// The creation of a recorder is the slowest step of a start, because it calibrates the processor's clock. Under Lambda,
+/// where nothing scrapes an instance, the recorder is created in the background a moment later.
+///
+/// # Errors
+/// If the process has a recorder already. Under Lambda, this error is logged instead.
 pub fn record() -> anyhow::Result<()> {
     if under_lambda() {
         tokio::spawn(async {
             tokio::time::sleep(SETTLED).await;
             match process().await {
                 Ok(handle) => upkeep(handle.clone()).await,
-                Err(error) => tracing::error!(%error, "nothing is counted for /metrics"),
+                Err(error) => tracing::error!(%error, "the metrics are not recorded"),
             }
         });
     } else {
@@ -70,7 +73,7 @@ fn make() -> anyhow::Result<PrometheusHandle> {
 
 async fn upkeep(handle: PrometheusHandle) {
     let mut interval = tokio::time::interval(UPKEEP);
-    // After a freeze once is enough.
+    // After a freeze, one tick replaces all missed ones.
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
@@ -78,7 +81,7 @@ async fn upkeep(handle: PrometheusHandle) {
     }
 }
 
-/// All rows, counted.
+/// Numbers of all rows, and of connections to the database.
 pub struct Totals {
     pub users: i64,
     pub public_projects: i64,
@@ -101,7 +104,7 @@ pub async fn show(State(app): State<AppState>) -> Result<Response> {
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
-/// Written by a recorder of their own: another instance's figures of a minute ago must not stand beside them.
+/// Renders the totals with a separate recorder, so that the recorder of the process does not keep outdated figures.
 fn database_gauges(totals: &Totals) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();

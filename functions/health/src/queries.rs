@@ -6,7 +6,7 @@ use sqlx::{PgExecutor, types::Json};
 
 use crate::{metrics::Totals, stats::Stats};
 
-/// The smallest question there is.
+/// Checks that the database responds.
 pub async fn ping(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(r#"select 1 as "one!""#)
         .fetch_one(db)
@@ -14,8 +14,8 @@ pub async fn ping(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// What anybody may see, counted: added up from the counters of the projects, with what these count otherwise. Of all rows
-/// only the users' and the projects' are read.
+/// Counts the rows that everybody may see. Comments and likes are the sums of the projects' counters, corrected where a
+/// counter counts other rows. Therefore the statement does not read all comments and likes.
 pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
     sqlx::query_as!(
         Stats,
@@ -57,7 +57,7 @@ pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
     .await
 }
 
-/// All rows, counted, for operators.
+/// Counts all rows, for operators.
 pub async fn count_all(db: impl PgExecutor<'_>) -> sqlx::Result<Totals> {
     sqlx::query_as!(
         Totals,

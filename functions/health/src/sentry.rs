@@ -1,4 +1,4 @@
-//! Two routes that let operators see whether Sentry hears us.
+//! Two routes with which operators test Sentry.
 
 use axum::{
     extract::{Request, State},
@@ -28,7 +28,7 @@ pub async fn error(State(app): State<AppState>, request: Request) -> Response {
 }
 
 fn is_off(app: &AppState) -> bool {
-    // A value that is neither opens nothing.
+    // An invalid value disables the routes.
     !app.config
         .variables
         .switch("SENTRY_TEST_ROUTES", true)

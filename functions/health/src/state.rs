@@ -1,4 +1,4 @@
-//! What this group's handlers can reach.
+//! The state of this group's handlers.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use shared::AppState;
 
 use crate::checks::Checks;
 
-/// The common state, and what the last checks found.
+/// The common state, and the results of the last checks.
 #[derive(Clone)]
 pub struct HealthState {
     app: AppState,
@@ -15,7 +15,7 @@ pub struct HealthState {
 }
 
 impl HealthState {
-    /// Nothing checked yet.
+    /// No check has run yet.
     pub fn new(app: AppState) -> Self {
         Self {
             checks: Arc::new(Checks::new(app.clone())),

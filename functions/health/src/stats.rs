@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::queries;
 
-/// What anybody may see, counted.
+/// Numbers of the rows that everybody may see.
 #[derive(Serialize, ToSchema)]
 pub struct Stats {
     /// Active users.

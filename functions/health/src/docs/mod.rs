@@ -9,7 +9,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
-/// Written by `cargo xtask openapi`, so that this function does not have to link the others.
+/// The document. `cargo xtask openapi` writes it, so that this function does not link the others.
 const DOCUMENT: &str = include_str!("../../openapi.json");
 
 const STYLE: &str = include_str!("page.css");

@@ -11,7 +11,7 @@ use crate::{
     servers::{meilisearch, redis, serve, silent},
 };
 
-/// Checks that it is an instant of the right form, and takes it out.
+/// Returns the body without its timestamp, after checking the format of the timestamp.
 fn without_timestamp(answer: &Answer) -> serde_json::Value {
     let mut json = answer.json();
     let timestamp = json.as_object_mut().unwrap().remove("timestamp").unwrap();
@@ -57,7 +57,7 @@ async fn ready_while_the_database_answers(db: PgPool) {
 }
 
 #[tokio::test]
-async fn not_ready_without_a_database_and_soon_told() {
+async fn not_ready_without_a_database_within_two_seconds() {
     let started = Instant::now();
     let answer = app_without_database(&[])
         .anyone()
@@ -125,7 +125,7 @@ async fn details_name_what_is_not_configured(db: PgPool) {
 }
 
 #[testkit::test]
-async fn details_ask_every_service(db: PgPool) {
+async fn details_check_every_service(db: PgPool) {
     let redis = format!("redis://127.0.0.1:{}", serve(redis).await);
     let meilisearch = format!("http://127.0.0.1:{}/", serve(meilisearch).await);
     let app = app(
@@ -192,7 +192,7 @@ async fn details_without_a_database_are_an_error() {
 }
 
 #[testkit::test]
-async fn details_are_remembered(db: PgPool) {
+async fn details_are_cached(db: PgPool) {
     let app = app(db, &[]);
     app.anyone().get("/health?details=true").await.expect(200);
 

@@ -19,12 +19,12 @@ use ::health::HealthState;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use testing::App;
 
-/// The group over that database.
+/// Returns the group with this database.
 fn app(db: PgPool, variables: &[(&str, &str)]) -> App {
     App::with_state(::health::api(), db, variables, HealthState::new)
 }
 
-/// The group with a database that nobody can reach: nothing listens on port 1.
+/// Returns the group with a database that cannot be reached: nothing listens on port 1.
 fn app_without_database(variables: &[(&str, &str)]) -> App {
     let db = PgPoolOptions::new()
         .acquire_timeout(Duration::from_millis(200))

@@ -1,4 +1,4 @@
-//! Who may read `/metrics`.
+//! Access to `/metrics`.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -23,7 +23,7 @@ async fn nobody_reads_metrics_without_a_credential(db: PgPool) {
 }
 
 #[testkit::test]
-async fn another_token_is_refused(db: PgPool) {
+async fn another_token_is_rejected(db: PgPool) {
     for variables in [&[("METRICS_TOKEN", "scrape-me")][..], &[]] {
         let app = app(db.clone(), variables);
         for token in ["scrape-m", "scrape-me-not", ""] {
@@ -37,7 +37,7 @@ async fn another_token_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_user_is_refused_and_an_admin_let_in(db: PgPool) {
+async fn a_user_is_rejected_and_an_admin_accepted(db: PgPool) {
     let app = app(db.clone(), &[]);
     let ada = app.user("ada").await;
     ada.get("/metrics").await.expect(403);
@@ -58,7 +58,7 @@ async fn a_user_is_refused_and_an_admin_let_in(db: PgPool) {
 }
 
 #[testkit::test]
-async fn of_keys_only_an_admins_with_the_scope_is_let_in(db: PgPool) {
+async fn only_an_admins_key_with_the_scope_is_accepted(db: PgPool) {
     let app = app(db.clone(), &[]);
     let ada = app.user("ada").await;
     let key = format!("cc_{}", "k".repeat(64));
@@ -91,7 +91,7 @@ async fn of_keys_only_an_admins_with_the_scope_is_let_in(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_admin_by_configuration_is_let_in(db: PgPool) {
+async fn an_admin_by_configuration_is_accepted(db: PgPool) {
     let ada = app(db.clone(), &[]).user("ada").await;
     let app = app(db, &[("ADMIN_USER_IDS", &ada.id)]);
 

@@ -1,11 +1,11 @@
-//! Servers that stand in for what the service uses.
+//! Stand-ins for the services that the API uses.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-/// Answers each chunk of bytes that comes in on a port of its own, and tells the port. An empty answer is none.
+/// Responds to each chunk of bytes that it receives on a free port, and returns the port. An empty response sends nothing.
 pub async fn serve(answer: fn(&str) -> String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -23,7 +23,7 @@ pub async fn serve(answer: fn(&str) -> String) -> u16 {
     port
 }
 
-/// Redis, as far as a PING goes (RESP): each command is an array.
+/// Redis with the command PING. In its protocol, RESP, each command is an array.
 pub fn redis(commands: &str) -> String {
     let answer = |command: &str| {
         if command.contains("PING") {
@@ -46,7 +46,7 @@ pub fn meilisearch(request: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
-/// Listens and never says a word.
+/// Accepts connections and never responds.
 pub fn silent(_: &str) -> String {
     String::new()
 }

@@ -30,7 +30,7 @@ async fn fill(db: &PgPool) {
 }
 
 #[testkit::test]
-async fn what_anybody_may_see_is_counted(db: PgPool) {
+async fn only_visible_rows_are_counted(db: PgPool) {
     fill(&db).await;
 
     let answer = app(db, &[]).anyone().get("/stats").await.expect(200);

@@ -1,4 +1,4 @@
-//! `/`, and paths that nobody has.
+//! `/`, and unknown paths.
 
 use axum::http::Method;
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn a_session_is_not_looked_up_where_nothing_depends_on_it() {
 }
 
 #[tokio::test]
-async fn what_no_group_has_is_nests_404() {
+async fn an_unknown_path_gets_nests_404() {
     let app = app_without_database(&[]);
     let anyone = app.anyone();
     for (method, path) in [
