@@ -8,30 +8,31 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-/// Serialises migrators; the number only has to differ from that of other locks in the database.
+/// Key of the advisory lock that serialises migrators. It must differ from the keys of other locks in the database.
 const LOCK: i64 = 0x636f_6465_6361_7665;
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Version and description of the migrations that were applied, oldest first.
     pub applied: Vec<(i64, String)>,
-    /// Versions in the database that this program does not know: a newer one was here.
+    /// Versions in the database that this program does not have. A newer program applied them.
     pub unknown: Vec<i64>,
 }
 
-/// The project's migrations. They only add, so an older program, as after a rollback, works on a newer schema.
+/// Returns the project's migrations. They only add, so an older program works on a newer schema, for example after a
+/// rollback.
 pub fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!("../migrations");
     migrator.set_locking(false).set_ignore_missing(true);
     migrator
 }
 
-/// Applies all missing migrations in one transaction, so that a failure leaves the database as it was. No statement may take
-/// longer than `limit`.
+/// Applies all missing migrations in one transaction. A failure leaves the database unchanged. A statement that takes longer
+/// than `limit` fails; `None` sets no limit.
 ///
-/// A second migrator waits for the first. Nothing outlives the transaction on the server's side, neither lock nor prepared
-/// statement, so that this also works through a pooler that gives every transaction another server connection.
+/// A second migrator waits for the first. Neither the lock nor a prepared statement outlives the transaction, so this also
+/// works through a pooler that gives every transaction another server connection.
 pub async fn run(
     connection: &mut PgConnection,
     migrator: &Migrator,
@@ -39,7 +40,7 @@ pub async fn run(
 ) -> anyhow::Result<Outcome> {
     let mut tx = connection.begin().await?;
     sqlx::raw_sql("deallocate all").execute(&mut *tx).await?;
-    // Instead of what the role is otherwise allowed: an index of a large table takes its time.
+    // Replaces the limit of the role, because the creation of an index of a large table takes long.
     let limit = limit.map_or(0, |limit| limit.as_millis());
     let limit = AssertSqlSafe(format!("set local statement_timeout = {limit}"));
     sqlx::raw_sql(limit).execute(&mut *tx).await?;
@@ -47,7 +48,7 @@ pub async fn run(
         .bind(LOCK)
         .execute(&mut *tx)
         .await?;
-    // Whoever waits behind a waiting migration waits too, so it gives up soon.
+    // Other statements queue behind a migration that waits for a lock, so it gives up soon.
     sqlx::raw_sql("set local lock_timeout = '10s'")
         .execute(&mut *tx)
         .await?;
@@ -82,7 +83,7 @@ async fn versions(db: &mut PgConnection) -> sqlx::Result<Vec<i64>> {
         .await
 }
 
-/// What the database said is the sentence that a person should read.
+/// Reduces an error of the database to its message and the version of the migration.
 fn sentence(error: MigrateError) -> anyhow::Error {
     match &error {
         MigrateError::ExecuteMigration(sqlx::Error::Database(said), version) => {
