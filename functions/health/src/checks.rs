@@ -10,7 +10,7 @@ use shared::{AppState, telemetry};
 use tokio::{sync::Mutex, time::timeout};
 use utoipa::ToSchema;
 
-use crate::{health::Replicas, queries};
+use crate::queries;
 
 /// Maximum time of one check.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
@@ -40,6 +40,15 @@ pub struct Services {
     pub meilisearch: ServiceState,
     /// `SENTRY_DSN`.
     pub sentry: ServiceState,
+}
+
+/// Numbers of read replicas. They do not affect the readiness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Replicas {
+    /// Replicas that respond.
+    pub healthy: usize,
+    /// Replicas that are configured.
+    pub total: usize,
 }
 
 /// Runs the checks. Concurrent callers wait for the same check and share its result.

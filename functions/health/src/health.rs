@@ -15,7 +15,7 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use crate::checks::{Checks, ServiceState, Services};
+use crate::checks::{Checks, Replicas, ServiceState, Services};
 
 /// The process responds.
 #[derive(Serialize, ToSchema)]
@@ -65,15 +65,6 @@ pub struct ReadinessChecks {
     /// Whether the primary database responds.
     database: bool,
     replicas: Replicas,
-}
-
-/// Numbers of read replicas. They do not affect the readiness.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Replicas {
-    /// Replicas that respond.
-    pub healthy: usize,
-    /// Replicas that are configured.
-    pub total: usize,
 }
 
 fields! {

@@ -1,6 +1,6 @@
 //! Prometheus metrics: gauges of the whole deployment, from the database, and the requests of this process.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::State,
@@ -10,10 +10,9 @@ use axum::{
 use metrics::{describe_gauge, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use shared::{AppState, http::Result, serve::under_lambda, telemetry};
-use sqlx::types::Json;
 use tokio::{sync::OnceCell, task::spawn_blocking, time::MissedTickBehavior};
 
-use crate::queries;
+use crate::queries::{self, RowCounts};
 
 /// Text format 0.0.4 of Prometheus.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -81,19 +80,6 @@ async fn upkeep(handle: PrometheusHandle) {
     }
 }
 
-/// Numbers of all rows, and of connections to the database.
-pub struct Totals {
-    pub users: i64,
-    pub public_projects: i64,
-    pub private_projects: i64,
-    pub comments: i64,
-    pub likes: i64,
-    pub follows: i64,
-    pub sessions_active: i64,
-    /// Connections to the database by state.
-    pub connections: Json<BTreeMap<String, i64>>,
-}
-
 /// `GET /metrics`
 pub async fn show(State(app): State<AppState>) -> Result<Response> {
     let totals = queries::count_all(&app.db).await?;
@@ -105,7 +91,7 @@ pub async fn show(State(app): State<AppState>) -> Result<Response> {
 }
 
 /// Renders the totals with a separate recorder, so that the recorder of the process does not keep outdated figures.
-fn database_gauges(totals: &Totals) -> String {
+fn database_gauges(totals: &RowCounts) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     with_local_recorder(&recorder, || {

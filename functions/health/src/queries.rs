@@ -2,9 +2,35 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use sqlx::{PgExecutor, types::Json};
+use utoipa::ToSchema;
 
-use crate::{metrics::Totals, stats::Stats};
+/// Numbers of the rows that everybody may see.
+#[derive(Serialize, ToSchema)]
+pub struct Stats {
+    /// Active users.
+    pub users: i64,
+    /// Public projects of active users.
+    pub projects: i64,
+    /// Comments of active users on those projects.
+    pub comments: i64,
+    /// Likes of active users for those projects.
+    pub likes: i64,
+}
+
+/// Numbers of all rows, and of connections to the database.
+pub struct RowCounts {
+    pub users: i64,
+    pub public_projects: i64,
+    pub private_projects: i64,
+    pub comments: i64,
+    pub likes: i64,
+    pub follows: i64,
+    pub sessions_active: i64,
+    /// Connections to the database by state.
+    pub connections: Json<BTreeMap<String, i64>>,
+}
 
 /// Checks that the database responds.
 pub async fn ping(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
@@ -58,9 +84,9 @@ pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
 }
 
 /// Counts all rows, for operators.
-pub async fn count_all(db: impl PgExecutor<'_>) -> sqlx::Result<Totals> {
+pub async fn count_all(db: impl PgExecutor<'_>) -> sqlx::Result<RowCounts> {
     sqlx::query_as!(
-        Totals,
+        RowCounts,
         r#"
         select
             (select count(*) from "user") as "users!",

@@ -98,7 +98,7 @@ async fn admissions_are_limited_from_the_last_one_on() {
         let admitted = waits.iter().filter(|wait| wait.is_zero()).count();
         assert_eq!(admitted, 3, "{waits:?}");
         let longest = waits.iter().max().unwrap();
-        assert!(*longest > Duration::from_secs(50) && *longest <= Duration::from_secs(60));
+        assert!(*longest > Duration::from_secs(50) && *longest <= Duration::from_mins(1));
 
         assert_eq!(admit("alone", 1, 1).await, Duration::ZERO);
         let wait = admit("alone", 1, 1).await;

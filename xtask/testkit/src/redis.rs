@@ -28,7 +28,7 @@ impl RedisServer {
     /// Starts each server that is on this machine. Without any, a message says so; under `CI` that is an error.
     pub async fn start_all() -> anyhow::Result<Vec<Self>> {
         let mut servers = Vec::new();
-        for program in PROGRAMS.iter().filter_map(|name| programs::find(name)) {
+        for program in PROGRAMS.iter().filter_map(programs::find) {
             servers.push(Self::start(&program).await?);
         }
         if servers.is_empty() {

@@ -2,14 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::time::{Duration, Instant};
+mod faults;
+mod page;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
 use provider::{
-    Email, Endpoint, Fault, GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID,
+    Email, Endpoint, GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID,
     GOOGLE_CLIENT_SECRET, Person, Provider, Service,
 };
-use reqwest::{Client, Response, StatusCode, Url, redirect::Policy};
+use reqwest::{Client, Response, Url, redirect::Policy};
 use serde_json::{Value, json};
 
 const CALLBACK: &str = "http://localhost:3001/api/auth/callback/x";
@@ -367,149 +368,6 @@ async fn refresh_tokens_are_issued_on_request() {
     assert_eq!(github["expires_in"], 28_800);
     assert!(github["refresh_token"].is_string());
     assert!(google["refresh_token"].is_string());
-}
-
-#[tokio::test]
-async fn the_page_lets_a_developer_choose() {
-    let provider = Provider::start().await.unwrap();
-    provider.register(Person::new("evil").name("<script>alert(1)</script>"));
-    let ask = authorize_url(&provider, Service::GitHub);
-    let get = |suffix: &str| client().get(format!("{ask}{suffix}")).send();
-
-    let page = get("").await.unwrap();
-    assert_eq!(page.status(), 200);
-    let page = page.text().await.unwrap();
-    assert!(page.contains("Ada Lovelace"));
-    assert!(page.contains("&amp;login=ada\""));
-    assert!(page.contains("&lt;script&gt;alert(1)"));
-    assert!(!page.contains("<script"));
-
-    for suffix in ["&login=ada", "&login_hint=ADA@example.com"] {
-        let chosen = get(suffix).await.unwrap();
-        assert_eq!(chosen.status(), 302);
-        let location = chosen.headers()["location"].to_str().unwrap();
-        assert!(
-            location.starts_with(&format!("{CALLBACK}?code=")),
-            "{location}"
-        );
-        assert!(location.ends_with("&state=S%2B1"), "{location}");
-    }
-
-    let new = get("&new_email=zoe%40example.com&new_name=Zo%C3%AB")
-        .await
-        .unwrap();
-    assert_eq!(new.status(), 302);
-    let page = get("").await.unwrap().text().await.unwrap();
-    assert!(page.contains("zoe@example.com · not verified"));
-
-    let declined = get("&decision=deny").await.unwrap();
-    let location = declined.headers()["location"].to_str().unwrap();
-    assert!(
-        location.starts_with(&format!("{CALLBACK}?error=access_denied&")),
-        "{location}"
-    );
-    assert!(location.ends_with("&state=S%2B1"), "{location}");
-    assert_eq!(location, provider.deny(&ask));
-}
-
-#[tokio::test]
-async fn a_developer_signs_in_from_the_front_page() {
-    let provider = Provider::for_api("http://localhost:3001", 0).await.unwrap();
-    assert!(provider.url().starts_with("http://localhost:"));
-
-    let page = client().get(provider.url()).send().await.unwrap();
-
-    assert_eq!(page.status(), 200);
-    let page = page.text().await.unwrap();
-    assert!(page.contains(r#"data-api="http://localhost:3001""#));
-    assert!(page.contains("Sign in with Google"));
-}
-
-#[tokio::test]
-async fn the_page_rejects_invalid_requests() {
-    let provider = Provider::start().await.unwrap();
-    let page = setting(&provider, "GOOGLE_AUTHORIZE_URL");
-    let client_id = format!("client_id={GOOGLE_CLIENT_ID}");
-    let cases = [
-        "response_type=code&redirect_uri=http://a/".to_owned(),
-        format!("{client_id}&redirect_uri=http://a/"),
-        format!("{client_id}&response_type=code&redirect_uri=/relative"),
-        format!("{client_id}&response_type=code&redirect_uri=http://a/&code_challenge=plain"),
-    ];
-    for query in cases {
-        let answer = client()
-            .get(format!("{page}?{query}"))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 400, "{query}");
-    }
-}
-
-#[tokio::test]
-async fn endpoints_have_the_faults_that_are_switched_on() {
-    let provider = Provider::start().await.unwrap();
-    let token = setting(&provider, "GITHUB_TOKEN_URL");
-    let post = || {
-        client()
-            .post(&token)
-            .header("accept", "application/json")
-            .send()
-    };
-
-    provider.fail(Endpoint::GitHubToken, Fault::Status(503));
-    assert_eq!(
-        post().await.unwrap().status(),
-        StatusCode::SERVICE_UNAVAILABLE
-    );
-
-    provider.fail(Endpoint::GitHubToken, Fault::Error("bad_verification_code"));
-    let answer = post().await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert_eq!(body(answer).await["error"], "bad_verification_code");
-
-    provider.fail(Endpoint::GitHubToken, Fault::Garbage);
-    post().await.unwrap().json::<Value>().await.unwrap_err();
-
-    provider.fail(Endpoint::GitHubToken, Fault::Body(json!({ "a": 1 })));
-    assert_eq!(body(post().await.unwrap()).await, json!({ "a": 1 }));
-
-    provider.fail(
-        Endpoint::GitHubToken,
-        Fault::Patch(json!({ "error": null, "b": 2 })),
-    );
-    let answer = body(post().await.unwrap()).await;
-    assert_eq!(answer.get("error"), None);
-    assert_eq!(answer["b"], 2);
-
-    provider.fail(
-        Endpoint::GitHubToken,
-        Fault::Slow(Duration::from_millis(300)),
-    );
-    let started = Instant::now();
-    post().await.unwrap();
-    assert!(started.elapsed() >= Duration::from_millis(300));
-
-    provider.fail(Endpoint::GitHubToken, Fault::Redirect);
-    let answer = post().await.unwrap();
-    assert_eq!(answer.status(), 302);
-    assert_eq!(
-        answer.headers()["location"].to_str().unwrap(),
-        format!("{}/elsewhere", provider.url())
-    );
-    assert!(provider.received(Endpoint::Elsewhere).is_empty());
-
-    provider.fail(Endpoint::GitHubToken, Fault::Disconnect);
-    match post().await {
-        Ok(answer) => drop(answer.bytes().await.unwrap_err()),
-        Err(error) => assert!(error.is_request(), "{error:?}"),
-    }
-
-    provider.recover(Endpoint::GitHubToken);
-    assert_eq!(
-        body(post().await.unwrap()).await["error"],
-        "incorrect_client_credentials"
-    );
 }
 
 #[tokio::test]
