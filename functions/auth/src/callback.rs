@@ -1,21 +1,20 @@
-//! Where providers send the browser back to.
+//! The address to which providers redirect the browser.
 
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 use tokio::time::timeout_at;
 
 use crate::{
     answer,
     error::{Error, Result},
-    fields::Fields,
-    flow::{self, Flow, Link, Taken},
-    link::{self, Identity, LinkRefusal, Refusal},
+    fields::{AuthBody, BodyForm, Fields, text},
+    flow::{self, FlowState, LinkRequest, TakenState},
+    link::{self, Identity, LinkError, LinkRefusal, SignInError, SignInRefusal},
     provider::{self, Profile, Provider, Tokens},
     queries,
-    request::Call,
+    request::{Call, CallWith},
 };
 
-/// What a provider may send, in Better Auth's order.
+/// Names of the parameters, in Better Auth's order.
 const NAMES: [&str; 7] = [
     "code",
     "error",
@@ -26,76 +25,109 @@ const NAMES: [&str; 7] = [
     "iss",
 ];
 
-/// What a provider sent.
-#[derive(Default)]
-struct Sent {
-    code: Option<String>,
-    error: Option<String>,
-    error_description: Option<String>,
-    state: Option<String>,
-}
+/// Parameters of GitHub and Google.
+const DOCUMENTED: [&str; 4] = ["code", "error", "error_description", "state"];
 
-impl Sent {
-    /// Whatever the query holds is passed on, so a NUL is none of the validator's business here.
+/// The parameters that a provider sent.
+pub struct CallbackParameters(Vec<(&'static str, String)>);
+
+impl AuthBody for CallbackParameters {
+    const NAME: &'static str = "AuthCallback";
+    const ABOUT: &'static str = "The parameters of a provider.";
+    const FORM: BodyForm = BodyForm::Optional;
+    const MEDIA_TYPES: &'static [&'static str] =
+        &["application/x-www-form-urlencoded", "application/json"];
+
     fn read(fields: &mut Fields<'_>) -> Self {
-        let mut sent = Self::default();
-        for name in NAMES {
-            let value = match fields.raw(name) {
-                None => None,
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(other) => {
-                    fields.expected(name, "string", Some(other));
-                    None
-                }
+        // The parameters are passed on and not stored, so U+0000 is allowed.
+        let rule = || text().allow_nul();
+        let parameters = NAMES.into_iter().filter_map(|name| {
+            let value = if DOCUMENTED.contains(&name) {
+                fields.optional(name, rule())
+            } else {
+                fields.undocumented(name, rule())
             };
-            let value = value.filter(|value| !value.is_empty());
-            match name {
-                "code" => sent.code = value,
-                "error" => sent.error = value,
-                "error_description" => sent.error_description = value,
-                "state" => sent.state = value,
-                _ => {}
-            }
-        }
-        sent
+            Some((name, value?))
+        });
+        Self(parameters.collect())
     }
 }
 
-/// An end of the flow that is no success: the code in the redirect, and its description.
-struct Ending {
-    code: String,
-    description: Option<String>,
+impl CallbackParameters {
+    fn get(&self, name: &str) -> Option<&str> {
+        let parameter = self.0.iter().find(|(known, _)| *known == name);
+        parameter.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns a value that is not empty.
+    fn given(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
 }
 
-impl From<&str> for Ending {
-    fn from(code: &str) -> Self {
-        Self {
+/// Why a flow ends without success.
+enum FlowError {
+    /// The browser goes to the error address with this code and description.
+    Redirect {
+        code: String,
+        description: Option<String>,
+    },
+    /// The server failed.
+    Failed(Error),
+}
+
+impl FlowError {
+    fn code(code: &str) -> Self {
+        Self::Redirect {
             code: code.to_owned(),
             description: None,
         }
     }
 }
 
-type Outcome<T> = std::result::Result<T, Ending>;
+impl From<sqlx::Error> for FlowError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
-/// The provider's id in the path, as it stands there.
+impl From<SignInError> for FlowError {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Database(error) => error.into(),
+            SignInError::Refused(refusal) => Self::Redirect {
+                code: refusal.code().to_owned(),
+                description: (refusal == SignInRefusal::Banned).then(|| link::BANNED.to_owned()),
+            },
+        }
+    }
+}
+
+impl From<LinkError> for FlowError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Database(error) => error.into(),
+            LinkError::Refused(refusal) => Self::code(match refusal {
+                LinkRefusal::NotVerified => "unable_to_link_account",
+                LinkRefusal::OtherEmail => "email_does_not_match",
+                LinkRefusal::OtherUser => "account_already_linked_to_different_user",
+            }),
+        }
+    }
+}
+
+/// Returns the provider's id in the path, not decoded.
 fn provider_id(call: &Call) -> &str {
     call.path.rsplit('/').next().unwrap_or_default()
 }
 
-/// `POST /api/auth/callback/{provider}`: sends the browser on to the GET form, whose request carries the state cookie.
-pub async fn forward(call: Call) -> Result {
-    let body = call.optional_body(values)?;
-    let query = call.query(values)?;
+/// `POST /api/auth/callback/{provider}`: redirects the browser to the GET form, whose request carries the state cookie.
+pub async fn forward(CallWith(call, body): CallWith<CallbackParameters>) -> Result {
+    let query = call.query(CallbackParameters::read)?;
     let mut address = form_urlencoded::Serializer::new(String::new());
     for name in NAMES {
-        let value = |list: &[(&str, String)]| {
-            list.iter()
-                .find(|(found, _)| *found == name)
-                .map(|(_, value)| value.clone())
-        };
-        if let Some(value) = value(&query).or_else(|| value(&body)) {
-            address.append_pair(name, &value);
+        if let Some(value) = query.get(name).or_else(|| body.get(name)) {
+            address.append_pair(name, value);
         }
     }
     let base = &call.auth.app.config.base_url;
@@ -106,75 +138,71 @@ pub async fn forward(call: Call) -> Result {
     )))
 }
 
-fn values(fields: &mut Fields<'_>) -> Vec<(&'static str, String)> {
-    let mut values = Vec::new();
-    for name in NAMES {
-        match fields.raw(name) {
-            None => {}
-            Some(Value::String(text)) => values.push((name, text.clone())),
-            Some(other) => fields.expected(name, "string", Some(other)),
-        }
-    }
-    values
-}
-
 /// `GET /api/auth/callback/{provider}`
 pub async fn finish(call: Call) -> Result {
-    let sent = call.query(Sent::read)?;
+    let parameters = call.query(CallbackParameters::read)?;
     let default = format!("{}/api/auth/error", call.auth.app.config.base_url);
-    let Some(state) = &sent.state else {
-        return Ok(to_error(&default, &"state_not_found".into()));
+    let Some(state) = parameters.given("state") else {
+        return Ok(to_error(&default, "state_not_found", None));
     };
     call.auth.sweep.run(&call.auth.app.db).await;
     let flow = match flow::take(&call, state).await? {
-        Taken::Flow(flow) => flow,
-        Taken::Mismatch(address) => {
+        TakenState::Flow(flow) => flow,
+        TakenState::Mismatch(address) => {
             let address = address.unwrap_or(default);
-            return Ok(to_error(&address, &"state_mismatch".into()));
+            return Ok(to_error(&address, "state_mismatch", None));
         }
     };
-    let address = flow.error_url.clone().unwrap_or(default);
-    Ok(match run(&call, provider_id(&call), &sent, &flow).await? {
-        Ok(target) => answer::redirect(&target),
-        Err(ending) => to_error(&address, &ending),
-    })
+    match run(&call, provider_id(&call), &parameters, &flow).await {
+        Ok(target) => Ok(answer::redirect(&target)),
+        Err(FlowError::Redirect { code, description }) => {
+            let address = flow.error_url.unwrap_or(default);
+            Ok(to_error(&address, &code, description.as_deref()))
+        }
+        Err(FlowError::Failed(error)) => Err(error),
+    }
 }
 
-/// The flow from the point where its state is used up. Gives the address where the browser goes.
-async fn run(call: &Call, provider_id: &str, sent: &Sent, flow: &Flow) -> Result<Outcome<String>> {
-    if let Some(error) = &sent.error {
-        return Ok(Err(Ending {
-            code: error.clone(),
-            description: sent.error_description.clone(),
-        }));
+/// Runs the flow after its state was deleted. Returns the address where the browser goes.
+async fn run(
+    call: &Call,
+    provider_id: &str,
+    parameters: &CallbackParameters,
+    flow: &FlowState,
+) -> std::result::Result<String, FlowError> {
+    if let Some(error) = parameters.given("error") {
+        return Err(FlowError::Redirect {
+            code: error.to_owned(),
+            description: parameters.given("error_description").map(str::to_owned),
+        });
     }
-    let Some(code) = &sent.code else {
-        return Ok(Err("no_code".into()));
-    };
-    let Some(provider) = call.auth.providers.get(provider_id) else {
-        return Ok(Err("oauth_provider_not_found".into()));
-    };
-    let (profile, tokens) = match ask(call, provider, code, &flow.code_verifier).await {
-        Ok(found) => found,
-        Err(ending) => return Ok(Err(ending)),
-    };
-    let is_vouched_for = profile.email_verified;
+    let code = parameters
+        .given("code")
+        .ok_or_else(|| FlowError::code("no_code"))?;
+    let provider = call
+        .auth
+        .providers
+        .get(provider_id)
+        .ok_or_else(|| FlowError::code("oauth_provider_not_found"))?;
+    let (profile, tokens) = fetch_profile(call, provider, code, &flow.code_verifier).await?;
+    let email_verified = profile.email_verified;
     let identity = Identity::new(provider.service, profile, tokens);
     match &flow.link {
-        Some(link) => finish_link(call, identity, is_vouched_for, link)
-            .await
-            .map(|outcome| outcome.map(|()| flow.callback_url.clone())),
+        Some(link) => {
+            finish_link(call, identity, email_verified, link).await?;
+            Ok(flow.callback_url.clone())
+        }
         None => finish_sign_in(call, identity, flow).await,
     }
 }
 
-/// Asks the provider who it is, within one time limit for all requests.
-async fn ask(
+/// Exchanges the code and fetches the profile, within one timeout for all requests.
+async fn fetch_profile(
     call: &Call,
     provider: &Provider,
     code: &str,
     verifier: &str,
-) -> Outcome<(Profile, Tokens)> {
+) -> std::result::Result<(Profile, Tokens), FlowError> {
     let providers = &call.auth.providers;
     let service = provider.service.id();
     let deadline = provider::deadline();
@@ -182,12 +210,12 @@ async fn ask(
     let tokens = match timeout_at(deadline, exchange).await {
         Ok(Ok(tokens)) => tokens,
         Ok(Err(error)) => {
-            tracing::warn!(service, error = %format_args!("{error:#}"), "a code is refused");
-            return Err("invalid_code".into());
+            tracing::warn!(service, error = %format_args!("{error:#}"), "the provider rejected a code");
+            return Err(FlowError::code("invalid_code"));
         }
         Err(_) => {
-            tracing::warn!(service, "a code is not exchanged in time");
-            return Err("invalid_code".into());
+            tracing::warn!(service, "the exchange of a code timed out");
+            return Err(FlowError::code("invalid_code"));
         }
     };
     let profile = providers
@@ -201,8 +229,8 @@ async fn ask(
     match profile {
         Ok(profile) => Ok((profile, tokens)),
         Err(error) => {
-            tracing::warn!(service, error = %format_args!("{error:#}"), "there is no profile");
-            Err("unable_to_get_user_info".into())
+            tracing::warn!(service, error = %format_args!("{error:#}"), "the provider returned no profile");
+            Err(FlowError::code("unable_to_get_user_info"))
         }
     }
 }
@@ -210,52 +238,39 @@ async fn ask(
 async fn finish_link(
     call: &Call,
     identity: Option<Identity>,
-    is_vouched_for: bool,
-    link: &Link,
-) -> Result<Outcome<()>> {
+    email_verified: bool,
+    link: &LinkRequest,
+) -> std::result::Result<(), FlowError> {
     let db = &call.auth.app.db;
-    if !queries::session::is_good(db, &link.session_id, &link.user_id).await? {
-        return Ok(Err("unable_to_link_account".into()));
+    if !queries::session::is_active(db, &link.session_id, &link.user_id).await? {
+        return Err(FlowError::code("unable_to_link_account"));
     }
-    let linked = match identity {
+    match identity {
         Some(identity) => link::link(call, &identity, &link.user_id, &link.email).await?,
-        // No address is another one than the user's.
-        None if is_vouched_for => Err(LinkRefusal::OtherEmail),
-        None => Err(LinkRefusal::NotVerified),
-    };
-    Ok(linked.map_err(|refusal| match refusal {
-        LinkRefusal::NotVerified => "unable_to_link_account".into(),
-        LinkRefusal::OtherEmail => "email_does_not_match".into(),
-        LinkRefusal::OtherUser => "account_already_linked_to_different_user".into(),
-    }))
+        // A missing address differs from the user's.
+        None if email_verified => return Err(LinkError::from(LinkRefusal::OtherEmail).into()),
+        None => return Err(LinkError::from(LinkRefusal::NotVerified).into()),
+    }
+    Ok(())
 }
 
 async fn finish_sign_in(
     call: &Call,
     identity: Option<Identity>,
-    flow: &Flow,
-) -> Result<Outcome<String>> {
-    let Some(identity) = identity else {
-        return Ok(Err("email_not_found".into()));
-    };
-    Ok(match link::sign_in(call, &identity).await? {
-        Ok(signed_in) => {
-            call.cookies().set_session(&signed_in.token);
-            let new_user_url = flow.new_user_url.as_ref().filter(|_| signed_in.is_new);
-            Ok(new_user_url.unwrap_or(&flow.callback_url).clone())
-        }
-        Err(refusal) => Err(Ending {
-            code: refusal.code().to_owned(),
-            description: (refusal == Refusal::Banned).then(|| link::BANNED.to_owned()),
-        }),
-    })
+    flow: &FlowState,
+) -> std::result::Result<String, FlowError> {
+    let identity = identity.ok_or_else(|| FlowError::code("email_not_found"))?;
+    let signed_in = link::sign_in(call, &identity).await?;
+    call.cookies().set_session(&signed_in.token);
+    let new_user_url = flow.new_user_url.as_ref().filter(|_| signed_in.is_new);
+    Ok(new_user_url.unwrap_or(&flow.callback_url).clone())
 }
 
-/// 302 to the error address, which may be relative and may have a query of its own.
-fn to_error(address: &str, ending: &Ending) -> Response {
+/// Redirects to the error address, which may be relative and may have a query of its own.
+fn to_error(address: &str, code: &str, description: Option<&str>) -> Response {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("error", &ending.code);
-    if let Some(description) = &ending.description {
+    query.append_pair("error", code);
+    if let Some(description) = description {
         query.append_pair("error_description", description);
     }
     match with_query(address, &query.finish()) {
@@ -283,7 +298,7 @@ fn with_query(address: &str, query: &str) -> Option<String> {
     if !relative {
         return Some(text);
     }
-    // Two slashes that were behind dot segments would name another host.
+    // Without dot segments, two slashes at the start would be another host.
     let path = text.strip_prefix(BASE)?;
     (!path.starts_with("//")).then(|| path.to_owned())
 }

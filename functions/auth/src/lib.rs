@@ -4,16 +4,21 @@ mod account;
 mod admin;
 mod answer;
 mod api_key;
-mod bodies;
+mod api_key_credential;
+mod api_key_limit;
 mod callback;
+mod client_address;
 mod cookies;
+mod current_session;
 mod disabled;
+mod email;
 mod error;
 mod fields;
 mod flow;
 mod link;
 mod origin;
 mod pages;
+mod paths;
 mod provider;
 mod queries;
 mod rate_limit;
@@ -36,12 +41,13 @@ const PROVIDER_VARIABLES: &[&str] = &[
     "GOOGLE_CLIENT_SECRET",
 ];
 
-/// Every endpoint. None is behind the session guard: each looks for a session in Better Auth's own order and words.
+/// Returns the group with all endpoints. The session guard lets every request pass: each endpoint verifies its session itself,
+/// with Better Auth's order and messages.
 pub fn api() -> Api<AuthState> {
     Api::better_auth(
         "auth",
         "Sign-in, sessions, accounts, administration and API keys: Better Auth's endpoints",
-        "Better Auth judges credentials itself",
+        "Better Auth verifies credentials itself",
         routes::all(),
     )
     .around(request::around)
@@ -49,7 +55,10 @@ pub fn api() -> Api<AuthState> {
     .requires(PROVIDER_VARIABLES)
 }
 
-/// The function's router. Fails where the configuration is malformed.
+/// Returns the function's router.
+///
+/// # Errors
+/// The configuration is malformed.
 pub fn router(app: AppState) -> anyhow::Result<axum::Router> {
     Ok(api().router(AuthState::new(app)?))
 }

@@ -1,23 +1,22 @@
-//! Whose account it is: the rules by which a provider's person becomes, or is linked to, one of our users.
+//! The rules by which a provider's person becomes one of our users, or is linked to one.
 
 use shared::{random, telemetry};
 
 use crate::{
-    error::Result,
     provider::{Profile, Service, Tokens},
     queries::{
         self,
-        account::SeenAgain,
-        session::{Made, NewSession},
-        user::{Candidate, NewUser, User},
+        account::ProfileUpdate,
+        session::{NewSession, SessionCreation},
+        user::{NewUser, SignInCandidate, User},
     },
     request::Call,
 };
 
-/// How often a sign-in starts again when somebody else made the same rows in that moment.
+/// Maximum number of attempts of a sign-in, when concurrent requests insert the same rows.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// What a banned user is told (Better Auth's admin plugin 1.7).
+/// Message for a banned user (Better Auth's admin plugin 1.7).
 pub const BANNED: &str = "You have been banned from this application. Please contact support if you believe this is an error.";
 
 /// A provider's person with an address, and their tokens.
@@ -30,7 +29,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// `None` where the provider names no address.
+    /// Returns `None` if the profile has no address.
     pub fn new(service: Service, profile: Profile, tokens: Tokens) -> Option<Self> {
         let email = profile.email.as_ref()?.to_lowercase();
         Some(Self {
@@ -41,8 +40,8 @@ impl Identity {
         })
     }
 
-    /// Whether the person is the user with that address, as far as the provider vouches for it.
-    fn belongs_to(&self, email: &str) -> std::result::Result<(), LinkRefusal> {
+    /// Verifies that the person is the user with that address, and that the provider has verified the address.
+    fn verify_owner(&self, email: &str) -> Result<(), LinkRefusal> {
         if !self.profile.email_verified {
             Err(LinkRefusal::NotVerified)
         } else if self.email != email.to_lowercase() {
@@ -52,7 +51,7 @@ impl Identity {
         }
     }
 
-    /// The address, where the provider vouches for it.
+    /// Returns the address if the provider has verified it.
     fn verified_email(&self) -> Option<&str> {
         self.profile.email_verified.then_some(self.email.as_str())
     }
@@ -60,31 +59,32 @@ impl Identity {
 
 /// A finished sign-in.
 pub struct SignedIn {
-    /// Of the new session.
+    /// The token of the new session.
     pub token: String,
     pub user: Box<User>,
-    /// Whether the sign-in made the user.
+    /// Whether the sign-in created the user.
     pub is_new: bool,
 }
 
 /// Why a sign-in ends without a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A user has that address, and one of the two sides has not proved it.
+pub enum SignInRefusal {
+    /// A user has that address, and it is not verified on both sides.
     NotLinked,
-    /// The account's user is gone.
+    /// The user of the account does not exist.
     Orphaned,
-    /// Several accounts claim the person.
+    /// Several accounts belong to the person.
     Ambiguous,
-    /// Others kept making the same rows.
+    /// Concurrent requests inserted the same rows in every attempt.
     NotCreated,
-    /// The user went away in that moment.
+    /// The user was deleted at the same time.
     NoSession,
+    /// The user is banned.
     Banned,
 }
 
-impl Refusal {
-    /// The code in a redirect.
+impl SignInRefusal {
+    /// Returns the code in a redirect.
     pub fn code(self) -> &'static str {
         match self {
             Self::NotLinked => "account_not_linked",
@@ -97,25 +97,41 @@ impl Refusal {
     }
 }
 
-/// Finds or makes the user of a person, and makes a session. Of several first sign-ins of one person at once, one makes
-/// the user, and the others find that user when their own rows meet the unique indexes.
-pub async fn sign_in(
-    call: &Call,
-    identity: &Identity,
-) -> Result<std::result::Result<SignedIn, Refusal>> {
-    let mut found = Err(Refusal::NotCreated);
-    for _ in 0..MAX_ATTEMPTS {
-        match find_or_make_user(call, identity).await {
-            Err(error) if is_race(&error) => {}
-            result => {
-                found = result?;
-                break;
-            }
-        }
+/// Why a sign-in failed.
+#[derive(Debug)]
+pub enum SignInError {
+    /// The rules reject it.
+    Refused(SignInRefusal),
+    /// A statement failed.
+    Database(sqlx::Error),
+}
+
+impl From<SignInRefusal> for SignInError {
+    fn from(refusal: SignInRefusal) -> Self {
+        Self::Refused(refusal)
     }
-    let (user_id, is_new) = match found {
-        Ok(found) => found,
-        Err(refusal) => return Ok(Err(refusal)),
+}
+
+impl From<sqlx::Error> for SignInError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Finds or creates the user of a person, and creates a session. Of several concurrent first sign-ins of one person, one
+/// creates the user. The others violate a unique index, and find that user in the next attempt.
+pub async fn sign_in(call: &Call, identity: &Identity) -> Result<SignedIn, SignInError> {
+    let mut attempt = 1;
+    let (user_id, is_new) = loop {
+        match find_or_create_user(call, identity).await {
+            Err(SignInError::Database(error)) if is_race(&error) => {
+                if attempt == MAX_ATTEMPTS {
+                    return Err(SignInRefusal::NotCreated.into());
+                }
+                attempt += 1;
+            }
+            result => break result?,
+        }
     };
     telemetry::set_user(&user_id);
     let session = NewSession {
@@ -125,30 +141,29 @@ pub async fn sign_in(
         impersonated_by: None,
     };
     let db = &call.auth.app.db;
-    let made = db.retry(|| queries::session::insert(db, &session)).await?;
-    Ok(match made {
-        None => Err(Refusal::NoSession),
-        Some(Made::Banned) => Err(Refusal::Banned),
-        Some(Made::Session(token, user)) => Ok(SignedIn {
+    match db.retry(|| queries::session::insert(db, &session)).await? {
+        None => Err(SignInRefusal::NoSession.into()),
+        Some(SessionCreation::Banned) => Err(SignInRefusal::Banned.into()),
+        Some(SessionCreation::Created(token, user)) => Ok(SignedIn {
             token,
             user,
             is_new,
         }),
-    })
+    }
 }
 
-/// Somebody else wrote the same person or address first, or deleted the user that we were going to link to.
+/// Returns whether a concurrent request inserted the same person or address, or deleted the user of the new account.
 fn is_race(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
         .is_some_and(|error| error.is_unique_violation() || error.is_foreign_key_violation())
 }
 
-/// The user's id, and whether the user is new.
-async fn find_or_make_user(
+/// Returns the user's id, and whether the user is new.
+async fn find_or_create_user(
     call: &Call,
     identity: &Identity,
-) -> sqlx::Result<std::result::Result<(String, bool), Refusal>> {
+) -> Result<(String, bool), SignInError> {
     let db = &call.auth.app.db;
     let Identity {
         service,
@@ -164,31 +179,31 @@ async fn find_or_make_user(
     match owners.as_slice() {
         [] => {}
         [
-            Candidate {
+            SignInCandidate {
                 account_row: Some(row),
                 user_id: Some(user_id),
                 ..
             },
         ] => {
-            let seen = SeenAgain {
+            let update = ProfileUpdate {
                 verified_email: identity.verified_email(),
                 github_username: profile.github_username.as_deref(),
             };
-            db.retry(|| queries::account::update_at_sign_in(db, row, tokens, &seen))
+            db.retry(|| queries::account::update_at_sign_in(db, row, tokens, &update))
                 .await?;
-            return Ok(Ok((user_id.clone(), false)));
+            return Ok((user_id.clone(), false));
         }
-        [_] => return Ok(Err(Refusal::Orphaned)),
-        _ => return Ok(Err(Refusal::Ambiguous)),
+        [_] => return Err(SignInRefusal::Orphaned.into()),
+        _ => return Err(SignInRefusal::Ambiguous.into()),
     }
-    if let Some(Candidate {
+    if let Some(SignInCandidate {
         user_id: Some(user_id),
         email_verified,
         ..
     }) = same_email.into_iter().next()
     {
         if !profile.email_verified || !email_verified {
-            return Ok(Err(Refusal::NotLinked));
+            return Err(SignInRefusal::NotLinked.into());
         }
         let github_username = profile.github_username.as_deref();
         queries::account::insert_at_sign_in(
@@ -200,12 +215,12 @@ async fn find_or_make_user(
             github_username,
         )
         .await?;
-        return Ok(Ok((user_id, false)));
+        return Ok((user_id, false));
     }
     let id = random::id();
     let user = new_user(&id, identity);
     queries::user::insert_with_account(db, &user, provider, tokens).await?;
-    Ok(Ok((id, true)))
+    Ok((id, true))
 }
 
 fn new_user<'a>(id: &'a str, identity: &'a Identity) -> NewUser<'a> {
@@ -227,74 +242,89 @@ fn new_user<'a>(id: &'a str, identity: &'a Identity) -> NewUser<'a> {
     }
 }
 
-/// Why an account is not linked to the user who asked for it.
+/// Why the rules reject a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkRefusal {
-    /// The provider does not vouch for the address.
+    /// The provider has not verified the address.
     NotVerified,
     /// The address is not the user's.
     OtherEmail,
-    /// The account is another user's.
+    /// The account belongs to another user.
     OtherUser,
 }
 
-/// Links a person to the user who asked for it; what is linked to them already gets the new tokens and scopes.
+/// Why a link failed.
+#[derive(Debug)]
+pub enum LinkError {
+    /// The rules reject it.
+    Refused(LinkRefusal),
+    /// A statement failed.
+    Database(sqlx::Error),
+}
+
+impl From<LinkRefusal> for LinkError {
+    fn from(refusal: LinkRefusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<sqlx::Error> for LinkError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Links a person to the user who requested it. An account that is linked to the user already gets the new tokens and scopes.
 pub async fn link(
     call: &Call,
     identity: &Identity,
     user_id: &str,
     email: &str,
-) -> Result<std::result::Result<(), LinkRefusal>> {
-    match identity.belongs_to(email) {
-        Ok(()) => attach(call, identity, user_id, Ok(())).await,
-        refusal => Ok(refusal),
-    }
+) -> Result<(), LinkError> {
+    identity.verify_owner(email)?;
+    attach(call, identity, user_id, Ok(())).await
 }
 
-/// The same by an id token: the address matters only where the person is linked to nobody yet.
+/// Does the same with an id token. The address matters only if the person is linked to nobody yet.
 pub async fn link_by_id_token(
     call: &Call,
     identity: &Identity,
     user_id: &str,
     email: &str,
-) -> Result<std::result::Result<(), LinkRefusal>> {
-    attach(call, identity, user_id, identity.belongs_to(email)).await
+) -> Result<(), LinkError> {
+    attach(call, identity, user_id, identity.verify_owner(email)).await
 }
 
-/// `if_new` says whether an account may be made.
+/// `may_insert` applies to a new account.
 async fn attach(
     call: &Call,
     identity: &Identity,
     user_id: &str,
-    if_new: std::result::Result<(), LinkRefusal>,
-) -> Result<std::result::Result<(), LinkRefusal>> {
+    may_insert: Result<(), LinkRefusal>,
+) -> Result<(), LinkError> {
     let db = &call.auth.app.db;
     let (provider, account) = (identity.service.id(), &identity.profile.account_id);
+    let tokens = &identity.tokens;
     let mut attempt = 1;
     loop {
         let Some(owner) = queries::account::find_owner(db, provider, account).await? else {
-            if if_new.is_err() {
-                return Ok(if_new);
-            }
-            let inserted =
-                queries::account::insert(db, user_id, provider, account, &identity.tokens).await;
-            match inserted {
+            may_insert?;
+            match queries::account::insert(db, user_id, provider, account, tokens).await {
                 Err(error) if attempt < MAX_ATTEMPTS && is_race(&error) => attempt += 1,
-                result => return Ok(Ok(result?)),
+                result => return Ok(result?),
             }
             continue;
         };
         if owner.user_id.as_deref() != Some(user_id) {
-            return Ok(Err(LinkRefusal::OtherUser));
+            return Err(LinkRefusal::OtherUser.into());
         }
-        let scope = union(owner.scope.as_deref(), identity.tokens.scope.as_deref());
-        let tokens = &identity.tokens;
+        let scope = union(owner.scope.as_deref(), tokens.scope.as_deref());
         queries::account::update_tokens(db, &owner.id, tokens, scope.as_deref()).await?;
-        return Ok(Ok(()));
+        return Ok(());
     }
 }
 
-/// The scopes of both lists, the stored ones first.
+/// Returns the scopes of both lists, the stored ones first.
 fn union(stored: Option<&str>, granted: Option<&str>) -> Option<String> {
     let mut scopes: Vec<&str> = Vec::new();
     for scope in [stored, granted]

@@ -1,42 +1,38 @@
 //! Better Auth's rate limits, counted in Redis or else in the database, so that they hold across instances.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use axum::http::Uri;
 use shared::{AppState, config::Config, http::ClientAddress};
 
-use crate::{error::Error, queries, request};
+use crate::{
+    client_address::client_address,
+    error::Error,
+    paths,
+    queries::{self, rate_limit::RequestLimit},
+};
 
-/// How long a request waits for its count. What cannot be counted is let through.
+/// Timeout of counting a request. A request that cannot be counted is allowed.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
 
-/// Longest part of a path that is told apart. No route's is longer.
+/// Paths are distinguished up to this length. No route is longer.
 const MAX_PATH_BYTES: usize = 128;
 
-/// A number of requests in a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Requests allowed in one window.
-    pub requests: u32,
-    /// Length of the window.
-    pub seconds: u32,
-}
-
-const SIGN_IN: Limit = Limit {
+const SIGN_IN: RequestLimit = RequestLimit {
     requests: 3,
     seconds: 10,
 };
-const MAIL: Limit = Limit {
+const MAIL: RequestLimit = RequestLimit {
     requests: 3,
     seconds: 60,
 };
-const OTHERS: Limit = Limit {
+const OTHERS: RequestLimit = RequestLimit {
     requests: 100,
     seconds: 10,
 };
 
-/// The limit of a path below `/api/auth` (Better Auth 1.7: `getDefaultSpecialRules`).
-fn limit_of(path: &str) -> Limit {
+/// Returns the limit of a path below `/api/auth` (Better Auth 1.7: `getDefaultSpecialRules`).
+fn limit_of(path: &str) -> RequestLimit {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
     if starts(&["/sign-in", "/sign-up", "/change-password", "/change-email"]) {
         SIGN_IN
@@ -55,7 +51,7 @@ fn limit_of(path: &str) -> Limit {
     }
 }
 
-/// Whether requests are counted, and for whom those without an address are.
+/// The rate limits of the configuration.
 #[derive(Debug)]
 pub struct RateLimit {
     on: bool,
@@ -63,7 +59,10 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// On in production, unless `AUTH_RATE_LIMIT` says otherwise.
+    /// On in production, unless `AUTH_RATE_LIMIT` sets it.
+    ///
+    /// # Errors
+    /// `AUTH_RATE_LIMIT` is malformed.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
             on: config
@@ -73,7 +72,7 @@ impl RateLimit {
         })
     }
 
-    /// Counts a request and refuses it where its window is full.
+    /// Counts a request, and rejects it if its window is full.
     pub async fn check(
         &self,
         app: &AppState,
@@ -83,10 +82,10 @@ impl RateLimit {
         if !self.on {
             return Ok(());
         }
-        let path = request::below_base(uri.path()).trim_end_matches('/');
+        let path = paths::below_base(uri.path()).trim_end_matches('/');
         let limit = limit_of(path);
         let path = path.get(..MAX_PATH_BYTES).unwrap_or(path);
-        let client = client(address, self.production);
+        let client = client_address(address, self.production);
         let client = if client.is_empty() {
             "no-trusted-ip"
         } else {
@@ -104,8 +103,8 @@ impl RateLimit {
     }
 }
 
-/// Counts a request, and tells how long to wait where the window is full.
-async fn wait(app: &AppState, key: &str, limit: Limit) -> Duration {
+/// Counts a request. Returns how long to wait if the window is full, and zero otherwise.
+async fn wait(app: &AppState, key: &str, limit: RequestLimit) -> Duration {
     if let Some(redis) = &app.redis
         && let Some(wait) = redis.admit(key, limit.requests, limit.seconds).await
     {
@@ -122,20 +121,6 @@ async fn wait(app: &AppState, key: &str, limit: Limit) -> Duration {
             tracing::warn!("requests cannot be counted in time");
             Duration::ZERO
         }
-    }
-}
-
-/// The client's address in the one form that is counted and stored: of IPv6 the /64, written in full. Outside production
-/// a request without an address counts as local; in production it is empty.
-pub fn client(address: ClientAddress, production: bool) -> String {
-    match address.0.map(|address| address.to_canonical()) {
-        Some(IpAddr::V4(address)) => address.to_string(),
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:04x}:{b:04x}:{c:04x}:{d:04x}:0000:0000:0000:0000")
-        }
-        None if production => String::new(),
-        None => "127.0.0.1".to_owned(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What every request goes through, in Better Auth's order: log line, rate limit, (routing,) body, origin, redirect
-//! addresses, API key; then what the endpoint itself asks for.
+//! The steps of every request, in Better Auth's order: log line, rate limit, routing, body, origin, redirect addresses, API
+//! key. The endpoint's own steps follow.
 
 use axum::{
     body::Bytes,
@@ -9,30 +9,27 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use shared::http::{self, ClientAddress, body, describe::Input};
+use shared::http::{
+    self, ClientAddress, body,
+    describe::{Input, Operation},
+};
 
 use crate::{
-    api_key,
+    api_key_credential::{self, KeyRequest},
+    client_address::client_address,
     cookies::{CookieJar, SetCookies},
+    current_session::CurrentSession,
     error::{Error, Result},
-    fields::{self, Fields},
-    origin, rate_limit,
-    session::Current,
+    fields::{self, AuthBody, BodyForm, Fields},
+    origin,
+    paths::{self, BASE},
     state::AuthState,
 };
 
-/// Where all endpoints live.
-const BASE: &str = "/api/auth";
-
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The path below the base path.
-pub fn below_base(path: &str) -> &str {
-    path.strip_prefix(BASE).unwrap_or(path)
-}
-
-/// Runs around all endpoints, and around what is none: the line of the log that the Node deployment wrote, the rate
-/// limit, the cookies that were gathered, and that nobody keeps what tells of API keys.
+/// Runs around all requests below the base path, including those without a route. It writes the log line of the Node
+/// deployment, applies the rate limit, sets the gathered cookies, and forbids storing responses about API keys.
 pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Response {
     let below = request.uri().path().strip_prefix(BASE);
     if below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {
@@ -45,8 +42,8 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
         .copied()
         .unwrap_or(ClientAddress(None));
     let uri = request.uri().clone();
-    if let Err(refusal) = auth.rate_limit.check(&auth.app, address, &uri).await {
-        return refusal.into_response();
+    if let Err(error) = auth.rate_limit.check(&auth.app, address, &uri).await {
+        return error.into_response();
     }
     let cookies = SetCookies::default();
     request.extensions_mut().insert(cookies.clone());
@@ -55,13 +52,13 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
     for cookie in cookies.take() {
         headers.append(header::SET_COOKIE, cookie);
     }
-    if below_base(uri.path()).starts_with("/api-key/") {
+    if paths::below_base(uri.path()).starts_with("/api-key/") {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
 }
 
-/// Never the query: it may hold codes and states.
+/// Does not log the query, which may contain codes and states.
 fn log(request: &Request) {
     tracing::info!(
         method = request.method().as_str(),
@@ -72,31 +69,51 @@ fn log(request: &Request) {
     );
 }
 
-/// A header as text; what is not UTF-8 is replaced.
+/// Returns a header as text; bytes that are not UTF-8 are replaced.
 fn text(headers: &HeaderMap, name: &header::HeaderName) -> String {
     headers.get(name).map_or_else(String::new, |value| {
         String::from_utf8_lossy(value.as_bytes()).into_owned()
     })
 }
 
-/// A request whose body could be read, and whose origin and redirect addresses are trusted.
+/// A request whose body was read, and whose origin and redirect addresses are trusted.
 pub struct Call {
     pub auth: AuthState,
-    /// Undecoded.
+    /// The path, not decoded.
     pub path: String,
     pub headers: HeaderMap,
     /// Names and values, decoded, in order.
     pub query: Vec<(String, String)>,
-    /// `None` where the request has none.
+    /// `None` if the request has no body.
     body: Option<Value>,
     address: ClientAddress,
     set_cookies: SetCookies,
-    /// The owner of the request's API key, and what stands for a session.
-    pub by_api_key: Option<Current>,
+    /// The owner of the request's API key, with an object that has the form of a session.
+    pub by_api_key: Option<CurrentSession>,
 }
 
-/// The route describes what its handler reads.
+/// The route describes the query.
 impl Input for Call {}
+
+/// A request with its validated body.
+pub struct CallWith<T>(pub Call, pub T);
+
+impl<T: AuthBody> FromRequest<AuthState> for CallWith<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, auth: &AuthState) -> Result<Self> {
+        let call = Call::from_request(request, auth).await?;
+        let body = call.body()?;
+        Ok(Self(call, body))
+    }
+}
+
+impl<T: AuthBody> Input for CallWith<T> {
+    fn describe(operation: &mut Operation) {
+        let properties = fields::describe::<T>();
+        operation.body_as(T::NAME, T::ABOUT, properties, T::MEDIA_TYPES);
+    }
+}
 
 impl FromRequest<AuthState> for Call {
     type Rejection = Error;
@@ -112,7 +129,7 @@ impl FromRequest<AuthState> for Call {
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
                 .into_owned()
                 .collect();
-        // `get-session` does not look at a body.
+        // `get-session` ignores its body.
         let body = if parts.method == Method::GET || route.ends_with("/get-session") {
             None
         } else {
@@ -136,12 +153,19 @@ impl FromRequest<AuthState> for Call {
             headers: parts.headers,
             by_api_key: None,
         };
-        call.by_api_key = api_key::find_owner(&call, &parts.method).await?;
+        let request = KeyRequest {
+            method: &parts.method,
+            path: &call.path,
+            headers: &call.headers,
+            ip_address: call.ip_address(),
+            user_agent: call.user_agent(),
+        };
+        call.by_api_key = api_key_credential::find_owner(auth, request).await?;
         Ok(call)
     }
 }
 
-/// The body, parsed. Without a content type there is none.
+/// Reads and parses the body. Without a content type there is none.
 async fn read_body(
     headers: &HeaderMap,
     body: axum::body::Body,
@@ -190,7 +214,7 @@ fn parse_json(bytes: &Bytes) -> Result<Value> {
 }
 
 impl Call {
-    /// The cookies of the request and of its answer.
+    /// Returns the cookies of the request and of its response.
     pub fn cookies(&self) -> CookieJar<'_> {
         CookieJar {
             config: &self.auth.app.config,
@@ -199,40 +223,31 @@ impl Call {
         }
     }
 
-    /// The body where it is an object.
-    pub fn object(&self) -> Option<&Map<String, Value>> {
-        self.body.as_ref()?.as_object()
-    }
-
-    /// Reads a body that must be an object.
-    pub fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
-        self.read_body("object", read)
-    }
-
-    /// Reads a body that must be an object with any fields; the validator has a name of its own for that.
-    pub fn record<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
-        self.read_body("record", read)
-    }
-
-    fn read_body<T>(&self, form: &str, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
-        let Some(values) = self.object() else {
-            return Err(Error::validation(&[format!(
-                "[body] Invalid input: expected {form}, received {}",
-                fields::type_of(self.body.as_ref())
-            )]));
+    /// Reads the body, which is missing for requests without a content type.
+    fn body<T: AuthBody>(&self) -> Result<T> {
+        let expected = match T::FORM {
+            BodyForm::Object | BodyForm::Optional => "expected object",
+            BodyForm::Record => "expected record",
+            BodyForm::Union => return self.union(),
         };
-        read_fields("body", values, read)
-    }
-
-    /// Reads a body that may be missing.
-    pub fn optional_body<T: Default>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
-        if self.body.is_none() {
-            return Ok(T::default());
+        match &self.body {
+            Some(Value::Object(values)) => read_fields("body", values, T::read),
+            None if T::FORM == BodyForm::Optional => read_fields("body", &Map::new(), T::read),
+            other => Err(Error::validation(&[format!(
+                "[body] Invalid input: {expected}, received {}",
+                fields::type_of(other.as_ref())
+            )])),
         }
-        self.body(read)
     }
 
-    /// Reads the query. A name that comes twice has a list for its value.
+    fn union<T: AuthBody>(&self) -> Result<T> {
+        match &self.body {
+            Some(Value::Object(values)) => read_fields("body", values, T::read),
+            _ => Err(Error::validation(&["[body] Invalid input".to_owned()])),
+        }
+    }
+
+    /// Reads the query. The value of a repeated name is a list.
     pub fn query<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T> {
         read_fields("query", &self.query_values(), read)
     }
@@ -252,19 +267,19 @@ impl Call {
         values
     }
 
-    /// A boolean of the query: any text but an empty one is true.
+    /// Returns a boolean of the query: every text but the empty one is true.
     pub fn query_flag(&self, name: &str) -> bool {
         self.query
             .iter()
             .any(|(found, value)| found == name && !value.is_empty())
     }
 
-    /// The client's address as sessions store it.
+    /// Returns the client's address as sessions store it.
     pub fn ip_address(&self) -> String {
-        rate_limit::client(self.address, self.auth.app.config.production)
+        client_address(self.address, self.auth.app.config.production)
     }
 
-    /// The `User-Agent` header, or an empty text.
+    /// Returns the `User-Agent` header, or an empty text.
     pub fn user_agent(&self) -> String {
         text(&self.headers, &header::USER_AGENT)
     }

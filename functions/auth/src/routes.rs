@@ -5,27 +5,26 @@ use shared::http::{
     describe::{boolean, integer, list, text, words},
     get, post,
 };
-use utoipa::ToSchema;
 
 use crate::{
-    account::{self, AccountAnswer, Info, InfoUser, RefreshedTokens, TokenAnswer},
+    account::{
+        self, AccessTokenAnswer, AccountAnswer, AccountInfo, AccountInfoUser, RefreshedTokens,
+    },
     admin::{self, Permission, Sessions, UserAnswer, UserList},
     answer::{Done, Success},
     api_key::{self, CreatedKey, KeyList},
-    bodies, callback, disabled,
+    callback, disabled,
     pages::{self, Alive},
     queries::{api_key::ApiKey, session::Session, user::User},
     session::{self, SessionAnswer, SignedOut},
-    sign_in::{self, Linked, Started},
+    sign_in::{self, IdTokenLink, IdTokenSignIn, StartedFlow},
     state::AuthState,
     user,
 };
 
 type AuthRoute = Route<AuthState>;
 
-const JSON: &[&str] = &["application/json"];
-
-/// All endpoints.
+/// Returns all endpoints.
 pub fn all() -> Vec<AuthRoute> {
     [
         sign_in(),
@@ -56,8 +55,7 @@ fn sign_in() -> Vec<AuthRoute> {
         post("signInSocial", "/api/auth/sign-in/social", sign_in::social)
             .summary("Starts a sign-in with GitHub or Google")
             .description("With `idToken`, signs in at once with an id token of Google.")
-            .body_type::<bodies::Start>(JSON)
-            .json_either::<Started, sign_in::TokenAnswer>(200)
+            .json_either::<StartedFlow, IdTokenSignIn>(200)
             .fails(&[401, 404]),
         callback(get(
             "finishSignIn",
@@ -78,13 +76,11 @@ fn sign_in() -> Vec<AuthRoute> {
             "/api/auth/callback/{provider}",
             callback::forward,
         ))
-        .summary("Forwards a provider's form to the GET callback")
-        .body_type::<bodies::Callback>(&["application/x-www-form-urlencoded", "application/json"]),
+        .summary("Forwards a provider's form to the GET callback"),
         post("linkAccount", "/api/auth/link-social", sign_in::link_social)
             .summary("Starts linking another account")
             .signed_in()
-            .body_type::<bodies::Start>(JSON)
-            .json_either::<Started, Linked>(200)
+            .json_either::<StartedFlow, IdTokenLink>(200)
             .fails(&[404, 409]),
         post("signOut", "/api/auth/sign-out", session::sign_out)
             .summary("Ends the session")
@@ -121,7 +117,6 @@ fn sessions() -> Vec<AuthRoute> {
         post("revokeSession", "/api/auth/revoke-session", session::revoke)
             .summary("Ends one of your sessions")
             .signed_in()
-            .body_type::<bodies::Token>(JSON)
             .json::<Done>(200),
         post(
             "revokeSessions",
@@ -147,7 +142,6 @@ fn users() -> Vec<AuthRoute> {
         post("updateUser", "/api/auth/update-user", user::update)
             .summary("Updates your name or image")
             .signed_in()
-            .body_type::<bodies::UpdateUser>(JSON)
             .json::<Done>(200),
         post(
             "updateSession",
@@ -173,7 +167,6 @@ fn accounts() -> Vec<AuthRoute> {
             .summary("Unlinks an account")
             .description("Not the last one. The session must be younger than 24 hours.")
             .signed_in()
-            .body_type::<bodies::Selector>(JSON)
             .json::<Done>(200),
         post(
             "getAccessToken",
@@ -182,14 +175,12 @@ fn accounts() -> Vec<AuthRoute> {
         )
         .summary("Returns a provider's token, refreshed if it is about to expire")
         .signed_in()
-        .body_type::<bodies::Selector>(JSON)
-        .json::<TokenAnswer>(200)
-        .may_lack::<TokenAnswer>(&["accessTokenExpiresAt", "idToken"])
+        .json::<AccessTokenAnswer>(200)
+        .may_lack::<AccessTokenAnswer>(&["accessTokenExpiresAt", "idToken"])
         .fails_empty(&[401]),
         post("refreshToken", "/api/auth/refresh-token", account::refresh)
             .summary("Refreshes a provider's tokens")
             .signed_in()
-            .body_type::<bodies::Selector>(JSON)
             .json::<RefreshedTokens>(200)
             .may_lack::<RefreshedTokens>(&["accessTokenExpiresAt"])
             .fails_empty(&[401]),
@@ -202,46 +193,44 @@ fn accounts() -> Vec<AuthRoute> {
                 "Its provider, as older clients send it",
                 || text(None, None),
             )
-            .json::<Info>(200)
-            .may_lack::<InfoUser>(&["name", "email", "image"]),
+            .json::<AccountInfo>(200)
+            .may_lack::<AccountInfoUser>(&["name", "email", "image"]),
     ]
 }
 
 /// Passwords and mails are switched off.
 fn switched_off() -> Vec<AuthRoute> {
-    fn off<T: ToSchema>(route: AuthRoute) -> AuthRoute {
-        route
-            .summary("Always returns 400: passwords and mails are switched off")
-            .body_type::<T>(JSON)
-    }
+    let off = |route: AuthRoute| {
+        route.summary("Always returns 400: passwords and mails are switched off")
+    };
     vec![
-        off::<bodies::EmailSignIn>(post(
+        off(post(
             "signInEmail",
             "/api/auth/sign-in/email",
             disabled::sign_in,
         )),
-        off::<bodies::EmailSignUp>(post(
+        off(post(
             "signUpEmail",
             "/api/auth/sign-up/email",
             disabled::sign_up,
         )),
-        off::<bodies::Email>(post(
+        off(post(
             "requestPasswordReset",
             "/api/auth/request-password-reset",
             disabled::reset_password,
         )),
-        off::<bodies::Email>(post(
+        off(post(
             "sendVerificationEmail",
             "/api/auth/send-verification-email",
             disabled::verify_email,
         )),
-        off::<bodies::NewEmail>(post(
+        off(post(
             "changeEmail",
             "/api/auth/change-email",
             disabled::change_email,
         ))
         .signed_in(),
-        off::<bodies::NewPassword>(post(
+        off(post(
             "changePassword",
             "/api/auth/change-password",
             disabled::change_password,
@@ -312,7 +301,6 @@ fn administration() -> Vec<AuthRoute> {
             admin::create,
         ))
         .summary("Creates a user")
-        .body_type::<admin::bodies::CreateUser>(JSON)
         .json::<UserAnswer>(200),
         for_admins(post(
             "adminUpdateUser",
@@ -321,7 +309,6 @@ fn administration() -> Vec<AuthRoute> {
         ))
         .summary("Updates a user")
         .description("`banned: true` ends the user's sessions. Unknown columns are ignored.")
-        .body_type::<admin::bodies::UpdateUser>(JSON)
         .json::<User>(200)
         .fails(&[404])
         .purges_cache(),
@@ -331,7 +318,6 @@ fn administration() -> Vec<AuthRoute> {
             admin::set_role,
         ))
         .summary("Sets a user's roles")
-        .body_type::<admin::bodies::SetRole>(JSON)
         .json::<UserAnswer>(200)
         .fails(&[404]),
         for_admins(post(
@@ -340,7 +326,6 @@ fn administration() -> Vec<AuthRoute> {
             admin::remove,
         ))
         .summary("Deletes a user and everything that the user owns")
-        .body_type::<admin::bodies::UserId>(JSON)
         .json::<Success>(200)
         .fails(&[404])
         .purges_cache(),
@@ -351,7 +336,6 @@ fn administration() -> Vec<AuthRoute> {
         ))
         .summary("Sets a user's password")
         .description("Signing in with a password is switched off.")
-        .body_type::<admin::bodies::Password>(JSON)
         .json::<Done>(200)
         .fails(&[404]),
         post(
@@ -361,7 +345,6 @@ fn administration() -> Vec<AuthRoute> {
         )
         .summary("Reports whether you may do something to users")
         .signed_in()
-        .body_type::<admin::bodies::Question>(JSON)
         .json::<Permission>(200)
         .fails_empty(&[401]),
     ]
@@ -371,7 +354,6 @@ fn bans() -> Vec<AuthRoute> {
     vec![
         for_admins(post("adminBanUser", "/api/auth/admin/ban-user", admin::ban))
             .summary("Bans a user, and ends the user's sessions")
-            .body_type::<admin::bodies::NewBan>(JSON)
             .json::<UserAnswer>(200)
             .fails(&[404])
             .purges_cache(),
@@ -381,7 +363,6 @@ fn bans() -> Vec<AuthRoute> {
             admin::unban,
         ))
         .summary("Lifts a ban")
-        .body_type::<admin::bodies::UserId>(JSON)
         .json::<UserAnswer>(200)
         .fails(&[404]),
     ]
@@ -395,7 +376,6 @@ fn others_sessions() -> Vec<AuthRoute> {
             admin::list_sessions,
         ))
         .summary("Lists a user's sessions")
-        .body_type::<admin::bodies::UserId>(JSON)
         .json::<Sessions>(200),
         for_admins(post(
             "adminRevokeUserSession",
@@ -403,7 +383,6 @@ fn others_sessions() -> Vec<AuthRoute> {
             admin::revoke_session,
         ))
         .summary("Ends a user's session")
-        .body_type::<admin::bodies::SessionToken>(JSON)
         .json::<Success>(200),
         for_admins(post(
             "adminRevokeUserSessions",
@@ -411,7 +390,6 @@ fn others_sessions() -> Vec<AuthRoute> {
             admin::revoke_all_sessions,
         ))
         .summary("Ends all sessions of a user")
-        .body_type::<admin::bodies::UserId>(JSON)
         .json::<Success>(200),
         for_admins(post(
             "adminImpersonateUser",
@@ -420,7 +398,6 @@ fn others_sessions() -> Vec<AuthRoute> {
         ))
         .summary("Starts a session in a user's name for an hour")
         .description("Admins cannot be impersonated.")
-        .body_type::<admin::bodies::UserId>(JSON)
         .json::<SessionAnswer>(200)
         .fails(&[404]),
         post(
@@ -444,7 +421,6 @@ fn api_keys() -> Vec<AuthRoute> {
                 "Only this response holds the key itself. At most 20 keys that have not expired.",
             )
             .signed_in()
-            .body_type::<api_key::bodies::Create>(JSON)
             .json::<CreatedKey>(200),
         get("getApiKey", "/api/auth/api-key/get", api_key::show)
             .summary("Returns one of your API keys")
@@ -468,13 +444,11 @@ fn api_keys() -> Vec<AuthRoute> {
         post("updateApiKey", "/api/auth/api-key/update", api_key::update)
             .summary("Updates one of your API keys")
             .signed_in()
-            .body_type::<api_key::bodies::Update>(JSON)
             .json::<ApiKey>(200)
             .fails(&[404]),
         post("deleteApiKey", "/api/auth/api-key/delete", api_key::delete)
             .summary("Deletes one of your API keys")
             .signed_in()
-            .body_type::<api_key::bodies::KeyId>(JSON)
             .json::<Success>(200)
             .fails(&[404]),
     ]

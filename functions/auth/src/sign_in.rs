@@ -1,4 +1,4 @@
-//! Where signing in and linking start, with a browser or with an id token alone.
+//! The start of a sign-in or a link, with a browser or with an id token.
 
 use axum::{
     http::{StatusCode, header},
@@ -10,17 +10,17 @@ use utoipa::ToSchema;
 
 use crate::{
     answer::{self, Json},
+    current_session::CurrentSession,
     error::{Error, Result},
-    fields::Fields,
-    flow::{self, Link, Wishes},
-    link::{self, Identity, LinkRefusal, Refusal, SignedIn},
+    fields::{AuthBody, Fields, ValueRule, boolean, number, record, text, texts},
+    flow::{self, FlowOptions, LinkRequest},
+    link::{self, Identity, LinkError, LinkRefusal, SignInError, SignInRefusal, SignedIn},
     provider::{Provider, Tokens},
     queries::user::User,
-    request::Call,
-    session::Current,
+    request::{Call, CallWith},
 };
 
-/// Parameters of the authorize address that are ours alone.
+/// Parameters of the authorize address that a client cannot set.
 const RESERVED_PARAMETERS: [&str; 8] = [
     "state",
     "client_id",
@@ -32,130 +32,166 @@ const RESERVED_PARAMETERS: [&str; 8] = [
     "scope",
 ];
 
-/// A body of `sign-in/social` or `link-social`.
-struct Ask {
+/// The body of `sign-in/social`.
+pub struct StartSignIn {
     provider: String,
     disable_redirect: bool,
-    id_token: Option<IdToken>,
-    wishes: Wishes,
+    id_token: Option<ClientIdToken>,
+    options: FlowOptions,
 }
 
-/// An id token that the client got from the provider itself.
+impl AuthBody for StartSignIn {
+    const NAME: &'static str = "AuthStart";
+    const ABOUT: &'static str = "The start of a sign-in.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let callback_url = fields.optional("callbackURL", success_address());
+        let new_user_url = fields.optional(
+            "newUserCallbackURL",
+            text().about("Address after a sign-in that created the user."),
+        );
+        let error_url = fields.optional("errorCallbackURL", error_address());
+        let provider = provider(fields);
+        let disable_redirect = disable_redirect(fields);
+        let id_token = fields.object("idToken", ABOUT_ID_TOKEN, |fields| {
+            let token = ClientIdToken::read(fields);
+            fields.optional("expiresAt", number());
+            fields.undocumented_object("user", |fields| {
+                fields.undocumented_object("name", |fields| {
+                    fields.undocumented("firstName", text());
+                    fields.undocumented("lastName", text());
+                });
+                fields.undocumented("email", text());
+            });
+            token
+        });
+        let scopes = fields.optional("scopes", more_scopes());
+        let request_sign_up = fields.optional("requestSignUp", boolean());
+        Self {
+            provider,
+            disable_redirect,
+            id_token,
+            options: FlowOptions {
+                callback_url,
+                error_url,
+                new_user_url,
+                request_sign_up,
+                scopes: scopes.unwrap_or_default(),
+                ..further_options(fields)
+            },
+        }
+    }
+}
+
+/// The body of `link-social`. Its schema has another order and fewer fields: a link creates no user.
+pub struct StartLink {
+    provider: String,
+    disable_redirect: bool,
+    id_token: Option<ClientIdToken>,
+    options: FlowOptions,
+}
+
+impl AuthBody for StartLink {
+    const NAME: &'static str = "AuthStartLink";
+    const ABOUT: &'static str = "The start of a link.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let callback_url = fields.optional("callbackURL", success_address());
+        let provider = provider(fields);
+        let id_token = fields.object("idToken", ABOUT_ID_TOKEN, ClientIdToken::read);
+        let request_sign_up = fields.optional("requestSignUp", boolean());
+        let scopes = fields.optional("scopes", more_scopes());
+        let error_url = fields.optional("errorCallbackURL", error_address());
+        let disable_redirect = disable_redirect(fields);
+        Self {
+            provider,
+            disable_redirect,
+            id_token,
+            options: FlowOptions {
+                callback_url,
+                error_url,
+                request_sign_up,
+                scopes: scopes.unwrap_or_default(),
+                ..further_options(fields)
+            },
+        }
+    }
+}
+
+const ABOUT_ID_TOKEN: &str = "An id token that the client received from Google.";
+
+/// An id token that the client received from the provider.
 #[derive(Default)]
-struct IdToken {
+struct ClientIdToken {
     token: String,
     nonce: Option<String>,
     access_token: Option<String>,
     refresh_token: Option<String>,
 }
 
-impl Ask {
-    /// The body of `sign-in/social`, in the order of its schema.
-    fn sign_in(fields: &mut Fields<'_>) -> Self {
-        let callback_url = fields.text("callbackURL");
-        let new_user_url = fields.text("newUserCallbackURL");
-        let error_url = fields.text("errorCallbackURL");
-        let provider = provider(fields);
-        let disable_redirect = fields.flag("disableRedirect").unwrap_or_default();
-        let id_token = fields.object("idToken", |fields| {
-            let token = IdToken::read(fields);
-            fields.number("expiresAt");
-            fields.object("user", |fields| {
-                fields.object("name", |fields| {
-                    fields.text("firstName");
-                    fields.text("lastName");
-                });
-                fields.text("email");
-            });
-            token
-        });
-        let scopes = fields.texts("scopes").unwrap_or_default();
-        let request_sign_up = fields.flag("requestSignUp");
+impl ClientIdToken {
+    fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            provider,
-            disable_redirect,
-            id_token,
-            wishes: Wishes {
-                callback_url,
-                error_url,
-                new_user_url,
-                request_sign_up,
-                scopes,
-                ..further_wishes(fields)
-            },
-        }
-    }
-
-    /// The body of `link-social`, which has another order and fewer fields: a link leads to no new user.
-    fn link(fields: &mut Fields<'_>) -> Self {
-        let callback_url = fields.text("callbackURL");
-        let provider = provider(fields);
-        let id_token = fields.object("idToken", IdToken::read);
-        let request_sign_up = fields.flag("requestSignUp");
-        let scopes = fields.texts("scopes").unwrap_or_default();
-        let error_url = fields.text("errorCallbackURL");
-        let disable_redirect = fields.flag("disableRedirect").unwrap_or_default();
-        Self {
-            provider,
-            disable_redirect,
-            id_token,
-            wishes: Wishes {
-                callback_url,
-                error_url,
-                request_sign_up,
-                scopes,
-                ..further_wishes(fields)
-            },
+            token: fields.required("token", text()),
+            nonce: fields.optional("nonce", text()),
+            access_token: fields.optional("accessToken", text()),
+            refresh_token: fields.optional("refreshToken", text()),
         }
     }
 }
 
-impl IdToken {
-    fn read(fields: &mut Fields<'_>) -> Self {
-        Self {
-            token: fields.required_text("token"),
-            nonce: fields.text("nonce"),
-            access_token: fields.text("accessToken"),
-            refresh_token: fields.text("refreshToken"),
-        }
-    }
+fn success_address() -> impl ValueRule<Value = String> {
+    text().about("Address after success.")
+}
+
+fn error_address() -> impl ValueRule<Value = String> {
+    text().about("Address after an error.")
+}
+
+fn more_scopes() -> impl ValueRule<Value = Vec<String>> {
+    texts().about("Scopes in addition to the default ones.")
 }
 
 fn provider(fields: &mut Fields<'_>) -> String {
-    if let Some(Value::String(provider)) = fields.raw("provider") {
-        provider.clone()
-    } else {
-        fields.refuse("provider", "Invalid input");
-        String::new()
-    }
+    let rule = text().type_message("Invalid input");
+    fields.required("provider", rule.about("`github` or `google`."))
 }
 
-/// What both schemas end with.
-fn further_wishes(fields: &mut Fields<'_>) -> Wishes {
-    Wishes {
-        login_hint: fields.text("loginHint").filter(|hint| !hint.is_empty()),
+fn disable_redirect(fields: &mut Fields<'_>) -> bool {
+    let rule = boolean().about("The client goes to the address itself.");
+    fields.optional("disableRedirect", rule).unwrap_or_default()
+}
+
+/// Reads the fields at the end of both schemas.
+fn further_options(fields: &mut Fields<'_>) -> FlowOptions {
+    FlowOptions {
+        login_hint: fields
+            .optional("loginHint", text())
+            .filter(|hint| !hint.is_empty()),
         additional_params: additional_params(fields),
-        additional_data: fields.record("additionalData").cloned().unwrap_or_default(),
-        ..Wishes::default()
+        additional_data: fields
+            .optional("additionalData", record())
+            .unwrap_or_default(),
+        ..FlowOptions::default()
     }
 }
 
 fn additional_params(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
-    let Some(record) = fields.record("additionalParams") else {
+    let Some(record) = fields.optional("additionalParams", record()) else {
         return parameters;
     };
+    let has_reserved = record
+        .keys()
+        .any(|name| RESERVED_PARAMETERS.contains(&name.as_str()));
     for (name, value) in record {
         match value {
-            Value::String(value) => parameters.push((name.clone(), value.clone())),
-            other => fields.expected(&format!("additionalParams.{name}"), "string", Some(other)),
+            Value::String(value) => parameters.push((name, value)),
+            other => fields.expected(&format!("additionalParams.{name}"), "string", Some(&other)),
         }
     }
-    if record
-        .keys()
-        .any(|name| RESERVED_PARAMETERS.contains(&name.as_str()))
-    {
-        fields.refuse(
+    if has_reserved {
+        fields.reject(
             "additionalParams",
             &format!(
                 "additionalParams cannot include reserved OAuth parameters: {}",
@@ -166,33 +202,31 @@ fn additional_params(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     parameters
 }
 
-/// Where the browser goes, and whether the client takes it there.
+/// The address of the provider. With `redirect`, the client goes there.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthStarted)]
-pub struct Started {
+pub struct StartedFlow {
     url: String,
     redirect: bool,
 }
 
 /// `POST /api/auth/sign-in/social`
-pub async fn social(call: Call) -> Result {
-    let ask = call.body(Ask::sign_in)?;
-    let provider = find_provider(&call, &ask.provider)?;
-    match ask.id_token {
+pub async fn social(CallWith(call, body): CallWith<StartSignIn>) -> Result {
+    let provider = find_provider(&call, &body.provider)?;
+    match body.id_token {
         Some(token) => sign_in_by_id_token(&call, provider, token).await,
-        None => begin(&call, provider, ask.wishes, ask.disable_redirect, None).await,
+        None => begin(&call, provider, body.options, body.disable_redirect, None).await,
     }
 }
 
 /// `POST /api/auth/link-social`
-pub async fn link_social(call: Call) -> Result {
-    let ask = call.body(Ask::link)?;
+pub async fn link_social(CallWith(call, body): CallWith<StartLink>) -> Result {
     let current = call.signed_in().await?;
-    let provider = find_provider(&call, &ask.provider)?;
-    if let Some(token) = ask.id_token {
+    let provider = find_provider(&call, &body.provider)?;
+    if let Some(token) = body.id_token {
         return link_by_id_token(&call, provider, token, &current).await;
     }
-    let link = Link {
+    let link = LinkRequest {
         user_id: current.user.id,
         email: current.user.email,
         session_id: current.session.id,
@@ -200,8 +234,8 @@ pub async fn link_social(call: Call) -> Result {
     begin(
         &call,
         provider,
-        ask.wishes,
-        ask.disable_redirect,
+        body.options,
+        body.disable_redirect,
         Some(link),
     )
     .await
@@ -217,13 +251,13 @@ fn find_provider<'c>(call: &'c Call, id: &str) -> Result<&'c Provider> {
 async fn begin(
     call: &Call,
     provider: &Provider,
-    wishes: Wishes,
+    options: FlowOptions,
     disable_redirect: bool,
-    link: Option<Link>,
+    link: Option<LinkRequest>,
 ) -> Result {
-    let url = flow::start(call, provider, wishes, link).await?;
+    let url = flow::start(call, provider, options, link).await?;
     let location = (!disable_redirect).then(|| answer::location(&url));
-    let mut response = Json(Started {
+    let mut response = Json(StartedFlow {
         url,
         redirect: !disable_redirect,
     })
@@ -234,39 +268,42 @@ async fn begin(
     Ok(response)
 }
 
-/// A sign-in by id token.
+/// A sign-in with an id token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthSignedIn)]
-pub struct TokenAnswer {
+pub struct IdTokenSignIn {
     redirect: bool,
     token: String,
     user: User,
 }
 
-async fn sign_in_by_id_token(call: &Call, provider: &Provider, token: IdToken) -> Result {
+async fn sign_in_by_id_token(call: &Call, provider: &Provider, token: ClientIdToken) -> Result {
     let identity = identify(call, provider, token).await?;
-    match link::sign_in(call, &identity).await? {
+    match link::sign_in(call, &identity).await {
         Ok(SignedIn { token, user, .. }) => {
             call.cookies().set_session(&token);
-            Ok(Json(TokenAnswer {
+            Ok(Json(IdTokenSignIn {
                 redirect: false,
                 token,
                 user: *user,
             })
             .into_response())
         }
-        Err(Refusal::Banned) => Err(Error::forbidden("BANNED_USER", link::BANNED)),
-        Err(refusal) => Err(Error::unauthorized(
+        Err(SignInError::Refused(SignInRefusal::Banned)) => {
+            Err(Error::forbidden("BANNED_USER", link::BANNED))
+        }
+        Err(SignInError::Database(error)) => Err(error.into()),
+        Err(SignInError::Refused(refusal)) => Err(Error::unauthorized(
             "OAUTH_LINK_ERROR",
             &refusal.code().replace('_', " "),
         )),
     }
 }
 
-/// A link by id token.
+/// A link with an id token.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthLinked)]
-pub struct Linked {
+pub struct IdTokenLink {
     url: &'static str,
     status: bool,
     redirect: bool,
@@ -275,27 +312,28 @@ pub struct Linked {
 async fn link_by_id_token(
     call: &Call,
     provider: &Provider,
-    token: IdToken,
-    current: &Current,
+    token: ClientIdToken,
+    current: &CurrentSession,
 ) -> Result {
     let identity = identify(call, provider, token).await?;
     let user = &current.user;
-    match link::link_by_id_token(call, &identity, &user.id, &user.email).await? {
-        Ok(()) => Ok(Json(Linked {
+    match link::link_by_id_token(call, &identity, &user.id, &user.email).await {
+        Ok(()) => Ok(Json(IdTokenLink {
             url: "",
             status: true,
             redirect: false,
         })
         .into_response()),
-        Err(LinkRefusal::NotVerified) => Err(Error::unauthorized(
+        Err(LinkError::Database(error)) => Err(error.into()),
+        Err(LinkError::Refused(LinkRefusal::NotVerified)) => Err(Error::unauthorized(
             "LINKING_NOT_ALLOWED",
             "Account not linked - linking not allowed",
         )),
-        Err(LinkRefusal::OtherEmail) => Err(Error::unauthorized(
+        Err(LinkError::Refused(LinkRefusal::OtherEmail)) => Err(Error::unauthorized(
             "LINKING_DIFFERENT_EMAILS_NOT_ALLOWED",
             "Account not linked - different emails not allowed",
         )),
-        Err(LinkRefusal::OtherUser) => Err(Error::Code(
+        Err(LinkError::Refused(LinkRefusal::OtherUser)) => Err(Error::Code(
             StatusCode::CONFLICT,
             "SOCIAL_ACCOUNT_ALREADY_LINKED",
             "Social account already linked".to_owned(),
@@ -303,8 +341,8 @@ async fn link_by_id_token(
     }
 }
 
-/// Who an id token is about, with the tokens that the client sent along.
-async fn identify(call: &Call, provider: &Provider, token: IdToken) -> Result<Identity> {
+/// Returns the person of an id token, with the tokens that the client sent.
+async fn identify(call: &Call, provider: &Provider, token: ClientIdToken) -> Result<Identity> {
     if !provider.takes_id_tokens() {
         return Err(Error::not_found(
             "ID_TOKEN_NOT_SUPPORTED",

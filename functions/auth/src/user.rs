@@ -6,34 +6,45 @@ use serde_json::Value;
 use crate::{
     answer,
     error::{Error, Result},
+    fields::{AuthBody, BodyForm, Fields, ValueRule, text},
     queries,
-    request::Call,
+    request::CallWith,
 };
 
 /// Columns that only an admin sets.
 const PROTECTED: [&str; 4] = ["role", "banned", "banReason", "banExpires"];
 
+/// Changes of the user's own row.
 #[expect(
     clippy::option_option,
-    reason = "missing, null and a text are three things"
+    reason = "a missing field, null and a text are three things"
 )]
-struct Changes {
+pub struct OwnChanges {
     name: Option<String>,
     image: Option<Option<String>>,
     has_email: bool,
     protected: Option<&'static str>,
 }
 
+impl AuthBody for OwnChanges {
+    const NAME: &'static str = "AuthUpdateUser";
+    const ABOUT: &'static str = "Changes of your own name and image.";
+    const FORM: BodyForm = BodyForm::Record;
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            name: fields.optional("name", text()),
+            image: fields.optional("image", text().or_null()),
+            has_email: fields.raw("email").is_some_and(is_set),
+            protected: PROTECTED
+                .into_iter()
+                .find(|name| fields.raw(name).is_some_and(is_set)),
+        }
+    }
+}
+
 /// `POST /api/auth/update-user`
-pub async fn update(call: Call) -> Result {
-    let changes = call.record(|fields| Changes {
-        name: fields.text("name"),
-        image: fields.nullable_text("image"),
-        has_email: fields.raw("email").is_some_and(is_set),
-        protected: PROTECTED
-            .into_iter()
-            .find(|name| fields.raw(name).is_some_and(is_set)),
-    })?;
+pub async fn update(CallWith(call, changes): CallWith<OwnChanges>) -> Result {
     let current = call.signed_in().await?;
     if changes.has_email {
         return Err(Error::bad_request(
@@ -64,16 +75,30 @@ pub async fn update(call: Call) -> Result {
     Ok(answer::done())
 }
 
-/// Whether JavaScript would take the value for one.
+/// Returns whether the value is true in JavaScript.
 fn is_set(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::Bool(false)) && value != "" && value != 0
 }
 
+/// Changes of a session.
+pub struct SessionChanges {
+    sets_protected: bool,
+}
+
+impl AuthBody for SessionChanges {
+    const FORM: BodyForm = BodyForm::Record;
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            sets_protected: fields.raw("impersonatedBy").is_some_and(is_set),
+        }
+    }
+}
+
 /// `POST /api/auth/update-session`: a session has no field that its owner may set.
-pub async fn update_session(call: Call) -> Result {
-    let protected = call.record(|fields| fields.raw("impersonatedBy").is_some_and(is_set))?;
+pub async fn update_session(CallWith(call, body): CallWith<SessionChanges>) -> Result {
     call.signed_in().await?;
-    if protected {
+    if body.sets_protected {
         return Err(Error::bad_request(
             "FIELD_NOT_ALLOWED",
             "impersonatedBy is not allowed to be set",
@@ -86,13 +111,22 @@ fn no_fields() -> Error {
     Error::Message(StatusCode::BAD_REQUEST, "No fields to update".to_owned())
 }
 
-/// `POST /api/auth/delete-user`: off, as the Node deployment has it.
-pub async fn delete(call: Call) -> Result {
-    call.optional_body(|fields| {
-        fields.text("callbackURL");
-        fields.text("password");
-        fields.text("token");
-    })?;
+/// Fields of a deletion, without effect.
+pub struct DeleteUserBody;
+
+impl AuthBody for DeleteUserBody {
+    const FORM: BodyForm = BodyForm::Optional;
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        fields.undocumented("callbackURL", text());
+        fields.undocumented("password", text());
+        fields.undocumented("token", text());
+        Self
+    }
+}
+
+/// `POST /api/auth/delete-user`: switched off, as in the Node deployment.
+pub async fn delete(CallWith(call, _): CallWith<DeleteUserBody>) -> Result {
     call.signed_in().await?;
     Err(Error::Bare(StatusCode::NOT_FOUND))
 }

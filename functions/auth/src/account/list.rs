@@ -1,18 +1,20 @@
-//! The list of accounts, and parting with one.
+//! Listing and unlinking accounts.
 
 use axum::response::IntoResponse;
 use serde::Serialize;
 use shared::time::Timestamp;
 use utoipa::ToSchema;
 
+use super::selector;
 use crate::{
     answer::{self, Json},
     error::{Error, Result},
+    fields::{AuthBody, Fields, text},
     queries::{
         self,
-        account::{Listed, Selector},
+        account::{AccountSelector, AccountSummary},
     },
-    request::Call,
+    request::{Call, CallWith},
 };
 
 /// An account as lists show it.
@@ -29,8 +31,8 @@ pub struct AccountAnswer {
     scopes: Vec<String>,
 }
 
-impl From<Listed> for AccountAnswer {
-    fn from(account: Listed) -> Self {
+impl From<AccountSummary> for AccountAnswer {
+    fn from(account: AccountSummary) -> Self {
         Self {
             account_id: account.account_id,
             provider_id: account.provider_id,
@@ -43,7 +45,7 @@ impl From<Listed> for AccountAnswer {
     }
 }
 
-/// The stored text as a list.
+/// Splits the stored text into a list.
 pub fn scopes(stored: Option<&str>) -> Vec<String> {
     stored
         .unwrap_or_default()
@@ -62,21 +64,36 @@ pub async fn list(call: Call) -> Result {
     Ok(Json(accounts).into_response())
 }
 
+/// The account to unlink. Unlike the other selectors, it allows other fields.
+pub struct UnlinkedAccount(AccountSelector);
+
+impl AuthBody for UnlinkedAccount {
+    const NAME: &'static str = selector::NAME;
+    const ABOUT: &'static str = selector::ABOUT;
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let provider_id = fields.optional("providerId", text());
+        let account_id = fields.optional("accountId", text());
+        if fields.raw("providerId").is_none() && fields.raw("accountId").is_none() {
+            fields.expected("accountId", "string", None);
+        }
+        Self(match provider_id {
+            None => AccountSelector::Row(account_id.unwrap_or_default()),
+            Some(provider_id) => AccountSelector::Provider {
+                provider_id,
+                account_id,
+            },
+        })
+    }
+}
+
 /// `POST /api/auth/unlink-account`
-pub async fn unlink(call: Call) -> Result {
-    // Unlike the other endpoints, this one takes other fields beside the selector.
-    let selector = call.body(|fields| match fields.raw("providerId") {
-        None => Selector::Row(fields.required_text("accountId")),
-        Some(_) => Selector::Provider {
-            provider_id: fields.required_text("providerId"),
-            account_id: fields.text("accountId"),
-        },
-    })?;
+pub async fn unlink(CallWith(call, body): CallWith<UnlinkedAccount>) -> Result {
     let user_id = call.freshly_signed_in().await?.user.id;
-    // Two requests that part with one account each must not leave the user without any.
+    // The lock serialises concurrent requests, so that together they do not unlink all accounts.
     let mut tx = call.auth.app.db.begin().await?;
     queries::user::lock(&mut tx, &user_id).await?;
-    let unlinked = queries::account::delete_unless_last(&mut tx, &user_id, &selector).await?;
+    let unlinked = queries::account::delete_unless_last(&mut tx, &user_id, &body.0).await?;
     tx.commit().await?;
     if unlinked.deleted {
         Ok(answer::done())

@@ -1,8 +1,10 @@
-//! The accounts of the signed-in user, and the tokens that they hold.
+//! The accounts of the signed-in user, and their tokens.
 
 mod list;
 mod selector;
 mod tokens;
 
 pub use list::{AccountAnswer, list, unlink};
-pub use tokens::{Info, InfoUser, RefreshedTokens, TokenAnswer, access_token, info, refresh};
+pub use tokens::{
+    AccessTokenAnswer, AccountInfo, AccountInfoUser, RefreshedTokens, access_token, info, refresh,
+};

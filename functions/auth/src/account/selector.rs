@@ -1,59 +1,43 @@
-//! Which of the user's accounts a request means.
+//! The account that a request selects.
 
 use serde_json::Value;
 
 use crate::{
-    error::{Error, Result},
-    fields::Fields,
-    queries::account::Selector,
-    request::Call,
+    fields::{AuthBody, BodyForm, Fields, text},
+    queries::account::AccountSelector,
 };
 
-/// The selector that the body is.
-pub fn from_body(call: &Call) -> Result<Selector> {
-    call.object()
-        .and_then(|values| read(&Fields::new("body", values)))
-        .ok_or_else(|| invalid("body"))
-}
+/// Name of the schema in the OpenAPI document.
+pub const NAME: &str = "AuthAccountSelector";
+/// Description of the schema.
+pub const ABOUT: &str = "One of your accounts: the id of its row, or its provider and the provider's id of the account.";
 
-/// The selector that the query is.
-pub fn from_query(call: &Call) -> Result<Selector> {
-    call.query(|fields| read(fields))?
-        .ok_or_else(|| invalid("query"))
-}
+impl AuthBody for AccountSelector {
+    const NAME: &'static str = NAME;
+    const ABOUT: &'static str = ABOUT;
+    const FORM: BodyForm = BodyForm::Union;
 
-/// Selectors have several forms, so the validator names no field.
-fn invalid(part: &str) -> Error {
-    Error::validation(&[format!("[{part}] Invalid input")])
-}
-
-/// What a selector's fields say; `None` where they say nothing, too much, or something else.
-fn read(fields: &Fields<'_>) -> Option<Selector> {
-    let text = |name: &str| match fields.raw(name) {
-        None => Some(None),
-        Some(Value::String(text)) if !text.contains('\0') => Some(Some(text.clone())),
-        Some(_) => None,
-    };
-    // It is accepted, and the session's user counts.
-    text("userId")?;
-    let account_id = text("accountId")?;
-    let provider_id = text("providerId")?;
-    let cookie = match fields.raw("useAccountCookie") {
-        None => false,
-        Some(Value::Bool(true)) => true,
-        Some(_) => return None,
-    };
-    let known = ["userId", "accountId", "providerId", "useAccountCookie"];
-    if fields.names().any(|name| !known.contains(&name)) {
-        return None;
-    }
-    match (provider_id, account_id, cookie) {
-        (Some(provider_id), account_id, false) => Some(Selector::Provider {
-            provider_id,
-            account_id,
-        }),
-        (None, Some(id), false) => Some(Selector::Row(id)),
-        (None, None, true) => Some(Selector::Cookie),
-        _ => None,
+    fn read(fields: &mut Fields<'_>) -> Self {
+        // The field is accepted, and the session's user counts.
+        fields.undocumented("userId", text());
+        let account_id = fields.optional("accountId", text());
+        let provider_id = fields.optional("providerId", text());
+        let cookie = fields.raw("useAccountCookie");
+        let known = ["userId", "accountId", "providerId", "useAccountCookie"];
+        let selector = match (provider_id, account_id, cookie) {
+            (Some(provider_id), account_id, None) => Some(Self::Provider {
+                provider_id,
+                account_id,
+            }),
+            (None, Some(id), None) => Some(Self::Row(id)),
+            (None, None, Some(Value::Bool(true))) => Some(Self::Cookie),
+            _ => None,
+        };
+        let selector = selector
+            .filter(|_| !fields.has_problems() && fields.names().all(|name| known.contains(&name)));
+        selector.unwrap_or_else(|| {
+            fields.reject_all();
+            Self::Cookie
+        })
     }
 }

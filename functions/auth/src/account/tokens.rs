@@ -1,4 +1,4 @@
-//! A provider's tokens for the signed-in user, and what the provider says about them.
+//! The tokens of the signed-in user at a provider, and the provider's profile of the user.
 
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -6,22 +6,23 @@ use serde_json::{Map, Value};
 use shared::time::Timestamp;
 use utoipa::ToSchema;
 
-use super::{list::scopes, selector};
+use super::list::scopes;
 use crate::{
     answer::Json,
     error::{Error, Result},
+    fields::AuthBody,
     provider::{self, Provider, Tokens},
     queries::{
         self,
-        account::{Account, Selector},
+        account::{Account, AccountSelector},
     },
-    request::Call,
+    request::{Call, CallWith},
 };
 
-/// A token that ends within so many milliseconds is replaced before it is handed out.
+/// A token that expires within this time is refreshed before it is returned, in milliseconds.
 const MARGIN: i64 = 5000;
 
-async fn find(call: &Call, selector: &Selector) -> Result<Account> {
+async fn find(call: &Call, selector: &AccountSelector) -> Result<Account> {
     let current = call.signed_in_or_bare().await?;
     queries::account::find(&call.auth.app.db, &current.user.id, selector)
         .await?
@@ -38,8 +39,8 @@ fn provider_of<'c>(call: &'c Call, account: &Account) -> Result<&'c Provider> {
     })
 }
 
-/// The account with fresh tokens, which are stored. Tokens that did not come stay; the scope does in any case, since an
-/// answer to a refresh may tell of fewer. `None` where the provider refuses.
+/// Refreshes the tokens, stores them, and returns the account with them. Tokens that the provider does not return stay. The
+/// scope always stays, because the response to a refresh may list fewer. `None` if the provider rejects the refresh.
 async fn refreshed(
     call: &Call,
     provider: &Provider,
@@ -52,7 +53,7 @@ async fn refreshed(
             tracing::warn!(
                 service = provider.service.id(),
                 error = %format_args!("{error:#}"),
-                "tokens are not refreshed"
+                "the provider did not refresh tokens"
             );
             return Ok(None);
         }
@@ -76,7 +77,7 @@ async fn refreshed(
     }))
 }
 
-/// The account with an access token that is good for a while, as far as that can be had.
+/// Returns the account with an access token that has not expired, if it can be refreshed.
 async fn with_valid_token(call: &Call, provider: &Provider, account: Account) -> Result<Account> {
     let expired = account
         .access_token_expires_at
@@ -94,11 +95,11 @@ async fn with_valid_token(call: &Call, provider: &Provider, account: Account) ->
     }
 }
 
-/// A token to use at the provider.
+/// An access token of the provider.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthAccessToken)]
-pub struct TokenAnswer {
+pub struct AccessTokenAnswer {
     access_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token_expires_at: Option<Timestamp>,
@@ -108,12 +109,11 @@ pub struct TokenAnswer {
 }
 
 /// `POST /api/auth/get-access-token`
-pub async fn access_token(call: Call) -> Result {
-    let selector = selector::from_body(&call)?;
+pub async fn access_token(CallWith(call, selector): CallWith<AccountSelector>) -> Result {
     let account = find(&call, &selector).await?;
     let provider = provider_of(&call, &account)?;
     let account = with_valid_token(&call, provider, account).await?;
-    Ok(Json(TokenAnswer {
+    Ok(Json(AccessTokenAnswer {
         access_token: account.access_token.unwrap_or_default(),
         access_token_expires_at: account.access_token_expires_at,
         scopes: scopes(account.scope.as_deref()),
@@ -139,8 +139,7 @@ pub struct RefreshedTokens {
 }
 
 /// `POST /api/auth/refresh-token`
-pub async fn refresh(call: Call) -> Result {
-    let selector = selector::from_body(&call)?;
+pub async fn refresh(CallWith(call, selector): CallWith<AccountSelector>) -> Result {
     let account = find(&call, &selector).await?;
     let provider = provider_of(&call, &account)?;
     let Some(token) = account
@@ -174,21 +173,21 @@ pub async fn refresh(call: Call) -> Result {
     .into_response())
 }
 
-/// What the provider says of an account.
+/// A provider's profile of an account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthAccountInfo)]
-pub struct Info {
-    user: InfoUser,
+pub struct AccountInfo {
+    user: AccountInfoUser,
     /// The provider's own profile.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
-    account: InfoAccount,
+    account: AccountInfoAccount,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthAccountInfoUser)]
-pub struct InfoUser {
+pub struct AccountInfoUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,7 +200,7 @@ pub struct InfoUser {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthAccountInfoAccount)]
-pub struct InfoAccount {
+pub struct AccountInfoAccount {
     id: String,
     provider_id: String,
     account_id: String,
@@ -209,7 +208,7 @@ pub struct InfoAccount {
 
 /// `GET /api/auth/account-info`
 pub async fn info(call: Call) -> Result {
-    let selector = selector::from_query(&call)?;
+    let selector = call.query(AccountSelector::read)?;
     let account = find(&call, &selector).await?;
     let Some(provider) = call.auth.providers.get(&account.provider_id) else {
         return Err(Error::bad_request(
@@ -239,18 +238,18 @@ pub async fn info(call: Call) -> Result {
         )
         .await
         .map_err(|error| {
-            tracing::warn!(error = %format_args!("{error:#}"), "there is no profile");
+            tracing::warn!(error = %format_args!("{error:#}"), "the provider returned no profile");
             Error::unauthorized("FAILED_TO_GET_USER_INFO", "Failed to get user info")
         })?;
-    Ok(Json(Info {
-        user: InfoUser {
+    Ok(Json(AccountInfo {
+        user: AccountInfoUser {
             name: profile.name,
             email: profile.email,
             image: profile.image,
             email_verified: profile.email_verified,
         },
         data: profile.raw,
-        account: InfoAccount {
+        account: AccountInfoAccount {
             id: account.id,
             provider_id: account.provider_id,
             account_id: account.person_id,

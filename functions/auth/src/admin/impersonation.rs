@@ -1,24 +1,29 @@
-//! Acting in somebody's name, and returning from it.
+//! Impersonation: an admin acts as another user, and returns.
 
 use axum::{http::StatusCode, response::IntoResponse};
 use shared::http::SESSION_LIFETIME;
 
-use super::{audit, rights, user_not_found};
+use super::{
+    audit::{audit, user_not_found},
+    rights,
+    user_id::UserIdBody,
+};
 use crate::{
     answer::Json,
+    current_session::CurrentSession,
     error::{Error, Result},
     link,
     queries::{
         self,
-        session::{Found, Good, Made, NewSession},
+        session::{ActiveSession, NewSession, SessionCreation, SessionLookup},
     },
-    request::Call,
-    session::{Current, SessionAnswer},
+    request::{Call, CallWith},
+    session::SessionAnswer,
 };
 
 /// `POST /api/auth/admin/impersonate-user`
-pub async fn impersonate(call: Call) -> Result {
-    let user_id = call.body(|fields| fields.coerced_text("userId"))?;
+pub async fn impersonate(CallWith(call, body): CallWith<UserIdBody>) -> Result {
+    let user_id = body.user_id;
     let admin = call.staff(&rights::IMPERSONATE).await?;
     let db = &call.auth.app.db;
     let user = queries::user::find(db, &user_id)
@@ -39,8 +44,8 @@ pub async fn impersonate(call: Call) -> Result {
     let made = db.retry(|| queries::session::insert(db, &session)).await?;
     let token = match made {
         None => return Err(user_not_found()),
-        Some(Made::Banned) => return Err(Error::forbidden("BANNED_USER", link::BANNED)),
-        Some(Made::Session(token, _)) => token,
+        Some(SessionCreation::Banned) => return Err(Error::forbidden("BANNED_USER", link::BANNED)),
+        Some(SessionCreation::Created(token, _)) => token,
     };
     let current = find(&call, &token).await?.ok_or_else(user_not_found)?;
     audit(&admin.user.id, "user.impersonate", Some(&user_id));
@@ -58,13 +63,13 @@ pub async fn impersonate(call: Call) -> Result {
     Ok(Json(SessionAnswer::from(current)).into_response())
 }
 
-/// A good session as it is, without refreshing it.
-async fn find(call: &Call, token: &str) -> Result<Option<Current>> {
+/// Returns an active session, and does not refresh it.
+async fn find(call: &Call, token: &str) -> Result<Option<CurrentSession>> {
     let found = queries::session::find(&call.auth.app.db, token, false).await?;
     Ok(match found {
-        Some(Found::Session(found)) => {
-            let Good { session, user, .. } = *found;
-            Some(Current { session, user })
+        Some(SessionLookup::Active(found)) => {
+            let ActiveSession { session, user, .. } = *found;
+            Some(CurrentSession { session, user })
         }
         _ => None,
     })

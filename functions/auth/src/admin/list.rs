@@ -6,29 +6,29 @@ use serde_json::Value;
 use shared::time::Timestamp;
 use utoipa::ToSchema;
 
-use super::{audit, changes, rights};
+use super::{audit::audit, changes, rights};
 use crate::{
     answer::Json,
     error::Result,
-    fields::Fields,
+    fields::{Fields, text},
     queries::{
         self,
-        admin::{Column, Condition, Kind, Operand, Operator, Part},
+        admin::{ColumnType, FilterOperator, FilterValue, UserColumn, UserFilter, UserPage},
         user::User,
     },
     request::Call,
 };
 
 const DEFAULT_LIMIT: i64 = 100;
-/// What one answer holds at most, so that it passes every gateway.
+/// Maximum number of users in one response, so that it passes every gateway.
 const MAX_LIMIT: i64 = 1000;
 
-/// Some of the users.
+/// A page of the users.
 #[derive(Default, Serialize, ToSchema)]
 #[schema(as = AuthUsers)]
 pub struct UserList {
     users: Vec<User>,
-    /// Of all that match.
+    /// Number of all users that match.
     total: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<i64>,
@@ -36,82 +36,82 @@ pub struct UserList {
     offset: Option<i64>,
 }
 
-/// What is asked for, as it was sent.
-struct Ask {
+/// The query of the list, as it was sent.
+struct UserListQuery {
     search_value: Option<String>,
     search_field: Option<&'static str>,
-    search_operator: Option<Operator>,
+    search_operator: Option<FilterOperator>,
     limit: Option<String>,
     offset: Option<String>,
     sort_by: Option<String>,
     descending: Option<bool>,
     filter_field: Option<String>,
     filter_value: Option<Value>,
-    filter_operator: Option<Operator>,
+    filter_operator: Option<FilterOperator>,
 }
 
-impl Ask {
+impl UserListQuery {
     fn read(fields: &mut Fields<'_>) -> Self {
-        const SEARCH: [(&str, Operator); 3] = [
-            ("contains", Operator::Contains),
-            ("starts_with", Operator::StartsWith),
-            ("ends_with", Operator::EndsWith),
+        const SEARCH: [(&str, FilterOperator); 3] = [
+            ("contains", FilterOperator::Contains),
+            ("starts_with", FilterOperator::StartsWith),
+            ("ends_with", FilterOperator::EndsWith),
         ];
-        const FILTER: [(&str, Operator); 11] = [
-            ("eq", Operator::Eq),
-            ("ne", Operator::Ne),
-            ("lt", Operator::Lt),
-            ("lte", Operator::Lte),
-            ("gt", Operator::Gt),
-            ("gte", Operator::Gte),
-            ("in", Operator::In),
-            ("not_in", Operator::NotIn),
-            ("contains", Operator::Contains),
-            ("starts_with", Operator::StartsWith),
-            ("ends_with", Operator::EndsWith),
+        const FILTER: [(&str, FilterOperator); 11] = [
+            ("eq", FilterOperator::Eq),
+            ("ne", FilterOperator::Ne),
+            ("lt", FilterOperator::Lt),
+            ("lte", FilterOperator::Lte),
+            ("gt", FilterOperator::Gt),
+            ("gte", FilterOperator::Gte),
+            ("in", FilterOperator::In),
+            ("not_in", FilterOperator::NotIn),
+            ("contains", FilterOperator::Contains),
+            ("starts_with", FilterOperator::StartsWith),
+            ("ends_with", FilterOperator::EndsWith),
         ];
         Self {
-            search_value: fields.text("searchValue"),
+            search_value: fields.optional("searchValue", text()),
             search_field: fields.one_of("searchField", &[("email", "email"), ("name", "name")]),
             search_operator: fields.one_of("searchOperator", &SEARCH),
-            limit: fields.text("limit"),
-            offset: fields.text("offset"),
-            sort_by: fields.text("sortBy"),
+            limit: fields.optional("limit", text()),
+            offset: fields.optional("offset", text()),
+            sort_by: fields.optional("sortBy", text()),
             descending: fields.one_of("sortDirection", &[("asc", false), ("desc", true)]),
-            filter_field: fields.text("filterField"),
+            filter_field: fields.optional("filterField", text()),
             filter_value: filter_value(fields),
             filter_operator: fields.one_of("filterOperator", &FILTER),
         }
     }
 
-    /// `None` where it makes no sense to the database.
-    fn conditions(&self) -> Option<Vec<Condition>> {
+    /// Returns `None` if no user can match, for example because of an unknown column.
+    fn conditions(&self) -> Option<Vec<UserFilter>> {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let mut conditions = Vec::new();
         if let Some(value) = given(&self.search_value) {
             conditions.push(condition(
                 self.search_field.unwrap_or("email"),
-                self.search_operator.unwrap_or(Operator::Contains),
+                self.search_operator.unwrap_or(FilterOperator::Contains),
                 &value.into(),
             )?);
         }
         if let Some(value) = &self.filter_value {
             conditions.push(condition(
                 given(&self.filter_field).as_deref().unwrap_or("email"),
-                self.filter_operator.unwrap_or(Operator::Eq),
+                self.filter_operator.unwrap_or(FilterOperator::Eq),
                 value,
             )?);
         }
         Some(conditions)
     }
 
-    /// `None` where it makes no sense to the database.
-    fn part(&self, limit: Option<i64>, offset: Option<i64>) -> Option<Part> {
+    /// Returns `None` if no user can match, for example because of an unknown column.
+    fn part(&self, limit: Option<i64>, offset: Option<i64>) -> Option<UserPage> {
         let sort_by = self.sort_by.as_deref().filter(|name| !name.is_empty());
-        Some(Part {
+        Some(UserPage {
             sort_by: match sort_by {
                 None => None,
-                Some(name) => Some(Column::find(name)?),
+                Some(name) => Some(UserColumn::find(name)?),
             },
             descending: sort_by.is_some() && self.descending.unwrap_or_default(),
             limit: limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT),
@@ -120,7 +120,7 @@ impl Ask {
     }
 }
 
-/// A text, or the list of them that a repeated name gives.
+/// Reads a text, or the list of texts of a repeated name.
 fn filter_value(fields: &mut Fields<'_>) -> Option<Value> {
     let value = fields.raw("filterValue")?;
     let has_nul = match value {
@@ -131,38 +131,40 @@ fn filter_value(fields: &mut Fields<'_>) -> Option<Value> {
         other => other.as_str().is_some_and(|text| text.contains('\0')),
     };
     if has_nul {
-        fields.refuse("filterValue", "Invalid input");
+        fields.reject("filterValue", "Invalid input");
     }
     Some(value.clone())
 }
 
-/// A comparison that the column's type allows.
-fn condition(column: &str, operator: Operator, value: &Value) -> Option<Condition> {
-    let column = Column::find(column)?;
-    let is_list = matches!(operator, Operator::In | Operator::NotIn);
+/// Returns a comparison if the column's type allows it.
+fn condition(column: &str, operator: FilterOperator, value: &Value) -> Option<UserFilter> {
+    let column = UserColumn::find(column)?;
+    let is_list = matches!(operator, FilterOperator::In | FilterOperator::NotIn);
     let is_part = matches!(
         operator,
-        Operator::Contains | Operator::StartsWith | Operator::EndsWith
+        FilterOperator::Contains | FilterOperator::StartsWith | FilterOperator::EndsWith
     );
-    let is_equality = matches!(operator, Operator::Eq | Operator::Ne);
+    let is_equality = matches!(operator, FilterOperator::Eq | FilterOperator::Ne);
     let operand = match (column.kind, value) {
-        (Kind::Text, Value::String(text)) if !is_list => Operand::Text(text.clone()),
-        (Kind::Text, Value::Array(items)) if is_list => Operand::Texts(
+        (ColumnType::Text, Value::String(text)) if !is_list => FilterValue::Text(text.clone()),
+        (ColumnType::Text, Value::Array(items)) if is_list => FilterValue::Texts(
             items
                 .iter()
                 .filter_map(Value::as_str)
                 .map(str::to_owned)
                 .collect(),
         ),
-        (Kind::Flag, Value::String(text)) if is_equality => Operand::Flag(text == "true"),
-        (Kind::Time, Value::String(text)) if !is_list && !is_part => Operand::Time(time(text)?),
-        (Kind::Time, Value::Array(items)) if is_list => {
+        (ColumnType::Flag, Value::String(text)) if is_equality => FilterValue::Flag(text == "true"),
+        (ColumnType::Time, Value::String(text)) if !is_list && !is_part => {
+            FilterValue::Time(time(text)?)
+        }
+        (ColumnType::Time, Value::Array(items)) if is_list => {
             let times: Option<_> = items.iter().map(|item| time(item.as_str()?)).collect();
-            Operand::Times(times?)
+            FilterValue::Times(times?)
         }
         _ => return None,
     };
-    Some(Condition {
+    Some(UserFilter {
         column,
         operator,
         operand,
@@ -173,8 +175,8 @@ fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|time| changes::is_storable(*time))
 }
 
-/// A number as JavaScript's `Number` reads it; what is none counts as absent, as zero does. `Err` where it is no number
-/// of rows.
+/// Parses a number as JavaScript's `Number` does. Zero and texts that are no number count as absent. Returns an error for a
+/// number that cannot count rows.
 fn rows(text: Option<&str>) -> std::result::Result<Option<i64>, ()> {
     let number = text.and_then(|text| text.trim().parse::<f64>().ok());
     match number.filter(|number| !number.is_nan() && *number != 0.0) {
@@ -188,7 +190,7 @@ fn rows(text: Option<&str>) -> std::result::Result<Option<i64>, ()> {
 
 /// `GET /api/auth/admin/list-users`
 pub async fn list(call: Call) -> Result {
-    let ask = call.query(Ask::read)?;
+    let ask = call.query(UserListQuery::read)?;
     let admin = call.staff(&rights::LIST_USERS).await?;
     audit(&admin.user.id, "user.list", None);
     let (Ok(limit), Ok(offset)) = (rows(ask.limit.as_deref()), rows(ask.offset.as_deref())) else {

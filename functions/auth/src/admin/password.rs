@@ -1,47 +1,73 @@
-//! Passwords, which nobody can sign in with here, stored as the Node server would.
+//! Passwords. They are stored as the Node server stores them, and signing in with them is switched off.
 
 use anyhow::Context;
 use scrypt::{Params, scrypt};
 use shared::random;
 use unicode_normalization::UnicodeNormalization;
 
-use super::{audit, rights, user_not_found};
+use super::{
+    audit::{audit, user_not_found},
+    rights,
+};
 use crate::{
     answer,
     error::{Error, Result},
+    fields::{AuthBody, Fields, any_id, text},
     queries,
-    request::Call,
+    request::CallWith,
 };
 
 /// In UTF-16 units, as JavaScript counts (Better Auth 1.7: `minPasswordLength`, `maxPasswordLength`).
 const MIN_LENGTH: usize = 8;
-const MAX_LENGTH: usize = 128;
+pub const MAX_LENGTH: usize = 128;
 
 const HEX: &[u8] = b"0123456789abcdef";
 /// 16 bytes in hex.
 const SALT_LENGTH: usize = 32;
 
-/// `POST /api/auth/admin/set-user-password`
-pub async fn set_password(call: Call) -> Result {
-    let (password, user_id) = call.body(|fields| {
-        let password = fields.required_text("newPassword");
+/// A user's new password.
+pub struct UserPassword {
+    user_id: String,
+    new_password: String,
+}
+
+impl AuthBody for UserPassword {
+    const NAME: &'static str = "AuthAdminPassword";
+    const ABOUT: &'static str = "A user's new password.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let new_password = fields.required(
+            "newPassword",
+            text().documented_length(Some(MIN_LENGTH), MAX_LENGTH),
+        );
         if fields.raw("newPassword").is_some_and(|value| value == "") {
-            fields.refuse("newPassword", "newPassword cannot be empty");
+            fields.reject("newPassword", "newPassword cannot be empty");
         }
-        let user_id = fields.coerced_text("userId");
+        let user_id = fields.required("userId", any_id());
         if fields.raw("userId").is_some_and(|value| value == "") {
-            fields.refuse("userId", "userId cannot be empty");
+            fields.reject("userId", "userId cannot be empty");
         }
-        (password, user_id)
-    })?;
+        Self {
+            user_id,
+            new_password,
+        }
+    }
+}
+
+/// `POST /api/auth/admin/set-user-password`
+pub async fn set_password(CallWith(call, body): CallWith<UserPassword>) -> Result {
+    let UserPassword {
+        user_id,
+        new_password,
+    } = body;
     let admin = call.staff(&rights::SET_PASSWORD).await?;
-    check_length(&password, MIN_LENGTH)?;
+    check_length(&new_password, MIN_LENGTH)?;
     let db = &call.auth.app.db;
-    // Nobody waits for the hash of a password that is nobody's.
+    // The hash takes long, so the user is looked up first.
     queries::user::find(db, &user_id)
         .await?
         .ok_or_else(user_not_found)?;
-    let hash = hash(password).await?;
+    let hash = hash(new_password).await?;
     let mut tx = db.begin().await?;
     queries::user::lock(&mut tx, &user_id).await?;
     queries::admin::upsert_password(&mut tx, &user_id, &hash).await?;
@@ -50,7 +76,7 @@ pub async fn set_password(call: Call) -> Result {
     Ok(answer::done())
 }
 
-/// 400 for a password that is shorter than `min`, or too long.
+/// Rejects a password that is shorter than `min`, or too long, with 400.
 pub fn check_length(password: &str, min: usize) -> Result<()> {
     let length = password.encode_utf16().count();
     if length < min {
@@ -65,7 +91,7 @@ pub fn check_length(password: &str, min: usize) -> Result<()> {
     Ok(())
 }
 
-/// `SALT:HASH` as Better Auth stores it. It takes long, and runs where it holds up nobody else.
+/// Returns `SALT:HASH` as Better Auth stores it. Hashing takes long, so it runs on a thread of its own.
 pub async fn hash(password: String) -> Result<String> {
     let hashed = tokio::task::spawn_blocking(move || {
         let salt = random::text(SALT_LENGTH, HEX);
@@ -75,7 +101,7 @@ pub async fn hash(password: String) -> Result<String> {
     hashed.map_err(|error| Error::Other(shared::http::Error::Internal(error)))
 }
 
-/// scrypt with the parameters of Better Auth 1.7, in hex.
+/// Returns the hash of scrypt with the parameters of Better Auth 1.7, in hex.
 fn derive(password: &str, salt: &str) -> anyhow::Result<String> {
     const LOG_N: u8 = 14;
     const R: u32 = 16;

@@ -1,20 +1,27 @@
-//! Who may do what. Roles are stored in one text, separated by commas; only `admin` has rights.
+//! The rights of roles. Roles are stored in one text, separated by commas; only `admin` has rights.
 
 use axum::{http::StatusCode, response::IntoResponse};
 use serde::Serialize;
-use serde_json::{Map, Value};
-use shared::config::Config;
-use utoipa::ToSchema;
+use serde_json::Value;
+use shared::{
+    config::Config,
+    http::describe::{self, Schema},
+};
+use utoipa::{
+    ToSchema,
+    openapi::{ObjectBuilder, schema::Type},
+};
 
 use crate::{
     answer::Json,
+    current_session::CurrentSession,
     error::{Error, Result},
+    fields::{AuthBody, Fields, Problems, ValueRule, text},
     queries::user::User,
-    request::Call,
-    session::Current,
+    request::{Call, CallWith},
 };
 
-/// What the role `admin` may do: not `impersonate-admins`.
+/// The actions of the role `admin`: all but `impersonate-admins`.
 const ADMIN: [(&str, &[&str]); 2] = [
     (
         "user",
@@ -35,7 +42,7 @@ const ADMIN: [(&str, &[&str]); 2] = [
     ("session", &["list", "revoke", "delete"]),
 ];
 
-/// What an endpoint asks for, and what it tells those who may not.
+/// A right that an endpoint requires, and its error for callers without it.
 pub struct Right {
     resource: &'static str,
     action: &'static str,
@@ -68,7 +75,7 @@ rights! {
     SET_PASSWORD: "user" "set-password" "YOU_ARE_NOT_ALLOWED_TO_SET_USERS_PASSWORD" "You are not allowed to set users password";
 }
 
-/// Whether a user has the role `admin`, or is named in `ADMIN_USER_IDS`.
+/// Returns whether a user has the role `admin`, or is named in `ADMIN_USER_IDS`.
 pub fn is_admin(config: &Config, user: &User) -> bool {
     let role = user.role.as_deref().unwrap_or_default();
     role.split(',').any(|role| role == "admin") || config.admin_user_ids.contains(&user.id)
@@ -82,8 +89,8 @@ fn allows(config: &Config, user: &User, resource: &str, action: &str) -> bool {
 }
 
 impl Call {
-    /// The admin who sends the request; 401 with an empty body or 403 for others.
-    pub async fn staff(&self, right: &Right) -> Result<Current> {
+    /// Returns the session of an admin; 401 with an empty body or 403 for other callers.
+    pub async fn staff(&self, right: &Right) -> Result<CurrentSession> {
         let current = self.signed_in_or_bare().await?;
         let config = &self.auth.app.config;
         if allows(config, &current.user, right.resource, right.action) {
@@ -94,7 +101,7 @@ impl Call {
     }
 }
 
-/// Whether the caller may.
+/// Whether the caller has the permission.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthPermission)]
 pub struct Permission {
@@ -103,29 +110,76 @@ pub struct Permission {
     success: bool,
 }
 
-/// `POST /api/auth/admin/has-permission`: the session's own user; `userId` and `role` of the body are for servers.
-pub async fn has_permission(call: Call) -> Result {
-    let (one, several) = call.body(|fields| {
-        fields.text("role");
-        let lists = |name| fields.raw(name).map(read_lists);
-        (lists("permission"), lists("permissions"))
-    })?;
-    let asked = match (one, several) {
-        (None, Some(Some(asked))) => asked,
-        (Some(Some(_)), None) => {
-            return Err(Error::Message(
-                StatusCode::BAD_REQUEST,
-                "invalid permission check. no permission(s) were passed.".to_owned(),
-            ));
+/// Lists of actions by resource.
+type ResourceActions = Vec<(String, Vec<String>)>;
+
+/// The rule of an object of lists of actions.
+struct ResourceActionsRule;
+
+impl ValueRule for ResourceActionsRule {
+    type Value = ResourceActions;
+    const TYPE: &'static str = "record";
+
+    fn check(&self, value: &Value, path: &str, problems: &mut Problems) -> Option<Self::Value> {
+        let actions = |(resource, actions): (&String, &Value)| {
+            let actions = actions.as_array()?.iter();
+            let actions: Option<_> = actions
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect();
+            Some((resource.clone(), actions?))
+        };
+        let lists = value.as_object();
+        let lists = lists.and_then(|lists| lists.iter().map(actions).collect());
+        if lists.is_none() {
+            problems.add(path, "Invalid input");
         }
-        _ => return Err(Error::validation(&["[body] Invalid input".to_owned()])),
+        lists
+    }
+
+    fn schema(&self) -> Schema {
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .additional_properties(Some(describe::list(describe::text(None, None), None)))
+            .into()
+    }
+}
+
+/// The permissions that a request checks.
+pub struct PermissionCheck {
+    /// `None` in the older form, which names one permission.
+    permissions: Option<ResourceActions>,
+}
+
+impl AuthBody for PermissionCheck {
+    const NAME: &'static str = "AuthPermissionQuestion";
+    const ABOUT: &'static str = "Actions by resource.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        fields.undocumented("role", text());
+        let permission = fields.undocumented("permission", ResourceActionsRule);
+        fields.documented_as_required("permissions", ResourceActionsRule);
+        let permissions = fields.undocumented("permissions", ResourceActionsRule);
+        if fields.has_problems() || permission.is_some() == permissions.is_some() {
+            fields.reject_all();
+        }
+        Self { permissions }
+    }
+}
+
+/// `POST /api/auth/admin/has-permission`: checks the session's own user. `userId` and `role` of the body exist for servers.
+pub async fn has_permission(CallWith(call, body): CallWith<PermissionCheck>) -> Result {
+    let Some(actions) = body.permissions else {
+        return Err(Error::Message(
+            StatusCode::BAD_REQUEST,
+            "invalid permission check. no permission(s) were passed.".to_owned(),
+        ));
     };
     let current = call.signed_in_or_bare().await?;
     let config = &call.auth.app.config;
-    let success = !asked.is_empty()
-        && asked.iter().all(|(resource, actions)| {
-            !actions.is_empty()
-                && actions
+    let success = !actions.is_empty()
+        && actions.iter().all(|(resource, wanted)| {
+            !wanted.is_empty()
+                && wanted
                     .iter()
                     .all(|action| allows(config, &current.user, resource, action))
         });
@@ -134,20 +188,4 @@ pub async fn has_permission(call: Call) -> Result {
         success,
     })
     .into_response())
-}
-
-/// An object of lists of texts; `None` for anything else.
-fn read_lists(value: &Value) -> Option<Vec<(String, Vec<String>)>> {
-    let object: &Map<String, Value> = value.as_object()?;
-    object
-        .iter()
-        .map(|(name, list)| {
-            let list = list.as_array()?;
-            let texts: Option<Vec<String>> = list
-                .iter()
-                .map(|item| item.as_str().map(str::to_owned))
-                .collect();
-            Some((name.clone(), texts?))
-        })
-        .collect()
 }

@@ -1,20 +1,24 @@
-//! Users themselves: shown, made, changed, removed.
+//! Users: show, create, update, remove.
 
 use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{audit, changes, password, rights, user_not_found};
+use super::{
+    audit::{audit, user_not_found},
+    changes, password, rights,
+    user_id::UserIdBody,
+};
 use crate::{
     answer::{self, Json},
     error::{Error, Result},
-    fields::Fields,
-    queries::{self, admin::Changes, user::User},
-    request::Call,
+    fields::{AuthBody, Fields, RoleNamesRule, ValueRule, any_id, role_names, text},
+    queries::{self, admin::UserChanges, user::User},
+    request::{Call, CallWith},
 };
 
-/// A user under a name.
+/// A user as a property.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthUserAnswer)]
 pub struct UserAnswer {
@@ -23,7 +27,7 @@ pub struct UserAnswer {
 
 /// `GET /api/auth/admin/get-user`
 pub async fn show(call: Call) -> Result {
-    let id = call.query(|fields| fields.required_text("id"))?;
+    let id = call.query(|fields| fields.required("id", text()))?;
     let admin = call.staff(&rights::GET_USER).await?;
     let user = queries::user::find(&call.auth.app.db, &id)
         .await?
@@ -32,33 +36,47 @@ pub async fn show(call: Call) -> Result {
     Ok(Json(user).into_response())
 }
 
-struct NewUser {
+/// A new user.
+pub struct CreateUser {
     email: String,
     password: Option<String>,
     name: String,
-    role: Option<Value>,
+    role: Option<String>,
     data: Map<String, Value>,
 }
 
+impl AuthBody for CreateUser {
+    const NAME: &'static str = "AuthAdminCreateUser";
+    const ABOUT: &'static str = "A new user.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let email = fields.required("email", text());
+        let password = fields.optional(
+            "password",
+            text().documented_length(None, password::MAX_LENGTH),
+        );
+        Self {
+            email,
+            password: password.filter(|text| !text.is_empty()),
+            name: fields.required("name", text()),
+            role: fields.optional("role", role_names().about("One role or several.")),
+            data: fields.optional("data", changes::data()).unwrap_or_default(),
+        }
+    }
+}
+
 /// `POST /api/auth/admin/create-user`
-pub async fn create(call: Call) -> Result {
-    let new = call.body(|fields| NewUser {
-        email: fields.required_text("email"),
-        password: fields.text("password").filter(|text| !text.is_empty()),
-        name: fields.required_text("name"),
-        role: role(fields),
-        data: fields.record("data").cloned().unwrap_or_default(),
-    })?;
+pub async fn create(CallWith(call, new): CallWith<CreateUser>) -> Result {
     let admin = call.staff(&rights::CREATE_USERS).await?;
-    let role = match new.role.as_ref().or(new.data.get("role")) {
-        None => None,
-        Some(role) => Some(changes::roles(role).ok_or_else(invalid_role)?),
+    let role = match (new.role, new.data.get("role")) {
+        (None, Some(role)) => Some(RoleNamesRule::join(role).ok_or_else(invalid_role)?),
+        (role, _) => role,
     };
     let email = changes::email(&new.email)?;
     if let Some(password) = &new.password {
         password::check_length(password, 0)?;
     }
-    let user = Changes {
+    let user = UserChanges {
         email: Some(email),
         name: Some(new.name),
         role,
@@ -73,15 +91,6 @@ pub async fn create(call: Call) -> Result {
         .map_err(taken_or_failed)?;
     audit(&admin.user.id, "user.create", Some(&user.id));
     Ok(Json(UserAnswer { user }).into_response())
-}
-
-/// A text or a list of texts.
-fn role(fields: &mut Fields<'_>) -> Option<Value> {
-    let value = fields.raw("role")?;
-    if changes::roles(value).is_none() {
-        fields.refuse("role", "Invalid input");
-    }
-    Some(value.clone())
 }
 
 fn invalid_role() -> Error {
@@ -99,15 +108,27 @@ fn taken_or_failed(error: sqlx::Error) -> Error {
     }
 }
 
-/// `POST /api/auth/admin/update-user`
-pub async fn update(call: Call) -> Result {
-    let (user_id, data) = call.body(|fields| {
-        let user_id = fields.coerced_text("userId");
-        if fields.raw("data").is_none() {
-            fields.expected("data", "record", None);
+/// Changes of a user.
+pub struct UpdateUser {
+    user_id: String,
+    data: Map<String, Value>,
+}
+
+impl AuthBody for UpdateUser {
+    const NAME: &'static str = "AuthAdminUpdateUser";
+    const ABOUT: &'static str = "Changes of a user.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            user_id: fields.required("userId", any_id()),
+            data: fields.required("data", changes::data()),
         }
-        (user_id, fields.record("data").cloned().unwrap_or_default())
-    })?;
+    }
+}
+
+/// `POST /api/auth/admin/update-user`
+pub async fn update(CallWith(call, body): CallWith<UpdateUser>) -> Result {
+    let UpdateUser { user_id, data } = body;
     let admin = call.staff(&rights::UPDATE_USERS).await?;
     let changes = read_update(&data, user_id == admin.user.id)?;
     let user = apply(&call, &user_id, changes).await?;
@@ -115,8 +136,8 @@ pub async fn update(call: Call) -> Result {
     Ok(Json(user).into_response())
 }
 
-/// The rules of the plugin, in its order.
-fn read_update(data: &Map<String, Value>, of_oneself: bool) -> Result<Changes> {
+/// Applies the plugin's rules, in its order.
+fn read_update(data: &Map<String, Value>, of_oneself: bool) -> Result<UserChanges> {
     if data.is_empty() {
         return Err(Error::bad_request("NO_DATA_TO_UPDATE", "No data to update"));
     }
@@ -134,7 +155,7 @@ fn read_update(data: &Map<String, Value>, of_oneself: bool) -> Result<Changes> {
     }
     let role = match data.get("role") {
         None => None,
-        Some(role) => Some(changes::roles(role).ok_or_else(invalid_role)?),
+        Some(role) => Some(RoleNamesRule::join(role).ok_or_else(invalid_role)?),
     };
     if of_oneself && data.get("banned") == Some(&Value::Bool(true)) {
         return Err(cannot_ban_yourself());
@@ -144,20 +165,20 @@ fn read_update(data: &Map<String, Value>, of_oneself: bool) -> Result<Changes> {
         Some(Value::String(email)) => Some(changes::email(email)?),
         Some(_) => Some(changes::email("")?),
     };
-    Ok(Changes {
+    Ok(UserChanges {
         email,
         role,
         ..changes::read(data)?
     })
 }
 
-/// 400 of an admin's ban of themselves.
+/// 400 of admins who ban themselves.
 pub fn cannot_ban_yourself() -> Error {
     Error::bad_request("YOU_CANNOT_BAN_YOURSELF", "You cannot ban yourself")
 }
 
-/// Changes a user; a ban ends their sessions in the same transaction.
-pub async fn apply(call: &Call, user_id: &str, changes: Changes) -> Result<User> {
+/// Changes a user. A ban ends the user's sessions in the same transaction.
+pub async fn apply(call: &Call, user_id: &str, changes: UserChanges) -> Result<User> {
     let db = &call.auth.app.db;
     let change = || async {
         if changes.banned != Some(true) {
@@ -165,7 +186,7 @@ pub async fn apply(call: &Call, user_id: &str, changes: Changes) -> Result<User>
         }
         let mut tx = db.begin().await?;
         let user = queries::admin::update_user(&mut tx, user_id, &changes).await?;
-        // A statement of its own: it sees the sessions of sign-ins that the update waited for.
+        // A separate statement also sees the sessions of sign-ins that the update waited for.
         queries::session::delete_all(&mut tx, user_id).await?;
         tx.commit().await?;
         Ok(user)
@@ -176,20 +197,31 @@ pub async fn apply(call: &Call, user_id: &str, changes: Changes) -> Result<User>
         .ok_or_else(user_not_found)
 }
 
-/// `POST /api/auth/admin/set-role`
-pub async fn set_role(call: Call) -> Result {
-    let (user_id, role) = call.body(|fields| {
-        let user_id = fields.coerced_text("userId");
-        let role = fields.raw("role").and_then(changes::roles);
-        if role.is_none() {
-            fields.refuse("role", "Invalid input");
+/// A user's new role.
+pub struct UserRole {
+    user_id: String,
+    role: String,
+}
+
+impl AuthBody for UserRole {
+    const NAME: &'static str = "AuthAdminSetRole";
+    const ABOUT: &'static str = "A user's new role.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            user_id: fields.required("userId", any_id()),
+            role: fields.required("role", role_names()),
         }
-        (user_id, role)
-    })?;
+    }
+}
+
+/// `POST /api/auth/admin/set-role`
+pub async fn set_role(CallWith(call, body): CallWith<UserRole>) -> Result {
+    let UserRole { user_id, role } = body;
     let admin = call.staff(&rights::SET_ROLE).await?;
-    let changes = Changes {
-        role,
-        ..Changes::default()
+    let changes = UserChanges {
+        role: Some(role),
+        ..UserChanges::default()
     };
     let user = apply(&call, &user_id, changes).await?;
     audit(&admin.user.id, "user.set-role", Some(&user_id));
@@ -197,8 +229,8 @@ pub async fn set_role(call: Call) -> Result {
 }
 
 /// `POST /api/auth/admin/remove-user`
-pub async fn remove(call: Call) -> Result {
-    let user_id = call.body(|fields| fields.coerced_text("userId"))?;
+pub async fn remove(CallWith(call, body): CallWith<UserIdBody>) -> Result {
+    let user_id = body.user_id;
     let admin = call.staff(&rights::DELETE_USERS).await?;
     if user_id == admin.user.id {
         return Err(Error::bad_request(

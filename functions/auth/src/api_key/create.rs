@@ -1,4 +1,4 @@
-//! Making a key.
+//! Creating a key.
 
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -10,27 +10,32 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use super::{MAX_NAME, invalid_metadata, invalid_name, length, lifetime, no_session, server_only};
+use super::{
+    errors::{MAX_NAME, invalid_metadata, invalid_name, no_session, server_only, utf16_length},
+    lifetime::{expires_at, lifetime},
+    server_fields::has_server_fields,
+};
 use crate::{
     answer::Json,
     error::{Error, Result},
-    fields::Fields,
+    fields::{AuthBody, Fields, ValueRule, json, number, text},
     queries::{
         self,
-        api_key::{ApiKey, MAX_KEYS, NewKey},
+        api_key::{ApiKey, MAX_KEYS, NewApiKey},
     },
-    request::Call,
+    request::CallWith,
 };
 
 const DEFAULT_PREFIX: &str = "cc_";
+/// In UTF-16 units.
 const MAX_PREFIX: usize = 32;
-/// Letters after the prefix.
+/// Number of letters after the prefix.
 const KEY_LENGTH: usize = 64;
-/// How many characters of the key are kept so that its owner knows it again.
+/// Number of characters of the key that are stored, so that its owner recognises it.
 const START_LENGTH: usize = 6;
 
-/// What a client may ask for, and what it must not.
-struct Wish {
+/// A new API key.
+pub struct CreateApiKey {
     name: Option<String>,
     expires_in: Option<f64>,
     prefix: Option<String>,
@@ -39,63 +44,58 @@ struct Wish {
     names_user: bool,
 }
 
-impl Wish {
+impl AuthBody for CreateApiKey {
+    const NAME: &'static str = "AuthCreateApiKey";
+    const ABOUT: &'static str = "A new API key.";
+
     fn read(fields: &mut Fields<'_>) -> Self {
-        fields.text("configId");
-        let name = fields.text("name");
-        let expires_in = lifetime::read(fields, "expiresIn").flatten();
-        let prefix = fields.text("prefix");
-        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if prefix
-            .as_ref()
-            .is_some_and(|prefix| prefix.is_empty() || !prefix.chars().all(is_word))
-        {
-            fields.refuse(
-                "prefix",
-                "Invalid prefix format, must be alphanumeric and contain only underscores and hyphens.",
-            );
-        }
-        let remaining = fields.raw("remaining").filter(|value| !value.is_null());
-        if remaining.is_some() {
-            fields.number("remaining");
-        }
-        let sets_server_only = remaining.is_some() | read_server_only(fields);
+        fields.undocumented("configId", text());
+        let name = fields.optional("name", text().documented_length(None, MAX_NAME));
+        let expires_in = fields.optional(
+            "expiresIn",
+            lifetime().about("Seconds, from one day to 365 days; without a limit by default."),
+        );
+        let prefix = fields.optional(
+            "prefix",
+            text()
+                .form(
+                    is_prefix,
+                    "Invalid prefix format, must be alphanumeric and contain only underscores and hyphens.",
+                )
+                .documented_length(None, MAX_PREFIX)
+                .documented_pattern("^[a-zA-Z0-9_-]+$")
+                .about("`cc_` by default."),
+        );
+        let has_remaining = fields.undocumented("remaining", number().or_null());
+        let sets_server_only = has_remaining.flatten().is_some() | has_server_fields(fields);
+        let metadata = fields.optional(
+            "metadata",
+            json().about(
+                "Any data. `scopes`, a list of `read`, `write` and `metrics`, limits what the key may do.",
+            ),
+        );
         Self {
             name,
-            expires_in,
+            expires_in: expires_in.flatten(),
             prefix,
-            metadata: fields
-                .raw("metadata")
-                .filter(|value| !value.is_null())
-                .cloned(),
+            metadata: metadata.filter(|value| !value.is_null()),
             sets_server_only,
             names_user: fields.raw("userId").is_some(),
         }
     }
 }
 
-/// Whether one of the properties is there that only a server may set.
-pub fn read_server_only(fields: &mut Fields<'_>) -> bool {
-    const NUMBERS: [&str; 4] = [
-        "refillAmount",
-        "refillInterval",
-        "rateLimitTimeWindow",
-        "rateLimitMax",
-    ];
-    for name in NUMBERS {
-        fields.number(name);
-    }
-    fields.flag("rateLimitEnabled");
-    let mut names = NUMBERS.iter().chain(&["rateLimitEnabled", "permissions"]);
-    names.any(|name| fields.raw(name).is_some())
+fn is_prefix(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    !text.is_empty() && text.chars().all(is_word)
 }
 
-/// The permissions that follow from `metadata.scopes`; `None` where it does not narrow the key.
+/// Returns the permissions that `metadata.scopes` allows; `None` if it does not limit the key.
 fn permissions(metadata: &Value) -> Result<Option<Value>> {
     let Some(scopes) = metadata.get("scopes") else {
         return Ok(None);
     };
-    let refused = || {
+    let rejected = || {
         Error::validation(&[
             "[body.metadata.scopes] Invalid input: expected some of \"read\"|\"write\"|\"metrics\""
                 .to_owned(),
@@ -104,12 +104,12 @@ fn permissions(metadata: &Value) -> Result<Option<Value>> {
     let scopes = scopes
         .as_array()
         .filter(|scopes| !scopes.is_empty())
-        .ok_or_else(refused)?;
+        .ok_or_else(rejected)?;
     if !scopes
         .iter()
         .all(|scope| scope == "read" || scope == "write" || scope == "metrics")
     {
-        return Err(refused());
+        return Err(rejected());
     }
     let has = |scope: &str| scopes.iter().any(|found| found == scope);
     let mut permissions = json!({});
@@ -123,7 +123,7 @@ fn permissions(metadata: &Value) -> Result<Option<Value>> {
     Ok(Some(permissions))
 }
 
-/// A new key; only this answer holds the key itself.
+/// A new key. Only this response contains the key itself.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthCreatedApiKey)]
 pub struct CreatedKey {
@@ -133,16 +133,15 @@ pub struct CreatedKey {
 }
 
 /// `POST /api/auth/api-key/create`
-pub async fn create(call: Call) -> Result {
-    let wish = call.body(Wish::read)?;
+pub async fn create(CallWith(call, body): CallWith<CreateApiKey>) -> Result {
     let current = call.session().await?;
-    if wish.sets_server_only {
+    if body.sets_server_only {
         return Err(server_only());
     }
-    let Some(current) = current.filter(|_| !wish.names_user) else {
+    let Some(current) = current.filter(|_| !body.names_user) else {
         return Err(no_session());
     };
-    let metadata = wish.metadata;
+    let metadata = body.metadata;
     if metadata
         .as_ref()
         .is_some_and(|metadata| !(metadata.is_object() || metadata.is_array()))
@@ -150,18 +149,18 @@ pub async fn create(call: Call) -> Result {
         return Err(invalid_metadata());
     }
     let permissions = metadata.as_ref().map_or(Ok(None), permissions)?;
-    let expires_at = wish.expires_in.map(lifetime::end).transpose()?;
-    let prefix = wish.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
-    if length(prefix) > MAX_PREFIX {
+    let expires_at = body.expires_in.map(expires_at).transpose()?;
+    let prefix = body.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
+    if utf16_length(prefix) > MAX_PREFIX {
         return Err(Error::bad_request(
             "INVALID_PREFIX_LENGTH",
             "The prefix length is either too large or too small.",
         ));
     }
-    if wish
+    if body
         .name
         .as_deref()
-        .is_some_and(|name| length(name) > MAX_NAME)
+        .is_some_and(|name| utf16_length(name) > MAX_NAME)
     {
         return Err(invalid_name());
     }
@@ -173,14 +172,14 @@ pub async fn create(call: Call) -> Result {
     auth.sweep.run_api_keys(&auth.app.db).await;
 
     let key = format!("{prefix}{}", random::text(KEY_LENGTH, random::LETTERS));
-    // Of several requests at once, each must see the keys of those before.
+    // The lock serialises concurrent requests of the user, so that each counts the keys of the earlier ones.
     let mut tx = auth.app.db.begin().await?;
     queries::user::lock(&mut tx, user_id).await?;
     let row = queries::api_key::insert(
         &mut tx,
-        &NewKey {
+        &NewApiKey {
             user_id,
-            name: wish.name.as_deref(),
+            name: body.name.as_deref(),
             start: key.get(..START_LENGTH).unwrap_or_default(),
             prefix,
             hash: &hash(&key),

@@ -1,43 +1,34 @@
-//! How long a key may live.
+//! How long a key lives.
 
 use chrono::Duration;
 use shared::time::Timestamp;
 
 use crate::{
     error::{Error, Result},
-    fields::Fields,
+    fields::{ValueRule, number},
 };
 
 const DAY: f64 = 86_400.0;
-const MIN_DAYS: f64 = 1.0;
-const MAX_DAYS: f64 = 365.0;
+const MIN_SECONDS: f64 = DAY;
+const MAX_SECONDS: f64 = 365.0 * DAY;
 
-/// Reads seconds, or null; the outer `None` is a missing field.
-#[expect(
-    clippy::option_option,
-    reason = "missing, null and a number are three things"
-)]
-pub fn read(fields: &mut Fields<'_>, name: &str) -> Option<Option<f64>> {
-    if fields.raw(name)?.is_null() {
-        return Some(None);
-    }
-    let seconds = fields.number(name)?;
-    if seconds < 1.0 {
-        fields.refuse(name, "Too small: expected number to be >=1");
-    }
-    Some(Some(seconds))
+/// The rule of a lifetime in seconds; null is no end.
+pub fn lifetime() -> impl ValueRule<Value = Option<f64>> {
+    number()
+        .min(1.0, "Too small: expected number to be >=1")
+        .documented_range(MIN_SECONDS, MAX_SECONDS)
+        .or_null()
 }
 
-/// When a key ends that is to live so many seconds.
-pub fn end(seconds: f64) -> Result<Timestamp> {
-    let days = seconds / DAY;
-    if days < MIN_DAYS {
+/// Returns when a key with that lifetime expires.
+pub fn expires_at(seconds: f64) -> Result<Timestamp> {
+    if seconds < MIN_SECONDS {
         return Err(Error::bad_request(
             "EXPIRES_IN_IS_TOO_SMALL",
             "The expiresIn is smaller than the predefined minimum value.",
         ));
     }
-    if days > MAX_DAYS {
+    if seconds > MAX_SECONDS {
         return Err(Error::bad_request(
             "EXPIRES_IN_IS_TOO_LARGE",
             "The expiresIn is larger than the predefined maximum value.",

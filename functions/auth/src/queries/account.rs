@@ -1,11 +1,11 @@
-//! Rows of `account`: which person of which provider a user is.
+//! Rows of `account`: the accounts of users at the providers.
 
 use shared::{random, time::Timestamp};
 use sqlx::PgExecutor;
 
 use crate::provider::Tokens;
 
-/// A row with its tokens, which no list shows.
+/// A row with its tokens.
 pub struct Account {
     pub id: String,
     /// The provider's id of the person.
@@ -19,8 +19,8 @@ pub struct Account {
     pub scope: Option<String>,
 }
 
-/// A row as lists show it.
-pub struct Listed {
+/// A row as lists return it, without tokens.
+pub struct AccountSummary {
     pub id: String,
     pub account_id: String,
     pub provider_id: String,
@@ -30,21 +30,22 @@ pub struct Listed {
     pub updated_at: Timestamp,
 }
 
-/// The row of a provider's person, and the user it belongs to; `None` where that user is gone.
-pub struct Owned {
+/// The row of a provider's person, and its user.
+pub struct AccountOwner {
     pub id: String,
+    /// `None` if the user does not exist.
     pub user_id: Option<String>,
     pub scope: Option<String>,
 }
 
-/// The row of a provider's person; the oldest where there are several.
+/// Returns the row of a provider's person, the oldest if there are several.
 pub async fn find_owner(
     db: impl PgExecutor<'_>,
     provider_id: &str,
     account_id: &str,
-) -> sqlx::Result<Option<Owned>> {
+) -> sqlx::Result<Option<AccountOwner>> {
     sqlx::query_as!(
-        Owned,
+        AccountOwner,
         r#"
         select a.id, a.scope, u.id as "user_id?"
         from account a
@@ -60,10 +61,10 @@ pub async fn find_owner(
     .await
 }
 
-/// A user's accounts, oldest first.
-pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Listed>> {
+/// Returns a user's accounts, oldest first.
+pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<AccountSummary>> {
     sqlx::query_as!(
-        Listed,
+        AccountSummary,
         r#"
         select
             id, "accountId" as account_id, "providerId" as provider_id, "userId" as user_id, scope,
@@ -78,21 +79,21 @@ pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Li
     .await
 }
 
-/// Which of a user's accounts is meant.
+/// Selects one of a user's accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selector {
-    /// The row's id, as clients of 1.7 say.
+pub enum AccountSelector {
+    /// The row's id, as clients of 1.7 send it.
     Row(String),
-    /// The provider and, where it is given, its id of the person, as clients of 1.3 to 1.6 say.
+    /// The provider and optionally its id of the person, as clients of 1.3 to 1.6 send them.
     Provider {
         provider_id: String,
         account_id: Option<String>,
     },
-    /// The cookie of a deployment without a database. Here it selects nothing.
+    /// The cookie of a deployment without a database. It selects nothing here.
     Cookie,
 }
 
-impl Selector {
+impl AccountSelector {
     fn parts(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
         match self {
             Self::Row(id) => (Some(id), None, None),
@@ -105,11 +106,11 @@ impl Selector {
     }
 }
 
-/// A user's account.
+/// Returns a user's account.
 pub async fn find(
     db: impl PgExecutor<'_>,
     user_id: &str,
-    selector: &Selector,
+    selector: &AccountSelector,
 ) -> sqlx::Result<Option<Account>> {
     let (id, provider_id, account_id) = selector.parts();
     sqlx::query_as!(
@@ -136,7 +137,7 @@ pub async fn find(
     .await
 }
 
-/// Links a provider's person to a user. Fails on a unique index where they are linked already.
+/// Links a provider's person to a user. Fails on a unique index if the person is linked already.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     user_id: &str,
@@ -147,7 +148,7 @@ pub async fn insert(
     insert_at_sign_in(db, user_id, provider_id, account_id, tokens, None).await
 }
 
-/// The same by a sign-in, which tells the user's name at GitHub.
+/// Links a provider's person to a user at a sign-in, and stores the user's name at GitHub.
 pub async fn insert_at_sign_in(
     db: impl PgExecutor<'_>,
     user_id: &str,
@@ -191,7 +192,7 @@ pub async fn insert_at_sign_in(
     Ok(())
 }
 
-/// Stores the tokens that came; those that did not come stay. `scope` replaces the stored one where it is given.
+/// Stores new tokens. A token that is `None` keeps its value, and so does the scope.
 pub async fn update_tokens(
     db: impl PgExecutor<'_>,
     id: &str,
@@ -223,20 +224,20 @@ pub async fn update_tokens(
     Ok(())
 }
 
-/// What a later sign-in may change of the user.
-pub struct SeenAgain<'a> {
-    /// The address that the provider vouches for.
+/// Changes of the user at a later sign-in.
+pub struct ProfileUpdate<'a> {
+    /// The address that the provider has verified.
     pub verified_email: Option<&'a str>,
     pub github_username: Option<&'a str>,
 }
 
-/// A later sign-in: the tokens that came are stored, the user's address counts as verified where the provider says so of
-/// the same one, and a changed user name on GitHub is followed. Nothing else of the user changes.
+/// Stores the tokens of a later sign-in and a changed user name at GitHub. The user's address becomes verified if the provider
+/// has verified the same address. Nothing else of the user changes.
 pub async fn update_at_sign_in(
     db: impl PgExecutor<'_>,
     id: &str,
     tokens: &Tokens,
-    seen: &SeenAgain<'_>,
+    seen: &ProfileUpdate<'_>,
 ) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
@@ -273,10 +274,10 @@ pub async fn update_at_sign_in(
     Ok(())
 }
 
-/// What became of an account to be unlinked.
-pub struct Unlinked {
+/// The result of unlinking an account.
+pub struct UnlinkResult {
     pub deleted: bool,
-    /// How many accounts the user had.
+    /// Number of accounts before.
     pub accounts: i64,
 }
 
@@ -284,11 +285,11 @@ pub struct Unlinked {
 pub async fn delete_unless_last(
     db: impl PgExecutor<'_>,
     user_id: &str,
-    selector: &Selector,
-) -> sqlx::Result<Unlinked> {
+    selector: &AccountSelector,
+) -> sqlx::Result<UnlinkResult> {
     let (id, provider_id, account_id) = selector.parts();
     sqlx::query_as!(
-        Unlinked,
+        UnlinkResult,
         r#"
         with own as (
             select id, "providerId", "accountId", "createdAt" from account where "userId" = $1

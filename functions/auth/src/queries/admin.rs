@@ -1,17 +1,17 @@
-//! What admins read and write of users and their sessions.
+//! Statements of admins on users and their sessions.
 
 use shared::{random, time::Timestamp};
 use sqlx::{PgExecutor, Postgres, QueryBuilder};
 
 use super::{session::Session, user::User};
 
-/// What an admin sets of a user; what is `None` stays, or gets its default.
+/// Changes of a user by an admin. A field that is `None` keeps its value, or gets its default.
 #[expect(
     clippy::option_option,
-    reason = "missing, null and a value are three things"
+    reason = "a missing field, null and a value are three things"
 )]
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct UserChanges {
     pub name: Option<String>,
     /// In lower case.
     pub email: Option<String>,
@@ -25,11 +25,11 @@ pub struct Changes {
     pub is_pro: Option<bool>,
 }
 
-/// Changes a user; `None` where there is no such user. Fails on a unique index where the address is taken.
+/// Changes a user. Returns `None` if the user does not exist. Fails on a unique index if the address is taken.
 pub async fn update_user(
     db: impl PgExecutor<'_>,
     id: &str,
-    changes: &Changes,
+    changes: &UserChanges,
 ) -> sqlx::Result<Option<User>> {
     sqlx::query_as!(
         User,
@@ -71,11 +71,10 @@ pub async fn update_user(
     .await
 }
 
-/// Makes a user, with an account for the password's hash where there is one. Fails on a unique index where the address is
-/// taken.
+/// Inserts a user, with an account for the password's hash if there is one. Fails on a unique index if the address is taken.
 pub async fn insert_user(
     db: impl PgExecutor<'_>,
-    user: &Changes,
+    user: &UserChanges,
     password_hash: Option<&str>,
 ) -> sqlx::Result<User> {
     sqlx::query_as!(
@@ -122,7 +121,7 @@ pub async fn insert_user(
     .await
 }
 
-/// Stores a password's hash. The caller has locked the user; where they are gone, nothing happens.
+/// Stores a password's hash. The caller has locked the user. Does nothing if the user does not exist.
 pub async fn upsert_password(
     db: impl PgExecutor<'_>,
     user_id: &str,
@@ -150,15 +149,15 @@ pub async fn upsert_password(
     Ok(())
 }
 
-/// Deletes a user, all that hangs on them, and their part in the counters of others. `false` where they are gone already.
+/// Deletes a user, their rows, and their part in the counters of others. Returns `false` if the user does not exist.
 pub async fn delete_user(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<bool> {
-    // PostgreSQL takes a function's result for nullable.
+    // sqlx treats the result of a function as nullable.
     sqlx::query_scalar!(r#"select delete_account($1) as "deleted!""#, id)
         .fetch_one(db)
         .await
 }
 
-/// A user's sessions, also those that have expired or that an admin has in their name.
+/// Returns a user's sessions, including expired ones and those of admins who impersonate the user.
 pub async fn list_sessions(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Session>> {
     sqlx::query_as!(
         Session,
@@ -180,7 +179,7 @@ pub async fn list_sessions(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Resu
     .await
 }
 
-/// Ends the session of a token; whose it was.
+/// Deletes the session of a token, and returns its user.
 pub async fn delete_session(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         r#"delete from session where token = $1 returning "userId""#,
@@ -190,53 +189,53 @@ pub async fn delete_session(db: impl PgExecutor<'_>, token: &str) -> sqlx::Resul
     .await
 }
 
-/// A column that users are found and sorted by.
+/// A column by which users are filtered and sorted.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Column {
-    /// What clients call it.
+pub struct UserColumn {
+    /// Its name in requests.
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: ColumnType,
     sql: &'static str,
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     Text,
     Flag,
     Time,
 }
 
-const COLUMNS: [Column; 13] = [
-    Column::new("id", Kind::Text, "u.id"),
-    Column::new("name", Kind::Text, "u.name"),
-    Column::new("email", Kind::Text, "u.email"),
-    Column::new("emailVerified", Kind::Flag, r#"u."emailVerified""#),
-    Column::new("image", Kind::Text, "u.image"),
-    Column::new("createdAt", Kind::Time, r#"u."createdAt""#),
-    Column::new("updatedAt", Kind::Time, r#"u."updatedAt""#),
-    Column::new("role", Kind::Text, "u.role"),
-    Column::new("banned", Kind::Flag, "u.banned"),
-    Column::new("banReason", Kind::Text, r#"u."banReason""#),
-    Column::new("banExpires", Kind::Time, r#"u."banExpires""#),
-    Column::new("isActive", Kind::Flag, r#"u."isActive""#),
-    Column::new("isPro", Kind::Flag, r#"u."isPro""#),
+const COLUMNS: [UserColumn; 13] = [
+    UserColumn::new("id", ColumnType::Text, "u.id"),
+    UserColumn::new("name", ColumnType::Text, "u.name"),
+    UserColumn::new("email", ColumnType::Text, "u.email"),
+    UserColumn::new("emailVerified", ColumnType::Flag, r#"u."emailVerified""#),
+    UserColumn::new("image", ColumnType::Text, "u.image"),
+    UserColumn::new("createdAt", ColumnType::Time, r#"u."createdAt""#),
+    UserColumn::new("updatedAt", ColumnType::Time, r#"u."updatedAt""#),
+    UserColumn::new("role", ColumnType::Text, "u.role"),
+    UserColumn::new("banned", ColumnType::Flag, "u.banned"),
+    UserColumn::new("banReason", ColumnType::Text, r#"u."banReason""#),
+    UserColumn::new("banExpires", ColumnType::Time, r#"u."banExpires""#),
+    UserColumn::new("isActive", ColumnType::Flag, r#"u."isActive""#),
+    UserColumn::new("isPro", ColumnType::Flag, r#"u."isPro""#),
 ];
 
-impl Column {
-    const fn new(name: &'static str, kind: Kind, sql: &'static str) -> Self {
+impl UserColumn {
+    const fn new(name: &'static str, kind: ColumnType, sql: &'static str) -> Self {
         Self { name, kind, sql }
     }
 
-    /// The column that clients call so.
+    /// Returns the column of that name in requests.
     pub fn find(name: &str) -> Option<&'static Self> {
         COLUMNS.iter().find(|column| column.name == name)
     }
 }
 
-/// How a column is compared.
+/// A comparison of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+pub enum FilterOperator {
     Eq,
     Ne,
     Lt,
@@ -250,9 +249,9 @@ pub enum Operator {
     EndsWith,
 }
 
-/// What a column is compared with.
+/// The value that a column is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operand {
+pub enum FilterValue {
     Text(String),
     Texts(Vec<String>),
     Flag(bool),
@@ -260,46 +259,46 @@ pub enum Operand {
     Times(Vec<Timestamp>),
 }
 
-/// One comparison.
+/// One condition on users.
 #[derive(Clone, Debug)]
-pub struct Condition {
-    pub column: &'static Column,
-    pub operator: Operator,
-    pub operand: Operand,
+pub struct UserFilter {
+    pub column: &'static UserColumn,
+    pub operator: FilterOperator,
+    pub operand: FilterValue,
 }
 
-impl Condition {
+impl UserFilter {
     fn push_to(&self, sql: &mut QueryBuilder<Postgres>) {
         let column = self.column.sql;
         let (before, after) = match self.operator {
-            Operator::Eq => (" = ", ""),
-            Operator::Ne => (" <> ", ""),
-            Operator::Lt => (" < ", ""),
-            Operator::Lte => (" <= ", ""),
-            Operator::Gt => (" > ", ""),
-            Operator::Gte => (" >= ", ""),
-            Operator::In => (" = any(", ")"),
-            Operator::NotIn => (" <> all(", ")"),
-            Operator::Contains => {
+            FilterOperator::Eq => (" = ", ""),
+            FilterOperator::Ne => (" <> ", ""),
+            FilterOperator::Lt => (" < ", ""),
+            FilterOperator::Lte => (" <= ", ""),
+            FilterOperator::Gt => (" > ", ""),
+            FilterOperator::Gte => (" >= ", ""),
+            FilterOperator::In => (" = any(", ")"),
+            FilterOperator::NotIn => (" <> all(", ")"),
+            FilterOperator::Contains => {
                 sql.push("position(");
                 self.push_operand(sql);
                 sql.push(" in ").push(column).push(") > 0");
                 return;
             }
-            Operator::StartsWith => {
+            FilterOperator::StartsWith => {
                 sql.push("starts_with(").push(column).push(", ");
                 self.push_operand(sql);
                 sql.push(")");
                 return;
             }
-            Operator::EndsWith => {
+            FilterOperator::EndsWith => {
                 sql.push("right(").push(column).push(", length(");
                 self.push_operand(sql);
                 sql.push("))");
                 (" = ", "")
             }
         };
-        if self.operator != Operator::EndsWith {
+        if self.operator != FilterOperator::EndsWith {
             sql.push(column);
         }
         sql.push(before);
@@ -309,11 +308,11 @@ impl Condition {
 
     fn push_operand(&self, sql: &mut QueryBuilder<Postgres>) {
         match self.operand.clone() {
-            Operand::Text(text) => sql.push_bind(text),
-            Operand::Texts(texts) => sql.push_bind(texts),
-            Operand::Flag(flag) => sql.push_bind(flag),
-            Operand::Time(time) => sql.push_bind(time.0),
-            Operand::Times(times) => {
+            FilterValue::Text(text) => sql.push_bind(text),
+            FilterValue::Texts(texts) => sql.push_bind(texts),
+            FilterValue::Flag(flag) => sql.push_bind(flag),
+            FilterValue::Time(time) => sql.push_bind(time.0),
+            FilterValue::Times(times) => {
                 let times: Vec<_> = times.into_iter().map(|time| time.0).collect();
                 sql.push_bind(times)
             }
@@ -321,27 +320,27 @@ impl Condition {
     }
 }
 
-fn push_conditions(sql: &mut QueryBuilder<Postgres>, conditions: &[Condition]) {
+fn push_conditions(sql: &mut QueryBuilder<Postgres>, conditions: &[UserFilter]) {
     for (index, condition) in conditions.iter().enumerate() {
         sql.push(if index == 0 { " where " } else { " and " });
         condition.push_to(sql);
     }
 }
 
-/// Which part of the users is asked for, and in which order.
+/// A page of the users, and its order.
 #[derive(Debug)]
-pub struct Part {
-    pub sort_by: Option<&'static Column>,
+pub struct UserPage {
+    pub sort_by: Option<&'static UserColumn>,
     pub descending: bool,
     pub limit: i64,
     pub offset: i64,
 }
 
-/// The users that meet all conditions; the oldest first where no order is asked for.
+/// Returns the users that meet all conditions; the oldest first by default.
 pub async fn list_users(
     db: impl PgExecutor<'_>,
-    conditions: &[Condition],
-    part: &Part,
+    conditions: &[UserFilter],
+    part: &UserPage,
 ) -> sqlx::Result<Vec<User>> {
     let mut sql = QueryBuilder::new(
         r#"
@@ -361,8 +360,8 @@ pub async fn list_users(
     sql.build_query_as().fetch_all(db).await
 }
 
-/// How many users meet all conditions.
-pub async fn count_users(db: impl PgExecutor<'_>, conditions: &[Condition]) -> sqlx::Result<i64> {
+/// Returns the number of users that meet all conditions.
+pub async fn count_users(db: impl PgExecutor<'_>, conditions: &[UserFilter]) -> sqlx::Result<i64> {
     let mut sql = QueryBuilder::new(r#"select count(*) from "user" u"#);
     push_conditions(&mut sql, conditions);
     sql.build_query_scalar().fetch_one(db).await

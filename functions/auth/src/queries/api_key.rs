@@ -1,4 +1,4 @@
-//! Rows of `apikey`, as their owners see them. How they are used is counted in `shared`.
+//! Rows of `apikey`, for their owners. Uses are counted in `shared`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,17 +6,17 @@ use shared::{random, time::Timestamp};
 use sqlx::PgExecutor;
 use utoipa::ToSchema;
 
-/// How many keys a user may have that have not expired.
+/// Maximum number of a user's keys that have not expired.
 pub const MAX_KEYS: i64 = 20;
 
-/// A key as its owner sees it, without what is stored of the key itself.
+/// A key as its owner sees it, without the hash of the key.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthApiKey)]
 pub struct ApiKey {
     pub config_id: String,
     pub name: Option<String>,
-    /// Its first characters.
+    /// The first characters of the key.
     pub start: Option<String>,
     /// The owner's id.
     pub reference_id: String,
@@ -37,19 +37,19 @@ pub struct ApiKey {
     pub updated_at: Timestamp,
     /// Null allows reading and writing.
     #[schema(value_type = Option<Object>)]
-    pub permissions: Json,
-    /// As its owner gave it: an object or an array, or else null.
+    pub permissions: JsonText,
+    /// The owner's data: an object, an array or null.
     #[schema(value_type = serde_json::Value)]
-    pub metadata: Json,
+    pub metadata: JsonText,
     pub id: String,
 }
 
-/// JSON in a column of text; what cannot be read counts as null.
+/// JSON in a text column. Invalid JSON counts as null.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
-pub struct Json(Value);
+pub struct JsonText(Value);
 
-impl From<Option<String>> for Json {
+impl From<Option<String>> for JsonText {
     fn from(text: Option<String>) -> Self {
         Self(
             text.and_then(|text| serde_json::from_str(&text).ok())
@@ -58,8 +58,8 @@ impl From<Option<String>> for Json {
     }
 }
 
-/// A key to be made.
-pub struct NewKey<'a> {
+/// A key to insert.
+pub struct NewApiKey<'a> {
     pub user_id: &'a str,
     pub name: Option<&'a str>,
     pub start: &'a str,
@@ -75,8 +75,8 @@ pub struct NewKey<'a> {
     pub metadata: Option<String>,
 }
 
-/// Makes a key unless its owner has enough of them: then `None`. The caller has locked the owner.
-pub async fn insert(db: impl PgExecutor<'_>, key: &NewKey<'_>) -> sqlx::Result<Option<ApiKey>> {
+/// Inserts a key. Returns `None` if the owner has the maximum number of keys. The caller has locked the owner.
+pub async fn insert(db: impl PgExecutor<'_>, key: &NewApiKey<'_>) -> sqlx::Result<Option<ApiKey>> {
     sqlx::query_as!(
         ApiKey,
         r#"
@@ -121,7 +121,7 @@ pub async fn insert(db: impl PgExecutor<'_>, key: &NewKey<'_>) -> sqlx::Result<O
     .await
 }
 
-/// A user's key.
+/// Returns a user's key.
 pub async fn find(
     db: impl PgExecutor<'_>,
     user_id: &str,
@@ -149,7 +149,7 @@ pub async fn find(
     .await
 }
 
-/// A user's keys, oldest first. There are few, also with those that have expired and were not swept yet.
+/// Returns a user's keys, oldest first, including expired keys that were not deleted yet. There are few.
 pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<ApiKey>> {
     sqlx::query_as!(
         ApiKey,
@@ -173,13 +173,13 @@ pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Ap
     .await
 }
 
-/// What its owner changes of a key; what is `None` stays.
+/// Changes of a key by its owner. A field that is `None` keeps its value.
 #[expect(
     clippy::option_option,
-    reason = "missing, null and a value are three things"
+    reason = "a missing field, null and a value are three things"
 )]
 #[derive(Debug, Default)]
-pub struct Changes {
+pub struct ApiKeyChanges {
     pub name: Option<String>,
     pub enabled: Option<bool>,
     pub expires_at: Option<Option<Timestamp>>,
@@ -187,12 +187,22 @@ pub struct Changes {
     pub metadata: Option<Option<String>>,
 }
 
+impl ApiKeyChanges {
+    /// Returns whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.enabled.is_none()
+            && self.expires_at.is_none()
+            && self.metadata.is_none()
+    }
+}
+
 /// Changes a user's key.
 pub async fn update(
     db: impl PgExecutor<'_>,
     user_id: &str,
     id: &str,
-    changes: &Changes,
+    changes: &ApiKeyChanges,
 ) -> sqlx::Result<Option<ApiKey>> {
     sqlx::query_as!(
         ApiKey,
@@ -227,7 +237,7 @@ pub async fn update(
     .await
 }
 
-/// Deletes a user's key; whether there was one.
+/// Deletes a user's key. Returns whether it existed.
 pub async fn delete(db: impl PgExecutor<'_>, user_id: &str, id: &str) -> sqlx::Result<bool> {
     let deleted = sqlx::query!(
         r#"delete from apikey where "referenceId" = $1 and id = $2"#,
@@ -239,7 +249,7 @@ pub async fn delete(db: impl PgExecutor<'_>, user_id: &str, id: &str) -> sqlx::R
     Ok(deleted.rows_affected() > 0)
 }
 
-/// Deletes some of the keys that have expired.
+/// Deletes some of the expired keys.
 pub async fn delete_expired(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         r#"

@@ -5,11 +5,22 @@ use std::time::Duration;
 use shared::random;
 use sqlx::PgExecutor;
 
-use crate::rate_limit::Limit;
+/// A number of requests in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimit {
+    /// Maximum number of requests in one window.
+    pub requests: u32,
+    /// Length of the window.
+    pub seconds: u32,
+}
 
-/// Counts a request in one atomic step. How long to wait until the window ends; no time for one that is allowed. The window
-/// runs from the last allowed request; a refused one leaves the counter as it is.
-pub async fn count(db: impl PgExecutor<'_>, key: &str, limit: Limit) -> sqlx::Result<Duration> {
+/// Counts a request in one atomic step. Returns how long to wait until the window ends, and zero for an allowed request. The
+/// window starts with the last allowed request; a rejected one does not change the counter.
+pub async fn count(
+    db: impl PgExecutor<'_>,
+    key: &str,
+    limit: RequestLimit,
+) -> sqlx::Result<Duration> {
     let window = i64::from(limit.seconds) * 1000;
     let row = sqlx::query!(
         r#"
@@ -27,7 +38,7 @@ pub async fn count(db: impl PgExecutor<'_>, key: &str, limit: Limit) -> sqlx::Re
         )
         select
             exists (select from counted) as "allowed!",
-            -- A counter that was made after this statement began is not seen here.
+            -- This statement does not see a counter that was inserted after it began.
             coalesce(
                 (select "lastRequest" from "rateLimit" where key = $2) + $4::bigint - now,
                 $4::bigint

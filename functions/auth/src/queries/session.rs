@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::user::User;
 
-/// The session object of every answer, its keys in Better Auth's order.
+/// The session object of all responses, with its keys in Better Auth's order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthSession)]
@@ -27,30 +27,31 @@ pub struct Session {
     pub id: String,
 }
 
-/// What became of a token.
-pub enum Found {
-    /// A good one.
-    Session(Box<Good>),
-    /// It had expired, and its row is deleted.
+/// The result of looking up a session by its token.
+pub enum SessionLookup {
+    /// The session is active.
+    Active(Box<ActiveSession>),
+    /// The session had expired, and its row is deleted.
     Expired,
-    /// It was to be refreshed, and somebody deleted it in that moment.
+    /// The session was due to be refreshed, and was deleted at the same time.
     Vanished,
 }
 
-/// A good session and its user.
-pub struct Good {
+/// An active session and its user.
+pub struct ActiveSession {
     pub session: Session,
     pub user: User,
-    /// Whether its end was moved just now.
+    /// Whether this lookup has extended the session.
     pub refreshed: bool,
 }
 
-/// The session of a token, refreshed where that is due and allowed, deleted where it has expired: all in one statement.
+/// Returns the session of a token. The same statement refreshes it if that is due and allowed, and deletes it if it has
+/// expired.
 pub async fn find(
     db: impl PgExecutor<'_>,
     token: &str,
     may_refresh: bool,
-) -> sqlx::Result<Option<Found>> {
+) -> sqlx::Result<Option<SessionLookup>> {
     let row = sqlx::query!(
         r#"
         with found as (
@@ -97,12 +98,12 @@ pub async fn find(
     .await?;
     Ok(row.map(|row| {
         if row.expired {
-            return Found::Expired;
+            return SessionLookup::Expired;
         }
         if row.due && !row.refreshed {
-            return Found::Vanished;
+            return SessionLookup::Vanished;
         }
-        Found::Session(Box::new(Good {
+        SessionLookup::Active(Box::new(ActiveSession {
             refreshed: row.refreshed,
             user: User {
                 name: row.name,
@@ -132,34 +133,34 @@ pub async fn find(
     }))
 }
 
-/// A session to be made.
+/// A session to insert.
 pub struct NewSession<'a> {
     pub user_id: &'a str,
-    /// As it is stored: empty where there is none.
+    /// The client's address in the stored form: empty if there is none.
     pub ip_address: &'a str,
     /// The `User-Agent` header, or an empty text.
     pub user_agent: &'a str,
-    /// The admin who acts in the user's name. Such a session lives an hour.
+    /// The admin who impersonates the user. Such a session expires after an hour.
     pub impersonated_by: Option<&'a str>,
 }
 
-/// How long an admin may act in somebody's name, in seconds (Better Auth's admin plugin 1.7:
+/// Lifetime of an impersonated session, in seconds (Better Auth's admin plugin 1.7:
 /// `impersonationSessionDuration`).
 const IMPERSONATION_LIFETIME: f64 = 3600.0;
 
-/// What became of a session to be made.
-pub enum Made {
+/// The result of creating a session.
+pub enum SessionCreation {
     /// The session's token and its user.
-    Session(String, Box<User>),
+    Created(String, Box<User>),
     /// The user is banned.
     Banned,
 }
 
-/// Makes a session. A ban that has run out is lifted; one that has not prevents it. `None` where the user is gone.
+/// Creates a session. A ban prevents it; an expired ban is lifted. Returns `None` if the user does not exist.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     session: &NewSession<'_>,
-) -> sqlx::Result<Option<Made>> {
+) -> sqlx::Result<Option<SessionCreation>> {
     let token = random::id();
     let row = sqlx::query!(
         r#"
@@ -170,7 +171,7 @@ pub async fn insert(
                 coalesce(banned, false) and "banExpires" < now() at time zone 'utc' is true as over
             from "user"
             where id = $1
-            -- A ban at the same moment is waited for, or waits for this session and ends it.
+            -- A concurrent ban either commits first, or waits for this session and deletes it.
             for no key update
         ),
         lifted as (
@@ -220,7 +221,7 @@ pub async fn insert(
     .await?;
     Ok(row.map(|row| {
         if !row.made {
-            return Made::Banned;
+            return SessionCreation::Banned;
         }
         let user = User {
             name: row.name,
@@ -235,11 +236,11 @@ pub async fn insert(
             ban_expires: row.ban_expires,
             id: row.id,
         };
-        Made::Session(token, Box::new(user))
+        SessionCreation::Created(token, Box::new(user))
     }))
 }
 
-/// A user's sessions that have not expired, without those that somebody else has in their name.
+/// Returns a user's sessions that have not expired, without those of admins who impersonate the user.
 pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Session>> {
     sqlx::query_as!(
         Session,
@@ -261,8 +262,8 @@ pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Se
     .await
 }
 
-/// Whether a user's session is still good.
-pub async fn is_good(db: impl PgExecutor<'_>, id: &str, user_id: &str) -> sqlx::Result<bool> {
+/// Returns whether a user's session is active.
+pub async fn is_active(db: impl PgExecutor<'_>, id: &str, user_id: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"
         select exists (
@@ -277,7 +278,7 @@ pub async fn is_good(db: impl PgExecutor<'_>, id: &str, user_id: &str) -> sqlx::
     .await
 }
 
-/// Ends the session of a token, whoever's it is.
+/// Deletes the session of a token.
 pub async fn delete(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<()> {
     sqlx::query!("delete from session where token = $1", token)
         .execute(db)
@@ -285,7 +286,7 @@ pub async fn delete(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Ends the session of a token where it is that user's.
+/// Deletes the session of a token if it is that user's.
 pub async fn delete_own(db: impl PgExecutor<'_>, user_id: &str, token: &str) -> sqlx::Result<()> {
     sqlx::query!(
         r#"delete from session where "userId" = $1 and token = $2"#,
@@ -297,7 +298,7 @@ pub async fn delete_own(db: impl PgExecutor<'_>, user_id: &str, token: &str) -> 
     Ok(())
 }
 
-/// Ends all sessions of a user.
+/// Deletes all sessions of a user.
 pub async fn delete_all(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<()> {
     sqlx::query!(r#"delete from session where "userId" = $1"#, user_id)
         .execute(db)
@@ -305,7 +306,7 @@ pub async fn delete_all(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<
     Ok(())
 }
 
-/// Ends all sessions of a user but that one.
+/// Deletes all sessions of a user except one.
 pub async fn delete_others(
     db: impl PgExecutor<'_>,
     user_id: &str,

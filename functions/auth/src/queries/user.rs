@@ -1,4 +1,4 @@
-//! Rows of `user`, as far as Better Auth reads and writes them.
+//! Rows of `user`, with the columns of Better Auth.
 
 use serde::Serialize;
 use shared::{random, time::Timestamp};
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::provider::Tokens;
 
-/// The user object of every answer, its keys in Better Auth's order.
+/// The user object of all responses, with its keys in Better Auth's order.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AuthUser)]
@@ -25,7 +25,7 @@ pub struct User {
     pub id: String,
 }
 
-/// A user.
+/// Returns a user.
 pub async fn find(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Option<User>> {
     sqlx::query_as!(
         User,
@@ -43,24 +43,24 @@ pub async fn find(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Option<User
     .await
 }
 
-/// A row that a sign-in may belong to.
-pub struct Candidate {
-    /// The account of the person; `None` in the row of the user with the address.
+/// A user to whom a sign-in may belong.
+pub struct SignInCandidate {
+    /// The person's account; `None` for the user with the same address.
     pub account_row: Option<String>,
-    /// `None` where the account's user is gone.
+    /// `None` if the account's user does not exist.
     pub user_id: Option<String>,
     pub email_verified: bool,
 }
 
-/// The accounts of a provider's person, two at most, and the user with that address, which is in lower case.
+/// Returns at most two accounts of a provider's person, and the user with that address in lower case.
 pub async fn find_candidates(
     db: impl PgExecutor<'_>,
     provider_id: &str,
     account_id: &str,
     email: &str,
-) -> sqlx::Result<Vec<Candidate>> {
+) -> sqlx::Result<Vec<SignInCandidate>> {
     sqlx::query_as!(
-        Candidate,
+        SignInCandidate,
         r#"
         (
             select a.id as "account_row?", u.id as "user_id?",
@@ -81,7 +81,7 @@ pub async fn find_candidates(
     .await
 }
 
-/// A user to be made at a first sign-in.
+/// A user to insert at a first sign-in.
 pub struct NewUser<'a> {
     pub id: &'a str,
     pub name: &'a str,
@@ -100,8 +100,7 @@ pub struct NewUser<'a> {
     pub company: Option<&'a str>,
 }
 
-/// Makes a user and their account in one statement. Fails on a unique index where the address is taken, or the person
-/// known.
+/// Inserts a user and their account in one statement. Fails on a unique index if the address is taken or the person is known.
 pub async fn insert_with_account(
     db: impl PgExecutor<'_>,
     user: &NewUser<'_>,
@@ -155,10 +154,10 @@ pub async fn insert_with_account(
     Ok(())
 }
 
-/// Changes name and image as far as they are given.
+/// Changes the name and the image. A field that is `None` keeps its value.
 #[expect(
     clippy::option_option,
-    reason = "missing, null and a text are three things"
+    reason = "a missing field, null and a text are three things"
 )]
 pub async fn update(
     db: impl PgExecutor<'_>,
@@ -184,7 +183,7 @@ pub async fn update(
     Ok(())
 }
 
-/// Makes other transactions that lock this user wait for this one's end.
+/// Locks the user: other transactions that do the same wait until this one ends.
 pub async fn lock(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<()> {
     sqlx::query!(r#"select id from "user" where id = $1 for update"#, id)
         .fetch_optional(db)

@@ -1,9 +1,9 @@
-//! Rows of `verification`: the states of sign-ins under way.
+//! Rows of `verification`: the states of sign-ins.
 
 use shared::random;
 use sqlx::PgExecutor;
 
-/// Writes a state that lives `seconds`.
+/// Inserts a state that expires after `seconds`.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     identifier: &str,
@@ -30,7 +30,7 @@ pub async fn insert(
     Ok(())
 }
 
-/// A state's value; the row stays.
+/// Returns the value of a state. The row stays.
 pub async fn find(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         r#"select value from verification where identifier = $1 order by "createdAt" desc limit 1"#,
@@ -40,7 +40,7 @@ pub async fn find(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Opt
     .await
 }
 
-/// Takes a state out; of several callers at once, one gets it.
+/// Deletes a state and returns its value. Of several concurrent callers, one gets it.
 pub async fn take(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         "delete from verification where identifier = $1 returning value",
@@ -50,7 +50,7 @@ pub async fn take(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Opt
     .await
 }
 
-/// Deletes some of the states that have expired, and of the rate limits' counters whose windows are long over.
+/// Deletes some of the expired states, and the rate-limit counters whose windows ended long ago.
 pub async fn delete_expired(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
     sqlx::query!(
         r#"

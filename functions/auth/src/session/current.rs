@@ -1,32 +1,25 @@
-//! The session that a request comes with.
+//! The session that a request is sent with.
 
 use axum::http::StatusCode;
 use shared::{telemetry, time::Timestamp};
 
 use crate::{
+    current_session::CurrentSession,
     error::{Error, Result},
     queries::{
         self,
-        session::{Found, Good, Session},
-        user::User,
+        session::{ActiveSession, SessionLookup},
     },
     request::Call,
 };
 
-/// How old a session may be for what needs a fresh one, in milliseconds. A refresh does not make it younger.
+/// Maximum age of a fresh session, in milliseconds. A refresh does not change the age.
 const FRESH: i64 = 86_400 * 1000;
 
-/// A good session and its user.
-#[derive(Clone, Debug)]
-pub struct Current {
-    pub session: Session,
-    pub user: User,
-}
-
 impl Call {
-    /// The request's session, or `None`. An API key stands for one, and comes before a cookie. A due refresh happens here, with its cookie; cookies of a session that has ended
-    /// are cleared.
-    pub async fn session(&self) -> Result<Option<Current>> {
+    /// Returns the request's session. An API key counts as a session, and precedes a cookie. A session that is due is
+    /// refreshed, with its cookie; the cookies of a session that has ended are cleared.
+    pub async fn session(&self) -> Result<Option<CurrentSession>> {
         if let Some(current) = &self.by_api_key {
             telemetry::set_user(&current.user.id);
             return Ok(Some(current.clone()));
@@ -40,19 +33,19 @@ impl Call {
             !self.query_flag("disableRefresh") && cookies.read("dont_remember").is_none();
         let found = queries::session::find(&self.auth.app.db, &token, may_refresh).await?;
         match found {
-            None | Some(Found::Expired) => {
+            None | Some(SessionLookup::Expired) => {
                 cookies.clear_session();
                 Ok(None)
             }
-            Some(Found::Vanished) => {
+            Some(SessionLookup::Vanished) => {
                 cookies.clear_session();
                 Err(Error::unauthorized(
                     "FAILED_TO_GET_SESSION",
                     "Failed to get session",
                 ))
             }
-            Some(Found::Session(found)) => {
-                let Good {
+            Some(SessionLookup::Active(found)) => {
+                let ActiveSession {
                     session,
                     user,
                     refreshed,
@@ -61,25 +54,25 @@ impl Call {
                 if refreshed {
                     cookies.set_session(&session.token);
                 }
-                Ok(Some(Current { session, user }))
+                Ok(Some(CurrentSession { session, user }))
             }
         }
     }
 
-    /// The request's session; 401 without one.
-    pub async fn signed_in(&self) -> Result<Current> {
+    /// Returns the request's session; 401 without one.
+    pub async fn signed_in(&self) -> Result<CurrentSession> {
         self.session().await?.ok_or_else(Error::signed_out)
     }
 
-    /// The request's session; 401 with an empty body without one.
-    pub async fn signed_in_or_bare(&self) -> Result<Current> {
+    /// Returns the request's session; 401 with an empty body without one.
+    pub async fn signed_in_or_bare(&self) -> Result<CurrentSession> {
         self.session()
             .await?
             .ok_or(Error::Bare(StatusCode::UNAUTHORIZED))
     }
 
-    /// The request's session, which must be less than a day old; 401 or 403 otherwise.
-    pub async fn freshly_signed_in(&self) -> Result<Current> {
+    /// Returns the request's session if it is less than a day old; 401 or 403 otherwise.
+    pub async fn freshly_signed_in(&self) -> Result<CurrentSession> {
         let current = self.signed_in().await?;
         if Timestamp::now().millis() - current.session.created_at.millis() < FRESH {
             Ok(current)

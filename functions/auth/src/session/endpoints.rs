@@ -7,12 +7,13 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Current;
 use crate::{
     answer::{self, Json},
+    current_session::CurrentSession,
     error::{Error, Result},
+    fields::{AuthBody, BodyForm, Fields, boolean, text},
     queries::{self, session::Session, user::User},
-    request::Call,
+    request::{Call, CallWith},
 };
 
 /// A session and its user.
@@ -23,8 +24,8 @@ pub struct SessionAnswer {
     user: User,
 }
 
-impl From<Current> for SessionAnswer {
-    fn from(Current { session, user }: Current) -> Self {
+impl From<CurrentSession> for SessionAnswer {
+    fn from(CurrentSession { session, user }: CurrentSession) -> Self {
         Self { session, user }
     }
 }
@@ -71,12 +72,27 @@ pub async fn list(call: Call) -> Result {
     Ok(Json(sessions).into_response())
 }
 
-/// `POST /api/auth/revoke-session`. Whether there was such a session stays unsaid.
-pub async fn revoke(call: Call) -> Result {
-    let token = call.body(|fields| fields.required_text("token"))?;
+/// The token of a session.
+pub struct SessionTokenBody {
+    token: String,
+}
+
+impl AuthBody for SessionTokenBody {
+    const NAME: &'static str = "AuthSessionToken";
+    const ABOUT: &'static str = "The token of a session.";
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            token: fields.required("token", text()),
+        }
+    }
+}
+
+/// `POST /api/auth/revoke-session`. The response does not reveal whether the session existed.
+pub async fn revoke(CallWith(call, body): CallWith<SessionTokenBody>) -> Result {
     let current = call.signed_in().await?;
-    queries::session::delete_own(&call.auth.app.db, &current.user.id, &token).await?;
-    if token == current.session.token {
+    queries::session::delete_own(&call.auth.app.db, &current.user.id, &body.token).await?;
+    if body.token == current.session.token {
         call.cookies().clear_session();
     }
     Ok(answer::done())
@@ -104,14 +120,22 @@ pub struct SignedOut {
     success: bool,
 }
 
+/// Fields for providers with a sign-out of their own. GitHub and Google have none, so the fields have no effect.
+pub struct SignOutBody;
+
+impl AuthBody for SignOutBody {
+    const FORM: BodyForm = BodyForm::Optional;
+
+    fn read(fields: &mut Fields<'_>) -> Self {
+        fields.undocumented("callbackURL", text());
+        fields.undocumented("disableRedirect", boolean());
+        fields.undocumented("state", text());
+        Self
+    }
+}
+
 /// `POST /api/auth/sign-out`, with or without a session.
-pub async fn sign_out(call: Call) -> Result {
-    // For providers with a logout of their own. Neither of ours has one.
-    call.optional_body(|fields| {
-        fields.text("callbackURL");
-        fields.flag("disableRedirect");
-        fields.text("state");
-    })?;
+pub async fn sign_out(CallWith(call, _): CallWith<SignOutBody>) -> Result {
     if let Some(token) = call.cookies().read("session_token") {
         queries::session::delete(&call.auth.app.db, &token).await?;
     }

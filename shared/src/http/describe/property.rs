@@ -35,6 +35,7 @@ impl Property {
             match &mut self.schema {
                 RefOr::T(UtoipaSchema::Object(object)) => object.description = Some(about.into()),
                 RefOr::T(UtoipaSchema::Array(array)) => array.description = Some(about.into()),
+                RefOr::T(UtoipaSchema::OneOf(one_of)) => one_of.description = Some(about.into()),
                 _ => {}
             }
         }
@@ -46,6 +47,7 @@ impl Property {
         match &mut self.schema {
             RefOr::T(UtoipaSchema::Object(object)) => object.description = None,
             RefOr::T(UtoipaSchema::Array(array)) => array.description = None,
+            RefOr::T(UtoipaSchema::OneOf(one_of)) => one_of.description = None,
             _ => {}
         }
         self

@@ -1,6 +1,6 @@
-//! The API key that a request comes with.
+//! The API key that a request is sent with.
 
-use axum::http::{HeaderName, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use chrono::Duration;
 use shared::{
     api_key::{self, ApiKeyRefusal},
@@ -10,35 +10,48 @@ use shared::{
 };
 
 use crate::{
+    current_session::CurrentSession,
     error::{Error, Result},
     queries::{self, session::Session},
-    request::Call,
-    session::Current,
+    state::AuthState,
 };
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Judges the request's key and counts its use. Its owner then counts as signed in, with something that looks like a
-/// session. Keys read; nothing is written with one here, and no staff right reaches through it.
-pub async fn find_owner(call: &Call, method: &Method) -> Result<Option<Current>> {
-    let Some(key) = call
+/// A request, as far as its API key needs it.
+pub struct KeyRequest<'r> {
+    pub method: &'r Method,
+    pub path: &'r str,
+    pub headers: &'r HeaderMap,
+    /// The client's address as sessions store it.
+    pub ip_address: String,
+    pub user_agent: String,
+}
+
+/// Verifies the request's API key and counts its use. Its owner then counts as signed in, with an object that has the form
+/// of a session. Here, API keys only read: they write nothing, and have no rights of admins.
+pub async fn find_owner(
+    auth: &AuthState,
+    request: KeyRequest<'_>,
+) -> Result<Option<CurrentSession>> {
+    let Some(key) = request
         .headers
         .get(X_API_KEY)
         .filter(|value| !value.is_empty())
     else {
         return Ok(None);
     };
-    // What is no text is no key either, and too short for one.
+    // A value that is no text is rejected as too short.
     let token = key.to_str().unwrap_or_default().trim();
-    let db = &call.auth.app.db;
+    let db = &auth.app.db;
     let verified = api_key::verify(db, token).await?;
-    call.auth.sweep.run_api_keys(db).await;
+    auth.sweep.run_api_keys(db).await;
     let key = verified.map_err(Error::ApiKey)?;
     let user = queries::user::find(db, &key.user_id)
         .await?
         .ok_or(Error::ApiKey(ApiKeyRefusal::NoOwner))?;
     telemetry::set_user(&user.id);
-    if method != Method::GET || call.path.starts_with("/api/auth/admin/") {
+    if request.method != Method::GET || request.path.starts_with("/api/auth/admin/") {
         return Err(Error::forbidden("FORBIDDEN", NO_API_KEYS));
     }
     if !key.allows("api", "read") {
@@ -54,14 +67,14 @@ pub async fn find_owner(call: &Call, method: &Method) -> Result<Option<Current>>
         token: token.to_owned(),
         created_at: now,
         updated_at: now,
-        ip_address: Some(call.ip_address()).filter(|address| !address.is_empty()),
-        user_agent: call
+        ip_address: Some(request.ip_address).filter(|address| !address.is_empty()),
+        user_agent: request
             .headers
             .contains_key(header::USER_AGENT)
-            .then(|| call.user_agent()),
+            .then_some(request.user_agent),
         user_id: key.user_id,
         impersonated_by: None,
         id: key.id,
     };
-    Ok(Some(Current { session, user }))
+    Ok(Some(CurrentSession { session, user }))
 }

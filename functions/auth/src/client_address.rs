@@ -1,0 +1,19 @@
+//! The client's address in the form that is counted and stored.
+
+use std::net::IpAddr;
+
+use shared::http::ClientAddress;
+
+/// Returns the one text form of an address; of IPv6 the /64, written in full. Outside production a request without an
+/// address counts as local; in production it has an empty text.
+pub fn client_address(address: ClientAddress, production: bool) -> String {
+    match address.0.map(|address| address.to_canonical()) {
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:04x}:{b:04x}:{c:04x}:{d:04x}:0000:0000:0000:0000")
+        }
+        None if production => String::new(),
+        None => "127.0.0.1".to_owned(),
+    }
+}
