@@ -1,4 +1,4 @@
-//! Answers as Better Auth writes them.
+//! Responses in the form of Better Auth.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// 200 with JSON; the content type has no charset, unlike NestJS's.
+/// 200 with JSON. The content type has no charset, unlike NestJS's.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
@@ -23,31 +23,31 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// That it is done.
+/// The response of an endpoint that returns nothing else.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthDone)]
 pub struct Done {
     status: bool,
 }
 
-/// `{"status":true}`
+/// Returns `{"status":true}`.
 pub fn done() -> Response {
     Json(Done { status: true }).into_response()
 }
 
-/// That it has worked.
+/// The response of an endpoint of a plugin that returns nothing else.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthSuccess)]
 pub struct Success {
     success: bool,
 }
 
-/// `{"success":true}`
+/// Returns `{"success":true}`.
 pub fn succeeded() -> Response {
     Json(Success { success: true }).into_response()
 }
 
-/// 302 with an empty body.
+/// Returns 302 with an empty body.
 pub fn redirect(address: &str) -> Response {
     (
         StatusCode::FOUND,
@@ -59,7 +59,8 @@ pub fn redirect(address: &str) -> Response {
         .into_response()
 }
 
-/// The address as it is, but for what is no text in a header, nor in a Lambda's answer: that is percent-encoded.
+/// Returns the value of a `Location` header. Control characters and characters outside ASCII are percent-encoded, because
+/// neither headers nor the responses of Lambda can contain them.
 pub fn location(address: &str) -> HeaderValue {
     let encoded = utf8_percent_encode(address, CONTROLS).to_string();
     HeaderValue::try_from(encoded).unwrap_or(HeaderValue::from_static("/"))

@@ -1,19 +1,19 @@
-//! The cookies that an answer sets, gathered while a request is handled.
+//! The cookies of a request, and those that its response sets.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::{HeaderMap, HeaderValue};
 use shared::{config::Config, cookie, http::SESSION_LIFETIME};
 
-/// Seconds that the state cookie lives.
+/// Lifetime of the state cookie, in seconds.
 const STATE_LIFETIME: u32 = 300;
 
-/// `Set-Cookie` values in order. Errors carry them as well as good answers, so they wait here.
+/// The `Set-Cookie` values of a response, in order. They are gathered here, because errors set cookies too.
 #[derive(Clone, Debug, Default)]
 pub struct SetCookies(Arc<Mutex<Vec<String>>>);
 
 impl SetCookies {
-    /// All values, taken out.
+    /// Removes and returns all values.
     pub fn take(&self) -> Vec<HeaderValue> {
         std::mem::take(&mut *self.lock())
             .into_iter()
@@ -32,7 +32,7 @@ impl SetCookies {
         }
     }
 
-    /// Takes out what was set under that full name, so that a token which is cleared does not leave at all.
+    /// Removes the values of a cookie, so that a token that is cleared is not sent.
     fn forget(&self, name: &str) {
         self.lock().retain(|cookie| {
             cookie
@@ -42,7 +42,7 @@ impl SetCookies {
     }
 }
 
-/// The cookies of one request and of its answer.
+/// The cookies of one request and of its response.
 #[derive(Clone, Copy)]
 pub struct CookieJar<'r> {
     pub config: &'r Config,
@@ -51,25 +51,25 @@ pub struct CookieJar<'r> {
 }
 
 impl CookieJar<'_> {
-    /// The verified value of the request's cookie of that short name.
+    /// Returns the value of the request's cookie with that short name, if its signature is valid.
     pub fn read(&self, name: &str) -> Option<String> {
         self.config.cookies.read(self.headers, name)
     }
 
-    /// Sets a signed cookie. Without `max_age`, in seconds, it ends with the browser's session.
+    /// Sets a signed cookie. Without `max_age`, in seconds, it expires with the browser's session.
     pub fn set_signed(&self, name: &str, value: &str, max_age: Option<u32>) {
         let cookies = &self.config.cookies;
         self.answer
             .push(cookies.set(name, &cookies.sign(value), max_age));
     }
 
-    /// Removes a cookie, and takes back what this answer was going to set under its name.
+    /// Clears a cookie, and removes an earlier value from this response.
     pub fn clear(&self, name: &str) {
         self.answer.forget(&self.config.cookies.name(name));
         self.answer.push(self.config.cookies.clear(name));
     }
 
-    /// Sets the session cookie; it ends with the browser's session where the request's did.
+    /// Sets the session cookie. It expires with the browser's session if the request's cookie does.
     pub fn set_session(&self, token: &str) {
         if self.read("dont_remember").is_some() {
             self.set_signed("session_token", token, None);
@@ -79,7 +79,7 @@ impl CookieJar<'_> {
         }
     }
 
-    /// Clears the three cookies of a session, and the chunks of the cookie cache that the request carries.
+    /// Clears the three cookies of a session, and the chunks of the cookie cache in the request.
     pub fn clear_session(&self) {
         self.clear("session_token");
         self.clear("session_data");
@@ -89,14 +89,14 @@ impl CookieJar<'_> {
         self.clear("dont_remember");
     }
 
-    /// Clears the cookie cache that a request carries: it is off, so nobody else would.
+    /// Clears the cookie cache in the request. The cache is switched off, so it is never valid.
     pub fn clear_session_data(&self) {
         for name in self.session_data() {
             self.clear(&name);
         }
     }
 
-    /// Short names of the cookie cache's cookies in the request: `session_data`, `session_data.0`, …
+    /// Returns the short names of the cookie cache's cookies in the request: `session_data`, `session_data.0`, …
     fn session_data(&self) -> Vec<String> {
         let whole = self.config.cookies.name("session_data");
         let mut names: Vec<String> = Vec::new();
@@ -115,7 +115,7 @@ impl CookieJar<'_> {
         names
     }
 
-    /// Binds a flow to this browser.
+    /// Sets the cookie that binds a flow to this browser.
     pub fn set_state(&self, state: &str) {
         self.set_signed("state", state, Some(STATE_LIFETIME));
     }

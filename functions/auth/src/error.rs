@@ -1,4 +1,4 @@
-//! Why a request was refused, in the shape of Better Auth: `{"message", "code"}`.
+//! Errors in the form of Better Auth: `{"message", "code"}`.
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -12,7 +12,7 @@ use crate::answer::Json;
 /// A handler's result.
 pub type Result<T = Response> = std::result::Result<T, Error>;
 
-/// Why a request was refused or failed.
+/// Why a request was rejected or failed.
 #[derive(Debug)]
 pub enum Error {
     /// A status with a code and a message.
@@ -23,9 +23,9 @@ pub enum Error {
     Bare(StatusCode),
     /// 429 with the seconds until the window ends.
     TooManyRequests(u64),
-    /// An API key was refused.
+    /// The API key was rejected.
     ApiKey(api_key::ApiKeyRefusal),
-    /// What is not Better Auth's to say: an outage or a bug.
+    /// An outage or a bug, in the form of the other functions.
     Other(http::Error),
 }
 
@@ -50,12 +50,12 @@ impl Error {
         Self::Code(StatusCode::NOT_FOUND, code, message.to_owned())
     }
 
-    /// 400 for fields of the wrong form; `problems` in the order of the schema.
+    /// 400 of invalid fields; `problems` are in the order of the schema.
     pub fn validation(problems: &[String]) -> Self {
         Self::bad_request("VALIDATION_ERROR", &problems.join("; "))
     }
 
-    /// 401 of an endpoint that needs a session.
+    /// 401 of an endpoint that requires a session.
     pub fn signed_out() -> Self {
         Self::unauthorized("UNAUTHORIZED", "Unauthorized")
     }

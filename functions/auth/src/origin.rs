@@ -1,4 +1,4 @@
-//! Whether a request comes from a trusted page, and wants to lead to one.
+//! Verifies that a request comes from a trusted page, and that its redirect addresses are trusted.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The fields that hold redirect addresses: name, what messages call it, code, message.
+/// The fields of redirect addresses: name, name in messages, code, message.
 const ADDRESSES: [(&str, &str, &str, &str); 4] = [
     (
         "callbackURL",
@@ -36,7 +36,7 @@ const ADDRESSES: [(&str, &str, &str, &str); 4] = [
     ),
 ];
 
-/// Judges the origin of a request that may change something, then the redirect addresses that it names.
+/// Verifies the origin of a request that may write, and then its redirect addresses.
 pub fn check(
     config: &Config,
     headers: &HeaderMap,
@@ -67,7 +67,7 @@ pub fn check(
     Ok(())
 }
 
-/// With any cookie at all, the page must be trusted; without one, there is nothing to abuse.
+/// A request with any cookie must come from a trusted page. Without cookies, a cross-site request has no rights to abuse.
 fn check_origin(config: &Config, headers: &HeaderMap) -> Result<()> {
     if !headers.contains_key(header::COOKIE) {
         return Ok(());
@@ -109,7 +109,7 @@ fn from_query(query: &[(String, String)], field: &str) -> Option<Value> {
     (!first.is_empty()).then(|| first.clone().into())
 }
 
-/// JavaScript's idea of a value that counts.
+/// Returns whether the value is true in JavaScript.
 fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,

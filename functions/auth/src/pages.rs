@@ -1,4 +1,4 @@
-//! The two pages that are no part of signing in.
+//! The health check and the error page.
 
 use axum::{
     extract::State,
@@ -14,11 +14,12 @@ use crate::{
     state::AuthState,
 };
 
-/// The page has no script and no style from elsewhere, so it needs no more than this.
+/// The page has no scripts, and no styles from other addresses.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 );
 
+/// The response of the health check.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthAlive)]
 pub struct Alive {
@@ -30,7 +31,7 @@ pub async fn ok(_: Call) -> Response {
     Json(Alive { ok: true }).into_response()
 }
 
-/// `GET /api/auth/error`: where flows end that named no page of their own.
+/// `GET /api/auth/error`: the page of errors in flows without an error address.
 pub async fn error(State(auth): State<AuthState>, call: Call) -> Response {
     let value = |name: &str| {
         call.query

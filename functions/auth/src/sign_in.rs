@@ -32,6 +32,9 @@ const RESERVED_PARAMETERS: [&str; 8] = [
     "scope",
 ];
 
+/// Maximum length of `loginHint`, which is an e-mail address.
+const MAX_LOGIN_HINT_CHARS: usize = 320;
+
 /// The body of `sign-in/social`.
 pub struct StartSignIn {
     provider: String,
@@ -166,7 +169,7 @@ fn disable_redirect(fields: &mut Fields<'_>) -> bool {
 fn further_options(fields: &mut Fields<'_>) -> FlowOptions {
     FlowOptions {
         login_hint: fields
-            .optional("loginHint", text())
+            .optional("loginHint", text().max(MAX_LOGIN_HINT_CHARS))
             .filter(|hint| !hint.is_empty()),
         additional_params: additional_params(fields),
         additional_data: fields

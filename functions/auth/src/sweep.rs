@@ -1,4 +1,4 @@
-//! Deletes what has expired, in passing and every so often.
+//! Deletes expired rows during requests, at a minimum interval.
 
 use std::{
     sync::Mutex,
@@ -9,12 +9,12 @@ use shared::db::Db;
 
 use crate::queries;
 
-/// How seldom an instance sweeps states.
+/// Minimum interval between deletions of states by one instance.
 const STATES: Duration = Duration::from_mins(1);
-/// How seldom an instance sweeps API keys.
+/// Minimum interval between deletions of API keys by one instance.
 const API_KEYS: Duration = Duration::from_secs(10);
 
-/// When an instance swept last.
+/// Times of an instance's last deletions.
 #[derive(Debug, Default)]
 pub struct Sweep {
     states: Mutex<Option<Instant>>,
@@ -22,14 +22,14 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Deletes expired states where it is time to. Failure is logged: somebody else will sweep.
+    /// Deletes expired states if the interval has passed. A failure is logged, and the next deletion retries.
     pub async fn run(&self, db: &Db) {
         if is_due(&self.states, STATES) {
             log_failure(queries::verification::delete_expired(db).await);
         }
     }
 
-    /// The same with expired API keys.
+    /// Deletes expired API keys if the interval has passed.
     pub async fn run_api_keys(&self, db: &Db) {
         if is_due(&self.api_keys, API_KEYS) {
             log_failure(queries::api_key::delete_expired(db).await);

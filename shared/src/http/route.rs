@@ -340,21 +340,6 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// A body with these properties, in these media types. `properties` is called only for the document.
-    pub fn body(
-        self,
-        name: &'static str,
-        media_types: &'static [&'static str],
-        properties: fn() -> Vec<Property>,
-    ) -> Self {
-        self.describe(|operation| operation.body_as(name, "", properties(), media_types))
-    }
-
-    /// A body of this type, in these media types.
-    pub fn body_type<T: ToSchema>(self, media_types: &'static [&'static str]) -> Self {
-        self.describe(|operation| operation.body_of_type::<T>(media_types))
-    }
-
     /// A JSON response of this type.
     pub fn json<T: ToSchema>(self, status: u16) -> Self {
         self.describe(|operation| operation.json_of::<T>(status))

@@ -1,5 +1,9 @@
 //! Reads the fields of a body or a query. One call per field validates the field, in the messages of Better Auth's
 //! validator, and describes it for the OpenAPI document.
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a rule is built for the call that takes it"
+)]
 
 mod problems;
 mod rules;

@@ -95,11 +95,14 @@ pub fn text() -> TextRule {
     TextRule::default()
 }
 
+/// A condition, and the message for texts that do not meet it.
+type TextForm = (fn(&str) -> bool, &'static str);
+
 /// See [`text`].
 #[derive(Clone, Default)]
 pub struct TextRule {
     max: Option<usize>,
-    form: Option<(fn(&str) -> bool, &'static str)>,
+    form: Option<TextForm>,
     type_message: Option<&'static str>,
     allows_nul: bool,
     documented_length: (Option<usize>, Option<usize>),

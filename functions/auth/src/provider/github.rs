@@ -1,17 +1,20 @@
-//! GitHub's profile: `/user`, and `/user/emails` for the address and whether it is verified.
+//! Profiles of GitHub: `/user`, and `/user/emails` for the address and whether it is verified.
 
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::{Failure, Profile, account_id, email, http::Http, short_text, text, web_address};
+use super::{
+    http::{Failure, Http},
+    profile::{Profile, account_id, email, short_text, text, web_address},
+};
 
-/// Longest user name that GitHub gives.
+/// Maximum length of a user name at GitHub.
 const MAX_LOGIN_CHARS: usize = 39;
-/// Rules of the profile's columns.
+/// Maximum lengths of the profile's columns.
 const MAX_BIO_CHARS: usize = 500;
 const MAX_LINE_CHARS: usize = 255;
 
-/// Asks GitHub whose token it is. Without the list of addresses, the profile's own counts as not verified.
+/// Returns the profile of a token. Without the list of addresses, the profile's address counts as not verified.
 pub async fn profile(
     http: &Http,
     api_url: &str,
@@ -27,7 +30,7 @@ pub async fn profile(
     {
         Ok(emails) => emails,
         Err(error) => {
-            tracing::warn!(error = %format_args!("{error:#}"), "GitHub lists no addresses");
+            tracing::warn!(error = %format_args!("{error:#}"), "GitHub returned no list of addresses");
             Vec::new()
         }
     };
@@ -65,7 +68,7 @@ pub async fn profile(
     })
 }
 
-/// What people enter as their website: an address, or a host without a scheme.
+/// Returns a website, which people enter as an address or as a host without a scheme.
 fn website(value: Option<&Value>) -> Option<String> {
     let text = short_text(value, MAX_LINE_CHARS)?;
     let address = if text.contains("://") {

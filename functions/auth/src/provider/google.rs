@@ -1,10 +1,13 @@
-//! Google's profile: the claims of an id token.
+//! Profiles of Google: the claims of an id token.
 
 use serde_json::{Map, Value};
 
-use super::{Failure, Profile, account_id, email, text, web_address};
+use super::{
+    http::Failure,
+    profile::{Profile, account_id, email, text, web_address},
+};
 
-/// The person whom verified claims are about.
+/// Returns the profile in verified claims.
 pub fn profile(claims: Map<String, Value>) -> Result<Profile, Failure> {
     let verified = match claims.get("email_verified") {
         Some(Value::Bool(verified)) => *verified,

@@ -1,4 +1,4 @@
-//! The HTTP client for the providers: no redirects, limits of time and size.
+//! The HTTP client for the providers. It follows no redirects, and limits time and size.
 
 use std::{pin::Pin, sync::OnceLock, time::Duration};
 
@@ -9,52 +9,56 @@ use serde::de::DeserializeOwned;
 use shared::telemetry;
 use tokio::time::{Instant, timeout_at};
 
-use super::Failure;
+/// Why a request to a provider failed. The text is for the log.
+pub type Failure = anyhow::Error;
+
+/// Timeout of all requests to a provider that one request to us needs.
+pub const TIME_LIMIT: Duration = Duration::from_secs(8);
 
 const CONNECT_TIME_LIMIT: Duration = Duration::from_secs(3);
-/// Largest answer that is read.
+/// Maximum size of a response.
 const MAX_BYTES: usize = 1024 * 1024;
-/// GitHub refuses requests without one; this is the one of the Node deployment.
+/// The value of the Node deployment. GitHub rejects requests without a user agent.
 const USER_AGENT: &str = "better-auth";
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("no answer in time")]
+pub enum HttpError {
+    #[error("the request timed out")]
     Timeout,
-    #[error("the answer is too large")]
+    #[error("the response is too large")]
     TooLarge,
     #[error(transparent)]
     Request(#[from] reqwest::Error),
 }
 
-/// A client that is made when it is first needed: most requests need none.
+/// A client that is created when it is first needed. Most requests need none.
 #[derive(Debug, Default)]
 pub struct Http(OnceLock<reqwest::Client>);
 
 impl Http {
-    fn client(&self) -> Result<&reqwest::Client, Error> {
+    fn client(&self) -> Result<&reqwest::Client, HttpError> {
         if let Some(client) = self.0.get() {
             return Ok(client);
         }
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
             .connect_timeout(CONNECT_TIME_LIMIT)
-            .timeout(super::TIME_LIMIT)
+            .timeout(TIME_LIMIT)
             .user_agent(USER_AGENT)
             .build()?;
         Ok(self.0.get_or_init(|| client))
     }
 
-    /// The client of a flow that must be through at `deadline`.
-    pub fn until(&self, deadline: Instant) -> Until<'_> {
-        Until {
+    /// Returns a client whose requests time out at `deadline`.
+    pub fn until(&self, deadline: Instant) -> DeadlineClient<'_> {
+        DeadlineClient {
             http: self,
             deadline,
         }
     }
 
-    /// `GET` of JSON, with a bearer token where there is one. Only a success counts.
+    /// Sends a `GET` for JSON, with a bearer token if there is one. Fails unless the status is a success.
     pub async fn get<T: DeserializeOwned>(
         &self,
         url: &str,
@@ -68,25 +72,25 @@ impl Http {
         let request = request.build()?;
         let response = timeout_at(deadline, self.exchange(request))
             .await
-            .map_err(|_| Error::Timeout)??;
+            .map_err(|_| HttpError::Timeout)??;
         anyhow::ensure!(
             response.status().is_success(),
-            "{url} answered {}",
+            "{url} returned {}",
             response.status()
         );
-        // The parser's words may quote the answer.
+        // The parser's message may quote the response.
         serde_json::from_slice(response.body())
             .ok()
-            .with_context(|| format!("{url} answered something else than was expected"))
+            .with_context(|| format!("{url} returned an unexpected response"))
     }
 
-    async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, Error> {
-        let _span = telemetry::span("http.client", &told(&request));
+    async fn exchange(&self, request: reqwest::Request) -> Result<HttpResponse, HttpError> {
+        let _span = telemetry::span("http.client", &description(&request));
         let mut response = self.client()?.execute(request).await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_BYTES {
-                return Err(Error::TooLarge);
+                return Err(HttpError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
@@ -97,29 +101,29 @@ impl Http {
     }
 }
 
-/// What is told of a request: not the query, which may hold codes.
-fn told(request: &reqwest::Request) -> String {
+/// Describes a request, without the query, which may contain codes.
+fn description(request: &reqwest::Request) -> String {
     let url = request.url();
     let host = url.host_str().unwrap_or_default();
     format!("{} {host}{}", request.method(), url.path())
 }
 
-/// The client as the `oauth2` crate wants it.
-pub struct Until<'h> {
+/// The client in the form of the `oauth2` crate.
+pub struct DeadlineClient<'h> {
     http: &'h Http,
     deadline: Instant,
 }
 
-impl<'c> AsyncHttpClient<'c> for Until<'_> {
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Error>> + Send + 'c>>;
+impl<'c> AsyncHttpClient<'c> for DeadlineClient<'_> {
+    type Error = HttpError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move {
             let request = reqwest::Request::try_from(request)?;
             timeout_at(self.deadline, self.http.exchange(request))
                 .await
-                .map_err(|_| Error::Timeout)?
+                .map_err(|_| HttpError::Timeout)?
         })
     }
 }

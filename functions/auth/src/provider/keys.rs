@@ -1,4 +1,4 @@
-//! Google's id tokens: signature, issuer, audience and times, against Google's published keys.
+//! Verifies Google's id tokens: signature, issuer, audience and times, with Google's published keys.
 
 use std::time::Duration;
 
@@ -13,20 +13,20 @@ use serde_json::{Map, Value};
 use shared::time::Timestamp;
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{Failure, http::Http};
+use super::http::{Failure, Http};
 
-/// How long keys are kept; Google rotates them within days, and publishes new ones ahead.
-const KEEP: Duration = Duration::from_hours(1);
-/// How seldom an unknown key makes us ask again.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(10);
-/// Clock skew that is allowed, in seconds (Better Auth 1.7).
+/// How long keys are cached. Google rotates them within days, and publishes new ones in advance.
+const CACHE_TIME: Duration = Duration::from_hours(1);
+/// Minimum interval between requests for an unknown key.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
+/// Allowed clock skew, in seconds (Better Auth 1.7).
 const LEEWAY: u64 = 30;
-/// Oldest id token that a client may sign in with, in milliseconds.
+/// Maximum age of an id token that a client sends, in milliseconds.
 const MAX_AGE: i64 = 3600 * 1000;
 
 const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"];
 
-/// Google's keys, and what a token must say to be meant for us.
+/// Google's keys, and the required claims of a token.
 #[derive(Debug)]
 pub struct Keys {
     url: String,
@@ -35,7 +35,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `issuer` is accepted beside Google's own names.
+    /// `issuer` is accepted in addition to Google's own names.
     pub fn new(url: String, client_id: &str, issuer: Option<&str>) -> Self {
         let mut validation = Validation::new(Algorithm::RS256);
         validation.leeway = LEEWAY;
@@ -51,7 +51,7 @@ impl Keys {
         }
     }
 
-    /// The claims of a token that is signed by Google, for us, and has not expired.
+    /// Returns the claims of a token that Google has signed for us and that has not expired.
     pub async fn verify(
         &self,
         http: &Http,
@@ -72,10 +72,10 @@ impl Keys {
                 return Ok(token.claims);
             }
         }
-        anyhow::bail!("the id token does not hold")
+        anyhow::bail!("the signature or a claim of the id token is invalid")
     }
 
-    /// The same of a token that a client sent: it must be recent, and carry the nonce where there is one.
+    /// Returns the claims of a token that a client sent. It must be recent, and contain the nonce if there is one.
     pub async fn verify_recent(
         &self,
         http: &Http,
@@ -103,23 +103,23 @@ impl Keys {
         Ok(claims)
     }
 
-    /// The key of that id, or all where a token names none. An id that is not known is asked for once more.
+    /// Returns the key with that id, or all keys if the token names none. An unknown id makes one more request for the keys.
     async fn keys(
         &self,
         http: &Http,
         kid: Option<&str>,
         deadline: Instant,
     ) -> Result<Vec<Jwk>, Failure> {
-        // Held while the keys are fetched, so that many callers fetch them once.
+        // The lock is held during the request, so that concurrent callers share one request.
         let mut fetched = self.fetched.lock().await;
         let known = fetched.as_ref().and_then(|(at, keys)| {
             let found = select(keys, kid);
-            let keep = if found.is_empty() {
-                ASK_AGAIN_AFTER
+            let lifetime = if found.is_empty() {
+                RETRY_INTERVAL
             } else {
-                KEEP
+                CACHE_TIME
             };
-            (at.elapsed() < keep).then_some(found)
+            (at.elapsed() < lifetime).then_some(found)
         });
         let keys = if let Some(keys) = known {
             keys
@@ -142,7 +142,7 @@ fn select(keys: &JwkSet, kid: Option<&str>) -> Vec<Jwk> {
         .collect()
 }
 
-/// The claims of a token that was verified when it came.
+/// Returns the claims of a token that was verified when it was received.
 pub fn claims(token: &str) -> Result<Map<String, Value>, Failure> {
     insecure_decode_claims(token).context("the stored id token is malformed")
 }

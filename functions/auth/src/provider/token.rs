@@ -1,4 +1,4 @@
-//! The token endpoint: codes and refresh tokens against tokens, by the `oauth2` crate.
+//! The token endpoint, which exchanges codes and refresh tokens for tokens, with the `oauth2` crate.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -16,12 +16,12 @@ use serde_json::Value;
 use shared::time::Timestamp;
 use tokio::time::Instant;
 
-use super::{Failure, http, http::Http};
+use super::http::{Failure, Http, HttpError};
 
-/// Longest life of a token that is believed, in seconds: a hundred years.
+/// Maximum lifetime of a token, in seconds: a hundred years. A longer one is ignored.
 const MAX_LIFETIME: i64 = 100 * 365 * 86_400;
 
-/// What a token endpoint answered, in the form of our columns.
+/// The response of a token endpoint, in the form of our columns.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
     pub access_token: Option<String>,
@@ -29,21 +29,21 @@ pub struct Tokens {
     pub id_token: Option<String>,
     pub access_token_expires_at: Option<Timestamp>,
     pub refresh_token_expires_at: Option<Timestamp>,
-    /// Joined with commas.
+    /// The scopes, joined with commas.
     pub scope: Option<String>,
 }
 
-/// The answer of a token endpoint (RFC 6749, 5.1) with what GitHub and `OpenID` Connect add. The type of the token is not
-/// looked at: both services know bearer tokens only.
+/// The response of a token endpoint (RFC 6749, 5.1), with the additions of GitHub and `OpenID` Connect. The type of the token
+/// is ignored: both services have bearer tokens only.
 #[derive(Debug, Deserialize, Serialize)]
-struct TokenAnswer {
+struct TokenResponse {
     access_token: AccessToken,
     refresh_token: Option<RefreshToken>,
     id_token: Option<String>,
     expires_in: Option<Value>,
     refresh_token_expires_in: Option<Value>,
     scope: Option<String>,
-    /// GitHub refuses with status 200.
+    /// GitHub returns errors with status 200.
     error: Option<Value>,
     #[serde(skip, default = "bearer")]
     token_type: BasicTokenType,
@@ -53,7 +53,7 @@ fn bearer() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-impl oauth2::TokenResponse for TokenAnswer {
+impl oauth2::TokenResponse for TokenResponse {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -73,13 +73,13 @@ impl oauth2::TokenResponse for TokenAnswer {
         self.refresh_token.as_ref()
     }
 
-    /// The list as it came is in `scope`; nobody asks here.
+    /// Unused: the list is in `scope`.
     fn scopes(&self) -> Option<&Vec<Scope>> {
         None
     }
 }
 
-/// Seconds as a number or as text; zero and nonsense count as not given.
+/// Returns seconds that are a number or a text; zero and invalid values count as absent.
 fn lifetime(value: Option<&Value>) -> Option<chrono::Duration> {
     let seconds = match value? {
         Value::Number(number) => number.as_i64(),
@@ -91,11 +91,11 @@ fn lifetime(value: Option<&Value>) -> Option<chrono::Duration> {
         .then(|| chrono::Duration::seconds(seconds))
 }
 
-impl TokenAnswer {
+impl TokenResponse {
     fn into_tokens(self) -> Result<Tokens, Failure> {
         anyhow::ensure!(
             self.error.is_none(),
-            "the token endpoint answered an error with status 200"
+            "the token endpoint returned an error with status 200"
         );
         let now = Timestamp::now();
         let expires_at = |value: &Option<Value>| lifetime(value.as_ref()).map(|life| now + life);
@@ -121,14 +121,14 @@ impl TokenAnswer {
         ];
         anyhow::ensure!(
             !texts.into_iter().flatten().any(|text| text.contains('\0')),
-            "the token endpoint answered a text with U+0000"
+            "the token endpoint returned a text with U+0000"
         );
         anyhow::ensure!(
             tokens
                 .access_token
                 .as_ref()
                 .is_some_and(|token| !token.is_empty()),
-            "the token endpoint answered an empty access token"
+            "the token endpoint returned an empty access token"
         );
         Ok(tokens)
     }
@@ -136,7 +136,7 @@ impl TokenAnswer {
 
 type OAuthClient = oauth2::Client<
     BasicErrorResponse,
-    TokenAnswer,
+    TokenResponse,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -156,7 +156,7 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Credentials go into the body, as the Node deployment sends them.
+/// Returns a client that sends its credentials in the body, as the Node deployment does.
 pub fn client(
     id: &str,
     secret: &str,
@@ -172,7 +172,7 @@ pub fn client(
 }
 
 impl Client {
-    /// `response_type=code`, with the parameters after the client's id and the state.
+    /// Returns the authorize address with `response_type=code`. The parameters follow the client's id and the state.
     pub fn authorize_url<'p>(
         &self,
         state: &str,
@@ -185,7 +185,7 @@ impl Client {
         request.url().0.into()
     }
 
-    /// `grant_type=authorization_code`
+    /// Exchanges a code, with `grant_type=authorization_code`.
     pub async fn exchange(
         &self,
         http: &Http,
@@ -204,7 +204,7 @@ impl Client {
             .into_tokens()
     }
 
-    /// `grant_type=refresh_token`
+    /// Refreshes tokens, with `grant_type=refresh_token`.
     pub async fn refresh(
         &self,
         http: &Http,
@@ -220,20 +220,23 @@ impl Client {
     }
 }
 
-/// What failed, without the answer's text: it may hold tokens.
-fn describe(error: RequestTokenError<http::Error, BasicErrorResponse>) -> Failure {
+/// Describes a failure, without the text of the response, which may contain tokens.
+fn describe(error: RequestTokenError<HttpError, BasicErrorResponse>) -> Failure {
     match error {
         RequestTokenError::ServerResponse(answer) => {
-            anyhow::anyhow!("the token endpoint refused: {}", answer.error())
+            anyhow::anyhow!(
+                "the token endpoint rejected the request: {}",
+                answer.error()
+            )
         }
         RequestTokenError::Request(error) => {
             Failure::from(error).context("the token endpoint cannot be reached")
         }
         RequestTokenError::Parse(..) => {
-            anyhow::anyhow!("the token endpoint answered something else than tokens")
+            anyhow::anyhow!("the token endpoint returned an unexpected response")
         }
         RequestTokenError::Other(_) => {
-            anyhow::anyhow!("the token endpoint answered neither tokens nor an error")
+            anyhow::anyhow!("the token endpoint returned neither tokens nor an error")
         }
     }
 }

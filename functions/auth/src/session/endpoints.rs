@@ -39,7 +39,7 @@ pub async fn show(call: Call) -> Response {
     uncached(answer.into_response())
 }
 
-/// `GET /api/auth/session`, which Better Auth does not have: the same, but 401 when signed out.
+/// `GET /api/auth/session`, which Better Auth does not have: the session and its user, or 401.
 pub async fn show_or_refuse(call: Call) -> Response {
     let answer = call
         .signed_in()
@@ -114,6 +114,7 @@ pub async fn revoke_others(call: Call) -> Result {
     Ok(answer::done())
 }
 
+/// The response of a sign-out.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuthSignedOut)]
 pub struct SignedOut {

@@ -105,7 +105,7 @@ async fn a_sign_in_and_its_failures_tell_no_secret(db: PgPool) {
     browser.follow(&stage.provider.sign_in(&url, &ada)).await;
 
     let log = log.take();
-    assert!(log.contains("auth request") && log.contains("a code is refused"));
+    assert!(log.contains("auth request") && log.contains("the provider rejected a code"));
     secrets.push("a-secret".to_owned());
     secrets.push("ada@example.com".to_owned());
     secrets.extend(

@@ -109,20 +109,6 @@ impl Operation {
         });
     }
 
-    /// Sets a body of a type.
-    pub fn body_of_type<T: ToSchema>(&mut self, media_types: &'static [&'static str]) {
-        schema::collect::<T>(Usage::Body, &mut self.schemas);
-        let required = match T::schema() {
-            RefOr::T(UtoipaSchema::Object(object)) => !object.required.is_empty(),
-            _ => true,
-        };
-        self.body = Some(Body {
-            schema: schema::reference::<T>().into(),
-            required,
-            media_types,
-        });
-    }
-
     /// Adds a JSON response of a type.
     pub fn json_of<T: ToSchema>(&mut self, status: u16) {
         schema::collect::<T>(Usage::Response, &mut self.schemas);
