@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::{
-    ToSchema,
-    openapi::{RefOr, Schema as UtoipaSchema},
-};
+use utoipa::ToSchema;
 
 use super::{
     property::{Property, object_of},
