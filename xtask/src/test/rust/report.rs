@@ -132,6 +132,7 @@ impl Report {
         self.is_reason = (self.is_reason || begins)
             && !line.is_empty()
             && !line.starts_with("stack backtrace:")
+            && !line.starts_with("error: test run failed")
             && failure.reason.len() < REASON;
         if self.is_reason {
             failure.reason.push(line.to_owned());
