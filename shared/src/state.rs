@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use platform::{
-    config::{Config, Variables},
+    config::{Config, Required, Variables},
     db::Db,
 };
 
@@ -25,7 +25,7 @@ impl AppState {
     /// to the common ones, `secret_names` those that it may take from the deployment's secret.
     pub fn new(
         variables: Variables,
-        required: &[&str],
+        required: impl Into<Required>,
         secret_names: &'static [&'static str],
     ) -> anyhow::Result<Self> {
         let config = Config::read(variables, required)?;

@@ -30,7 +30,7 @@ mod state;
 mod sweep;
 mod user;
 
-use shared::{AppState, http::Api};
+use shared::{AppState, config::Required, http::Api};
 
 pub use state::AuthState;
 
@@ -40,6 +40,12 @@ const PROVIDER_VARIABLES: &[&str] = &[
     "GOOGLE_CLIENT_ID",
     "GOOGLE_CLIENT_SECRET",
 ];
+
+/// One provider is enough.
+const PROVIDERS: Required = Required::one_of(&[
+    &["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"],
+    &["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"],
+]);
 
 /// Returns the group with all endpoints. The session guard lets every request pass: each endpoint verifies its session itself,
 /// with Better Auth's order and messages.
@@ -52,7 +58,7 @@ pub fn api() -> Api<AuthState> {
     )
     .around(request::around)
     .secrets(PROVIDER_VARIABLES)
-    .requires(PROVIDER_VARIABLES)
+    .requires(PROVIDERS)
 }
 
 /// Returns the function's router.

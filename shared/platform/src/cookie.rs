@@ -1,5 +1,7 @@
 //! Cookies as Better Auth 1.7 writes and reads them: names, signatures, attributes.
 
+use std::str::FromStr;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, header::COOKIE};
@@ -10,11 +12,47 @@ use crate::uri_component;
 /// Length of 32 bytes in base64.
 const SIGNATURE_LENGTH: usize = 44;
 
+/// The `SameSite` attribute of every cookie: which requests from other sites carry it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SameSite {
+    /// Only links that a person follows.
+    #[default]
+    Lax,
+    /// None.
+    Strict,
+    /// All, in browsers that accept such cookies. They require `Secure`.
+    None,
+}
+
+impl SameSite {
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::Lax => "Lax",
+            Self::Strict => "Strict",
+            Self::None => "None",
+        }
+    }
+}
+
+impl FromStr for SameSite {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "lax" => Ok(Self::Lax),
+            "strict" => Ok(Self::Strict),
+            "none" => Ok(Self::None),
+            _ => Err(()),
+        }
+    }
+}
+
 /// Names and attributes of this deployment's cookies, and the key that signs them.
 #[derive(Clone)]
 pub struct Cookies {
     secret: Vec<u8>,
     secure: bool,
+    same_site: SameSite,
 }
 
 impl Cookies {
@@ -24,7 +62,13 @@ impl Cookies {
         Self {
             secret: secret.as_bytes().to_vec(),
             secure,
+            same_site: SameSite::default(),
         }
+    }
+
+    /// Returns the same cookies with another `SameSite` attribute.
+    pub fn with_same_site(self, same_site: SameSite) -> Self {
+        Self { same_site, ..self }
     }
 
     /// Returns the full name of a cookie, for example `better-auth.session_token` for `session_token`.
@@ -65,8 +109,9 @@ impl Cookies {
         let age = max_age.map_or_else(String::new, |age| format!(" Max-Age={age};"));
         let secure = if self.secure { " Secure;" } else { "" };
         format!(
-            "{}={value};{age} Path=/; HttpOnly;{secure} SameSite=Lax",
-            self.name(name)
+            "{}={value};{age} Path=/; HttpOnly;{secure} SameSite={}",
+            self.name(name),
+            self.same_site.attribute()
         )
     }
 
@@ -143,6 +188,25 @@ mod tests {
         assert_eq!(cookies.verify(&odd).as_deref(), Some("100%zz"));
         assert_eq!(cookies.verify(&odd.replace("%25zz", "%zz")), None);
         assert_eq!(cookies.verify(&cookies.sign("a\0b")), None);
+    }
+
+    #[test]
+    fn every_cookie_has_the_same_site_attribute_that_is_configured() {
+        for (text, attribute) in [("lax", "Lax"), ("strict", "Strict"), ("none", "None")] {
+            let cookies = Cookies::new("secret", true).with_same_site(text.parse().unwrap());
+            assert_eq!(
+                cookies.set("state", "x", Some(300)),
+                format!(
+                    "__Secure-better-auth.state=x; Max-Age=300; Path=/; HttpOnly; Secure; SameSite={attribute}"
+                )
+            );
+            assert!(
+                cookies
+                    .clear("state")
+                    .ends_with(&format!("; SameSite={attribute}"))
+            );
+        }
+        assert!("None".parse::<SameSite>().is_err());
     }
 
     #[test]

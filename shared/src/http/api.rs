@@ -20,7 +20,7 @@ use super::{
     route::{Access, Route},
     stack,
 };
-use crate::state::AppState;
+use crate::{config::Required, state::AppState};
 
 type Around<S> = Arc<dyn Fn(S, Request, Next) -> BoxFuture<'static, Response> + Send + Sync>;
 
@@ -31,7 +31,7 @@ pub struct Api<S = AppState> {
     about: &'static str,
     routes: Vec<Route<S>>,
     secrets: &'static [&'static str],
-    required: &'static [&'static str],
+    required: Required,
     exact: bool,
     connects_late: bool,
     around: Option<Around<S>>,
@@ -63,7 +63,7 @@ where
             about,
             routes,
             secrets: &[],
-            required: &[],
+            required: Required::default(),
             exact: false,
             connects_late: false,
             around: None,
@@ -96,8 +96,8 @@ where
     }
 
     /// Variables without which this group does not start in production, beside those that all groups need.
-    pub fn requires(mut self, names: &'static [&'static str]) -> Self {
-        self.required = names;
+    pub fn requires(mut self, required: Required) -> Self {
+        self.required = required;
         self
     }
 
@@ -145,7 +145,7 @@ where
     }
 
     /// Variables that this group needs beside the common ones.
-    pub fn required_names(&self) -> &'static [&'static str] {
+    pub fn required_names(&self) -> Required {
         self.required
     }
 

@@ -82,7 +82,7 @@ pub struct Providers {
 }
 
 impl Providers {
-    /// Reads client ids, secrets and addresses. A service without a client id is not configured.
+    /// Reads client ids, secrets and addresses. A service without an id or a secret is not configured.
     ///
     /// # Errors
     /// An address is malformed.
@@ -172,7 +172,8 @@ impl Provider {
     fn new(service: Service, config: &Config) -> anyhow::Result<Option<Self>> {
         let variables = &config.variables;
         let prefix = service.label();
-        let Some(client_id) = variables.get(&format!("{prefix}_CLIENT_ID")) else {
+        let credential = |name| variables.get(&format!("{prefix}_CLIENT_{name}"));
+        let (Some(client_id), Some(secret)) = (credential("ID"), credential("SECRET")) else {
             return Ok(None);
         };
         let address = |name: &str, default: &str| address(variables, prefix, name, default);
@@ -186,13 +187,12 @@ impl Provider {
                 "https://oauth2.googleapis.com/token",
             ),
         };
-        let secret = variables.get(&format!("{prefix}_CLIENT_SECRET"));
         let redirect_uri = format!("{}/api/auth/callback/{}", config.base_url, service.id());
         Ok(Some(Self {
             service,
             client: token::client(
                 client_id,
-                secret.unwrap_or_default(),
+                secret,
                 address("AUTHORIZE_URL", authorize)?,
                 address("TOKEN_URL", token)?,
             )?,

@@ -14,6 +14,7 @@ mod api_key_use;
 mod body;
 mod callback;
 mod concurrency;
+mod configuration;
 mod id_token;
 mod link;
 mod logs;

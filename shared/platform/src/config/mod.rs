@@ -3,6 +3,7 @@
 mod database;
 mod quotas;
 mod redis;
+mod required;
 mod runtime;
 mod variables;
 
@@ -12,10 +13,14 @@ pub use self::{
     database::DatabaseConfig,
     quotas::{Quota, Quotas},
     redis::RedisConfig,
+    required::Required,
     runtime::under_lambda,
     variables::Variables,
 };
-use crate::{cookie::Cookies, trusted_origins::TrustedOrigins};
+use crate::{
+    cookie::{Cookies, SameSite},
+    trusted_origins::TrustedOrigins,
+};
 
 /// Variables that every group requires.
 const COMMON_REQUIRED: &[&str] = &["DATABASE_URL", "BETTER_AUTH_SECRET", "BETTER_AUTH_URL"];
@@ -75,13 +80,13 @@ pub struct Config {
 impl Config {
     /// Reads the configuration. In production, one error lists every missing variable of the common ones and of
     /// `required`. In other environments the same list is logged as a warning. Errors do not contain values.
-    pub fn read(variables: Variables, required: &[&str]) -> anyhow::Result<Self> {
+    pub fn read(variables: Variables, required: impl Into<Required>) -> anyhow::Result<Self> {
         let environment = variables
             .get("NODE_ENV")
             .unwrap_or("development")
             .to_owned();
         let production = environment == "production";
-        report_missing(&variables, required, production)?;
+        report_missing(&variables, &required.into(), production)?;
 
         let base_url = origin(&variables, "BETTER_AUTH_URL")?
             .unwrap_or_else(|| "http://localhost:3001".to_owned());
@@ -97,10 +102,12 @@ impl Config {
             !(production && KNOWN_SECRETS.contains(&secret.as_str())),
             "BETTER_AUTH_SECRET must be a secret of this deployment's own"
         );
+        let secure = base_url.starts_with("https://");
+        let same_site = same_site(&variables, secure)?;
         Ok(Self {
             production,
             environment,
-            cookies: Cookies::new(&secret, base_url.starts_with("https://")),
+            cookies: Cookies::new(&secret, secure).with_same_site(same_site),
             secret,
             trusted_origins: trusted_origins(&variables, &base_url),
             public_url,
@@ -120,15 +127,10 @@ impl Config {
 
 fn report_missing(
     variables: &Variables,
-    required: &[&str],
+    required: &Required,
     production: bool,
 ) -> anyhow::Result<()> {
-    let missing: Vec<&str> = COMMON_REQUIRED
-        .iter()
-        .chain(required)
-        .filter(|name| variables.get(name).is_none())
-        .copied()
-        .collect();
+    let missing = required.missing(COMMON_REQUIRED, variables);
     if missing.is_empty() {
         return Ok(());
     }
@@ -139,6 +141,22 @@ fn report_missing(
     anyhow::ensure!(!production, message);
     tracing::warn!("{message}");
     Ok(())
+}
+
+/// Returns the `SameSite` attribute of cookies (`COOKIE_SAME_SITE`). `secure` means that the public address is https.
+fn same_site(variables: &Variables, secure: bool) -> anyhow::Result<SameSite> {
+    let same_site = match variables.get("COOKIE_SAME_SITE") {
+        None => SameSite::default(),
+        Some(value) => value.parse().map_err(|()| {
+            anyhow::anyhow!("the value of COOKIE_SAME_SITE must be lax, strict or none")
+        })?,
+    };
+    // Browsers reject a cookie with SameSite=None and without Secure.
+    anyhow::ensure!(
+        secure || same_site != SameSite::None,
+        "COOKIE_SAME_SITE=none needs an https address in BETTER_AUTH_URL"
+    );
+    Ok(same_site)
 }
 
 /// Returns the origin of a variable that holds an address: scheme, host and port, without a path.
@@ -244,8 +262,33 @@ mod tests {
     }
 
     #[test]
+    fn cookies_for_other_sites_need_https() {
+        let read = |url, same_site| {
+            let pairs = [("BETTER_AUTH_URL", url), ("COOKIE_SAME_SITE", same_site)];
+            Config::read(variables(&pairs), &[]).map(|config| config.cookies.clear("state"))
+        };
+
+        let error = read("http://localhost:3001", "none").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "COOKIE_SAME_SITE=none needs an https address in BETTER_AUTH_URL"
+        );
+        assert!(
+            read("https://api.example", "none")
+                .unwrap()
+                .ends_with("Secure; SameSite=None")
+        );
+        assert!(
+            read("http://localhost:3001", "strict")
+                .unwrap()
+                .ends_with("HttpOnly; SameSite=Strict")
+        );
+    }
+
+    #[test]
     fn a_malformed_value_is_named_and_not_shown() {
         for name in [
+            "COOKIE_SAME_SITE",
             "RATE_LIMIT_READ",
             "DATABASE_MAX_CONNECTIONS",
             "BETTER_AUTH_URL",
