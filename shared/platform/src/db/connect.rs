@@ -5,6 +5,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
 };
 
+use super::authorities;
 use crate::config::DatabaseConfig;
 
 /// Returns the options to connect to the configured database. In production, the server's certificate is verified unless
@@ -33,8 +34,12 @@ pub fn connect_options(
     } else {
         options
     };
-    let options = match &config.authorities {
-        Some(certificates) => options.ssl_root_cert_from_pem(certificates.clone().into_bytes()),
+    let authority = config
+        .authorities
+        .clone()
+        .or_else(|| authorities::of_rds_host(options.get_host()).map(str::to_owned));
+    let options = match authority {
+        Some(certificates) => options.ssl_root_cert_from_pem(certificates.into_bytes()),
         None => options,
     };
     // Telemetry logs slow statements itself, with their route.
