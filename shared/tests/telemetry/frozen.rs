@@ -1,6 +1,9 @@
 //! In an emulated Lambda that stops the process between invocations.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -188,23 +191,58 @@ const EMF_SCHEMA: &str = include_str!("emf-schema.json");
 
 /// What the schema cannot say: each name that is referred to is there, texts for dimensions and numbers for metrics.
 fn check_references(line: &Value) {
-    let directive = &line["_aws"]["CloudWatchMetrics"][0];
-    for set in directive["Dimensions"].as_array().unwrap() {
-        for dimension in set.as_array().unwrap() {
-            let value = line[dimension.as_str().unwrap()].as_str().unwrap();
-            assert!(!value.is_empty() && value.len() <= 1024, "{line}");
+    for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+        for set in directive["Dimensions"].as_array().unwrap() {
+            for dimension in set.as_array().unwrap() {
+                let value = line[dimension.as_str().unwrap()].as_str().unwrap();
+                assert!(!value.is_empty() && value.len() <= 1024, "{line}");
+            }
+        }
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let name = metric["Name"].as_str().unwrap();
+            assert!(line[name].is_number(), "{name} in {line}");
         }
     }
-    for metric in directive["Metrics"].as_array().unwrap() {
-        let name = metric["Name"].as_str().unwrap();
-        assert!(line[name].is_number(), "{name} in {line}");
+}
+
+/// Namespace, metric and values of the dimensions of every custom metric of the lines: each is paid for.
+fn custom_metrics(lines: &[&Value]) -> BTreeSet<(String, String, Vec<String>)> {
+    let mut metrics = BTreeSet::new();
+    for line in lines {
+        for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
+            for set in directive["Dimensions"].as_array().unwrap() {
+                let values: Vec<String> = set
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|dimension| {
+                        line[dimension.as_str().unwrap()]
+                            .as_str()
+                            .unwrap()
+                            .to_owned()
+                    })
+                    .collect();
+                for metric in directive["Metrics"].as_array().unwrap() {
+                    metrics.insert((
+                        directive["Namespace"].as_str().unwrap().to_owned(),
+                        metric["Name"].as_str().unwrap().to_owned(),
+                        values.clone(),
+                    ));
+                }
+            }
+        }
     }
+    metrics
 }
 
 #[testkit::test]
 async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
     let database = address(&db);
-    let variables = [("DATABASE_URL", &*database), ("RUST_LOG", "info")];
+    let variables = [
+        ("DATABASE_URL", &*database),
+        ("RUST_LOG", "info"),
+        ("METRICS_NAMESPACE", "codecave-test"),
+    ];
     let function = instance("health", &variables).await;
     for (path, expected) in [
         ("/health", 200),
@@ -240,6 +278,14 @@ async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
         check_references(line);
         assert_eq!(line["function"], "health");
     }
+    // As docs/telemetry.md counts them: seven of the function, three of each of the five routes, one of the version.
+    let metrics = custom_metrics(&lines);
+    assert_eq!(metrics.len(), 7 + 3 * 5 + 1, "{metrics:#?}");
+    assert!(
+        metrics
+            .iter()
+            .all(|(namespace, ..)| namespace == "codecave-test")
+    );
     let total = |name: &str| -> f64 { lines.iter().map(|line| line[name].as_f64().unwrap()).sum() };
     let count = |name: &str, expected: f64| {
         assert!(
