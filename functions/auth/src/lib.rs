@@ -35,10 +35,17 @@ use shared::{AppState, config::Required, http::Api};
 pub use state::AuthState;
 
 const PROVIDER_VARIABLES: &[&str] = &[
+    "GITHUB_API_URL",
+    "GITHUB_AUTHORIZE_URL",
     "GITHUB_CLIENT_ID",
     "GITHUB_CLIENT_SECRET",
+    "GITHUB_TOKEN_URL",
+    "GOOGLE_AUTHORIZE_URL",
     "GOOGLE_CLIENT_ID",
     "GOOGLE_CLIENT_SECRET",
+    "GOOGLE_ISSUER",
+    "GOOGLE_JWKS_URL",
+    "GOOGLE_TOKEN_URL",
 ];
 
 /// One provider is enough.

@@ -17,20 +17,22 @@ use crate::{config::Variables, telemetry};
 /// Maximum time to read a secret, retries included.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Loads the variables of the environment and adds those of the secrets: from the secret named by `APP_SECRETS_ID` the
-/// common names and `names`, from the one named by `DATABASE_SECRET_ID` the database's address or credentials. The
-/// environment takes precedence.
+/// Loads the variables of the environment and adds those of the secrets: from the secrets named by `APP_SECRETS_ID` and
+/// `AUTH_SECRETS_ID` the common names and `names`, from the one named by `DATABASE_SECRET_ID` the database's address or
+/// credentials. The environment takes precedence.
 ///
 /// # Errors
 /// A secret cannot be read or is malformed.
 pub async fn load(names: &[&str]) -> anyhow::Result<Variables> {
     let environment = Variables::of_environment();
-    let (app, database) = tokio::try_join!(
+    let (app, auth, database) = tokio::try_join!(
         read_named_by(&environment, "APP_SECRETS_ID"),
+        read_named_by(&environment, "AUTH_SECRETS_ID"),
         read_named_by(&environment, "DATABASE_SECRET_ID"),
     )?;
     environment
         .with_secret(app, names)
+        .with_secret(auth, names)
         .with_database_secret(database)
 }
 
@@ -60,6 +62,19 @@ pub async fn read(id: &str) -> anyhow::Result<HashMap<String, String>> {
         .secret_string()
         .with_context(|| format!("the secret {id} has no text"))?;
     parse(text).with_context(|| format!("the secret {id} must be a JSON object of texts"))
+}
+
+/// Gives the secret of that name or ARN a new text. Errors contain the name and not the text.
+pub async fn write(id: &str, text: &str) -> anyhow::Result<()> {
+    client()
+        .await?
+        .put_secret_value()
+        .secret_id(id)
+        .secret_string(text)
+        .send()
+        .await
+        .map_err(|error| anyhow::anyhow!("the secret {id} cannot be written: {}", cause(&error)))?;
+    Ok(())
 }
 
 /// Returns the instance's one client. It is configured by the variables that Lambda sets (`AWS_REGION`,

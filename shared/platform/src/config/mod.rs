@@ -1,6 +1,7 @@
 //! The typed configuration, read once at init from [`Variables`].
 
 mod database;
+pub mod names;
 mod quotas;
 mod redis;
 mod required;
@@ -86,6 +87,13 @@ impl Config {
             .unwrap_or("development")
             .to_owned();
         let production = environment == "production";
+        let unknown: Vec<&str> = variables.unknown_names().collect();
+        if !unknown.is_empty() {
+            tracing::warn!(
+                names = unknown.join(", "),
+                "the secret contains unknown names, which are ignored"
+            );
+        }
         report_missing(&variables, &required.into(), production)?;
 
         let base_url = origin(&variables, "BETTER_AUTH_URL")?

@@ -1,32 +1,20 @@
 //! The variables that the configuration is read from: the environment and the deployment's secrets.
 
-use std::{collections::HashMap, str::FromStr};
+use std::{
+    collections::{BTreeSet, HashMap},
+    str::FromStr,
+};
 
 use anyhow::Context;
 use percent_encoding::NON_ALPHANUMERIC;
 
-/// Names that every group may take from the application's secret, in addition to the group's own names.
-const COMMON_SECRETS: &[&str] = &[
-    "DATABASE_URL",
-    "DATABASE_WRITE_POOL_URL",
-    "DATABASE_READ_REPLICA_PRIMARY_URL",
-    "DATABASE_READ_REPLICA_EAST_URL",
-    "DATABASE_CA",
-    "BETTER_AUTH_SECRET",
-    "BETTER_AUTH_URL",
-    "BETTER_AUTH_TRUSTED_ORIGINS",
-    "FRONTEND_URL",
-    "REDIS_URL",
-    "REDIS_PASSWORD",
-    "SENTRY_DSN",
-    "ADMIN_USER_IDS",
-    "PUBLIC_API_URL",
-];
+use super::names;
 
 /// Names and their values. An empty value counts as missing.
 #[derive(Clone, Default)]
 pub struct Variables {
     values: HashMap<String, String>,
+    unknown: BTreeSet<String>,
 }
 
 impl Variables {
@@ -37,25 +25,32 @@ impl Variables {
             .collect()
     }
 
-    /// Adds the values of the application's secret. Variables that are set keep their value. Names other than the common
-    /// ones and `names` are ignored.
+    /// Adds the values of the application's secret. Variables that are set keep their value. Names of single groups are
+    /// ignored unless they are in `names`. Unknown names are ignored and remembered.
     pub fn with_secret(mut self, secret: HashMap<String, String>, names: &[&str]) -> Self {
         for (name, value) in secret {
-            let known = COMMON_SECRETS.contains(&name.as_str()) || names.contains(&name.as_str());
-            if known && self.get(&name).is_none() {
-                self.values.insert(name, value);
+            if names::COMMON.contains(&name.as_str()) || names.contains(&name.as_str()) {
+                if self.get(&name).is_none() {
+                    self.values.insert(name, value);
+                }
+            } else if !names::OF_GROUPS.contains(&name.as_str()) {
+                self.unknown.insert(name);
             }
         }
         self
     }
 
+    /// Returns the names in the application's secret that no group uses.
+    pub fn unknown_names(&self) -> impl Iterator<Item = &str> {
+        self.unknown.iter().map(String::as_str)
+    }
+
     /// Adds the values of the database's secret. Variables that are set keep their value. A secret that RDS manages has
     /// `username` and `password` instead of the address; they replace those of `DATABASE_URL`.
-    pub fn with_database_secret(self, secret: HashMap<String, String>) -> anyhow::Result<Self> {
-        let credentials = secret
-            .get("username")
-            .cloned()
-            .zip(secret.get("password").cloned());
+    pub fn with_database_secret(self, mut secret: HashMap<String, String>) -> anyhow::Result<Self> {
+        let credentials = secret.remove("username").zip(secret.remove("password"));
+        // RDS adds names of its own, such as `engine`.
+        secret.retain(|name, _| names::COMMON.contains(&name.as_str()));
         let mut variables = self.with_secret(secret, &[]);
         if let Some((user, password)) = credentials
             && let Some(url) = variables.get("DATABASE_URL")
@@ -114,6 +109,7 @@ impl FromIterator<(String, String)> for Variables {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
         Self {
             values: pairs.into_iter().collect(),
+            unknown: BTreeSet::new(),
         }
     }
 }
@@ -143,20 +139,23 @@ mod tests {
     #[test]
     fn the_environment_wins_over_the_secret_unless_it_is_empty() {
         let secret = [
-            ("NODE_ENV", "x"),
+            ("MEILI_HOST", "x"),
             ("FRONTEND_URL", "x"),
             ("REDIS_URL", "x"),
-            ("OTHERS", "x"),
+            ("METRICS_TOKEN", "x"),
+            ("SERVER_TIMNG", "x"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
 
         let merged = variables(&[("FRONTEND_URL", "mine"), ("REDIS_URL", "")])
-            .with_secret(secret.into(), &["NODE_ENV"]);
+            .with_secret(secret.into(), &["MEILI_HOST"]);
 
         assert_eq!(merged.get("FRONTEND_URL"), Some("mine"));
         assert_eq!(merged.get("REDIS_URL"), Some("x"));
-        assert_eq!(merged.get("NODE_ENV"), Some("x"));
-        assert_eq!(merged.get("OTHERS"), None, "it belongs to another group");
+        assert_eq!(merged.get("MEILI_HOST"), Some("x"));
+        assert_eq!(merged.get("METRICS_TOKEN"), None, "another group uses it");
+        assert_eq!(merged.get("SERVER_TIMNG"), None);
+        assert_eq!(merged.unknown_names().collect::<Vec<_>>(), ["SERVER_TIMNG"]);
     }
 
     #[test]
