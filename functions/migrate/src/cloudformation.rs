@@ -40,6 +40,18 @@ pub struct ResourceRequest {
     request_id: String,
     logical_resource_id: String,
     physical_resource_id: Option<String>,
+    #[serde(default)]
+    resource_properties: Properties,
+    #[serde(default)]
+    old_resource_properties: Properties,
+}
+
+/// The properties of the resource that this function uses.
+#[derive(Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Properties {
+    /// Another value replaces the password of the application.
+    rotation: String,
 }
 
 #[derive(Serialize)]
@@ -62,11 +74,28 @@ struct ResourceAttributes<'a> {
 }
 
 impl ResourceRequest {
-    /// Sends the result to CloudFormation: a sentence about the outcome or the reason of the failure.
+    /// Returns whether the last successful request left the database in this state.
+    pub fn has_left(&self, state: &str) -> bool {
+        self.request_type == RequestType::Update
+            && self.physical_resource_id.as_deref() == Some(state)
+    }
+
+    /// Returns whether the application's password is to be replaced.
+    pub fn rotates(&self) -> bool {
+        self.request_type == RequestType::Update
+            && self.resource_properties != self.old_resource_properties
+    }
+
+    /// Sends the result to CloudFormation: a sentence about the outcome or the reason of the failure. `state` describes the
+    /// database after a success.
     ///
     /// # Errors
     /// No attempt succeeded.
-    pub async fn respond(&self, result: &Result<String, String>) -> anyhow::Result<()> {
+    pub async fn respond(
+        &self,
+        result: &Result<String, String>,
+        state: &str,
+    ) -> anyhow::Result<()> {
         let (status, sentence) = match result {
             Ok(outcome) => ("SUCCESS", outcome),
             Err(reason) => ("FAILED", reason),
@@ -75,8 +104,12 @@ impl ResourceRequest {
         let body = serde_json::to_string(&ResourceResponse {
             status,
             reason: sentence,
-            // It never changes. CloudFormation deletes a resource whose id has changed.
-            physical_resource_id: self.physical_resource_id.as_deref().unwrap_or("migrations"),
+            // The id records the state of the database. CloudFormation sends it with the next request, and deletes the
+            // resource of an id that has changed, which takes nothing back.
+            physical_resource_id: match &self.physical_resource_id {
+                Some(id) if self.request_type == RequestType::Delete || result.is_err() => id,
+                _ => state,
+            },
             stack_id: &self.stack_id,
             request_id: &self.request_id,
             logical_resource_id: &self.logical_resource_id,

@@ -6,9 +6,12 @@ use migrations::Outcome;
 use platform::{
     config::{DatabaseConfig, Variables},
     db::{connect_options, is_outage},
+    secrets,
 };
 use sqlx::{Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::role::Role;
 
 /// Maximum time to wait for an unreachable database. A new RDS Proxy needs one or two minutes to discover its cluster.
 const CONNECT_TIMEOUT: Duration = Duration::from_mins(3);
@@ -17,11 +20,13 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time between two attempts.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Applies the migrations to the configured database, within the time limit.
+/// Applies the migrations to the configured database, within the time limit. Then creates or updates the role of the
+/// application whose credentials are in the secret `DATABASE_ROLE_SECRET_ID`, if there is one. `rotate` replaces them.
 pub async fn migrate(
     variables: &Variables,
     migrator: &Migrator,
     limit: Duration,
+    rotate: bool,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let config = DatabaseConfig::read(variables)?;
@@ -31,6 +36,15 @@ pub async fn migrate(
     let mut connection = connect(&options, CONNECT_TIMEOUT.min(limit / 2)).await?;
     let left = limit.saturating_sub(started.elapsed());
     let outcome = migrations::run(&mut connection, migrator, Some(left)).await?;
+    if let Some(secret) = variables.get("DATABASE_ROLE_SECRET_ID") {
+        let current = Role::of_secret(&secrets::read(secret).await?)?;
+        let role = if rotate { current.successor() } else { current };
+        role.create_or_update(&mut connection).await?;
+        if rotate {
+            // Only now, so that nobody reads credentials that the database does not accept yet.
+            secrets::write(secret, &role.to_secret()).await?;
+        }
+    }
     connection.close().await?;
     Ok(outcome)
 }

@@ -2,6 +2,8 @@
 
 pub mod cloudformation;
 mod database;
+mod role;
+mod scram;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -53,29 +55,51 @@ async fn handle(
     migrator: &Migrator,
     init_error: Option<String>,
 ) -> anyhow::Result<()> {
-    respond(&request, left, async |limit| {
+    let state = state(&Variables::of_environment(), migrator);
+    respond(&request, left, &state, async |limit| {
         if let Some(reason) = init_error {
             anyhow::bail!(reason);
         }
         // Secrets are read here and not at init, so that a failure is reported to CloudFormation.
         let variables = secrets::load(&[]).await?;
-        migrate(&variables, migrator, limit).await
+        migrate(&variables, migrator, limit, request.rotates()).await
     })
     .await
 }
 
+/// Describes a database that this program has migrated: which one it is, and the newest migration.
+fn state(environment: &Variables, migrator: &Migrator) -> String {
+    let newest = migrator.iter().map(|migration| migration.version).max();
+    format!(
+        "migrations-{}@{}",
+        newest.unwrap_or_default(),
+        environment.get("DATABASE_SECRET_ID").unwrap_or_default()
+    )
+}
+
 /// Runs the requested work and sends the result to CloudFormation, also after a failure or a panic. It does so before the
 /// time that is `left` has passed. `work` receives its own time limit.
+///
+/// A failure counts as a success where nothing was to do, because the database was left in the same `state`. Without this,
+/// a stack cannot roll back while its database is down.
 pub async fn respond(
     request: &ResourceRequest,
     left: Duration,
+    state: &str,
     work: impl AsyncFnOnce(Duration) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<()> {
     let result = match request.request_type {
         // A deletion keeps the tables and their data.
         RequestType::Delete => Ok("nothing is taken back".to_owned()),
         RequestType::Create | RequestType::Update => {
-            bounded(left.saturating_sub(TIME_TO_RESPOND), work).await
+            let result = bounded(left.saturating_sub(TIME_TO_RESPOND), work).await;
+            match result {
+                Err(reason) if request.has_left(state) && !request.rotates() => {
+                    tracing::warn!(reason, "nothing is to do, and the database was not checked");
+                    Ok(format!("nothing was to do: {reason}"))
+                }
+                result => result,
+            }
         }
     };
     match &result {
@@ -84,7 +108,7 @@ pub async fn respond(
             tracing::error!(request = ?request.request_type, reason, "the migrations failed");
         }
     }
-    request.respond(&result).await
+    request.respond(&result, state).await
 }
 
 /// Runs the work within the limit. Returns a sentence about the outcome or the reason of the failure.

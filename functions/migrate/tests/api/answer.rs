@@ -8,7 +8,7 @@ use std::{
 use migrations::Outcome;
 use serde_json::json;
 
-use crate::{CloudFormation, LEFT};
+use crate::{CloudFormation, LEFT, STATE};
 
 async fn nothing(_: Duration) -> anyhow::Result<Outcome> {
     Ok(Outcome::default())
@@ -26,7 +26,7 @@ async fn an_answer_has_what_cloudformation_needs_to_match_it() {
         json!({
             "Status": "SUCCESS",
             "Reason": "the database had all migrations",
-            "PhysicalResourceId": "migrations",
+            "PhysicalResourceId": STATE,
             "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/codecave/guid",
             "RequestId": "unique id for this request",
             "LogicalResourceId": "Migration",
@@ -36,13 +36,50 @@ async fn an_answer_has_what_cloudformation_needs_to_match_it() {
 }
 
 #[tokio::test]
-async fn an_update_keeps_the_resource() {
-    let answer = CloudFormation::default()
-        .ask("Update", LEFT, nothing)
-        .await
-        .unwrap();
+async fn the_id_records_the_state_of_the_database() {
+    let ask = async |request, fails: bool| {
+        let work = async move |_| {
+            anyhow::ensure!(!fails, "it fails");
+            Ok(Outcome::default())
+        };
+        let answer = CloudFormation::default().ask(request, LEFT, work).await;
+        answer.unwrap()["PhysicalResourceId"].clone()
+    };
 
-    assert_eq!(answer["PhysicalResourceId"], "given before");
+    assert_eq!(ask("Update", false).await, STATE);
+    assert_eq!(ask("Update", true).await, "given before");
+    assert_eq!(
+        ask("Create", true).await,
+        STATE,
+        "a failure needs an id, too"
+    );
+}
+
+#[tokio::test]
+async fn a_rollback_succeeds_while_the_database_is_down() {
+    let down = async |_| Err(anyhow::anyhow!("the database cannot be reached"));
+    let ask = async |fields| {
+        let place = CloudFormation::with(fields);
+        place.ask("Update", LEFT, down).await.unwrap()
+    };
+
+    // The failed deployment did not change the id, and this program's migrations were applied before it.
+    let answer = ask(json!({ "PhysicalResourceId": STATE })).await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert_eq!(
+        answer["Reason"],
+        "nothing was to do: the database cannot be reached"
+    );
+    // New migrations, another database or a new password are something to do.
+    let other = ask(json!({ "PhysicalResourceId": "migrations-0@database" })).await;
+    assert_eq!(other["Status"], "FAILED", "{other}");
+    let rotation = ask(json!({
+        "PhysicalResourceId": STATE,
+        "ResourceProperties": { "Rotation": "2" },
+        "OldResourceProperties": { "Rotation": "1" },
+    }))
+    .await;
+    assert_eq!(rotation["Status"], "FAILED", "{rotation}");
 }
 
 #[tokio::test]

@@ -31,7 +31,12 @@ const LEFT: Duration = Duration::from_secs(32);
 struct CloudFormation {
     refusals: Arc<Mutex<u32>>,
     answers: Arc<Mutex<Vec<Value>>>,
+    /// Added to the request.
+    properties: Value,
 }
+
+/// State of a database that the program of these tests has migrated.
+const STATE: &str = "migrations-1@database";
 
 /// The address's signature, which has to arrive as it was given.
 const SIGNATURE: &str = "X-Amz-Signature=a%2Fb%2Bc%3D&X-Amz-Expires=7200";
@@ -42,6 +47,14 @@ impl CloudFormation {
         let place = Self::default();
         *place.refusals.lock().unwrap() = count;
         place
+    }
+
+    /// One that adds these fields to the request.
+    fn with(properties: Value) -> Self {
+        Self {
+            properties,
+            ..Self::default()
+        }
     }
 
     /// Has the request done by the work; what was answered, or that nothing could be.
@@ -61,8 +74,9 @@ impl CloudFormation {
         let event = event(
             request,
             &format!("http://{address}/answers/a%7Cb?{SIGNATURE}"),
+            &self.properties,
         );
-        let outcome = respond(&event, left, work).await;
+        let outcome = respond(&event, left, STATE, work).await;
         server.abort();
         outcome?;
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +86,7 @@ impl CloudFormation {
 }
 
 /// A request as the documentation shows it.
-fn event(request: &str, response_url: &str) -> ResourceRequest {
+fn event(request: &str, response_url: &str, properties: &Value) -> ResourceRequest {
     let mut event = json!({
         "RequestType": request,
         "RequestId": "unique id for this request",
@@ -85,6 +99,9 @@ fn event(request: &str, response_url: &str) -> ResourceRequest {
     if request != "Create" {
         event["PhysicalResourceId"] = "given before".into();
         event["OldResourceProperties"] = json!({ "Release": "before" });
+    }
+    for (name, value) in properties.as_object().into_iter().flatten() {
+        event[name] = value.clone();
     }
     serde_json::from_value(event).unwrap()
 }

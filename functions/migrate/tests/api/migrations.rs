@@ -43,7 +43,7 @@ fn with(migrations: &[(&'static str, &'static str)]) -> Migrator {
 async fn ask(request: &str, variables: &Variables, migrator: &Migrator) -> Value {
     CloudFormation::default()
         .ask(request, LEFT, async |limit| {
-            migrate(variables, migrator, limit).await
+            migrate(variables, migrator, limit, false).await
         })
         .await
         .unwrap()
@@ -145,7 +145,7 @@ async fn a_migration_that_takes_too_long_is_taken_back(db: PgPool) {
 
     let answer = CloudFormation::default()
         .ask("Create", Duration::from_secs(15), async |limit| {
-            migrate(&variables, &slow, limit).await
+            migrate(&variables, &slow, limit, false).await
         })
         .await
         .unwrap();
@@ -177,7 +177,7 @@ async fn a_database_that_is_not_there_is_waited_for_and_then_a_failure() {
     let variables = variables("postgres://codecave:hunter2@127.0.0.1:1/codecave");
     let answer = CloudFormation::default()
         .ask("Create", Duration::from_secs(18), async |limit| {
-            migrate(&variables, &with(&[]), limit).await
+            migrate(&variables, &with(&[]), limit, false).await
         })
         .await
         .unwrap();
