@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bundle;
 pub mod compiler;
+pub mod costs;
 pub mod dev;
 pub mod events;
 pub mod invoke;
@@ -15,6 +16,7 @@ pub mod profile;
 pub mod recount;
 pub mod sam;
 pub mod seed;
+pub mod smoke;
 pub mod stage;
 pub mod template;
 pub mod test;

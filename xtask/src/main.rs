@@ -6,7 +6,8 @@ use clap::{Parser, Subcommand};
 use sqlx::{Connection as _, PgConnection};
 use testkit::postgres::{self, Postgres, Server};
 use xtask::{
-    bench, dev, events, invoke, load, migrate, openapi, prepare, profile, recount, sam, seed, test,
+    bench, costs, dev, events, invoke, load, migrate, openapi, prepare, profile, recount, sam,
+    seed, smoke, test,
 };
 
 /// The developers' commands
@@ -50,6 +51,10 @@ enum Command {
     },
     /// Check the SAM template, build the functions with it, and run them as Lambda would
     Sam(sam::Options),
+    /// Check a deployment from outside: health, sign-in, CORS, errors, documents
+    Smoke(smoke::Options),
+    /// Print what a deployment costs a month, counted from the template
+    Costs(costs::Options),
     /// Run a local server until standard input ends
     #[command(hide = true)]
     KeepPostgres { server: Server },
@@ -110,6 +115,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Events => events::write()?,
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
+        Command::Smoke(options) => smoke::run(&options).await?,
+        Command::Costs(options) => costs::run(options)?,
         Command::Sam(options) => sam::check(options).await?,
         Command::KeepPostgres { server } => postgres::keep(server).await?,
     }

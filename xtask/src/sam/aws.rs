@@ -106,6 +106,14 @@ impl Aws {
         self.request("PutSecretValue", &request).await.map(drop)
     }
 
+    /// The text of a secret.
+    pub async fn secret(&self, id: &str) -> anyhow::Result<String> {
+        let request = json!({ "SecretId": id });
+        let answer = self.request("GetSecretValue", &request).await?;
+        let text = answer["SecretString"].as_str();
+        Ok(text.context("it has a text")?.to_owned())
+    }
+
     /// Has every answer come so much later from now on.
     pub fn be_slow(&self, delay: Duration) {
         *self

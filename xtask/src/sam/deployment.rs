@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 use testkit::emulator::Instance;
 use tokio::net::TcpListener;
+use url::Url;
 
 use super::aws::Aws;
 use crate::{
@@ -33,13 +34,15 @@ const EMPTY: &str = r"
     end $$
 ";
 
-/// A stack over an existing database, with AWS played on this machine.
+/// A stack with AWS played on this machine.
 pub struct Deployment {
     /// What plays AWS.
     pub aws: Aws,
     /// ARN of the secret with the application's keys.
     pub app_secret: String,
-    /// ARN of the secret with the database's address.
+    /// ARN of the secret with the OAuth credentials.
+    pub auth_secret: String,
+    /// ARN of the secret from which the functions learn the address of the database, or its user.
     pub database_secret: String,
     database: String,
     functions: BTreeMap<String, Function>,
@@ -55,46 +58,79 @@ pub struct Replayed {
 }
 
 impl Deployment {
-    /// Binaries by name, as the template would configure them for the database. The secrets are what the template would make,
-    /// filled in as its outputs ask for.
+    /// Binaries by name, as the template would configure them for the existing database. The secrets are what the template
+    /// would make, filled in as its outputs ask for.
     pub async fn new(binaries: HashMap<String, PathBuf>, database: &str) -> anyhow::Result<Self> {
         let aws = Aws::start().await?;
-        let made = Stack::new(&[], &[])?
-            .resource("AppSecret")?
-            .context("there is a secret")?;
-        let made = &made["GenerateSecretString"];
-        let key = made["GenerateStringKey"].as_str().context("it has a key")?;
-        let text = made["SecretStringTemplate"]
-            .as_str()
-            .context("and a text")?;
-        let mut secret: Value = serde_json::from_str(text)?;
-        // What the cookies of the events are signed with, and whose they are.
-        secret[key] = dev::SECRET.into();
-        secret["ADMIN_USER_IDS"] = events::ADA.into();
+        let text = json!({ "DATABASE_URL": database }).to_string();
+        let database_secret = aws.create_secret("database", &text).await?;
+        let parameters = [("DatabaseSecretArn", database_secret.as_str())];
+        Self::of(binaries, aws, database, &database_secret, &parameters, &[]).await
+    }
+
+    /// The same for a new database at the address, whose owner has this name and password.
+    pub async fn with_new_database(
+        binaries: HashMap<String, PathBuf>,
+        database: &str,
+        owner: [&str; 2],
+    ) -> anyhow::Result<Self> {
+        let aws = Aws::start().await?;
+        // As RDS writes it, but for the parts that repeat the address.
+        let text =
+            json!({ "username": owner[0], "password": owner[1], "engine": "aurora-postgresql" });
+        let owner = aws.create_secret("owner", &text.to_string()).await?;
+        let user = generated("DatabaseUserSecret", "generated")?.to_string();
+        let user = aws.create_secret("user", &user).await?;
+        let known = [
+            ("Database.MasterUserSecret.SecretArn", owner.as_str()),
+            ("DatabaseUserSecret", &user),
+        ];
+        let mut deployment = Self::of(binaries, aws, database, &user, &[], &known).await?;
+        let mut address = Url::parse(database)?;
+        let unnamed = address
+            .set_username("")
+            .and_then(|()| address.set_password(None));
+        ensure!(unnamed.is_ok(), "the database has no address");
+        for function in deployment.functions.values_mut() {
+            let variables = &mut function.environment;
+            variables.insert("DATABASE_URL".to_owned(), address.to_string());
+        }
+        Ok(deployment)
+    }
+
+    async fn of(
+        binaries: HashMap<String, PathBuf>,
+        aws: Aws,
+        database: &str,
+        database_secret: &str,
+        parameters: &[(&str, &str)],
+        known: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        // The key that the cookies of the events are signed with, and the user that they belong to.
+        let mut app = generated("AppSecret", dev::SECRET)?;
+        app["ADMIN_USER_IDS"] = events::ADA.into();
+        let auth = Stack::new(&[], &[])?.resource("AuthSecret")?;
+        let auth = auth.context("there is a secret for OAuth")?;
+        let text = auth["SecretString"].as_str().context("it has a text")?;
+        let mut auth: Value = serde_json::from_str(text)?;
         for name in ["GITHUB_CLIENT", "GOOGLE_CLIENT"] {
             for part in ["ID", "SECRET"] {
-                let place = secret.get_mut(format!("{name}_{part}"));
+                let place = auth.get_mut(format!("{name}_{part}"));
                 *place.context("it has a place for OAuth credentials")? = "filled-in".into();
             }
         }
-        let app_secret = aws.create_secret("app", &secret.to_string()).await?;
-        let text = json!({ "DATABASE_URL": database }).to_string();
-        let database_secret = aws.create_secret("database", &text).await?;
-
-        let stack = Stack::new(
-            &[
-                ("DatabaseSecretArn", &database_secret),
-                ("FrontendUrl", FRONTEND),
-            ],
-            &[
-                ("AppSecret", &app_secret),
-                (
-                    "Api.ApiEndpoint",
-                    "https://abc123.execute-api.eu-central-1.amazonaws.com",
-                ),
-            ],
-        )?;
-        let functions = stack
+        let app_secret = aws.create_secret("app", &app.to_string()).await?;
+        let auth_secret = aws.create_secret("auth", &auth.to_string()).await?;
+        let parameters = [parameters, &[("FrontendUrl", FRONTEND)]].concat();
+        let made = [
+            ("AppSecret", app_secret.as_str()),
+            ("AuthSecret", &auth_secret),
+            (
+                "Api.ApiEndpoint",
+                "https://abc123.execute-api.eu-central-1.amazonaws.com",
+            ),
+        ];
+        let functions = Stack::new(&parameters, &[&made, known].concat())?
             .functions()?
             .into_iter()
             .map(|function| (function.binary.clone(), function))
@@ -102,7 +138,8 @@ impl Deployment {
         Ok(Self {
             aws,
             app_secret,
-            database_secret,
+            auth_secret,
+            database_secret: database_secret.to_owned(),
             database: database.to_owned(),
             functions,
             binaries,
@@ -133,6 +170,11 @@ impl Deployment {
 
     /// Has the migrate function do what CloudFormation would ask of it; its answer.
     pub async fn migrate(&self, request: &str) -> anyhow::Result<Value> {
+        self.migrate_with(request, &json!({})).await
+    }
+
+    /// The same for a request with these fields.
+    pub async fn migrate_with(&self, request: &str, fields: &Value) -> anyhow::Result<Value> {
         let answers: Arc<Mutex<Vec<Value>>> = Arc::default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -144,6 +186,9 @@ impl Deployment {
         event["RequestType"] = request.into();
         if request != "Create" {
             event["PhysicalResourceId"] = "migrations".into();
+        }
+        for (name, value) in fields.as_object().into_iter().flatten() {
+            event[name] = value.clone();
         }
         event["ResponseURL"] = format!("http://{address}/answer").into();
 
@@ -200,6 +245,20 @@ impl Deployment {
         }
         Ok(())
     }
+}
+
+/// The text that CloudFormation generates for a secret of the template, with this value under the generated key.
+fn generated(secret: &str, value: &str) -> anyhow::Result<Value> {
+    let made = Stack::new(&[], &[])?.resource(secret)?;
+    let made = made.context("there is a secret")?;
+    let made = &made["GenerateSecretString"];
+    let key = made["GenerateStringKey"].as_str().context("it has a key")?;
+    let text = made["SecretStringTemplate"]
+        .as_str()
+        .context("and a text")?;
+    let mut secret: Value = serde_json::from_str(text)?;
+    secret[key] = value.into();
+    Ok(secret)
 }
 
 async fn take(State(answers): State<Arc<Mutex<Vec<Value>>>>, body: String) {

@@ -28,11 +28,33 @@ ways["everything"] = {
     "CertificateArn": "arn",
     "DomainName": "api.codecave.tech",
     "HostedZoneId": "Z1",
-    "AlarmEmail": "ops@codecave.tech",
-    "ReservedConcurrency": "10",
+    "AlarmTopicArn": "arn",
+    "AuthConcurrency": "10",
+    "TrustedOrigins": "https://*.codecave.tech",
+    "Bastion": "on",
+    "RedisCidr": "10.0.0.0/8",
+    "DatabaseSnapshot": "snapshot",
+    "DatabaseRetention": "delete",
     "UsersBackend": "node",
     "NodeUrl": "https://node.codecave.tech",
 }
+
+
+def references(value):
+    """The resources and parameters that a part of a template refers to."""
+    if isinstance(value, list):
+        for part in value:
+            yield from references(part)
+    elif isinstance(value, dict):
+        for name, argument in value.items():
+            if name == "Ref":
+                yield argument
+            elif name == "Fn::GetAtt":
+                yield argument[0]
+            else:
+                yield from references(argument)
+
+
 for way, given in ways.items():
     with open(template, encoding="utf-8") as file:
         stack = yaml_parse(file.read())
@@ -50,4 +72,8 @@ for way, given in ways.items():
         sys.exit(f"{way}: there is no parameter {', '.join(given)}")
     session = boto3.Session(region_name="eu-central-1")
     plain = Translator({}, Parser(), boto_session=session).translate(stack, values)
+    known = {*plain["Resources"], *plain["Parameters"]}
+    for name in references([plain["Resources"], plain["Outputs"]]):
+        if name not in known and not name.startswith("AWS::"):
+            sys.exit(f"{way}: there is no {name} to refer to")
     print(f"{way}: {len(plain['Resources'])} resources")

@@ -2,11 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod edge;
 mod events;
 mod migrate;
+mod operations;
+mod pipeline;
+mod roles;
 mod rotation;
 mod secrets;
 mod server;
+mod smoke;
+mod stack;
 mod template;
 mod tls;
 
@@ -19,11 +25,14 @@ use xtask::{bundle, sam::deployment::Deployment};
 
 /// A deployment over the database, of binaries without optimisation.
 async fn deployment(database: &str) -> Deployment {
+    let binaries = binaries().await;
+    Deployment::new(binaries, database).await.unwrap()
+}
+
+async fn binaries() -> HashMap<String, PathBuf> {
     static BINARIES: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
-    let binaries = BINARIES
-        .get_or_init(|| async { bundle::build().await.unwrap() })
-        .await;
-    Deployment::new(binaries.clone(), database).await.unwrap()
+    let binaries = BINARIES.get_or_init(|| async { bundle::build().await.unwrap() });
+    binaries.await.clone()
 }
 
 fn address(db: &PgPool) -> String {

@@ -39,7 +39,12 @@ impl Server {
         };
         let rules = server.show("show hba_file").await;
         let others = fs::read_to_string(&rules).unwrap();
-        fs::write(&rules, format!("host all app all scram-sha-256\n{others}")).unwrap();
+        let users = "app,owner,codecave_a,codecave_b";
+        fs::write(
+            &rules,
+            format!("host all {users} all scram-sha-256\n{others}"),
+        )
+        .unwrap();
         server.execute("select pg_reload_conf()").await;
         server
             .execute("create role app login superuser password 'one'")
@@ -85,6 +90,14 @@ impl Server {
             .execute(&mut self.connect().await)
             .await
             .unwrap();
+    }
+
+    /// Makes a database like one of RDS: its owner is no superuser, but may create roles. The address, as a superuser.
+    pub async fn database_of_owner(&self) -> String {
+        self.execute("create role owner login createrole password 'owned'")
+            .await;
+        self.execute("create database codecave owner owner").await;
+        format!("postgres://postgres@127.0.0.1:{}/codecave", self.port)
     }
 
     /// The address for `app`, with that password.

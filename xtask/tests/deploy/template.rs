@@ -31,12 +31,15 @@ fn every_function_is_there_once() {
 fn each_function_is_given_what_its_group_needs() {
     let common = [
         "APP_SECRETS_ID",
+        "BETTER_AUTH_TRUSTED_ORIGINS",
         "BETTER_AUTH_URL",
         "CLIENT_IP_HEADER",
+        "COOKIE_SAME_SITE",
         "DATABASE_POOLER",
         "DATABASE_SECRET_ID",
         "DATABASE_URL",
         "FRONTEND_URL",
+        "METRICS_NAMESPACE",
         "NODE_ENV",
         "RUST_LOG",
         "SENTRY_ENVIRONMENT",
@@ -44,14 +47,18 @@ fn each_function_is_given_what_its_group_needs() {
     ];
     let environments = environments(&[]);
 
-    for name in ["auth", "users", "projects", "social"] {
+    for name in ["users", "projects", "social"] {
         assert_eq!(names(&environments[name]), common, "{name}");
     }
+    let mut auth = common.to_vec();
+    auth.insert(1, "AUTH_SECRETS_ID");
+    assert_eq!(names(&environments["auth"]), auth);
     let mut health = common.to_vec();
     health.push("SENTRY_TEST_ROUTES");
     assert_eq!(names(&environments["health"]), health);
     let migrate = [
         "DATABASE_POOLER",
+        "DATABASE_ROLE_SECRET_ID",
         "DATABASE_SECRET_ID",
         "DATABASE_URL",
         "NODE_ENV",
@@ -61,18 +68,26 @@ fn each_function_is_given_what_its_group_needs() {
 }
 
 #[test]
-fn a_new_database_is_reached_through_its_proxy_over_verified_tls() {
-    for (name, environment) in environments(&[]) {
-        assert_eq!(
-            environment["DATABASE_URL"],
-            "postgres://DatabaseProxy.Endpoint:5432/codecave?sslmode=verify-full",
-            "{name}"
-        );
-        assert_eq!(environment["DATABASE_POOLER"], "transaction", "{name}");
-        assert_eq!(
-            environment["DATABASE_SECRET_ID"], "Database.MasterUserSecret.SecretArn",
-            "{name}"
-        );
+fn a_new_database_is_reached_over_verified_tls_and_not_as_its_owner() {
+    for (proxy, host, pooler) in [
+        ("off", "Database.Endpoint.Address", "none"),
+        ("on", "DatabaseProxy.Endpoint", "transaction"),
+    ] {
+        for (name, environment) in environments(&[("ConnectionProxy", proxy)]) {
+            // Migrations would pin a session of the proxy, which does not know the owner.
+            let (host, pooler, secret) = match name.as_str() {
+                "migrate" => (
+                    "Database.Endpoint.Address",
+                    "none",
+                    "Database.MasterUserSecret.SecretArn",
+                ),
+                _ => (host, pooler, "DatabaseUserSecret"),
+            };
+            let url = format!("postgres://{host}:5432/codecave?sslmode=verify-full");
+            assert_eq!(environment["DATABASE_URL"], url, "{name}");
+            assert_eq!(environment["DATABASE_POOLER"], pooler, "{name}");
+            assert_eq!(environment["DATABASE_SECRET_ID"], secret, "{name}");
+        }
     }
 }
 
@@ -81,11 +96,15 @@ fn an_existing_database_is_what_its_secret_says() {
     for (name, environment) in environments(&[("DatabaseSecretArn", "arn:mine")]) {
         assert_eq!(environment["DATABASE_SECRET_ID"], "arn:mine", "{name}");
         assert_eq!(environment.get("DATABASE_URL"), None, "{name}");
+        assert_eq!(environment.get("DATABASE_ROLE_SECRET_ID"), None, "{name}");
         assert_eq!(environment["DATABASE_POOLER"], "none", "{name}");
     }
     let stack = Stack::new(&[("DatabaseSecretArn", "arn:mine")], &[]).unwrap();
-    for resource in ["Network", "NatGateway", "Database", "DatabaseProxy"] {
-        assert_eq!(stack.resource(resource).unwrap(), None, "{resource}");
+    for (name, kind) in stack.resources().unwrap() {
+        assert!(
+            !kind.starts_with("AWS::EC2") && !kind.starts_with("AWS::RDS"),
+            "{name}"
+        );
     }
 }
 
@@ -102,20 +121,27 @@ fn the_public_address_is_the_api_s_own_unless_told_otherwise() {
 }
 
 #[test]
-fn policies_allow_reading_two_secrets_by_name() {
+fn policies_allow_each_function_its_secrets_by_name() {
     for function in Stack::new(&[], &[]).unwrap().functions().unwrap() {
-        let mut secrets = vec!["Database.MasterUserSecret.SecretArn"];
-        if function.binary != "migrate" {
-            secrets.insert(0, "AppSecret");
-        }
-        let expected = secrets
-            .into_iter()
-            .map(|secret| {
-                (
-                    "secretsmanager:GetSecretValue".to_owned(),
-                    secret.to_owned(),
-                )
-            })
+        let expected: &[(&str, &str)] = match function.binary.as_str() {
+            "migrate" => &[
+                ("GetSecretValue", "Database.MasterUserSecret.SecretArn"),
+                ("GetSecretValue", "DatabaseUserSecret"),
+                ("PutSecretValue", "DatabaseUserSecret"),
+            ],
+            "auth" => &[
+                ("GetSecretValue", "AppSecret"),
+                ("GetSecretValue", "AuthSecret"),
+                ("GetSecretValue", "DatabaseUserSecret"),
+            ],
+            _ => &[
+                ("GetSecretValue", "AppSecret"),
+                ("GetSecretValue", "DatabaseUserSecret"),
+            ],
+        };
+        let expected = expected
+            .iter()
+            .map(|(action, secret)| (format!("secretsmanager:{action}"), (*secret).to_owned()))
             .collect();
         assert_eq!(function.allowed, expected, "{}", function.binary);
     }
@@ -125,6 +151,11 @@ fn policies_allow_reading_two_secrets_by_name() {
 fn a_group_can_be_left_to_the_node_deployment() {
     let node = ("NodeUrl", "https://node.codecave.tech");
     let stack = Stack::new(&[("UsersBackend", "node"), node], &[]).unwrap();
+    let without = Stack::new(&[("UsersBackend", "node")], &[]).unwrap();
+    assert_eq!(
+        without.rejections().unwrap(),
+        ["A group whose backend is node needs NodeUrl"]
+    );
 
     let users = stack.resource("UsersIntegration").unwrap().unwrap();
     assert_eq!(users["IntegrationType"], "HTTP_PROXY");

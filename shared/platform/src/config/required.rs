@@ -32,7 +32,7 @@ impl Required {
         let mut begun = self
             .one_of
             .iter()
-            .filter(|set| !set.iter().all(|name| is_missing(&name)))
+            .filter(|set| !set.iter().all(&is_missing))
             .peekable();
         if begun.peek().is_none() && !self.one_of.is_empty() {
             let sets: Vec<_> = self.one_of.iter().map(|set| set.join(" and ")).collect();

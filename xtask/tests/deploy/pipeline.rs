@@ -1,0 +1,98 @@
+//! `.ci/deploy`, with programs in the place of AWS's that write down how they are called.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::Command,
+};
+
+use testkit::workspace;
+
+/// Deploys `auth` from version 7 to 8; the other functions stay at 7.
+const AWS: &str = r#"#!/bin/sh
+echo "aws $*" >> "$CALLS"
+case "$*" in
+    *get-alias*-auth\ *) if [ -e "$CALLS.deployed" ]; then echo 8; else echo 7; fi ;;
+    *get-alias*) echo 7 ;;
+esac
+"#;
+
+const SAM: &str = r#"#!/bin/sh
+echo "sam $*" >> "$CALLS"
+touch "$CALLS.deployed"
+"#;
+
+/// Runs the script; whether it succeeds, and the calls.
+fn deploy(check: &str) -> (bool, Vec<String>) {
+    let folder = std::env::temp_dir().join(format!("xtask-pipeline-{}", uuid::Uuid::new_v4()));
+    fs::create_dir(&folder).unwrap();
+    let program = |name: &str, text: &str| -> PathBuf {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        path
+    };
+    program("aws", AWS);
+    program("sam", SAM);
+    let check = program(
+        "check",
+        &format!("#!/bin/sh\necho \"check $*\" >> \"$CALLS\"\n{check}\n"),
+    );
+    let calls = folder.join("calls");
+    let path = std::env::var("PATH").unwrap();
+    let status = Command::new(workspace().join(".ci/deploy"))
+        .args([
+            "production",
+            "abc",
+            "https://api.example",
+            "https://page.example",
+        ])
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("CALLS", &calls)
+        .env("SMOKE", check)
+        .output()
+        .unwrap()
+        .status;
+    let text = fs::read_to_string(calls).unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    (status.success(), text.lines().map(str::to_owned).collect())
+}
+
+fn moved(calls: &[String]) -> Vec<&str> {
+    let calls = calls.iter().map(String::as_str);
+    calls.filter(|call| call.contains("update-alias")).collect()
+}
+
+#[test]
+fn a_good_deployment_is_checked_and_stays() {
+    let (succeeded, calls) = deploy("true");
+
+    assert!(succeeded, "{calls:#?}");
+    let sam = calls.iter().find(|call| call.starts_with("sam ")).unwrap();
+    for part in [
+        "--template-file built/template.yaml",
+        "--config-env production",
+        "Environment=production ",
+        "NatGateways=2 ",
+        " Release=abc",
+    ] {
+        assert!(sam.contains(part), "{part}: {sam}");
+    }
+    let check = "check smoke https://api.example --origin https://page.example".to_owned();
+    assert!(calls.contains(&check), "{calls:#?}");
+    assert_eq!(moved(&calls), [""; 0]);
+}
+
+#[test]
+fn a_deployment_that_fails_its_check_goes_back() {
+    let (succeeded, calls) = deploy("false");
+
+    assert!(!succeeded);
+    let moved = moved(&calls);
+    assert_eq!(moved.len(), 1, "only auth has another version: {calls:#?}");
+    assert!(
+        moved[0]
+            .contains("--function-name codecave-production-auth --name live --function-version 7")
+    );
+}
