@@ -1,7 +1,9 @@
 //! The official clients against the bundle.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
+use anyhow::Context as _;
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use testkit::workspace;
 use tokio::process::Command;
@@ -28,7 +30,8 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             .current_dir(&folder),
     )
     .await?;
-    bundle::build().await?;
+    let binaries = bundle::build().await?;
+    let auth = binaries.get("auth").context("auth was not built")?;
 
     let failed = |outcome: &Outcome| !outcome.is_success();
     let settings = [
@@ -43,14 +46,18 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             .execute(&mut db)
             .await?;
         db.close().await?;
+        let provider: HashMap<_, _> = stage.provider.settings().into_iter().collect();
+        let provider = json!(provider);
         let mut command = Command::new(npm);
         command
             .arg("test")
             .arg("--silent")
             .current_dir(&folder)
             .env("ADMIN_EMAIL", ADMIN_EMAIL)
+            .env("AUTH_BINARY", auth)
             .env("BASE_URL", stage.url())
             .env("DATABASE_URL", &stage.database)
+            .env("PROVIDER_SETTINGS", provider.to_string())
             .env("PROVIDER_URL", stage.provider.url());
         let mut done = 0_u32;
         let finished = runner::run("clients", &mut command, |line| {
