@@ -10,7 +10,9 @@ pub mod leaks;
 pub mod postgres;
 pub mod process;
 pub mod programs;
+pub mod python;
 pub mod redis;
+pub mod storage;
 
 use std::path::{Path, PathBuf};
 

