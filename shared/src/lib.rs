@@ -14,7 +14,7 @@ pub mod serve;
 pub mod state;
 
 pub use platform::{
-    config, cookie, db, random, secrets, telemetry, time, trusted_origins, uri_component,
+    config, cookie, db, random, secrets, storage, telemetry, time, trusted_origins, uri_component,
 };
 
 pub use state::AppState;

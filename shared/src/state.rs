@@ -5,17 +5,20 @@ use std::sync::Arc;
 use platform::{
     config::{Config, Required, Variables},
     db::Db,
+    storage::Storage,
 };
 
 use crate::redis::Redis;
 
-/// Configuration, database and Redis of one instance. Cloning it is cheap.
+/// Configuration, database, Redis and storage of one instance. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct AppState {
     /// The database.
     pub db: Db,
     /// Redis, if it is configured.
     pub redis: Option<Redis>,
+    /// The bucket with files and images, if it is configured.
+    pub storage: Option<Storage>,
     /// The configuration.
     pub config: Arc<Config>,
 }
@@ -33,6 +36,7 @@ impl AppState {
         Ok(Self {
             db,
             redis: config.redis.as_ref().map(Redis::new),
+            storage: config.storage.clone().map(Storage::new),
             config: Arc::new(config),
         })
     }

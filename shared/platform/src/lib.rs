@@ -4,7 +4,8 @@
 //! - [`config`], the typed configuration;
 //! - [`telemetry`]: logs, metrics, Sentry;
 //! - [`secrets`], the part of the configuration that AWS Secrets Manager stores;
-//! - [`db`], the connections to PostgreSQL.
+//! - [`db`], the connections to PostgreSQL;
+//! - [`storage`], the bucket with files and images.
 //!
 //! No module depends on a web framework or on Redis, so that a program that serves no HTTP does not build them.
 
@@ -13,6 +14,7 @@ pub mod cookie;
 pub mod db;
 pub mod random;
 pub mod secrets;
+pub mod storage;
 pub mod telemetry;
 pub mod time;
 pub mod trusted_origins;

@@ -30,6 +30,7 @@ use shared::{
     http::Api,
     random,
     redis::Redis,
+    storage::Storage,
 };
 
 pub use self::{
@@ -212,6 +213,7 @@ fn state_over(db: PgPool, variables: &[(&str, &str)]) -> AppState {
     AppState {
         db,
         redis: config.redis.as_ref().map(Redis::new),
+        storage: config.storage.clone().map(Storage::new),
         config: Arc::new(config),
     }
 }

@@ -6,6 +6,7 @@ mod quotas;
 mod redis;
 mod required;
 mod runtime;
+mod storage;
 mod variables;
 
 use anyhow::Context;
@@ -16,6 +17,7 @@ pub use self::{
     redis::RedisConfig,
     required::Required,
     runtime::under_lambda,
+    storage::StorageConfig,
     variables::Variables,
 };
 use crate::{
@@ -74,6 +76,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// How to reach Redis, if it is configured.
     pub redis: Option<RedisConfig>,
+    /// How to reach the object storage, if it is configured.
+    pub storage: Option<StorageConfig>,
     /// All variables, for a group's own settings.
     pub variables: Variables,
 }
@@ -128,6 +132,7 @@ impl Config {
             quotas: Quotas::read(&variables)?,
             database: DatabaseConfig::read(&variables)?,
             redis: RedisConfig::read(&variables),
+            storage: StorageConfig::read(&variables)?,
             variables,
         })
     }

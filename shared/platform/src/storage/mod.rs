@@ -1,0 +1,286 @@
+//! Object storage: any bucket with Amazon's S3 protocol.
+//!
+//! Every request is one with a signed URL, those of this program as those of clients, so there is one way to sign.
+
+mod breaker;
+mod removal;
+mod sign;
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{Method, StatusCode, header};
+use reqwest::{Client, Response, redirect::Policy};
+use url::Url;
+
+use self::{breaker::Breaker, sign::sign_url};
+pub use self::{
+    removal::{Removal, remove_objects},
+    sign::SignedUrl,
+};
+use crate::{config::StorageConfig, telemetry};
+
+/// Time in which a client may upload.
+pub const UPLOAD_LIFETIME: Duration = Duration::from_mins(10);
+/// Time in which a client may follow a redirect to an object.
+const DOWNLOAD_LIFETIME: Duration = Duration::from_mins(5);
+/// Lifetime of the signatures of this program's own requests.
+const REQUEST_LIFETIME: Duration = Duration::from_mins(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout of a whole request, which moves at most 10 MiB. Two of them fit into the time of a request to the API.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
+/// Seconds between two clocks that explain why a signature is rejected.
+const MAX_SKEW: i64 = 30;
+
+/// The bucket. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Storage(Arc<Inner>);
+
+struct Inner {
+    config: StorageConfig,
+    /// Made when it is first needed: most requests need none.
+    client: OnceLock<Client>,
+    breaker: Breaker,
+    /// Seconds by which the storage's clock is ahead of ours. A signature of the wrong time is rejected.
+    skew: AtomicI64,
+}
+
+impl Storage {
+    /// Uses the configured bucket. Nothing is sent yet.
+    pub fn new(config: StorageConfig) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            client: OnceLock::new(),
+            breaker: Breaker::default(),
+            skew: AtomicI64::new(0),
+        }))
+    }
+
+    /// Signs a URL to which a client may `PUT` an object of exactly that type and size.
+    pub fn upload_url(
+        &self,
+        key: &str,
+        content_type: &str,
+        size: u64,
+    ) -> anyhow::Result<SignedUrl> {
+        let size = size.to_string();
+        let headers = [
+            ("content-length", size.as_str()),
+            ("content-type", content_type),
+        ];
+        self.sign(&Method::PUT, &self.url(key)?, &headers, UPLOAD_LIFETIME)
+    }
+
+    /// Signs a URL from which a client may `GET` an object, with this `Content-Disposition`.
+    pub fn download_url(&self, key: &str, disposition: Option<&str>) -> anyhow::Result<SignedUrl> {
+        let mut url = self.url(key)?;
+        if let Some(disposition) = disposition {
+            let encoded = percent_encoding::utf8_percent_encode(
+                disposition,
+                percent_encoding::NON_ALPHANUMERIC,
+            );
+            url.set_query(Some(&format!("response-content-disposition={encoded}")));
+        }
+        self.sign(&Method::GET, &url, &[], DOWNLOAD_LIFETIME)
+    }
+
+    /// Returns whether an object exists.
+    pub async fn exists(&self, key: &str) -> anyhow::Result<bool> {
+        self.watched(async {
+            let response = self.send(Method::HEAD, &self.url(key)?, None).await?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Ok(false);
+            }
+            succeeded(response).map(|_| true)
+        })
+        .await
+    }
+
+    /// Reads an object. Returns `None` if it does not exist. Of one that is larger than `limit`, reading stops behind that.
+    pub async fn get(&self, key: &str, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
+        self.watched(async {
+            let response = self.send(Method::GET, &self.url(key)?, None).await?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Ok(None);
+            }
+            let mut response = succeeded(response)?;
+            let mut bytes = Vec::new();
+            while let Some(chunk) = response.chunk().await.map_err(without_url)? {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > limit {
+                    break;
+                }
+            }
+            Ok(Some(bytes))
+        })
+        .await
+    }
+
+    /// Writes an object.
+    pub async fn put(
+        &self,
+        key: &str,
+        content_type: &'static str,
+        bytes: Bytes,
+    ) -> anyhow::Result<()> {
+        self.watched(async {
+            let object = Some((content_type, bytes));
+            let response = self.send(Method::PUT, &self.url(key)?, object).await?;
+            succeeded(response).map(drop)
+        })
+        .await
+    }
+
+    /// Deletes an object. One that does not exist is deleted already.
+    pub async fn delete(&self, key: &str) -> anyhow::Result<()> {
+        self.watched(async {
+            let response = self.send(Method::DELETE, &self.url(key)?, None).await?;
+            if response.status() == StatusCode::NOT_FOUND {
+                return Ok(());
+            }
+            succeeded(response).map(drop)
+        })
+        .await
+    }
+
+    /// Checks whether the storage answers and accepts the credentials, by asking for an object that need not exist.
+    pub async fn check(&self) -> anyhow::Result<()> {
+        let response = self.send(Method::GET, &self.url("health")?, None).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(());
+        }
+        succeeded(response).map(drop)
+    }
+
+    fn url(&self, key: &str) -> anyhow::Result<Url> {
+        let mut url = self.0.config.bucket_url.clone();
+        url.path_segments_mut()
+            .ok()
+            .context("the storage's address has no path")?
+            .pop_if_empty()
+            .extend(key.split('/'));
+        Ok(url)
+    }
+
+    fn sign(
+        &self,
+        method: &Method,
+        url: &Url,
+        headers: &[(&str, &str)],
+        lifetime: Duration,
+    ) -> anyhow::Result<SignedUrl> {
+        let skew = TimeDelta::seconds(self.0.skew.load(Ordering::Relaxed));
+        let mut signed = sign_url(
+            &self.0.config,
+            Utc::now() + skew,
+            method,
+            url,
+            headers,
+            lifetime,
+        )?;
+        signed.expires_at -= skew;
+        Ok(signed)
+    }
+
+    /// Sends a request, and once more if it was rejected and the storage's clock differs from ours.
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        object: Option<(&'static str, Bytes)>,
+    ) -> anyhow::Result<Response> {
+        let response = self.send_once(method.clone(), url, object.clone()).await?;
+        if response.status() == StatusCode::FORBIDDEN && self.follow_clock(&response) {
+            return self.send_once(method, url, object).await;
+        }
+        Ok(response)
+    }
+
+    async fn send_once(
+        &self,
+        method: Method,
+        url: &Url,
+        object: Option<(&'static str, Bytes)>,
+    ) -> anyhow::Result<Response> {
+        let _span = telemetry::span("http.client", &format!("{method} {}", url.path()));
+        let content_type = object.as_ref().map(|(content_type, _)| *content_type);
+        let headers: Vec<(&str, &str)> = content_type
+            .map(|content_type| ("content-type", content_type))
+            .into_iter()
+            .collect();
+        let signed = self.sign(&method, url, &headers, REQUEST_LIFETIME)?;
+        let mut request = self.client()?.request(method, signed.url);
+        if let Some((content_type, body)) = object {
+            request = request
+                .header(header::CONTENT_TYPE, content_type)
+                .body(body);
+        }
+        request.send().await.map_err(without_url)
+    }
+
+    /// Makes the next signatures follow the storage's clock. Returns whether that changes them.
+    fn follow_clock(&self, response: &Response) -> bool {
+        let date = response
+            .headers()
+            .get(header::DATE)
+            .and_then(|date| date.to_str().ok())
+            .and_then(|date| DateTime::parse_from_rfc2822(date).ok());
+        let Some(date) = date else {
+            return false;
+        };
+        let ahead = (date.to_utc() - Utc::now()).num_seconds();
+        let before = self.0.skew.swap(ahead, Ordering::Relaxed);
+        (ahead - before).abs() > MAX_SKEW
+    }
+
+    /// Runs a request, unless the last ones have failed.
+    async fn watched<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        ensure!(
+            self.0.breaker.allows(),
+            "the storage has failed several times and is left alone for a moment"
+        );
+        let result = work.await;
+        self.0.breaker.record(result.is_ok());
+        result
+    }
+
+    fn client(&self) -> anyhow::Result<&Client> {
+        if let Some(client) = self.0.client.get() {
+            return Ok(client);
+        }
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .build()?;
+        Ok(self.0.client.get_or_init(|| client))
+    }
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Storage").field(&self.0.config).finish()
+    }
+}
+
+/// A signed URL is a credential, so that no error may show it.
+fn without_url(error: reqwest::Error) -> anyhow::Error {
+    anyhow::Error::from(error.without_url()).context("the storage cannot be reached")
+}
+
+fn succeeded(response: Response) -> anyhow::Result<Response> {
+    let status = response.status();
+    if !status.is_success() {
+        bail!("the storage answered {status}");
+    }
+    Ok(response)
+}
