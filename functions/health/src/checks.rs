@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use futures_util::future::join_all;
 use serde::Serialize;
-use shared::{AppState, telemetry};
+use shared::{AppState, config::StorageConfig, telemetry};
 use tokio::{sync::Mutex, time::timeout};
 use utoipa::ToSchema;
 
@@ -40,6 +40,9 @@ pub struct Services {
     pub meilisearch: ServiceState,
     /// `SENTRY_DSN`.
     pub sentry: ServiceState,
+    /// The bucket with files and images, where one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage: Option<ServiceState>,
 }
 
 /// Numbers of read replicas. They do not affect the readiness.
@@ -71,8 +74,12 @@ impl Checks {
     /// Returns the states of all services. They are at most five seconds old.
     pub async fn services(&self) -> Services {
         cached(&self.services, async {
-            let (database, redis, meilisearch) =
-                tokio::join!(self.database(), self.redis(), self.meilisearch());
+            let (database, redis, meilisearch, storage) = tokio::join!(
+                self.database(),
+                self.redis(),
+                self.meilisearch(),
+                self.storage()
+            );
             Services {
                 database: if database {
                     ServiceState::Healthy
@@ -82,6 +89,7 @@ impl Checks {
                 redis,
                 meilisearch,
                 sentry: self.sentry(),
+                storage,
             }
         })
         .await
@@ -125,6 +133,15 @@ impl Checks {
             return ServiceState::Disabled;
         };
         check("meilisearch", ping_meilisearch(host)).await
+    }
+
+    /// This function has no rights in the bucket, so a rejection is a good answer too.
+    async fn storage(&self) -> Option<ServiceState> {
+        match StorageConfig::bucket_url(&self.app.config.variables) {
+            Ok(None) => None,
+            Ok(Some(bucket)) => Some(check("storage", ping_storage(bucket)).await),
+            Err(error) => Some(check("storage", async { Err(error) }).await),
+        }
     }
 
     /// Checks only that the DSN is valid. Events are sent in the background, so their fate is not known here.
@@ -191,5 +208,21 @@ async fn ping_meilisearch(host: &str) -> anyhow::Result<()> {
         "status {}",
         response.status()
     );
+    Ok(())
+}
+
+async fn ping_storage(bucket: url::Url) -> anyhow::Result<()> {
+    let _span = telemetry::span("http.client", "GET the bucket");
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let response = client
+        .get(bucket)
+        .send()
+        .await
+        .map_err(reqwest::Error::without_url)
+        .context("no answer")?;
+    let status = response.status();
+    ensure!(!status.is_server_error(), "status {status}");
     Ok(())
 }

@@ -130,7 +130,13 @@ fn now(status: &'static str) -> Health {
 }
 
 fn overall(services: Services) -> Overall {
-    let optional = [services.redis, services.meilisearch, services.sentry];
+    let storage = services.storage.unwrap_or(ServiceState::Disabled);
+    let optional = [
+        services.redis,
+        services.meilisearch,
+        services.sentry,
+        storage,
+    ];
     if services.database != ServiceState::Healthy {
         Overall::Error
     } else if optional.contains(&ServiceState::Unhealthy) {
@@ -151,6 +157,7 @@ mod tests {
             redis: ServiceState::Disabled,
             meilisearch: ServiceState::Disabled,
             sentry: ServiceState::Healthy,
+            storage: None,
         };
         assert_eq!(overall(fine), Overall::Ok);
         let without_redis = Services {

@@ -11,6 +11,7 @@ mod sentry;
 mod state;
 mod stats;
 
+use checks::Services;
 use health::{Health, HealthDetails, Readiness};
 use shared::{
     AppState,
@@ -50,6 +51,7 @@ pub fn api() -> Api<HealthState> {
             .counted_as(RateClass::Unlimited)
             .cached(Cache::Never)
             .json_either::<Health, HealthDetails>(200)
+            .may_lack::<Services>(&["storage"])
             .json::<HealthDetails>(503),
         get("getLiveness", "/health/live", health::live)
             .summary("Reports whether the process responds")
@@ -96,7 +98,16 @@ pub fn api() -> Api<HealthState> {
         routes,
     )
     .connecting_late()
-    .secrets(&["METRICS_TOKEN", "MEILI_HOST", "SENTRY_TEST_ROUTES"])
+    .secrets(&[
+        "DO_SPACES_BUCKET",
+        "DO_SPACES_REGION",
+        "METRICS_TOKEN",
+        "MEILI_HOST",
+        "S3_BUCKET",
+        "S3_ENDPOINT",
+        "S3_REGION",
+        "SENTRY_TEST_ROUTES",
+    ])
 }
 
 /// The group's router.

@@ -108,6 +108,14 @@ fn database_gauges(totals: &RowCounts) -> String {
         gauge!("codecave_follows").set(float(totals.follows));
         describe_gauge!("codecave_sessions_active", "Sessions that have not expired");
         gauge!("codecave_sessions_active").set(float(totals.sessions_active));
+        describe_gauge!("codecave_files", "Files by status");
+        gauge!("codecave_files", "status" => "ready").set(float(totals.ready_files));
+        gauge!("codecave_files", "status" => "pending").set(float(totals.pending_files));
+        describe_gauge!(
+            "codecave_objects_to_remove",
+            "Objects of deleted files that are still in the bucket"
+        );
+        gauge!("codecave_objects_to_remove").set(float(totals.objects_to_remove));
         describe_gauge!(
             "codecave_database_connections",
             "Connections to the database"

@@ -28,6 +28,9 @@ pub struct RowCounts {
     pub likes: i64,
     pub follows: i64,
     pub sessions_active: i64,
+    pub ready_files: i64,
+    pub pending_files: i64,
+    pub objects_to_remove: i64,
     /// Connections to the database by state.
     pub connections: Json<BTreeMap<String, i64>>,
 }
@@ -98,6 +101,9 @@ pub async fn count_all(db: impl PgExecutor<'_>) -> sqlx::Result<RowCounts> {
             (
                 select count(*) from session where "expiresAt" > now() at time zone 'utc'
             ) as "sessions_active!",
+            (select count(*) from upload where status = 'ready') as "ready_files!",
+            (select count(*) from upload where status = 'pending') as "pending_files!",
+            (select count(*) from "objectRemoval") as "objects_to_remove!",
             (
                 select jsonb_object_agg(state, connections)
                 from (

@@ -12,12 +12,14 @@ use crate::{
 };
 
 /// Every name that the contract promises.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 14] = [
     "cache_requests_total",
     "codecave_comments",
     "codecave_database_connections",
+    "codecave_files",
     "codecave_follows",
     "codecave_likes",
+    "codecave_objects_to_remove",
     "codecave_projects",
     "codecave_sessions_active",
     "codecave_users",

@@ -135,6 +135,8 @@ async fn details_check_every_service(db: PgPool) {
             ("REDIS_PASSWORD", "secret"),
             ("MEILI_HOST", meilisearch.as_str()),
             ("SENTRY_DSN", "https://key@sentry.example/1"),
+            ("S3_BUCKET", "cave"),
+            ("S3_ENDPOINT", meilisearch.as_str()),
         ],
     );
 
@@ -145,6 +147,7 @@ async fn details_check_every_service(db: PgPool) {
         answer.json()["services"],
         json!({
             "database": "healthy", "redis": "healthy", "meilisearch": "healthy", "sentry": "healthy",
+            "storage": "healthy",
         })
     );
 }
@@ -162,6 +165,8 @@ async fn an_optional_service_that_is_silent_degrades_within_a_second(db: PgPool)
             ("REDIS_URL", redis.as_str()),
             ("MEILI_HOST", meilisearch.as_str()),
             ("SENTRY_DSN", "not an address"),
+            ("S3_BUCKET", "cave"),
+            ("S3_ENDPOINT", meilisearch.as_str()),
         ],
     );
     let started = Instant::now();
@@ -174,6 +179,7 @@ async fn an_optional_service_that_is_silent_degrades_within_a_second(db: PgPool)
         answer.json()["services"],
         json!({
             "database": "healthy", "redis": "unhealthy", "meilisearch": "unhealthy", "sentry": "unhealthy",
+            "storage": "unhealthy",
         })
     );
 }

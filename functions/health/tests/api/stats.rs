@@ -49,6 +49,17 @@ async fn only_visible_rows_are_counted(db: PgPool) {
 #[testkit::test]
 async fn operators_see_all_rows(db: PgPool) {
     fill(&db).await;
+    sqlx::raw_sql(
+        r#"
+        insert into upload (id, "userId", purpose, filename, "contentType", size, status, "updatedAt")
+        select id, (select min(id) from "user"), 'avatar', 'f', 'image/png', 1, 'ready', now()
+        from unnest(array['kept', 'deleted']) id;
+        delete from upload where id = 'deleted';
+        "#,
+    )
+    .execute(&db)
+    .await
+    .unwrap();
     let app = app(db, &[("METRICS_TOKEN", "scrape-me")]);
 
     let text = app
@@ -67,6 +78,9 @@ async fn operators_see_all_rows(db: PgPool) {
         "codecave_likes 12",
         "codecave_follows 1",
         "codecave_sessions_active 0",
+        "codecave_files{status=\"ready\"} 1",
+        "codecave_files{status=\"pending\"} 0",
+        "codecave_objects_to_remove 2",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} in {text}");
     }
