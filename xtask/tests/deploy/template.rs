@@ -47,13 +47,13 @@ fn each_function_is_given_what_its_group_needs() {
     ];
     let environments = environments(&[]);
 
-    for name in ["users", "projects", "social"] {
+    for name in ["auth", "users", "social"] {
         assert_eq!(names(&environments[name]), common, "{name}");
     }
-    let mut auth = common.to_vec();
-    auth.insert(1, "AUTH_SECRETS_ID");
-    assert_eq!(names(&environments["auth"]), auth);
-    let mut health = common.to_vec();
+    let mut projects = common.to_vec();
+    projects.insert(9, "S3_BUCKET");
+    assert_eq!(names(&environments["projects"]), projects);
+    let mut health = projects.clone();
     health.push("SENTRY_TEST_ROUTES");
     assert_eq!(names(&environments["health"]), health);
     let migrate = [
@@ -123,28 +123,61 @@ fn the_public_address_is_the_api_s_own_unless_told_otherwise() {
 #[test]
 fn policies_allow_each_function_its_secrets_by_name() {
     for function in Stack::new(&[], &[]).unwrap().functions().unwrap() {
-        let expected: &[(&str, &str)] = match function.binary.as_str() {
-            "migrate" => &[
-                ("GetSecretValue", "Database.MasterUserSecret.SecretArn"),
-                ("GetSecretValue", "DatabaseUserSecret"),
-                ("PutSecretValue", "DatabaseUserSecret"),
-            ],
-            "auth" => &[
-                ("GetSecretValue", "AppSecret"),
-                ("GetSecretValue", "AuthSecret"),
-                ("GetSecretValue", "DatabaseUserSecret"),
-            ],
-            _ => &[
-                ("GetSecretValue", "AppSecret"),
-                ("GetSecretValue", "DatabaseUserSecret"),
-            ],
-        };
-        let expected = expected
-            .iter()
-            .map(|(action, secret)| (format!("secretsmanager:{action}"), (*secret).to_owned()))
+        let mut secrets = vec!["Database.MasterUserSecret.SecretArn"];
+        if function.binary != "migrate" {
+            secrets.insert(0, "AppSecret");
+        }
+        let expected: BTreeSet<_> = secrets
+            .into_iter()
+            .map(|secret| {
+                (
+                    "secretsmanager:GetSecretValue".to_owned(),
+                    secret.to_owned(),
+                )
+            })
             .collect();
-        assert_eq!(function.allowed, expected, "{}", function.binary);
+        let (storage, others): (BTreeSet<_>, BTreeSet<_>) = function
+            .allowed
+            .into_iter()
+            .partition(|(action, _)| action.starts_with("s3:"));
+        assert_eq!(others, expected, "{}", function.binary);
+        assert_eq!(storage.is_empty(), function.binary != "projects");
     }
+}
+
+/// The requests that `shared::storage` sends, and those that clients send with its URLs.
+#[test]
+fn policies_allow_the_calls_to_the_bucket_and_no_others() {
+    let allowed = |bucket: &str| {
+        let stack = Stack::new(&[("StorageBucket", bucket)], &[]).unwrap();
+        let functions = stack.functions().unwrap().into_iter();
+        let allowed = functions.flat_map(|function| function.allowed);
+        allowed
+            .filter(|(action, _)| action.starts_with("s3:"))
+            .map(|(action, resource)| {
+                let place = resource.rsplit(":::").next().unwrap_or_default();
+                format!("{action} {place}")
+            })
+            .collect::<BTreeSet<_>>()
+    };
+    let expected = |bucket: &str| {
+        [
+            "s3:DeleteObject BUCKET/pending/*",
+            "s3:GetObject BUCKET/files/*",
+            "s3:GetObject BUCKET/images/*",
+            "s3:GetObject BUCKET/pending/*",
+            "s3:ListBucket BUCKET",
+            "s3:PutObject BUCKET/files/*",
+            "s3:PutObject BUCKET/images/*",
+            "s3:PutObject BUCKET/pending/*",
+        ]
+        .map(|call| call.replace("BUCKET", bucket))
+        .into()
+    };
+
+    assert_eq!(allowed(""), expected("FilesBucket"));
+    assert_eq!(allowed("mine"), expected("mine"));
+    assert_eq!(allowed("none"), BTreeSet::new());
 }
 
 #[test]
