@@ -6,6 +6,7 @@ mod functions;
 mod gateway;
 mod inputs;
 mod routes;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod workshop;
@@ -29,6 +30,7 @@ use self::{
     front::Front,
     functions::{Environment, Function},
     routes::Routes,
+    storage::PendingStorage,
     workshop::Workshop,
 };
 use crate::{bundle::FUNCTIONS, migrate, seed, variables::Variables, watch::claim};
@@ -68,8 +70,15 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     let api = format!("http://localhost:{}", options.port);
 
     let mut stages = Stages::default();
+    let storage = PendingStorage::start(&variables, options.fresh);
     let (database, _postgres) = database(&variables, options.fresh, &mut stages).await?;
     variables.set("DATABASE_URL", &database);
+    let storage = storage.finish(&mut variables).await?;
+    if is_here(&database) {
+        let mut db = PgConnection::connect(&database).await?;
+        storage.add_samples(&mut db).await?;
+        db.close().await?;
+    }
     let provider = Provider::for_api(&api, options.provider_port).await?;
     let services = configure(&mut variables, &api, &provider);
 
@@ -88,6 +97,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     println!("  Sign in from  {}", provider.url());
     println!("  API           {api}, described at {api}/docs");
     println!("  Database      {database}");
+    println!("  Uploads       {}", storage.answers);
     println!("  GitHub        {}", services.github);
     println!("  Google        {}", services.google);
     println!();

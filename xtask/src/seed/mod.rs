@@ -1,6 +1,7 @@
 //! Fills the database with sample users and projects, and optionally with a large generated data set.
 
 mod many;
+pub mod pictures;
 mod sample;
 
 use sqlx::PgConnection;

@@ -28,6 +28,23 @@ async function show() {
   }
 }
 
+async function upload(file) {
+  const made = await call("/uploads", {
+    purpose: "avatar",
+    filename: file.name,
+    contentType: file.type,
+    size: file.size,
+  });
+  const { method, url, headers } = made.upload;
+  const sent = await fetch(url, { method, headers, body: file });
+  if (!sent.ok) {
+    throw new Error(`The bucket answered ${sent.status}.`);
+  }
+  const ready = await call(`/uploads/${made.file.id}/complete`, {});
+  place("picture").hidden = false;
+  place("picture").firstElementChild.src = `${ready.imageUrl}?w=640`;
+}
+
 function complain(problem) {
   place("problem").hidden = false;
   place("problem").textContent = problem;
@@ -47,6 +64,11 @@ for (const button of document.querySelectorAll("[data-provider]")) {
     location.href = url;
   });
 }
+place("upload").onsubmit = (event) => {
+  event.preventDefault();
+  const file = new FormData(event.target).get("file");
+  attempt(() => upload(file))();
+};
 place("leave").onclick = attempt(async () => {
   await call("/api/auth/sign-out", {});
   await show();
