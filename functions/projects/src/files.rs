@@ -41,21 +41,34 @@ pub struct File {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileRow {
-    id: String,
+    pub id: String,
     purpose: String,
     project_id: Option<String>,
-    filename: String,
-    content_type: String,
-    size: i32,
+    pub filename: String,
+    pub content_type: String,
+    pub size: i32,
     width: Option<i32>,
     height: Option<i32>,
     status: String,
     created_at: NaiveDateTime,
 }
 
+impl FileRow {
+    /// Returns whether it can be downloaded.
+    pub fn is_ready(&self) -> bool {
+        self.status == "ready"
+    }
+
+    /// Returns whether pictures can be made of it.
+    pub fn is_image(&self) -> bool {
+        self.content_type.starts_with("image/")
+    }
+}
+
 impl File {
-    fn new(row: FileRow, public_url: &str) -> Self {
-        let is_image = row.content_type.starts_with("image/");
+    /// Converts a row; the URLs start with `public_url`.
+    pub fn new(row: FileRow, public_url: &str) -> Self {
+        let is_image = row.is_image();
         Self {
             url: format!("{public_url}/uploads/{}/content", row.id),
             image_url: is_image.then(|| format!("{public_url}/images/{}", row.id)),

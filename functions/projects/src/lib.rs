@@ -1,18 +1,22 @@
-//! The projects function: projects, their search, facets, views and files.
+//! The projects function: projects, their search, facets, views, files and images.
 
+mod codec;
 mod facets;
 mod files;
 mod filter;
 mod list;
+mod pictures;
 mod project;
 mod projects;
 mod queries;
+mod uploads;
 mod views;
 
 use project::Project;
 use shared::{
     AppState,
-    http::{Api, Cache, RateClass, delete, get, post, put},
+    config::StorageConfig,
+    http::{Api, Cache, RateClass, Route, delete, get, post, put},
 };
 
 /// All routes of the group.
@@ -59,9 +63,61 @@ pub fn api() -> Api {
     ];
     Api::new(
         "projects",
-        "Projects: search, facets, views and files",
-        routes,
+        "Projects: search, facets, views, files and images",
+        routes.into_iter().chain(file_routes()),
     )
+    .secrets(StorageConfig::SECRETS)
+}
+
+/// Routes of files and images.
+fn file_routes() -> [Route<AppState>; 6] {
+    const FILES: &str = "files are as public as their project, and avatars are public";
+    [
+        post("createUpload", "/uploads", uploads::create)
+            .summary("Creates a file and returns where to upload it")
+            .description(
+                "Upload the file with the returned request, whose body has exactly the declared size, and then complete it.",
+            )
+            .creates()
+            .fails(&[404, 409]),
+        get("getUpload", "/uploads/{uploadId}", uploads::show)
+            .summary("Returns a file's description")
+            .public(FILES)
+            .cached(Cache::Revalidate),
+        delete("deleteUpload", "/uploads/{uploadId}", uploads::delete)
+            .summary("Deletes your file, or as staff a public one")
+            .purges_cache()
+            .fails(&[403]),
+        post(
+            "completeUpload",
+            "/uploads/{uploadId}/complete",
+            uploads::complete,
+        )
+        .summary("Checks an uploaded file and publishes it")
+        .description(
+            "Of an image nothing but pixels, animation and colour profile is kept. A file that is not what was declared is removed.",
+        )
+        .fails(&[403, 409]),
+        get(
+            "getUploadContent",
+            "/uploads/{uploadId}/content",
+            uploads::content,
+        )
+        .summary("Redirects to a file's content")
+        .public(FILES)
+        .cached(Cache::Handler)
+        .redirect(),
+        get("getImage", "/images/{uploadId}", pictures::show)
+            .summary("Returns an image in the size and format that a page needs")
+            .description("Without parameters, the whole image. It is never enlarged.")
+            .public(FILES)
+            .cached(Cache::Handler)
+            .media(200, "image/webp")
+            .media(200, "image/jpeg")
+            .media(200, "image/png")
+            .with_etag()
+            .redirect(),
+    ]
 }
 
 /// The group's router, ready to serve.

@@ -72,9 +72,9 @@ fn etag(body: &[u8], link: Option<&HeaderValue>) -> String {
 }
 
 /// Compares the tag weakly with each tag of `If-None-Match`. `*` matches every tag.
-fn matches(known: &[HeaderValue], etag: &str) -> bool {
+pub fn matches<'v>(known: impl IntoIterator<Item = &'v HeaderValue>, etag: &str) -> bool {
     known
-        .iter()
+        .into_iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)

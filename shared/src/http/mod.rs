@@ -18,6 +18,7 @@ mod stack;
 
 pub use api::{Api, no_route};
 pub use body::RawBody;
+pub use cache::matches as etag_matches;
 pub use client::ClientAddress;
 pub use error::{Error, Result, ResultExt};
 pub use extract::{Created, Json, NoContent, Path, Query};

@@ -386,6 +386,11 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
+    /// An `ETag`, which the handler sets and compares, of a response in another media type than JSON.
+    pub fn with_etag(self) -> Self {
+        self.describe(|operation| operation.header(200, "ETag"))
+    }
+
     /// A redirect with 302.
     pub fn redirect(self) -> Self {
         self.describe(|operation| operation.header(302, "Location"))

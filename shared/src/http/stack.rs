@@ -245,8 +245,10 @@ fn add_headers(
             HeaderValue::from_static(EXPOSE_HEADERS),
         );
     }
-    // The header is appended, because /images/* also varies by Accept.
-    headers.append(header::VARY, HeaderValue::from_static(VARY));
+    // A public image varies by less, so that shared caches keep one for all callers.
+    headers
+        .entry(header::VARY)
+        .or_insert(HeaderValue::from_static(VARY));
     headers.insert(REQUEST_ID, request_id.clone());
     if failed && !exact {
         headers

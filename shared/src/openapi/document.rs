@@ -164,6 +164,8 @@ fn describe(
             names.push("ETag");
             conditional = true;
         }
+        // The handler of a route without JSON may set one.
+        conditional |= answer.headers.contains(&"ETag");
         if is_limited(rules) && !exact {
             names.extend(["RateLimit", "RateLimit-Policy"]);
         }

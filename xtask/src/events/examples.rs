@@ -18,13 +18,15 @@ pub struct Example {
 }
 
 /// Placeholders in paths, queries and bodies, and their values.
-pub const NAMES: [(&str, &str); 7] = [
+pub const NAMES: [(&str, &str); 8] = [
     // Grace. Ada follows her.
     ("{userId}", "70b14052baccc4c99907406257eef1c5"),
     ("{githubUsername}", "ada"),
     // One of Ada's projects, and her comment on it.
     ("{projectId}", "68a48359e77ac6063a7cd2c2790a3d7a"),
     ("{commentId}", "1d1fef9ba2654af2346074d798e9d60f"),
+    // A file that nobody has.
+    ("{uploadId}", "3d1c2f0b-5a94-4f6e-9d0e-6a2b7c8d9e0f"),
     ("{provider}", "github"),
     ("{token}", TOKEN),
     ("{apiKey}", API_KEY),
@@ -113,6 +115,7 @@ pub const EXAMPLES: &[Example] = &[
     get("getHealth", 200, ""),
     get("getLiveness", 200, ""),
     get("getReadiness", 200, ""),
+    get("getImage", 404, "w=640&format=webp"),
     get("getMetrics", 200, ""),
     get("listNotifications", 200, "unread=true&limit=10"),
     get("countNotifications", 200, ""),
@@ -134,6 +137,11 @@ pub const EXAMPLES: &[Example] = &[
     get("testSentryError", 500, ""),
     get("testSentry", 200, ""),
     get("getStats", 200, ""),
+    send("createUpload", 201, r#"{"purpose": "avatar", "filename": "ada.png", "contentType": "image/png", "size": 48213}"#),
+    send("deleteUpload", 404, ""),
+    get("getUpload", 404, ""),
+    send("completeUpload", 404, ""),
+    get("getUploadContent", 404, ""),
     get("listUsers", 200, "q=a&skill=Rust&limit=10"),
     get("getUserByGithub", 200, ""),
     get("listUserFacets", 200, "prefix=R"),

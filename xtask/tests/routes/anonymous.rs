@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use crate::bundle::{Bundle, mounted};
 
 /// Public routes, by reason. Each line is a decision.
-const OPEN: [(&str, &[&str]); 6] = [
+const OPEN: [(&str, &[&str]); 7] = [
     (
         "profiles and public projects are visible to everybody",
         &[
@@ -24,6 +24,14 @@ const OPEN: [(&str, &[&str]); 6] = [
             "GET /users/{userId}/contributions",
             "GET /users/{userId}/followers",
             "GET /users/{userId}/following",
+        ],
+    ),
+    (
+        "files are as public as their project, and avatars are public",
+        &[
+            "GET /images/{uploadId}",
+            "GET /uploads/{uploadId}",
+            "GET /uploads/{uploadId}/content",
         ],
     ),
     (

@@ -97,8 +97,13 @@ async fn unknown_and_malformed_ids_are_not_found(db: PgPool) {
             assert_eq!(answer.status, 404, "{} {id:.20}: {answer:?}", operation.id);
             let message = answer.json()["message"].clone();
             assert!(
-                ["User not found", "Project not found", "Comment not found"]
-                    .contains(&message.as_str().unwrap()),
+                [
+                    "User not found",
+                    "Project not found",
+                    "Comment not found",
+                    "File not found"
+                ]
+                .contains(&message.as_str().unwrap()),
                 "{message}"
             );
         }

@@ -100,6 +100,9 @@ fn expected(operation: &Operation, who: Who, visibility: Visibility) -> Expected
         (Who::Author, Visibility::Hidden) if !operation.public => Status(403),
         (Who::Author, Visibility::Public | Visibility::Private) => Served,
         (_, Visibility::Private | Visibility::Hidden) => Status(404),
+        (Who::Other | Who::Moderator | Who::Admin, _) if operation.id == "completeUpload" => {
+            Status(403)
+        }
         (Who::Other, _) if on_thing && operation.method != Method::GET => Status(403),
         (Who::Moderator | Who::Admin, _) if on_thing && operation.method == Method::PUT => {
             Status(403)

@@ -24,7 +24,7 @@ pub async fn list_files(
                 select f.*
                 from upload f
                 where f."projectId" = p.id
-                    and (f.status = 'ready' or f."userId" = $1)
+                    and is_upload_listed(f, $1)
                     and ($3::timestamp is null or (f."createdAt", f.id) > ($3, $4))
                 order by f."createdAt", f.id
                 limit $5

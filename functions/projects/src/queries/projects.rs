@@ -48,7 +48,7 @@ macro_rules! select_projects {
                 (
                     select coalesce(jsonb_agg(to_jsonb(f) order by f."createdAt", f.id), '[]')
                     from upload f
-                    where f."projectId" = p.id and (f.status = 'ready' or f."userId" = $1)
+                    where f."projectId" = p.id and is_upload_listed(f, $1)
                 ) as "files!: Json<Vec<FileRow>>"
             from project p
             join "user" u on u.id = p."authorId"

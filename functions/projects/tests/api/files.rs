@@ -7,7 +7,7 @@ use crate::{app, draft, each, project, sql};
 
 const UPLOAD: &str = r#"
     insert into upload (id, "userId", "projectId", purpose, filename, "contentType", size, width, status, "createdAt", "updatedAt")
-    values ($1, $2, $3, 'project', $1, $4, 5, 7, $5, timestamp '2025-01-01' + interval '1 second' * $6::int, now())"#;
+    values ($1, $2, $3, 'project', $1, $4, 5, 7, $5, coalesce(timestamp '2025-01-01' + interval '1 second' * nullif($6, 'now')::int, now() at time zone 'utc'), now())"#;
 
 #[testkit::test]
 async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
@@ -17,7 +17,7 @@ async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
     for (file, kind, status, second) in [
         ("b", "image/png", "ready", "2"),
         ("a", "text/plain", "ready", "1"),
-        ("c", "image/png", "pending", "3"),
+        ("c", "image/png", "pending", "now"),
         ("d", "image/webp", "ready", "3"),
     ] {
         sql(&db, UPLOAD, &[file, &ada.id, &id, kind, status, second]).await;
@@ -39,14 +39,14 @@ async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
     assert_eq!(files[0]["imageUrl"], json!(null));
     assert_eq!(
         each(&ada.get(&path).await.json(), "id"),
-        ["a", "b", "c", "d"]
+        ["a", "b", "d", "c"]
     );
     assert_eq!(
         each(
             &ada.get(&format!("/projects/{id}")).await.json()["files"],
             "id"
         ),
-        ["a", "b", "c", "d"]
+        ["a", "b", "d", "c"]
     );
     assert_eq!(
         app.anyone().get(&format!("/projects/{id}")).await.json()["files"],
@@ -62,7 +62,7 @@ async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
         .unwrap()
         .to_owned();
     let page = ada.get(&format!("{path}{next}")).await.expect(200);
-    assert_eq!(each(&page.json(), "id"), ["c", "d"]);
+    assert_eq!(each(&page.json(), "id"), ["d", "c"]);
     assert_eq!(page.header("link"), "");
 }
 

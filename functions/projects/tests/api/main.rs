@@ -1,10 +1,12 @@
 //! The specification of the projects group, over HTTP and a real database.
 
+mod corpus;
 mod create;
 mod delete;
 mod facets;
 mod files;
 mod idempotency;
+mod images;
 mod list;
 mod paging;
 mod plans;
@@ -12,7 +14,10 @@ mod privacy;
 mod races;
 mod routes;
 mod show;
+mod storage;
+mod stored;
 mod update;
+mod uploads;
 mod views;
 
 use serde_json::{Map, Value, json};

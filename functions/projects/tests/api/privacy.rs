@@ -36,7 +36,8 @@ async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
     for (role, caller) in &callers {
         for route in projects::api().routes() {
             let path = route.rules.path.replace("{projectId}", &id);
-            if path == "/projects" || path == "/projects/facets" {
+            // Files have their own tests.
+            if !route.rules.path.contains("{projectId}") {
                 continue;
             }
             let body = (route.rules.method != Method::GET).then(|| json!({}));

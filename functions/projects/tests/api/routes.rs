@@ -6,6 +6,7 @@ use shared::openapi::{Group, document};
 fn the_table_of_routes_is_this() {
     let open =
         "public: projects are there to be found and seen; handlers answer what the viewer may see";
+    let files = "public: files are as public as their project, and avatars are public";
     let expected = [
         ("GET", "/projects", open),
         ("POST", "/projects", "session"),
@@ -15,6 +16,12 @@ fn the_table_of_routes_is_this() {
         ("DELETE", "/projects/{projectId}", "session"),
         ("POST", "/projects/{projectId}/views", open),
         ("GET", "/projects/{projectId}/files", open),
+        ("POST", "/uploads", "session"),
+        ("GET", "/uploads/{uploadId}", files),
+        ("DELETE", "/uploads/{uploadId}", "session"),
+        ("POST", "/uploads/{uploadId}/complete", "session"),
+        ("GET", "/uploads/{uploadId}/content", files),
+        ("GET", "/images/{uploadId}", files),
     ];
     let expected: Vec<String> = expected
         .into_iter()

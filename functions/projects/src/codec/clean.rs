@@ -1,0 +1,86 @@
+//! Makes a file of an upload: checked from beginning to end, upright, and without metadata.
+
+use bytes::Bytes;
+use image::{DynamicImage, metadata::Orientation};
+
+use super::{
+    ImageKind, ImageRefusal, gif, jpeg,
+    picture::{Format, decode, encode, encode_lossless},
+    png, webp,
+};
+
+/// Quality of a JPEG or WebP image that had to be turned, and so to be encoded again.
+const TURNED_QUALITY: u8 = 95;
+
+/// An image that may be published.
+#[derive(Debug)]
+pub struct CleanImage {
+    pub bytes: Bytes,
+    pub width: u32,
+    pub height: u32,
+}
+
+/// Checks an image and removes its metadata. The pixels stay as they are, unless the metadata say that the image has to be
+/// turned. An animation is never turned: no browser does so.
+pub fn clean(kind: ImageKind, bytes: Bytes) -> Result<CleanImage, ImageRefusal> {
+    let stripped = match kind {
+        ImageKind::Png => png::strip(&bytes),
+        ImageKind::Jpeg => jpeg::strip(&bytes),
+        ImageKind::Webp => webp::strip(bytes),
+        ImageKind::Gif => gif::strip(&bytes),
+    }?;
+    stripped.check_limits()?;
+    match kind {
+        ImageKind::Png => png::verify(&stripped.bytes),
+        ImageKind::Jpeg => jpeg::verify(&stripped.bytes),
+        ImageKind::Webp => webp::verify(&stripped.bytes),
+        ImageKind::Gif => gif::verify(&stripped.bytes),
+    }?;
+    if stripped.orientation == Orientation::NoTransforms || stripped.frames > 1 {
+        return Ok(CleanImage {
+            bytes: stripped.bytes.into(),
+            width: stripped.width,
+            height: stripped.height,
+        });
+    }
+    turned(kind, &stripped.bytes, stripped.orientation)
+}
+
+fn turned(
+    kind: ImageKind,
+    bytes: &[u8],
+    orientation: Orientation,
+) -> Result<CleanImage, ImageRefusal> {
+    let mut decoded = decode(kind, bytes)?;
+    decoded.image.apply_orientation(orientation);
+    let (width, height) = (decoded.image.width(), decoded.image.height());
+    let bytes = match kind {
+        ImageKind::Png => encode_lossless(&decoded)?,
+        ImageKind::Jpeg => encode(decoded, Format::Jpeg, TURNED_QUALITY)?,
+        // A lossless WebP image has lines that a lossy one would blur.
+        ImageKind::Webp if bytes.windows(4).take(64).any(|id| id == b"VP8L") => {
+            webp_lossless(&decoded.image, decoded.profile)?
+        }
+        ImageKind::Webp => encode(decoded, Format::Webp, TURNED_QUALITY)?,
+        ImageKind::Gif => return Err(ImageRefusal::Invalid),
+    };
+    Ok(CleanImage {
+        bytes: bytes.into(),
+        width,
+        height,
+    })
+}
+
+fn webp_lossless(image: &DynamicImage, profile: Option<Vec<u8>>) -> Result<Vec<u8>, ImageRefusal> {
+    use image::{ImageEncoder as _, codecs::webp::WebPEncoder};
+
+    let mut bytes = Vec::new();
+    let mut encoder = WebPEncoder::new_lossless(&mut bytes);
+    if let Some(profile) = profile {
+        encoder
+            .set_icc_profile(profile)
+            .map_err(|_| ImageRefusal::Invalid)?;
+    }
+    image.write_with_encoder(encoder)?;
+    Ok(bytes)
+}

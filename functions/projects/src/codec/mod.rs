@@ -1,0 +1,158 @@
+//! Pictures: what an upload must be to become a file, and the versions that pages ask for.
+//!
+//! Nothing here is trusted. Dimensions are read from the headers before anything is decoded, work is bounded by them, and
+//! it runs on a thread of its own, where a panic of a decoder ends nothing.
+
+mod clean;
+mod gif;
+mod jpeg;
+#[cfg(test)]
+mod memory;
+mod picture;
+mod png;
+mod webp;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tokio::sync::Semaphore;
+
+pub use self::{
+    clean::clean,
+    picture::{Fit, Format, PictureOptions, render},
+};
+
+/// Most pixels of one frame.
+const MAX_PIXELS: u64 = 40_000_000;
+/// Most frames of an animation.
+const MAX_FRAMES: u32 = 1_000;
+/// Most pixels of all frames of an animation: some seconds of decoding.
+const MAX_FRAME_PIXELS: u64 = 1_000_000_000;
+
+/// Pictures that are worked on at once. Each may take half a gigabyte. Under Lambda an instance has one request at a time.
+static PLACES: Semaphore = Semaphore::const_new(2);
+
+/// A type of image that may be uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageKind {
+    Png,
+    Jpeg,
+    Webp,
+    Gif,
+}
+
+impl ImageKind {
+    /// Returns whether the bytes begin as those of this type do.
+    pub fn is_of(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Png => bytes.starts_with(png::SIGNATURE),
+            Self::Jpeg => bytes.starts_with(b"\xff\xd8\xff"),
+            Self::Webp => bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
+            Self::Gif => bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),
+        }
+    }
+}
+
+/// Why an upload is no image of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageRefusal {
+    /// It cannot be decoded from beginning to end.
+    Invalid,
+    /// A frame has too many pixels, or all frames together have.
+    TooManyPixels,
+    /// The animation is too long.
+    TooManyFrames,
+}
+
+impl ImageRefusal {
+    /// The message for the client.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Invalid => "File is not a valid image",
+            Self::TooManyPixels => "Image must not have more than 40 megapixels",
+            Self::TooManyFrames => "Image must not have more than 1000 frames",
+        }
+    }
+}
+
+impl From<image::ImageError> for ImageRefusal {
+    fn from(error: image::ImageError) -> Self {
+        tracing::debug!(%error, "an image cannot be decoded");
+        Self::Invalid
+    }
+}
+
+/// Runs work on a thread that may block. A panic is logged and refuses the image.
+///
+/// A place is taken until the work ends, even if its request has ended before.
+pub async fn run<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageRefusal> + Send + 'static,
+) -> Result<T, ImageRefusal> {
+    let place = PLACES.acquire().await;
+    let guarded = move || {
+        let _place = place;
+        catch_unwind(AssertUnwindSafe(work))
+    };
+    let error = match tokio::task::spawn_blocking(guarded).await {
+        Ok(Ok(result)) => return result,
+        Ok(Err(panic)) => panic
+            .downcast_ref::<&str>()
+            .map(|message| (*message).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default(),
+        Err(error) => error.to_string(),
+    };
+    tracing::error!(error, "a decoder has panicked");
+    Err(ImageRefusal::Invalid)
+}
+
+/// An image without metadata, and what its headers say.
+struct Stripped {
+    bytes: Vec<u8>,
+    width: u32,
+    height: u32,
+    /// Frames of an animation; 1 of a still image.
+    frames: u32,
+    /// Pixels of the largest frame, the canvas included.
+    largest: u64,
+    /// Pixels of all frames.
+    pixels: u64,
+    orientation: image::metadata::Orientation,
+}
+
+impl Stripped {
+    /// Refuses an image that is too large to be decoded.
+    fn check_limits(&self) -> Result<(), ImageRefusal> {
+        let canvas = u64::from(self.width) * u64::from(self.height);
+        if canvas == 0 {
+            return Err(ImageRefusal::Invalid);
+        }
+        if self.frames > MAX_FRAMES {
+            return Err(ImageRefusal::TooManyFrames);
+        }
+        if canvas.max(self.largest) > MAX_PIXELS || self.pixels > MAX_FRAME_PIXELS {
+            return Err(ImageRefusal::TooManyPixels);
+        }
+        Ok(())
+    }
+}
+
+/// The next `count` bytes, which are taken off.
+fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], ImageRefusal> {
+    let (taken, rest) = bytes.split_at_checked(count).ok_or(ImageRefusal::Invalid)?;
+    *bytes = rest;
+    Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_refuses_the_image_and_the_place_is_free_again() {
+        for _ in 0..3 {
+            let result: Result<(), _> = run(|| panic!("a decoder's mistake")).await;
+            assert_eq!(result, Err(ImageRefusal::Invalid));
+        }
+        assert_eq!(run(|| Ok(7)).await, Ok(7));
+    }
+}

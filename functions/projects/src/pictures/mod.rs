@@ -1,0 +1,233 @@
+//! `GET /images/{uploadId}`: images in the size and format that a page needs. Each result is made once and kept.
+
+mod query;
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use shared::{
+    AppState,
+    http::{Error, Path, Query, RateClass, Result, ResultExt as _, Viewer, etag_matches, spend},
+    storage::Storage,
+};
+use tokio::time::{Instant, sleep};
+
+pub use self::query::PictureQuery;
+use self::query::variant;
+use crate::{
+    codec::{self, Format, ImageKind, PictureOptions},
+    files::FileRow,
+    queries,
+    uploads::{self, FileType, MAX_BYTES, NOT_FOUND, file_key, redirect},
+};
+
+/// Largest result in a response. Lambda limits responses to 6 MB, and base64 adds a third.
+const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+/// Time for which a request waits for another one that makes the same picture.
+const MAX_WAIT: Duration = Duration::from_secs(8);
+/// Time between two looks at the picture of another request.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Changes with the code that makes pictures, so that no cache keeps what older code has made.
+const VERSION: &str = "1";
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// `GET /images/{uploadId}`
+pub async fn show(
+    viewer: Viewer,
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    Path(id): Path,
+    Query(query): Query<PictureQuery>,
+) -> Result<Response> {
+    let found = queries::find_upload(&app.db, viewer.id(), &id).await?;
+    let found = found.ok_or(NOT_FOUND)?;
+    let Some(FileType::Image(kind)) = FileType::of(&found.file.content_type) else {
+        return Err(NOT_FOUND);
+    };
+    if !found.file.is_ready() {
+        return Err(NOT_FOUND);
+    }
+    let storage = uploads::storage(&app)?;
+    let options = query.options(kind, &headers);
+    let picture = Picture {
+        app: &app,
+        storage,
+        file: &found.file,
+        kind,
+        options,
+        variant: variant(options),
+    };
+    let etag = picture.etag();
+    let mut response = if etag_matches(headers.get_all(header::IF_NONE_MATCH), &etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        match picture.load(&viewer).await? {
+            Loaded::Bytes(bytes) => {
+                ([(header::CONTENT_TYPE, picture.content_type())], bytes).into_response()
+            }
+            Loaded::Large(url) => return Ok(public_resource(redirect(url))),
+        }
+    };
+    let (control, vary) = if found.is_public {
+        ("public, max-age=3600, s-maxage=3600", "Accept, Origin")
+    } else {
+        (
+            "private, no-cache",
+            "Accept, Origin, Cookie, Authorization, X-Api-Key",
+        )
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
+    headers.insert(header::VARY, HeaderValue::from_static(vary));
+    if let Ok(etag) = HeaderValue::try_from(etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    Ok(public_resource(response))
+}
+
+/// Lets pages of other sites show the image.
+fn public_resource(mut response: Response) -> Response {
+    let policy = HeaderValue::from_static("cross-origin");
+    response.headers_mut().insert(RESOURCE_POLICY, policy);
+    response
+}
+
+/// A picture as it is sent.
+enum Loaded {
+    Bytes(Bytes),
+    /// Address in the bucket of one that is too large for a response.
+    Large(String),
+}
+
+/// One result: a file, and what is made of it.
+struct Picture<'a> {
+    app: &'a AppState,
+    storage: &'a Storage,
+    file: &'a FileRow,
+    kind: ImageKind,
+    options: PictureOptions,
+    variant: String,
+}
+
+impl Picture<'_> {
+    /// A file never changes, so the name of the result is enough.
+    fn etag(&self) -> String {
+        let hash = Sha256::digest(format!("{VERSION} {} {}", self.file.id, self.variant));
+        format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]))
+    }
+
+    fn key(&self) -> String {
+        format!("images/{}/{}", self.file.id, self.variant)
+    }
+
+    fn content_type(&self) -> &'static str {
+        match self.options.format {
+            Format::Webp => "image/webp",
+            Format::Jpeg => "image/jpeg",
+            Format::Png => "image/png",
+        }
+    }
+
+    /// Loads the kept result, makes it, or waits for another request that makes it.
+    async fn load(&self, viewer: &Viewer) -> Result<Loaded> {
+        let db = &self.app.db;
+        let deadline = Instant::now() + MAX_WAIT;
+        loop {
+            if let Some(size) = queries::find_picture(db, &self.file.id, &self.variant).await? {
+                if let Some(loaded) = self.load_kept(size).await? {
+                    return Ok(loaded);
+                }
+                tracing::warn!(
+                    file = self.file.id,
+                    self.variant,
+                    "a picture is lost and made again"
+                );
+                queries::forget_picture(db, &self.file.id, &self.variant).await?;
+            }
+            let leased = queries::lease_picture(db, &self.file.id, &self.variant)
+                .await
+                // The file was deleted in this moment.
+                .on_constraint("picture_uploadId_fkey", NOT_FOUND)?;
+            if leased {
+                let made = self.make(viewer).await;
+                if made.is_err() {
+                    queries::release_picture(db, &self.file.id, &self.variant).await?;
+                }
+                return made;
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Unavailable(anyhow::anyhow!(
+                    "another request is making the picture"
+                )));
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Returns `None` if the object is lost.
+    async fn load_kept(&self, size: i32) -> Result<Option<Loaded>> {
+        let key = self.key();
+        if usize::try_from(size).is_ok_and(|size| size > MAX_RESPONSE) {
+            let exists = self
+                .storage
+                .exists(&key)
+                .await
+                .map_err(Error::Unavailable)?;
+            return exists.then(|| self.large()).transpose();
+        }
+        let bytes = self.storage.get(&key, MAX_RESPONSE).await;
+        let bytes = bytes.map_err(Error::Unavailable)?;
+        Ok(bytes.map(|bytes| Loaded::Bytes(bytes.into())))
+    }
+
+    fn large(&self) -> Result<Loaded> {
+        let signed = self.storage.download_url(&self.key(), None);
+        let signed = signed.map_err(Error::Unavailable)?;
+        Ok(Loaded::Large(signed.url))
+    }
+
+    /// Makes the picture and keeps it.
+    async fn make(&self, viewer: &Viewer) -> Result<Loaded> {
+        // Anonymous requests are counted under one quota, whatever they do.
+        if let Some(user) = viewer.id()
+            && let Some(seconds) = spend(self.app, user, RateClass::Write).await
+        {
+            return Err(Error::TooManyRequests(seconds));
+        }
+        let limit = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
+        let source = self.storage.get(&file_key(&self.file.id), limit * 2).await;
+        let Some(source) = source.map_err(Error::Unavailable)? else {
+            tracing::error!(
+                file = self.file.id,
+                "an object is lost although its file is ready"
+            );
+            return Err(NOT_FOUND);
+        };
+        let (kind, options) = (self.kind, self.options);
+        let made = codec::run(move || codec::render(kind, &source, options)).await;
+        let made = made.map_err(|refusal| Error::BadRequest(refusal.message()))?;
+        let bytes = Bytes::from(made);
+        let size = i32::try_from(bytes.len()).map_err(anyhow::Error::from)?;
+        let stored = self
+            .storage
+            .put(&self.key(), self.content_type(), bytes.clone())
+            .await;
+        stored.map_err(Error::Unavailable)?;
+        let db = &self.app.db;
+        if !queries::finish_picture(db, &self.file.id, &self.variant, size).await? {
+            return Err(NOT_FOUND);
+        }
+        if bytes.len() > MAX_RESPONSE {
+            return self.large();
+        }
+        Ok(Loaded::Bytes(bytes))
+    }
+}

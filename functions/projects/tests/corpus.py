@@ -1,0 +1,245 @@
+"""Pictures for a test, and a check of what became of them by another decoder than the one under test (Pillow)."""
+
+import io
+import json
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+from PIL import Image, ImageCms, ImageOps, ImageSequence
+
+# Stands in everything that must not be published.
+MARKER = b"zyzzyva-metadata"
+WIDTH, HEIGHT = 97, 61
+
+
+def picture():
+    """Each corner has another colour, so that a picture that is turned or mirrored is noticed."""
+    image = Image.new("RGB", (WIDTH, HEIGHT))
+    image.putdata(
+        [
+            (x * 255 // WIDTH, y * 255 // HEIGHT, 255 - (x + y) * 255 // (WIDTH + HEIGHT))
+            for y in range(HEIGHT)
+            for x in range(WIDTH)
+        ]
+    )
+    return image
+
+
+def alpha():
+    mask = Image.new("L", (WIDTH, HEIGHT))
+    mask.putdata([255 if x > WIDTH // 2 else y * 255 // HEIGHT for y in range(HEIGHT) for x in range(WIDTH)])
+    return mask
+
+
+def exif(orientation, break_length=False):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    tags[0x010F] = MARKER.decode()
+    tags[0x8298] = MARKER.decode()
+    data = tags.tobytes()
+    if break_length:
+        # The count of the first entry is far beyond the end.
+        at = data.index(b"MM\0*" if b"MM\0*" in data else b"II*\0") + 8 + 2 + 4
+        data = data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :]
+    return data
+
+
+def profile():
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def chunk(kind, content):
+    crc = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
+
+
+def raw_png(image, depth=8, interlaced=False, extra=b""):
+    """PNG in forms that Pillow does not write."""
+
+    def row(y, xs):
+        out = b"\0"
+        for x in xs:
+            for channel in image.getpixel((x, y)):
+                out += struct.pack(">H", channel * 257) if depth == 16 else bytes([channel])
+        return out
+
+    passes = [(0, 0, 1, 1)]
+    if interlaced:
+        passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    data = b"".join(
+        row(y, range(x0, WIDTH, dx)) for x0, y0, dx, dy in passes for y in range(y0, HEIGHT, dy)
+    )
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 2, 0, 0, int(interlaced))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + extra
+        + chunk(b"IDAT", zlib.compress(data))
+        + chunk(b"IEND", b"")
+    )
+
+
+def turned(image, orientation):
+    """The stored form of a picture that a viewer has to turn to see `image`."""
+    back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    return image.transpose(back[orientation]) if orientation in back else image
+
+
+def saved(image, kind, **options):
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def after_soi(jpeg, marker, content):
+    return jpeg[:2] + bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content + jpeg[2:]
+
+
+def webp_with(webp, kind, content):
+    """Appends a chunk that no header announces."""
+    content += b"\0" * (len(content) % 2)
+    body = webp[8:] + kind + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def corpus():
+    """Name, media type, bytes, and the picture that everybody should see."""
+    rgb = picture()
+    rgba = rgb.copy()
+    rgba.putalpha(alpha())
+    grey = rgb.convert("L")
+    grey_alpha = rgba.convert("LA")
+    palette = rgb.quantize(64)
+    text = chunk(b"tEXt", b"Comment\0" + MARKER)
+    compressed = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 1_000_000)) + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + MARKER)
+    png = "image/png"
+    for name, image in [("1", rgb.convert("1")), ("l", grey), ("la", grey_alpha), ("p", palette), ("rgb", rgb), ("rgba", rgba)]:
+        yield f"png-{name}", png, saved(image, "PNG"), image
+    transparent = palette.copy()
+    transparent.info["transparency"] = 3
+    yield "png-p-transparent", png, saved(transparent, "PNG", transparency=3), transparent
+    for bits in (1, 2, 4):
+        few = rgb.quantize(2**bits)
+        yield f"png-p{bits}", png, saved(few, "PNG", bits=bits), few
+    yield "png-grey-16", png, saved(grey.convert("I").point(lambda v: v * 257).convert("I;16"), "PNG"), grey
+    yield "png-16", png, raw_png(rgb, depth=16), rgb
+    yield "png-interlaced", png, raw_png(rgb, interlaced=True), rgb
+    yield "png-text", png, raw_png(rgb, extra=text + compressed), rgb
+    yield "png-icc", png, saved(rgb, "PNG", icc_profile=profile()), rgb
+    yield "png-html", png, saved(rgb, "PNG") + b"<script>" + MARKER + b"</script>", rgb
+    for orientation in range(1, 9):
+        yield f"png-exif-{orientation}", png, saved(turned(rgb, orientation), "PNG", exif=exif(orientation)), rgb
+    frames = [ImageOps.invert(rgb), rgb]
+    yield "png-animated", png, saved(rgb, "PNG", save_all=True, append_images=frames, duration=50), rgb
+
+    jpeg = "image/jpeg"
+    good = {"quality": 95, "subsampling": 0}
+    plain = saved(rgb, "JPEG", **good)
+    yield "jpeg", jpeg, plain, rgb
+    yield "jpeg-grey", jpeg, saved(grey, "JPEG", **good), grey
+    yield "jpeg-420", jpeg, saved(rgb, "JPEG", quality=95, subsampling=2), rgb
+    yield "jpeg-422", jpeg, saved(rgb, "JPEG", quality=95, subsampling=1), rgb
+    yield "jpeg-progressive", jpeg, saved(rgb, "JPEG", progressive=True, **good), rgb
+    yield "jpeg-optimised", jpeg, saved(rgb, "JPEG", optimize=True, **good), rgb
+    yield "jpeg-restarts", jpeg, saved(rgb, "JPEG", restart_marker_blocks=3, **good), rgb
+    cmyk = rgb.convert("CMYK")
+    yield "jpeg-cmyk", jpeg, saved(cmyk, "JPEG", **good), cmyk.convert("RGB")
+    yield "jpeg-icc", jpeg, saved(rgb, "JPEG", icc_profile=profile(), **good), rgb
+    yield "jpeg-comment", jpeg, saved(rgb, "JPEG", comment=MARKER, **good), rgb
+    yield "jpeg-xmp", jpeg, after_soi(plain, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + MARKER), rgb
+    yield "jpeg-iptc", jpeg, after_soi(plain, 0xED, b"Photoshop 3.0\0" + MARKER), rgb
+    yield "jpeg-thumbnail", jpeg, after_soi(plain, 0xE0, b"JFXX\0\x10" + MARKER), rgb
+    yield "jpeg-trailer", jpeg, plain + MARKER, rgb
+    yield "jpeg-broken-exif", jpeg, saved(rgb, "JPEG", exif=exif(1, break_length=True), **good), rgb
+    for orientation in range(1, 9):
+        yield f"jpeg-exif-{orientation}", jpeg, saved(turned(rgb, orientation), "JPEG", exif=exif(orientation), **good), rgb
+
+    webp = "image/webp"
+    lossy = saved(rgb, "WEBP", quality=95)
+    yield "webp", webp, lossy, rgb
+    yield "webp-lossless", webp, saved(rgb, "WEBP", lossless=True), rgb
+    yield "webp-alpha", webp, saved(rgba, "WEBP", quality=95), rgba
+    yield "webp-lossless-alpha", webp, saved(rgba, "WEBP", lossless=True, exact=True), rgba
+    yield "webp-icc", webp, saved(rgb, "WEBP", quality=95, icc_profile=profile()), rgb
+    yield "webp-xmp", webp, saved(rgb, "WEBP", quality=95, xmp=MARKER), rgb
+    yield "webp-unknown", webp, webp_with(saved(rgb, "WEBP", quality=95, xmp=MARKER), b"junk", MARKER), rgb
+    yield "webp-trailer", webp, lossy + MARKER, rgb
+    for orientation in (1, 3, 6, 8):
+        yield f"webp-exif-{orientation}", webp, saved(turned(rgb, orientation), "WEBP", quality=95, exif=exif(orientation)), rgb
+    yield "webp-lossless-exif-6", webp, saved(turned(rgb, 6), "WEBP", lossless=True, exif=exif(6)), rgb
+    yield "webp-animated", webp, saved(rgb, "WEBP", lossless=True, save_all=True, append_images=frames, duration=50), rgb
+
+    gif = "image/gif"
+    yield "gif", gif, saved(palette, "GIF"), palette
+    yield "gif-plain", gif, saved(palette, "GIF", interlace=0), palette
+    yield "gif-transparent", gif, saved(transparent, "GIF", transparency=3), transparent
+    yield "gif-comment", gif, saved(palette, "GIF", comment=MARKER), palette
+    yield "gif-script", gif, saved(palette, "GIF") + b"/*" + MARKER + b"*/alert(1)", palette
+    moving = [ImageOps.invert(rgb).quantize(64), palette]
+    yield "gif-animated", gif, saved(palette, "GIF", save_all=True, append_images=moving, duration=50, loop=0, comment=MARKER), palette
+
+
+def make(folder):
+    listed = []
+    for name, media_type, content, expected in corpus():
+        (folder / name).write_bytes(content)
+        expected.convert("RGBA").save(folder / f"{name}.expected.png")
+        with Image.open(io.BytesIO(content)) as image:
+            frames = getattr(image, "n_frames", 1)
+            icc = image.info.get("icc_profile") is not None
+        listed.append({"name": name, "contentType": media_type, "frames": frames, "icc": icc})
+    (folder / "corpus.json").write_text(json.dumps(listed))
+
+
+def on_white(image):
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def error(one, other):
+    a, b = on_white(one).tobytes(), on_white(other).tobytes()
+    return sum(abs(x - y) for x, y in zip(a, b)) / len(a)
+
+
+def check(folder):
+    complaints = []
+    for entry in json.loads((folder / "corpus.json").read_text()):
+        name = entry["name"]
+        expected = Image.open(folder / f"{name}.expected.png")
+        for result, frames in [("file", entry["frames"]), ("webp", 1), ("jpeg", 1), ("png", 1)]:
+            content = (folder / f"{name}.{result}").read_bytes()
+            case = f"{name}.{result}"
+            if MARKER in content:
+                complaints.append(f"{case}: metadata is left")
+            image = Image.open(io.BytesIO(content))
+            if image.size != expected.size:
+                complaints.append(f"{case}: {image.size} instead of {expected.size}")
+                continue
+            if getattr(image, "n_frames", 1) != frames:
+                complaints.append(f"{case}: {getattr(image, 'n_frames', 1)} frames instead of {frames}")
+            if image.getexif() or image.info.get("xmp") or image.info.get("comment") or getattr(image, "text", {}):
+                complaints.append(f"{case}: metadata is left: {image.info.keys()}")
+            if entry["icc"] and not image.info.get("icc_profile"):
+                complaints.append(f"{case}: the colour profile is lost")
+            first = next(iter(ImageSequence.Iterator(image)))
+            difference = error(first, expected)
+            if difference >= 3:
+                complaints.append(f"{case}: mean error {difference:.2f}")
+    print("\n".join(complaints))
+    return bool(complaints)
+
+
+if __name__ == "__main__":
+    mode, folder = sys.argv[1], Path(sys.argv[2])
+    sys.exit(make(folder) if mode == "make" else check(folder))
