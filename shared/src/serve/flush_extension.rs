@@ -12,8 +12,8 @@ use platform::{telemetry, time::Timestamp};
 use tokio::{sync::mpsc, time::timeout};
 use tower::{Layer, Service};
 
-/// Maximum time that an instance is kept after a response.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// Maximum time that Sentry is waited for after a response. With the work around it, the instance is held for 300 ms at most.
+const TIME_LIMIT: Duration = Duration::from_millis(250);
 /// The extension gives up this long before the end of the invocation's time.
 const MARGIN: Duration = Duration::from_millis(200);
 

@@ -21,6 +21,11 @@ impl Ingest {
         Self(ingest::Ingest::slow(delay).await.unwrap())
     }
 
+    /// Answers 500 to the first requests.
+    pub async fn failing(times: usize) -> Self {
+        Self(ingest::Ingest::failing(times).await.unwrap())
+    }
+
     /// What came, in which there must be nothing that looks like a secret, whoever asks.
     pub fn envelopes(&self) -> Vec<Envelope> {
         Secrets::default().check("events", &self.text()).unwrap();

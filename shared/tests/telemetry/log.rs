@@ -8,6 +8,7 @@ use testkit::database::address;
 
 use crate::{
     ada,
+    ingest::Ingest,
     program::{Program, binary, parsed, with_message},
 };
 
@@ -105,13 +106,14 @@ async fn a_slow_statement_is_told_of_with_its_route(db: PgPool) {
 
 #[tokio::test]
 async fn rust_log_decides_what_is_written() {
+    let ingest = Ingest::start().await;
     for (filter, expected) in [
         ("info", &["listening", "a word on the way", "request"][..]),
         ("warn", &[]),
         ("off,trouble=info", &["a word on the way"]),
         ("off,request=info", &["request"]),
     ] {
-        for sentry in ["", "http://key@127.0.0.1:1/7"] {
+        for sentry in ["", &ingest.dsn()] {
             let program = Program::start(
                 "trouble",
                 &[

@@ -12,6 +12,7 @@ mod prometheus;
 mod scan;
 mod sentry;
 mod spans;
+mod weather;
 
 use std::time::Duration;
 

@@ -4,7 +4,10 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,8 @@ type Shared = Arc<Inner>;
 #[derive(Default)]
 struct Inner {
     delay: Duration,
+    /// Requests that are still to be answered with 500.
+    failures: AtomicUsize,
     envelopes: Mutex<Vec<String>>,
 }
 
@@ -51,12 +56,26 @@ impl Ingest {
 
     /// One that answers after a while.
     pub async fn slow(delay: Duration) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        let state = Arc::new(Inner {
+        Self::serve(Inner {
             delay,
             ..Inner::default()
-        });
+        })
+        .await
+    }
+
+    /// One that answers 500 to the first requests and keeps nothing of them.
+    pub async fn failing(times: usize) -> anyhow::Result<Self> {
+        Self::serve(Inner {
+            failures: AtomicUsize::new(times),
+            ..Inner::default()
+        })
+        .await
+    }
+
+    async fn serve(state: Inner) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let state = Arc::new(state);
         let router = Router::new()
             .route("/api/7/envelope/", post(take))
             .layer(DefaultBodyLimit::disable())
@@ -110,6 +129,10 @@ async fn take(State(state): State<Shared>, headers: HeaderMap, envelope: String)
         return StatusCode::FORBIDDEN.into_response();
     }
     sleep(state.delay).await;
+    let fails = |left: usize| left.checked_sub(1);
+    if (state.failures.fetch_update(Relaxed, Relaxed, fails)).is_ok() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     let envelopes = state.envelopes.lock();
     envelopes
         .unwrap_or_else(PoisonError::into_inner)

@@ -5,7 +5,9 @@
 
 use std::{env, sync::LazyLock};
 
-use serde::Serialize;
+use std::sync::OnceLock;
+
+use serde::{Serialize, Serializer};
 
 use super::{
     json,
@@ -25,12 +27,31 @@ static NAMESPACE: LazyLock<String> = LazyLock::new(|| {
 static VERSION: LazyLock<String> =
     LazyLock::new(|| env::var("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_default());
 
+/// The group of this process.
+static GROUP: OnceLock<&str> = OnceLock::new();
+
+/// Sets the group of this process. Later calls have no effect.
+pub(super) fn set_group(group: &'static str) {
+    let _ = GROUP.set(group);
+}
+
+/// The number of envelopes that Sentry did not receive.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DroppedMetrics {
+    #[serde(rename = "_aws")]
+    aws: Metadata<1, 1>,
+    #[serde(rename = "function")]
+    function: &'static str,
+    sentry_dropped: u64,
+}
+
 /// A line of its own, so that the request's log line stays short.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct EmbeddedMetrics<'r> {
     #[serde(rename = "_aws")]
-    aws: Metadata,
+    aws: Metadata<2, 7>,
     #[serde(rename = "function")]
     function: &'r str,
     #[serde(rename = "route")]
@@ -48,27 +69,24 @@ struct EmbeddedMetrics<'r> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metadata {
+struct Metadata<const DIMENSIONS: usize, const METRICS: usize> {
     timestamp: i64,
-    cloud_watch_metrics: [MetricDirective; 3],
+    cloud_watch_metrics: [MetricDirective<DIMENSIONS, METRICS>; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct MetricDirective {
+struct MetricDirective<const DIMENSIONS: usize, const METRICS: usize> {
     namespace: &'static str,
-    dimensions: [&'static [&'static str]; 1],
-    metrics: Vec<MetricDefinition>,
+    #[serde(serialize_with = "as_list")]
+    dimensions: [&'static [&'static str]; DIMENSIONS],
+    #[serde(serialize_with = "as_list")]
+    metrics: [MetricDefinition; METRICS],
 }
 
-impl MetricDirective {
-    fn new(dimensions: &'static [&'static str], metrics: Vec<MetricDefinition>) -> Self {
-        Self {
-            namespace: &NAMESPACE,
-            dimensions: [dimensions],
-            metrics,
-        }
-    }
+/// Serde implements its traits for arrays of some lengths only.
+fn as_list<S: Serializer, T: Serialize>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(list)
 }
 
 #[derive(Serialize)]
@@ -121,5 +139,24 @@ pub(super) fn write(summary: &RequestSummary<'_>, timestamp: Timestamp) {
         cold_starts: u8::from(summary.cold_start),
         latency: summary.duration_ms,
         database_time: millis(summary.database.time),
+    });
+}
+
+/// Writes the number of envelopes that Sentry did not receive to standard output.
+pub(super) fn write_dropped(dropped: u64) {
+    json::write(&DroppedMetrics {
+        aws: Metadata {
+            timestamp: Timestamp::now().millis(),
+            cloud_watch_metrics: [MetricDirective {
+                namespace: NAMESPACE,
+                dimensions: [&["function"]],
+                metrics: [MetricDefinition {
+                    name: "SentryDropped",
+                    unit: "Count",
+                }],
+            }],
+        },
+        function: GROUP.get().copied().unwrap_or("unknown"),
+        sentry_dropped: dropped,
     });
 }

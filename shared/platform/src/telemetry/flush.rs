@@ -7,6 +7,8 @@ use std::{
 
 use tokio::time::timeout;
 
+use super::losses;
+
 /// Whether the queue may contain something.
 static PENDING: AtomicBool = AtomicBool::new(false);
 
@@ -15,7 +17,8 @@ pub(super) fn note_pending() {
     PENDING.store(true, Ordering::Relaxed);
 }
 
-/// Waits until Sentry has sent its queue, at most for `limit`. Returns at once if nothing is queued.
+/// Waits until Sentry has sent its queue, at most for `limit`. Returns at once if nothing is queued, and for 30 s after a
+/// timeout.
 pub async fn flush(limit: Duration) {
     if !PENDING.swap(false, Ordering::Relaxed) {
         return;
@@ -23,11 +26,11 @@ pub async fn flush(limit: Duration) {
     let Some(client) = sentry::Hub::main().client() else {
         return;
     };
-    // The client's flush blocks its thread, and for longer than its limit if the queue is full.
+    // The client's flush blocks its thread.
     let sent = tokio::task::spawn_blocking(move || client.flush(Some(limit)));
     if !matches!(timeout(limit, sent).await, Ok(Ok(true))) {
         // The next flush tries again.
         note_pending();
-        tracing::warn!("Sentry did not accept all events in time");
     }
+    losses::report_if_due();
 }

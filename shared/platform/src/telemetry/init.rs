@@ -25,7 +25,7 @@ use super::{
     flush,
     json::JsonLines,
     log::{self, LogFormat},
-    scrub, spans, transport,
+    losses, scrub, spans, transport,
 };
 use crate::config::under_lambda;
 
@@ -70,7 +70,9 @@ pub fn init(config: &TelemetryConfig) -> TelemetryGuard {
                 Targets::new()
                     .with_default(LevelFilter::INFO)
                     // Sentry receives requests as transactions.
-                    .with_target(log::TARGET, LevelFilter::OFF),
+                    .with_target(log::TARGET, LevelFilter::OFF)
+                    // Its own troubles are no news for Sentry.
+                    .with_target(losses::TARGET, LevelFilter::OFF),
             )
     });
     let started = tracing_subscriber::registry()

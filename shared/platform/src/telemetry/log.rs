@@ -37,6 +37,11 @@ pub(super) fn set_format(format: LogFormat) {
     let _ = FORMAT.set(format);
 }
 
+/// Returns whether metrics for CloudWatch are written.
+pub(super) fn writes_embedded_metrics() -> bool {
+    FORMAT.get().is_some_and(|format| format.embedded_metrics)
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct RequestLine<'r> {

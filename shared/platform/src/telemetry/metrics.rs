@@ -2,7 +2,7 @@
 
 use metrics::{counter, describe_counter, describe_histogram, histogram};
 
-use super::summary::RequestSummary;
+use super::{losses::Loss, summary::RequestSummary};
 
 /// Methods that have their own label. A client may send any number of others.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
@@ -27,6 +27,13 @@ pub fn describe_metrics(group: &'static str, route: &'static str) {
     );
     for policy in POLICIES {
         counter!("rate_limited_total", "policy" => policy).increment(0);
+    }
+    describe_counter!(
+        "sentry_dropped_total",
+        "Envelopes that Sentry did not receive"
+    );
+    for reason in Loss::LABELS {
+        counter!("sentry_dropped_total", "reason" => reason).increment(0);
     }
     describe_counter!(
         "cache_requests_total",

@@ -12,7 +12,7 @@ use sentry::SentryFutureExt;
 use super::{
     cause::Cause,
     current::{CURRENT, CurrentRequest},
-    log, metrics,
+    embedded_metrics, log, metrics,
     spans::Trace,
     statements::DatabaseUsage,
     summary::{RequestSummary, millis},
@@ -48,6 +48,7 @@ impl ObservedRequest {
         method: &Method,
         headers: &HeaderMap,
     ) -> Self {
+        embedded_metrics::set_group(group);
         let trace = Trace::start(method, headers);
         let trace_id = trace
             .as_ref()

@@ -1,25 +1,27 @@
 //! Sends envelopes to Sentry, one after the other, on a thread of its own and with a timeout.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use sentry::{
-    Envelope, Transport, TransportFactory, TransportOptions,
-    client_report::Reason,
-    protocol::EnvelopeHeaders,
-    transports::{RateLimiter, TokioTransportThread, TokioTransportThreadOptions},
-    types::Uuid,
+    Envelope, Hub, Transport, TransportFactory, TransportOptions,
+    client_report::{Reason, Recorder},
+    protocol::{EnvelopeFilterCallbacks, EnvelopeHeaders, EnvelopeItem, ItemContainer},
+    transports::{RateLimiter, RateLimitingCategory as Category},
 };
+use tokio::{sync::mpsc, time::timeout};
 
-use super::{baggage, flush};
+use super::{
+    baggage, flush,
+    losses::{self, Loss},
+    outbox::{Outbox, PAUSE},
+};
+use crate::breaker::Breaker;
 
 /// Timeout of one envelope. A server that never responds must not block the envelopes in the queue.
-const TIME_LIMIT: Duration = Duration::from_secs(3);
-/// Capacity of the queue. A burst of failures is longer than the SDK's default of 30.
-const CAPACITY: usize = 500;
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// Idle connections are closed after this time. A connection that was frozen with the instance is usually dead.
 const IDLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -28,84 +30,160 @@ pub(super) struct Factory;
 
 impl TransportFactory for Factory {
     fn create_transport_with_options(&self, options: TransportOptions) -> Arc<dyn Transport> {
-        let endpoint = Arc::new(SentryEndpoint {
-            url: options.dsn.envelope_api_url().to_string(),
-            auth: options.dsn.to_auth(Some(&options.user_agent)).to_string(),
-            client: OnceLock::new(),
-        });
-        let recorder = options.client_report_recorder;
-        let reports = recorder.clone();
-        let headers = EnvelopeHeaderStore::default();
-        let kept = headers.clone();
-        let send = move |envelope: Envelope, mut limits: RateLimiter| {
-            let (endpoint, reports) = (endpoint.clone(), reports.clone());
-            let envelope = headers.restore(envelope);
-            async move {
-                match endpoint.send(&envelope).await {
-                    Ok(response) => update_limits(&mut limits, &response),
-                    Err(error) => {
-                        tracing::debug!(%error, "Sentry cannot be reached");
-                        reports.record_lost_data(&envelope, Reason::NetworkError);
-                    }
-                }
-                limits
-            }
+        let (outbox, envelopes) = Outbox::new();
+        let outbox = Arc::new(outbox);
+        let reports = options.client_report_recorder;
+        let sender = EnvelopeSender {
+            endpoint: SentryEndpoint {
+                url: options.dsn.envelope_api_url().to_string(),
+                auth: options.dsn.to_auth(Some(&options.user_agent)).to_string(),
+                client: OnceLock::new(),
+            },
+            limits: RateLimiter::new(),
+            reports: reports.clone(),
+            paused: Breaker::new(PAUSE),
         };
-        let thread = TokioTransportThreadOptions::new(send)
-            .with_client_report_recorder(recorder)
-            .with_channel_capacity(CAPACITY)
-            .spawn_thread();
-        Arc::new(SentryThread {
-            thread,
-            headers: kept,
-        })
+        let on_thread = outbox.clone();
+        let started = std::thread::Builder::new()
+            .name("sentry-transport".to_owned())
+            .spawn(move || {
+                // A hub without a client: nothing that this thread logs is sent to Sentry.
+                let hub = Arc::new(Hub::new(None, Arc::default()));
+                Hub::run(hub, || run(sender, envelopes, &on_thread));
+            });
+        if let Err(error) = started {
+            tracing::warn!(target: losses::TARGET, %error, "nothing can be sent to Sentry");
+        }
+        Arc::new(SentryTransport { outbox, reports })
     }
 }
 
-struct SentryThread {
-    thread: TokioTransportThread,
-    headers: EnvelopeHeaderStore,
+struct SentryTransport {
+    outbox: Arc<Outbox>,
+    reports: Recorder,
 }
 
-impl Transport for SentryThread {
+impl Transport for SentryTransport {
     fn send_envelope(&self, envelope: Envelope) {
         flush::note_pending();
-        self.headers.keep(&envelope);
-        self.thread.send(envelope);
+        let envelope = match (envelope.uuid().copied(), baggage::head()) {
+            (Some(id), Some(head)) => {
+                envelope.with_headers(EnvelopeHeaders::new().with_event_id(id).with_trace(head))
+            }
+            _ => envelope,
+        };
+        if let Some(envelope) = self.outbox.push(envelope) {
+            self.reports
+                .record_lost_data(&envelope, Reason::QueueOverflow);
+        }
     }
 
     fn flush(&self, limit: Duration) -> bool {
-        self.thread.flush(limit)
+        self.outbox.wait_until_empty(limit)
+    }
+
+    fn shutdown(&self, limit: Duration) -> bool {
+        let is_empty = self.flush(limit);
+        losses::report();
+        is_empty
     }
 }
 
-/// Headers of the queued envelopes, by event id. The SDK drops the trace header when it applies its rate limits.
-#[derive(Clone, Default)]
-struct EnvelopeHeaderStore(Arc<Mutex<HashMap<Uuid, EnvelopeHeaders>>>);
-
-impl EnvelopeHeaderStore {
-    fn keep(&self, envelope: &Envelope) {
-        let Some(id) = envelope.uuid().copied() else {
+/// Sends the envelopes of the queue until the transport is dropped.
+fn run(mut sender: EnvelopeSender, mut envelopes: mpsc::Receiver<Envelope>, outbox: &Outbox) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::warn!(target: losses::TARGET, %error, "nothing can be sent to Sentry");
             return;
-        };
-        let headers = match baggage::head() {
-            Some(head) => EnvelopeHeaders::new().with_event_id(id).with_trace(head),
-            None => envelope.headers().clone(),
-        };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Many headers belong to envelopes that the SDK dropped.
-        if kept.len() > 2 * CAPACITY {
-            kept.clear();
         }
-        kept.insert(id, headers);
+    };
+    runtime.block_on(async {
+        loop {
+            match timeout(losses::REPORT_INTERVAL, envelopes.recv()).await {
+                Ok(Some(envelope)) => {
+                    sender.send(envelope).await;
+                    outbox.settle();
+                }
+                Ok(None) => return,
+                Err(_) => {}
+            }
+            losses::report_if_due();
+        }
+    });
+    // A lookup of a name may block for longer than anybody waits.
+    runtime.shutdown_background();
+}
+
+struct EnvelopeSender {
+    endpoint: SentryEndpoint,
+    limits: RateLimiter,
+    reports: Recorder,
+    /// Open after a timeout.
+    paused: Breaker,
+}
+
+impl EnvelopeSender {
+    /// Sends an envelope, or counts why it was dropped.
+    async fn send(&mut self, envelope: Envelope) {
+        let Some(envelope) = self.within_limits(envelope) else {
+            return losses::count(Loss::RateLimited);
+        };
+        if self.paused.is_open() {
+            return self.lose(&envelope, Loss::Network);
+        }
+        match timeout(TIME_LIMIT, self.endpoint.send(&envelope)).await {
+            Ok(Ok(response)) => {
+                self.paused.close();
+                update_limits(&mut self.limits, &response);
+                match response.status() {
+                    status if status.is_success() => {}
+                    // The server has counted the loss itself.
+                    reqwest::StatusCode::TOO_MANY_REQUESTS => losses::count(Loss::RateLimited),
+                    _ => self.lose(&envelope, Loss::Rejected),
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(error = %format_args!("{error:#}"), "Sentry cannot be reached");
+                self.lose(&envelope, Loss::Network);
+            }
+            Err(_) => {
+                self.paused.open();
+                self.lose(&envelope, Loss::Network);
+            }
+        }
     }
 
-    fn restore(&self, envelope: Envelope) -> Envelope {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match envelope.uuid().and_then(|id| kept.remove(id)) {
-            Some(headers) => envelope.with_headers(headers),
-            None => envelope,
-        }
+    /// Removes the items that Sentry does not want at present. Returns `None` if nothing is left.
+    fn within_limits(&self, envelope: Envelope) -> Option<Envelope> {
+        let headers = envelope.headers().clone();
+        let filter = EnvelopeFilterCallbacks::new(
+            |item: &EnvelopeItem| self.limits.is_enabled(category(item)),
+            |item: EnvelopeItem| {
+                self.reports
+                    .record_lost_data(&item, Reason::RatelimitBackoff);
+            },
+        );
+        // The filter drops the trace of the headers.
+        Some(envelope.filter(filter)?.with_headers(headers))
+    }
+
+    fn lose(&self, envelope: &Envelope, loss: Loss) {
+        self.reports
+            .record_lost_data(envelope, Reason::NetworkError);
+        losses::count(loss);
+    }
+}
+
+fn category(item: &EnvelopeItem) -> Category {
+    match item {
+        EnvelopeItem::Event(_) => Category::Error,
+        EnvelopeItem::Transaction(_) => Category::Transaction,
+        EnvelopeItem::ItemContainer(ItemContainer::Logs(_)) => Category::LogItem,
+        _ => Category::Any,
     }
 }
 
@@ -123,9 +201,7 @@ impl SentryEndpoint {
         let again = body.clone();
         match self.post(body).await {
             // The server may have closed the connection while the instance was frozen.
-            Err(error) if !error.is_timeout() && !error.is_connect() => {
-                Ok(self.post(again).await?)
-            }
+            Err(error) if !error.is_connect() => Ok(self.post(again).await?),
             result => Ok(result?),
         }
     }
@@ -135,7 +211,6 @@ impl SentryEndpoint {
             client
         } else {
             let client = reqwest::Client::builder()
-                .timeout(TIME_LIMIT)
                 .pool_idle_timeout(IDLE_LIMIT)
                 .build()?;
             self.client.get_or_init(|| client)

@@ -1,0 +1,71 @@
+//! A circuit breaker: after a failure, something outside is not used for a while.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+/// Open for a while after each failure. Then one more attempt is due, whose failure opens it again.
+pub(crate) struct Breaker {
+    period: Duration,
+    /// By the wall clock: the monotonic clock stops while the instance is frozen.
+    opened_at: Mutex<Option<SystemTime>>,
+}
+
+impl Breaker {
+    pub const fn new(period: Duration) -> Self {
+        Self {
+            period,
+            opened_at: Mutex::new(None),
+        }
+    }
+
+    /// Returns whether the last failure is less than the period ago.
+    pub fn is_open(&self) -> bool {
+        let opened_at = *self
+            .opened_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back closes it.
+        opened_at
+            .and_then(|opened_at| opened_at.elapsed().ok())
+            .is_some_and(|open_for| open_for < self.period)
+    }
+
+    /// Records a failure.
+    pub fn open(&self) {
+        self.set(Some(SystemTime::now()));
+    }
+
+    /// Records a success.
+    pub fn close(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, opened_at: Option<SystemTime>) {
+        *self
+            .opened_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = opened_at;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_open_for_its_period_after_a_failure() {
+        let breaker = Breaker::new(Duration::from_millis(50));
+        assert!(!breaker.is_open());
+
+        breaker.open();
+        assert!(breaker.is_open());
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(!breaker.is_open());
+
+        breaker.open();
+        breaker.close();
+        assert!(!breaker.is_open());
+    }
+}

@@ -1,0 +1,197 @@
+//! Sentry in trouble: an emulated instance serves on, and is not held.
+
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    http::{StatusCode, header},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpSocket, TcpStream},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    frozen::{NO_DATABASE, get, instance},
+    ingest::Ingest,
+    program::{free_port, parsed, with_message},
+};
+
+/// How long an instance may be held after a response.
+const HELD: Duration = Duration::from_millis(300);
+
+fn dsn(port: u16) -> String {
+    format!("http://key@127.0.0.1:{port}/7")
+}
+
+async fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// A server that sends `response` to each connection, a byte at a time, and then nothing more.
+async fn paced(response: &'static str, pause: Duration) -> u16 {
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let (mut near, mut far) = connection.split();
+                let sends = async {
+                    for byte in response.bytes() {
+                        sleep(pause).await;
+                        far.write_all(&[byte]).await?;
+                    }
+                    std::future::pending::<std::io::Result<()>>().await
+                };
+                let mut ignored = [0; 1024];
+                let reads = async { while near.read(&mut ignored).await.is_ok_and(|n| n > 0) {} };
+                tokio::select! {
+                    _ = sends => {}
+                    () = reads => {}
+                }
+            });
+        }
+    });
+    port
+}
+
+async fn refusing_all(status: StatusCode) -> u16 {
+    let (listener, port) = listener().await;
+    let router = Router::new().fallback(async move || (status, [(header::RETRY_AFTER, "1")]));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    port
+}
+
+/// A port that answers no attempt to connect, because its queue is full. The connections in the queue keep it so.
+async fn dead() -> (TcpListener, Vec<TcpStream>, u16) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    let patience = Duration::from_millis(500);
+    while let Ok(connected) = timeout(patience, TcpStream::connect(address)).await {
+        waiting.push(connected.unwrap());
+    }
+    (listener, waiting, address.port())
+}
+
+/// Invokes a function whose handler fails, and checks how long each invocation holds the instance. Returns its log.
+async fn endure(dsn: &str) -> Vec<serde_json::Value> {
+    let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", dsn)]).await;
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        let answer = function.invoke(&get("/fails")).await.unwrap();
+        assert_eq!(answer.response["statusCode"], 500);
+        let answered = Instant::now();
+        function.settled().await.unwrap();
+        held.push(answered.elapsed());
+        let long = held.iter().filter(|held| **held > HELD).count();
+        assert!(long <= 2, "{held:?}");
+    }
+    held.sort();
+    eprintln!(
+        "held: median {:?}, longest {:?} and {:?}",
+        held[50], held[99], held[98]
+    );
+    parsed(&function.logs())
+}
+
+/// The number of envelopes that the log reports as dropped. It reports them once a minute.
+fn dropped(log: &[serde_json::Value]) -> u64 {
+    let lines = with_message(log, "Sentry envelopes were dropped");
+    assert!(lines.len() <= 2, "{lines:#?}");
+    lines
+        .iter()
+        .map(|line| line["dropped"].as_u64().unwrap())
+        .sum()
+}
+
+#[tokio::test]
+async fn a_sentry_that_never_answers_holds_nobody() {
+    endure(&dsn(paced("", Duration::ZERO).await)).await;
+}
+
+#[tokio::test]
+async fn a_sentry_that_sends_a_byte_a_second_holds_nobody() {
+    let response = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    endure(&dsn(paced(response, Duration::from_secs(1)).await)).await;
+}
+
+#[tokio::test]
+async fn a_sentry_that_is_gone_holds_nobody() {
+    let (_listener, _waiting, port) = dead().await;
+    endure(&dsn(port)).await;
+}
+
+#[tokio::test]
+async fn a_sentry_that_refuses_connections_holds_nobody() {
+    let log = endure(&dsn(free_port())).await;
+    assert!(dropped(&log) > 0, "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_sentry_that_answers_429_holds_nobody() {
+    let log = endure(&dsn(refusing_all(StatusCode::TOO_MANY_REQUESTS).await)).await;
+    assert!(dropped(&log) > 0, "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_sentry_that_fails_holds_nobody() {
+    let log = endure(&dsn(refusing_all(StatusCode::BAD_GATEWAY).await)).await;
+    assert!(dropped(&log) > 0, "{log:#?}");
+}
+
+#[tokio::test]
+async fn a_sentry_whose_name_is_unknown_holds_nobody() {
+    endure("http://key@sentry.invalid/7").await;
+}
+
+#[tokio::test]
+async fn requests_behind_a_captured_error_do_not_wait_for_sentry() {
+    let dsn = dsn(paced("", Duration::ZERO).await);
+    let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", &dsn)]).await;
+
+    let started = Instant::now();
+    function.invoke(&get("/fails")).await.unwrap();
+    for _ in 0..25 {
+        let answer = function.invoke(&get("/fine")).await.unwrap();
+        assert_eq!(answer.response["statusCode"], 204);
+    }
+    function.settled().await.unwrap();
+
+    let together = started.elapsed();
+    eprintln!("25 requests behind an error: {together:?}");
+    assert!(together < Duration::from_millis(2500), "{together:?}");
+}
+
+#[tokio::test]
+async fn the_troubles_of_sentry_are_logged_and_never_sent_to_it() {
+    let ingest = Ingest::failing(10).await;
+    let variables = [
+        NO_DATABASE,
+        ("SENTRY_DSN", &ingest.dsn()),
+        ("SENTRY_TRACES_SAMPLE_RATE", "0"),
+    ];
+    let function = instance("trouble", &variables).await;
+
+    for _ in 0..20 {
+        function.invoke(&get("/fails")).await.unwrap();
+        function.settled().await.unwrap();
+    }
+
+    let log = parsed(&function.logs());
+    assert!(dropped(&log) > 0, "{log:#?}");
+    let metrics: Vec<_> = log
+        .iter()
+        .filter_map(|line| line["SentryDropped"].as_u64())
+        .collect();
+    assert!(!metrics.is_empty(), "{log:#?}");
+    assert!(!ingest.events().is_empty());
+    assert!(!ingest.text().contains("dropped"), "{}", ingest.text());
+}
