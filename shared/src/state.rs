@@ -8,7 +8,7 @@ use platform::{
     storage::Storage,
 };
 
-use crate::redis::Redis;
+use crate::{limits::LimitStore, redis::Redis};
 
 /// Configuration, database, Redis and storage of one instance. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct AppState {
     pub db: Db,
     /// Redis, if it is configured.
     pub redis: Option<Redis>,
-    /// The bucket with files and images, if it is configured.
-    pub storage: Option<Storage>,
+    /// The counters of the rate limits.
+    pub limits: Arc<LimitStore>,
     /// The configuration.
     pub config: Arc<Config>,
 }
@@ -31,10 +31,15 @@ impl AppState {
         required: impl Into<Required>,
         secret_names: &'static [&'static str],
     ) -> anyhow::Result<Self> {
-        let config = Config::read(variables, required)?;
+        Self::over(Config::read(variables, required)?, secret_names)
+    }
+
+    /// Prepares the database of a configuration.
+    pub fn over(config: Config, secret_names: &'static [&'static str]) -> anyhow::Result<Self> {
         let db = Db::new(&config.database, config.production, secret_names)?;
         Ok(Self {
             db,
+            limits: Arc::new(LimitStore::new(&config.quotas)),
             redis: config.redis.as_ref().map(Redis::new),
             storage: config.storage.clone().map(Storage::new),
             config: Arc::new(config),

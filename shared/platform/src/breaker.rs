@@ -6,13 +6,15 @@ use std::{
 };
 
 /// Open for a while after each failure. Then one more attempt is due, whose failure opens it again.
-pub(crate) struct Breaker {
+#[derive(Debug)]
+pub struct Breaker {
     period: Duration,
     /// By the wall clock: the monotonic clock stops while the instance is frozen.
     opened_at: Mutex<Option<SystemTime>>,
 }
 
 impl Breaker {
+    /// Creates a closed breaker.
     pub const fn new(period: Duration) -> Self {
         Self {
             period,

@@ -9,7 +9,7 @@
 //!
 //! No module depends on a web framework or on Redis, so that a program that serves no HTTP does not build them.
 
-mod breaker;
+pub mod breaker;
 pub mod config;
 pub mod cookie;
 pub mod db;

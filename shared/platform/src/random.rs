@@ -18,6 +18,11 @@ pub fn text(length: usize, alphabet: &[u8]) -> String {
         .collect()
 }
 
+/// Returns a number below `end`, which is at least 1.
+pub fn below(end: u32) -> u32 {
+    rand::rng().random_range(..end.max(1))
+}
+
 /// Returns a row id or session token: 32 letters and digits.
 pub fn id() -> String {
     text(32, ALPHANUMERIC)

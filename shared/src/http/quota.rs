@@ -27,6 +27,27 @@ pub(super) struct Counted {
 }
 
 impl Counted {
+    /// Returns the counters of policies, each with its count and the seconds until its window ends.
+    pub fn all(policies: Vec<Policy>, counts: Vec<(i64, u64)>) -> Vec<Self> {
+        policies
+            .into_iter()
+            .zip(counts)
+            .map(|(policy, (count, resets_in_seconds))| Self {
+                policy,
+                count,
+                resets_in_seconds,
+            })
+            .collect()
+    }
+
+    /// Includes the request itself in a counter that was only read. Before the first count, a whole window is left.
+    pub fn include_uncounted(&mut self) {
+        if self.count == 0 {
+            self.resets_in_seconds = self.policy.quota.seconds.into();
+        }
+        self.count += 1;
+    }
+
     fn remaining(&self) -> i64 {
         (i64::from(self.policy.quota.requests) - self.count).max(0)
     }

@@ -17,20 +17,15 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use serde_json::Value;
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{ConnectOptions as _, PgPool};
 use tower::ServiceExt;
 
 use shared::{
     AppState,
     config::{Config, Quota, Quotas, Variables},
-    db::Db,
+    db::LostRace,
     http::Api,
     random,
-    redis::Redis,
-    storage::Storage,
 };
 
 pub use self::{
@@ -53,6 +48,8 @@ const GENEROUS: Quotas = {
         write: quota,
         create: quota,
         sentry: quota,
+        // So seldom that requests need the same statements each time.
+        sample: u32::MAX,
     }
 };
 
@@ -61,8 +58,6 @@ const GENEROUS: Quotas = {
 pub struct App {
     /// What the handlers see.
     pub state: AppState,
-    /// Unless the group opens its connections itself.
-    pool: Option<PgPool>,
     group: &'static str,
     router: Router,
 }
@@ -89,12 +84,10 @@ impl App {
         S: Clone + Send + Sync + 'static,
         AppState: FromRef<S>,
     {
-        let pool = reached(db);
-        let app = state_over(pool.clone(), variables);
+        let app = app_state(db, variables);
         let state = state(app.clone());
         Self {
             state: app,
-            pool: Some(pool),
             group: api.name(),
             router: api.router(state),
         }
@@ -113,7 +106,6 @@ impl App {
         let state = AppState::new(variables, api.required_names(), api.secret_names())
             .expect("the configuration is good");
         Self {
-            pool: None,
             group: api.name(),
             router: api.router(state.clone()),
             state,
@@ -121,11 +113,8 @@ impl App {
     }
 
     /// Takes the database away from the group.
-    pub async fn lose_database(&self) {
-        let pool = self.pool.as_ref();
-        pool.expect("a group over a pool of the test's")
-            .close()
-            .await;
+    pub fn lose_database(&self) {
+        self.state.db.close();
     }
 
     /// Makes a user of that name with a session, and sends as them. E-mail: `NAME@test.example`, id: random.
@@ -188,52 +177,43 @@ impl App {
     }
 }
 
-/// State over a database, configured by variables alone.
+/// State over the database of a pool, configured by variables alone. The group opens as many connections of its own as the
+/// pool may have.
 pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
-    state_over(reached(db), variables)
-}
-
-fn state_over(db: PgPool, variables: &[(&str, &str)]) -> AppState {
+    let mut address = db.connect_options().to_url_lossy();
+    let mut pooler = "none";
+    if let Ok(port) = std::env::var(POOLER_PORT) {
+        let port = port.parse().expect("a port");
+        address.set_port(Some(port)).expect("a server has a port");
+        pooler = "transaction-unnamed";
+    }
+    let mode = std::env::var(POOLER_MODE);
+    let connections = db.options().get_max_connections().to_string();
     let variables: Variables = [
         ("BETTER_AUTH_SECRET", SECRET),
         ("BETTER_AUTH_URL", "http://localhost:3001"),
-        ("DATABASE_URL", "postgres://in-the-pool"),
+        ("DATABASE_URL", address.as_str()),
+        ("DATABASE_MAX_CONNECTIONS", &connections),
+        ("DATABASE_POOLER", mode.as_deref().unwrap_or(pooler)),
     ]
     .iter()
     .chain(variables)
     .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
     .collect();
+    // What is left of a quota is known exactly, unless a test is about the samples.
     let real_limits = variables.get("RATE_LIMITS") == Some("real");
     let mut config = Config::read(variables, &[]).expect("the configuration is good");
     if !real_limits {
         config.quotas = GENEROUS;
     }
-    config.database.transaction_pooler |= std::env::var_os(POOLER_PORT).is_some();
-    let db = Db::with_pool(db, &config.database, config.production, &[]);
-    AppState {
-        db,
-        redis: config.redis.as_ref().map(Redis::new),
-        storage: config.storage.clone().map(Storage::new),
-        config: Arc::new(config),
-    }
+    AppState::over(config, &[]).expect("the address is good")
 }
 
 /// Names the variable with the port of a transaction-mode pooler in front of the server. The whole suite can be run with it:
 /// the group reaches its database by way of the pooler then, the test itself still without.
 const POOLER_PORT: &str = "TEST_POOLER_PORT";
-
-/// The pool that a group reaches its database with.
-fn reached(db: PgPool) -> PgPool {
-    let Ok(port) = std::env::var(POOLER_PORT) else {
-        return db;
-    };
-    let options = PgConnectOptions::clone(&db.connect_options());
-    let options = options
-        .port(port.parse().expect("a port"))
-        .statement_cache_capacity(0)
-        .extra_float_digits(None);
-    PgPoolOptions::from(db.options().clone()).connect_lazy_with(options)
-}
+/// Names the variable with the value of `DATABASE_POOLER` for it.
+const POOLER_MODE: &str = "TEST_POOLER_MODE";
 
 /// A field of each element of a list.
 pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
@@ -257,6 +237,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Sends to another instance of the group.
+    pub fn through(mut self, app: &App) -> Self {
+        self.router = app.router.clone();
+        self
+    }
+
     /// Sends from another address.
     pub fn from_address(mut self, address: &str) -> Self {
         self.address = address.parse().expect("an address");

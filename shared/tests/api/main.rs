@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api_key;
+mod between;
 mod doors;
 mod guard;
+mod lost;
 mod outage;
+mod pooler;
 mod quota;
 mod redis;
 mod redis_server;
@@ -79,6 +82,13 @@ async fn people(State(app): State<AppState>) -> Result<Json<Value>> {
     Ok(Json(json!({"people": count})))
 }
 
+async fn projects(State(app): State<AppState>) -> Result<Json<Value>> {
+    let count: i64 = sqlx::query_scalar("select count(*) from projects")
+        .fetch_one(&app.db)
+        .await?;
+    Ok(Json(json!({"projects": count})))
+}
+
 /// A page with a next one.
 async fn pages(Query(page): Query<PageQuery>) -> Page<i64> {
     let rows = (0..page.fetch()).collect();
@@ -138,6 +148,7 @@ fn api() -> Api {
         get("whereNow", "/where/now", database).cached(Cache::Never),
         post("purge", "/where", database).purges_cache(),
         get("listPeople", "/people", people).cached_in_redis(),
+        get("listProjects", "/projects", projects),
         get("listPages", "/pages", pages).cached_in_redis(),
         post("echo", "/echo/{id}", echo),
     ];

@@ -1,72 +1,18 @@
 //! A database that is down, silent, away for a while, or replaced by another.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sqlx::{ConnectOptions as _, PgPool};
 use testing::{Answer, App};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch,
+use tokio::net::TcpListener;
+
+use crate::{
+    api,
+    between::{Between, Way},
 };
 
-use crate::api;
-
-/// How the way to the database is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Open,
-    /// Bytes are taken and none come back.
-    Silent,
-    /// Connections break, and new ones are refused as soon as they are made.
-    Broken,
-}
-
-/// A server between a function and the database.
-struct Between {
-    address: String,
-    way: watch::Sender<Way>,
-}
-
-impl Between {
-    async fn new(db: &PgPool) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut address = db.connect_options().to_url_lossy();
-        let behind = (
-            address.host_str().unwrap().to_owned(),
-            address.port().unwrap_or(5432),
-        );
-        address
-            .set_port(Some(listener.local_addr().unwrap().port()))
-            .unwrap();
-        let (way, watched) = watch::channel(Way::Open);
-        tokio::spawn(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let (behind, mut way) = (behind.clone(), watched.clone());
-                tokio::spawn(async move {
-                    let mut far = TcpStream::connect(behind).await.unwrap();
-                    if *way.borrow() == Way::Open {
-                        tokio::select! {
-                            _ = copy_bidirectional(&mut near, &mut far) => return,
-                            _ = way.wait_for(|way| *way != Way::Open) => {}
-                        }
-                    }
-                    // What was silent once stays so: that server will never answer.
-                    if *way.borrow() == Way::Silent {
-                        std::future::pending::<()>().await;
-                    }
-                });
-            }
-        });
-        Self {
-            address: address.into(),
-            way,
-        }
-    }
-}
-
-fn unavailable(answer: &Answer) {
+pub fn unavailable(answer: &Answer) {
     assert_eq!(answer.status, 503, "{answer:?}");
     assert_eq!(
         answer.json(),
@@ -77,7 +23,7 @@ fn unavailable(answer: &Answer) {
 }
 
 /// Under Lambda an instance has one connection; one that were lost would be the last.
-fn app(address: &str) -> App {
+pub fn app(address: &str) -> App {
     App::connected(
         api(),
         &[("DATABASE_URL", address), ("DATABASE_MAX_CONNECTIONS", "1")],
@@ -87,8 +33,23 @@ fn app(address: &str) -> App {
 #[tokio::test]
 async fn a_port_where_nobody_listens_is_503() {
     let app = app("postgres://nobody@127.0.0.1:9/none");
+    let ada = app.with_token("ada", "token");
 
-    unavailable(&app.with_token("ada", "token").get("/me").await);
+    let started = Instant::now();
+    unavailable(&ada.get("/me").await);
+    assert!(started.elapsed() < Duration::from_millis(500));
+    // The refusal is not asked for again for a second, and nothing is waited for.
+    let started = Instant::now();
+    for _ in 0..5 {
+        unavailable(&ada.get("/me").await);
+        unavailable(&ada.put("/notes", json!({})).await);
+        unavailable(&app.anyone().get("/people").await);
+    }
+    assert!(
+        started.elapsed() < Duration::from_millis(15 * 50),
+        "{:?}",
+        started.elapsed()
+    );
 
     let open = app.anyone().get("/open").await.expect(200);
     assert_eq!(open.header("ratelimit"), "");
@@ -99,8 +60,24 @@ async fn a_server_that_accepts_and_is_silent_is_503() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let app = app(&format!("postgres://nobody@127.0.0.1:{port}/none"));
+    let ada = app.with_token("ada", "token");
 
-    unavailable(&app.with_token("ada", "token").get("/me").await);
+    for open in [false, true] {
+        let started = Instant::now();
+        let answer = if open {
+            // Counting and reading need two statements.
+            app.anyone().get("/people").await
+        } else {
+            ada.get("/me").await
+        };
+        unavailable(&answer);
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "{:?}",
+            started.elapsed()
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 #[testkit::test]
@@ -115,6 +92,7 @@ async fn a_server_that_goes_and_comes_back_is_used_again(db: PgPool) {
     unavailable(&ada.get("/me").await);
 
     between.way.send(Way::Open).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     ada.get("/me").await.expect(200);
 }
 
@@ -127,9 +105,16 @@ async fn a_connection_that_falls_silent_is_replaced(db: PgPool) {
     ada.get("/me").await.expect(200);
 
     between.way.send(Way::Silent).unwrap();
+    let started = Instant::now();
     unavailable(&ada.get("/me").await);
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
 
     between.way.send(Way::Open).unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
     ada.get("/me").await.expect(200);
 }
 
@@ -154,15 +139,33 @@ async fn a_request_that_is_given_up_takes_no_connection_with_it(db: PgPool) {
 async fn a_primary_that_became_a_standby_is_left(db: PgPool) {
     let app = app(db.connect_options().to_url_lossy().as_str());
     let ada = app.user("ada").await;
-    // A standby refuses writes in these words, on the connections that it had as a primary, too.
-    sqlx::query("set default_transaction_read_only = on")
-        .execute(&app.state.db)
-        .await
-        .unwrap();
+    let process = async || -> i32 {
+        sqlx::query_scalar("select pg_backend_pid()")
+            .fetch_one(&app.state.db)
+            .await
+            .unwrap()
+    };
+    for write in [false, true] {
+        let before = process().await;
+        // A standby refuses writes in these words, on the connections that it had as a primary, too.
+        sqlx::query("set default_transaction_read_only = on")
+            .execute(&app.state.db)
+            .await
+            .unwrap();
 
-    unavailable(&ada.get("/me").await);
+        // The request is served, and its count is lost.
+        let answer = if write {
+            ada.put("/notes", json!({})).await
+        } else {
+            ada.get("/me").await
+        };
+        assert_eq!(answer.expect(200).header("ratelimit"), "");
 
-    ada.get("/me").await.expect(200);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let counted = ada.put("/notes", json!({})).await.expect(200);
+        assert_ne!(counted.header("ratelimit"), "");
+        assert_ne!(process().await, before);
+    }
 }
 
 #[testkit::test]
@@ -177,14 +180,14 @@ async fn a_statement_over_its_time_is_503_and_the_connection_stays(db: PgPool) {
     };
     let before = process().await;
     let mut lock = db.begin().await.unwrap();
-    sqlx::query("lock table quota")
+    sqlx::query("lock table projects")
         .execute(&mut *lock)
         .await
         .unwrap();
 
-    unavailable(&ada.get("/me").await);
+    unavailable(&ada.get("/projects").await);
 
     lock.rollback().await.unwrap();
-    ada.get("/me").await.expect(200);
+    ada.get("/projects").await.expect(200);
     assert_eq!(process().await, before);
 }

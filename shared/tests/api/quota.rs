@@ -11,7 +11,11 @@ async fn reads_and_writes_have_their_own_quotas(db: PgPool) {
     let app = App::configured(
         api(),
         db,
-        &[("RATE_LIMITS", "real"), ("RATE_LIMIT_READ", "2/60")],
+        &[
+            ("RATE_LIMITS", "real"),
+            ("RATE_LIMIT_SAMPLE", "1"),
+            ("RATE_LIMIT_READ", "2/60"),
+        ],
     );
     let ada = app.user("ada").await;
 
@@ -64,7 +68,11 @@ async fn failed_credentials_are_counted_by_network(db: PgPool) {
     let app = App::configured(
         api(),
         db,
-        &[("RATE_LIMITS", "real"), ("RATE_LIMIT_ANON", "2/60")],
+        &[
+            ("RATE_LIMITS", "real"),
+            ("RATE_LIMIT_SAMPLE", "1"),
+            ("RATE_LIMIT_ANON", "2/60"),
+        ],
     );
     let from = |address: &str| app.anyone().from_address(address);
 
@@ -118,7 +126,11 @@ async fn a_window_ends(db: PgPool) {
     let app = App::configured(
         api(),
         db,
-        &[("RATE_LIMITS", "real"), ("RATE_LIMIT_READ", "1/60")],
+        &[
+            ("RATE_LIMITS", "real"),
+            ("RATE_LIMIT_SAMPLE", "1"),
+            ("RATE_LIMIT_READ", "1/60"),
+        ],
     );
     let ada = app.user("ada").await;
     ada.get("/me").await.expect(200);
@@ -130,4 +142,127 @@ async fn a_window_ends(db: PgPool) {
         .unwrap();
 
     ada.get("/me").await.expect(200);
+}
+
+/// Requests until the first one is refused.
+async fn admitted(caller: &testing::Caller, path: &str, most: u32) -> u32 {
+    for admitted in 0..most {
+        match caller.get(path).await.status.as_u16() {
+            429 => return admitted,
+            status => assert_eq!(status, 200),
+        }
+    }
+    most
+}
+
+#[testkit::test]
+async fn sampled_limits_are_kept_within_a_fifth(db: PgPool) {
+    let app = App::configured(api(), db.clone(), &[("RATE_LIMITS", "real")]);
+    let ada = app.user("ada").await;
+
+    let reads = admitted(&ada, "/me", 2000).await;
+    let anonymous = admitted(&app.anyone(), "/open", 600).await;
+
+    eprintln!("admitted {reads} of 1200 and {anonymous} of 300");
+    assert!(reads.abs_diff(1200) <= 240, "{reads}");
+    assert!(anonymous.abs_diff(300) <= 60, "{anonymous}");
+}
+
+/// The sum of all counters.
+async fn counted(db: &PgPool) -> i64 {
+    testing::number(db, "select coalesce(sum(count), 0)::bigint from quota", &[]).await
+}
+
+#[testkit::test]
+async fn seven_of_eight_reads_do_not_write(db: PgPool) {
+    let app = App::configured(api(), db.clone(), &[("RATE_LIMITS", "real")]);
+    let ada = app.user("ada").await;
+    let anyone = app.anyone();
+
+    for (caller, path, statements) in [(&ada, "/me", [1, 2]), (&anyone, "/open", [1, 1])] {
+        let mut writes = 0;
+        for _ in 0..160 {
+            let before = counted(&db).await;
+            let (answer, usage) = shared::db::measured(caller.get(path)).await;
+            answer.expect(200);
+            let added = counted(&db).await - before;
+            assert!(added == 0 || added == 8, "{added}");
+            assert_eq!(
+                usage.statements,
+                statements[usize::from(added > 0)],
+                "{path}"
+            );
+            writes += u32::from(added > 0);
+        }
+        assert_eq!(writes, 20, "{path}");
+    }
+}
+
+#[testkit::test]
+async fn failed_credentials_are_never_sampled(db: PgPool) {
+    let app = App::configured(api(), db.clone(), &[("RATE_LIMITS", "real")]);
+    let expired = app.with_token("nobody", "unknown");
+    let guessed = app.anyone().header("x-api-key", &"guess".repeat(20));
+
+    for requests in 1..=10 {
+        expired.get("/me").await.expect(401);
+        assert_eq!(counted(&db).await, 2 * requests - 1);
+        guessed.get("/open").await.expect(401);
+        assert_eq!(counted(&db).await, 2 * requests);
+    }
+}
+
+/// The store is locked, missing, or may not be written.
+#[testkit::test]
+async fn limits_fail_open_for_everybody(db: PgPool) {
+    let variables = [("RATE_LIMITS", "real")];
+    let app = || App::configured(api(), db.clone(), &variables);
+    let ada = app().user("ada").await;
+    let served = async |what: &str| {
+        let app = app();
+        let ada = ada.clone().through(&app);
+        for round in 0..3 {
+            for (caller, method, path) in [
+                (&ada, "GET", "/me"),
+                (&ada, "GET", "/account"),
+                (&ada, "PUT", "/notes"),
+                (&app.anyone(), "GET", "/people"),
+            ] {
+                let started = std::time::Instant::now();
+                let body = (method == "PUT").then(|| json!({}));
+                let answer = caller.send(method.parse().unwrap(), path, body).await;
+                let answer = answer.expect(200);
+                assert_eq!(answer.header("ratelimit"), "", "{what} {path}");
+                let limit = if round == 0 { 1000 } else { 500 };
+                let elapsed = started.elapsed().as_millis();
+                assert!(elapsed < limit, "{what} {path}: {elapsed} ms");
+            }
+        }
+    };
+
+    let mut lock = db.begin().await.unwrap();
+    sqlx::query("lock table quota")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    served("locked").await;
+    lock.rollback().await.unwrap();
+
+    let name = db.connect_options().get_database().unwrap().to_owned();
+    let set = async |setting: &str| {
+        let statement =
+            format!(r#"alter database "{name}" set default_transaction_read_only = {setting}"#);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+            "begin read write; {statement}; commit"
+        )))
+        .execute(&db)
+        .await
+        .unwrap();
+    };
+    set("on").await;
+    served("read-only").await;
+    set("off").await;
+
+    sqlx::query("drop table quota").execute(&db).await.unwrap();
+    served("missing").await;
 }

@@ -158,6 +158,7 @@ async fn requests_are_counted_in_redis(db: PgPool) {
         &[
             ("REDIS_URL", &server.start().await),
             ("RATE_LIMITS", "real"),
+            ("RATE_LIMIT_SAMPLE", "1"),
             ("RATE_LIMIT_READ", "2/60"),
             ("RATE_LIMIT_ANON", "1/60"),
         ],
@@ -193,7 +194,11 @@ async fn a_redis_that_fails_changes_no_answer(db: PgPool) {
     let silent = format!("redis://127.0.0.1:{port}");
     let app = |url: &str| {
         let settings = [("REDIS_URL", url), ("RATE_LIMIT_READ", "2/60")];
-        let settings = [settings.as_slice(), &[("RATE_LIMITS", "real")]].concat();
+        let settings = [
+            settings.as_slice(),
+            &[("RATE_LIMITS", "real"), ("RATE_LIMIT_SAMPLE", "1")],
+        ]
+        .concat();
         App::configured(api(), db.clone(), &settings)
     };
     for url in [

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use shared::{
+    db::Db,
     http::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
     random,
     time::Timestamp,
@@ -45,66 +46,76 @@ pub struct ActiveSession {
     pub refreshed: bool,
 }
 
-/// Returns the session of a token. The same statement refreshes it if that is due and allowed, and deletes it if it has
-/// expired.
-pub async fn find(
-    db: impl PgExecutor<'_>,
-    token: &str,
-    may_refresh: bool,
-) -> sqlx::Result<Option<SessionLookup>> {
+/// Looks up the session of a token. Extends it where that is due and allowed, and deletes it where it has expired, each by a
+/// statement of its own: most requests write nothing.
+pub async fn find(db: &Db, token: &str, may_refresh: bool) -> sqlx::Result<Option<Found>> {
+    let Some(SessionRow {
+        mut good,
+        expired,
+        due,
+        read_only,
+    }) = select(db, token).await?
+    else {
+        return Ok(None);
+    };
+    if expired {
+        if !read_only {
+            delete_expired(db, token).await?;
+        }
+        return Ok(Some(Found::Expired));
+    }
+    if due && may_refresh && !read_only {
+        let Some(extended) = extend(db, token).await? else {
+            return Ok(Some(Found::Vanished));
+        };
+        good.session.expires_at = extended.expires_at;
+        good.session.updated_at = extended.updated_at;
+        good.refreshed = true;
+    }
+    Ok(Some(Found::Session(Box::new(good))))
+}
+
+struct SessionRow {
+    good: Good,
+    expired: bool,
+    /// The session is old enough to be extended.
+    due: bool,
+    /// The database accepts no writes.
+    read_only: bool,
+}
+
+async fn select(db: &Db, token: &str) -> sqlx::Result<Option<SessionRow>> {
     let row = sqlx::query!(
         r#"
-        with found as (
-            select
-                s.id, s.token, s."expiresAt", s."createdAt", s."updatedAt", s."ipAddress", s."userAgent",
-                s."userId", s."impersonatedBy",
-                s."expiresAt" < now() at time zone 'utc' as expired,
-                s."expiresAt" >= now() at time zone 'utc'
-                    and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $3::float8 - $4::float8)
-                    and $2 as due
-            from session s
-            where s.token = $1
-        ),
-        expired as (
-            delete from session where token = $1 and "expiresAt" < now() at time zone 'utc'
-        ),
-        refreshed as (
-            update session
-            set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $3::float8),
-                "updatedAt" = now() at time zone 'utc'
-            where token = $1 and exists (select from found where due)
-            returning "expiresAt", "updatedAt"
-        )
         select
             s.id, s.token, s."userId" as user_id, s."ipAddress" as ip_address, s."userAgent" as user_agent,
             s."impersonatedBy" as impersonated_by,
-            coalesce(r."expiresAt", s."expiresAt") as "expires_at!: Timestamp",
-            coalesce(r."updatedAt", s."updatedAt") as "updated_at!: Timestamp",
+            s."expiresAt" as "expires_at: Timestamp",
+            s."updatedAt" as "updated_at: Timestamp",
             s."createdAt" as "created_at: Timestamp",
-            s.expired as "expired!", s.due as "due!", r."expiresAt" is not null as "refreshed!",
+            s."expiresAt" < now() at time zone 'utc' as "expired!",
+            s."impersonatedBy" is null
+                and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $2::float8 - $3::float8) as "due!",
+            current_setting('transaction_read_only') = 'on' as "read_only!",
             u.name, u.email, u."emailVerified" as email_verified, u.image, u.role, u.banned,
             u."banReason" as ban_reason, u."banExpires" as "ban_expires: Timestamp",
             u."createdAt" as "user_created_at: Timestamp", u."updatedAt" as "user_updated_at: Timestamp"
-        from found s
+        from session s
         join "user" u on u.id = s."userId"
-        left join refreshed r on true
+        where s.token = $1
         "#,
         token,
-        may_refresh,
         f64::from(SESSION_LIFETIME),
         f64::from(SESSION_UPDATE_AGE),
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| {
-        if row.expired {
-            return SessionLookup::Expired;
-        }
-        if row.due && !row.refreshed {
-            return SessionLookup::Vanished;
-        }
-        SessionLookup::Active(Box::new(ActiveSession {
-            refreshed: row.refreshed,
+    Ok(row.map(|row| SessionRow {
+        expired: row.expired,
+        due: row.due,
+        read_only: row.read_only,
+        good: Good {
+            refreshed: false,
             user: User {
                 name: row.name,
                 email: row.email,
@@ -129,11 +140,44 @@ pub async fn find(
                 impersonated_by: row.impersonated_by,
                 id: row.id,
             },
-        }))
+        },
     }))
 }
 
-/// A session to insert.
+struct Extended {
+    expires_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+/// Extends a session. `None` if it was deleted a moment ago.
+async fn extend(db: &Db, token: &str) -> sqlx::Result<Option<Extended>> {
+    sqlx::query_as!(
+        Extended,
+        r#"
+        update session
+        set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $2::float8),
+            "updatedAt" = now() at time zone 'utc'
+        where token = $1
+        returning "expiresAt" as "expires_at: Timestamp", "updatedAt" as "updated_at: Timestamp"
+        "#,
+        token,
+        f64::from(SESSION_LIFETIME),
+    )
+    .fetch_optional(db)
+    .await
+}
+
+async fn delete_expired(db: &Db, token: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"delete from session where token = $1 and "expiresAt" < now() at time zone 'utc'"#,
+        token,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A session to be made.
 pub struct NewSession<'a> {
     pub user_id: &'a str,
     /// The client's address in the stored form: empty if there is none.

@@ -1,5 +1,6 @@
 //! No list reads a whole table, whatever is asked.
 
+use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::{app, each};
@@ -73,8 +74,8 @@ async fn fill(db: &PgPool) -> PgPool {
 
 #[testkit::test]
 async fn lists_are_read_from_indexes(db: PgPool) {
-    let db = fill(&db).await;
-    let app = app(&db);
+    let app = app(&fill(&db).await);
+    let db = app.state.db.clone();
     let ada = app.user("ada").await;
 
     for query in QUERIES {
@@ -114,8 +115,8 @@ async fn lists_are_read_from_indexes(db: PgPool) {
 
 #[testkit::test]
 async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
-    let db = fill(&db).await;
-    let anyone = app(&db).anyone();
+    let app = app(&fill(&db).await);
+    let (db, anyone) = (app.state.db.clone(), app.anyone());
     let page = async |query: &str| {
         let before = rows_read(&db).await;
         let answer = anyone.get(&format!("/projects?{query}")).await.expect(200);
@@ -138,7 +139,7 @@ async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
 }
 
 /// Rows of projects read so far, one by one or by way of an index.
-async fn rows_read(db: &PgPool) -> i64 {
+async fn rows_read(db: &Db) -> i64 {
     flush(db).await;
     sqlx::query_scalar(
         "select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where relname = 'projects'",
@@ -148,7 +149,7 @@ async fn rows_read(db: &PgPool) -> i64 {
     .expect("the statistics are there")
 }
 
-async fn flush(db: &PgPool) {
+async fn flush(db: &Db) {
     for statement in [
         "select pg_stat_force_next_flush()",
         "select pg_stat_clear_snapshot()",
@@ -161,7 +162,7 @@ async fn flush(db: &PgPool) {
 }
 
 /// Sequential scans of the large tables so far.
-async fn scans(db: &PgPool) -> Vec<(String, i64)> {
+async fn scans(db: &Db) -> Vec<(String, i64)> {
     flush(db).await;
     sqlx::query_as(
         "select relname::text, seq_scan from pg_stat_user_tables

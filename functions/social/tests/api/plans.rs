@@ -1,5 +1,6 @@
 //! No list reads a whole table, and a page far into a list reads no more than the first.
 
+use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use testing::Caller;
 
@@ -53,7 +54,7 @@ const LISTS: [&str; 11] = [
 const DEPTH: usize = 20;
 
 /// One connection, which can be told to report what it has read, and somebody who reads.
-async fn crowd(db: &PgPool) -> (PgPool, Caller) {
+async fn crowd(db: &PgPool) -> (Db, Caller) {
     for statement in STATEMENTS {
         sql(db, statement, &[]).await;
     }
@@ -63,8 +64,9 @@ async fn crowd(db: &PgPool) -> (PgPool, Caller) {
         .connect_with(options)
         .await
         .expect("the database is there");
-    let ada = app(&db).session("u1").await;
-    (db, ada)
+    let app = app(&db);
+    let ada = app.session("u1").await;
+    (app.state.db, ada)
 }
 
 #[testkit::test]
@@ -128,7 +130,7 @@ async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
 }
 
 /// Sequential scans of the large tables so far.
-async fn scans(db: &PgPool) -> Vec<(String, i64)> {
+async fn scans(db: &Db) -> Vec<(String, i64)> {
     flush(db).await;
     sqlx::query_as(
         "select relname::text, seq_scan from pg_stat_user_tables
@@ -140,26 +142,26 @@ async fn scans(db: &PgPool) -> Vec<(String, i64)> {
 }
 
 /// Blocks of tables and indexes that a page reads, once it is prepared and its rows are known to be visible.
-async fn blocks(db: &PgPool, caller: &Caller, path: &str) -> i64 {
+async fn blocks(db: &Db, caller: &Caller, path: &str) -> i64 {
     caller.get(path).await.expect(200);
     let before = read(db).await;
     caller.get(path).await.expect(200);
     read(db).await - before
 }
 
-async fn read(db: &PgPool) -> i64 {
+async fn read(db: &Db) -> i64 {
     flush(db).await;
-    crate::number(
-        db,
+    sqlx::query_scalar(
         "select sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)::bigint
          from pg_statio_user_tables
          where relname in ('user', 'projects', 'likes', 'comments', 'follows')",
-        &[],
     )
+    .fetch_one(db)
     .await
+    .expect("the statistics are there")
 }
 
-async fn flush(db: &PgPool) {
+async fn flush(db: &Db) {
     for statement in [
         "select pg_stat_force_next_flush()",
         "select pg_stat_clear_snapshot()",

@@ -1,5 +1,6 @@
 //! No list reads a whole table, whatever is asked.
 
+use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::app;
@@ -54,6 +55,7 @@ async fn people_are_read_from_indexes(db: PgPool) {
         .await
         .unwrap();
     let app = app(&db);
+    let db = app.state.db.clone();
     let viewer = app.session("u7").await;
 
     for path in PATHS {
@@ -73,7 +75,7 @@ async fn people_are_read_from_indexes(db: PgPool) {
 }
 
 /// Sequential scans of the large tables so far.
-async fn scans(db: &PgPool) -> Vec<(String, i64)> {
+async fn scans(db: &Db) -> Vec<(String, i64)> {
     for statement in [
         "select pg_stat_force_next_flush()",
         "select pg_stat_clear_snapshot()",

@@ -12,12 +12,10 @@ mod variables;
 use anyhow::Context;
 
 pub use self::{
-    database::DatabaseConfig,
+    database::{DatabaseConfig, Pooler},
     quotas::{Quota, Quotas},
     redis::RedisConfig,
-    required::Required,
-    runtime::under_lambda,
-    storage::StorageConfig,
+    runtime::{lambda_concurrency, under_lambda},
     variables::Variables,
 };
 use crate::{

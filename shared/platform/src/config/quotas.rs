@@ -50,6 +50,8 @@ pub struct Quotas {
     pub create: Quota,
     /// The two Sentry test routes, by address (`RATE_LIMIT_SENTRY`).
     pub sentry: Quota,
+    /// One of so many reads is counted, at random, and counts that much (`RATE_LIMIT_SAMPLE`); 1 counts each.
+    pub sample: u32,
 }
 
 impl Default for Quotas {
@@ -60,6 +62,7 @@ impl Default for Quotas {
             write: Quota::new(60, 60),
             create: Quota::new(120, 3600),
             sentry: Quota::new(5, 60),
+            sample: 8,
         }
     }
 }
@@ -74,6 +77,9 @@ impl Quotas {
             write: variables.parsed("RATE_LIMIT_WRITE", defaults.write)?,
             create: variables.parsed("RATE_LIMIT_CREATE", defaults.create)?,
             sentry: variables.parsed("RATE_LIMIT_SENTRY", defaults.sentry)?,
+            sample: variables
+                .parsed("RATE_LIMIT_SAMPLE", defaults.sample)?
+                .max(1),
         })
     }
 }

@@ -10,6 +10,14 @@ use percent_encoding::NON_ALPHANUMERIC;
 
 use super::names;
 
+/// Addresses of the database's servers.
+const ADDRESSES: [&str; 4] = [
+    "DATABASE_URL",
+    "DATABASE_WRITE_POOL_URL",
+    "DATABASE_READ_REPLICA_PRIMARY_URL",
+    "DATABASE_READ_REPLICA_EAST_URL",
+];
+
 /// Names and their values. An empty value counts as missing.
 #[derive(Clone, Default)]
 pub struct Variables {
@@ -46,18 +54,29 @@ impl Variables {
     }
 
     /// Adds the values of the database's secret. Variables that are set keep their value. A secret that RDS manages has
-    /// `username` and `password` instead of the address; they replace those of `DATABASE_URL`.
-    pub fn with_database_secret(self, mut secret: HashMap<String, String>) -> anyhow::Result<Self> {
-        let credentials = secret.remove("username").zip(secret.remove("password"));
-        // RDS adds names of its own, such as `engine`.
-        secret.retain(|name, _| names::COMMON.contains(&name.as_str()));
+    /// `username` and `password` instead of the address; they replace those of `DATABASE_URL`, and complete the other
+    /// addresses that name this user or none.
+    pub fn with_database_secret(self, secret: HashMap<String, String>) -> anyhow::Result<Self> {
+        let credentials = secret
+            .get("username")
+            .cloned()
+            .zip(secret.get("password").cloned());
         let mut variables = self.with_secret(secret, &[]);
-        if let Some((user, password)) = credentials
-            && let Some(url) = variables.get("DATABASE_URL")
-        {
-            let url = with_credentials(url, &user, &password)
-                .context("the value of DATABASE_URL is not an address")?;
-            variables.values.insert("DATABASE_URL".to_owned(), url);
+        let Some((user, password)) = credentials else {
+            return Ok(variables);
+        };
+        for name in ADDRESSES {
+            let Some(url) = variables.get(name) else {
+                continue;
+            };
+            let url = url::Url::parse(url)
+                .with_context(|| format!("the value of {name} is not an address"))?;
+            let encoded_user = encode(&user);
+            if name == "DATABASE_URL" || [&encoded_user, ""].contains(&url.username()) {
+                let url = with_credentials(url, &encoded_user, &encode(&password))
+                    .with_context(|| format!("the value of {name} is not an address"))?;
+                variables.values.insert(name.to_owned(), url);
+            }
         }
         Ok(variables)
     }
@@ -115,12 +134,14 @@ impl FromIterator<(String, String)> for Variables {
 }
 
 /// Replaces the credentials of an address.
-fn with_credentials(url: &str, user: &str, password: &str) -> Option<String> {
-    let encode = |text| percent_encoding::utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let mut url = url::Url::parse(url).ok()?;
-    url.set_username(&encode(user)).ok()?;
-    url.set_password(Some(&encode(password))).ok()?;
+fn with_credentials(mut url: url::Url, user: &str, password: &str) -> Option<String> {
+    url.set_username(user).ok()?;
+    url.set_password(Some(password)).ok()?;
     Some(url.into())
+}
+
+fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]
@@ -175,5 +196,34 @@ mod tests {
         assert_eq!(options.get_database(), Some("codecave"));
         let expected = options.clone().password("a/b:c@d%41#?&+ é");
         assert_eq!(options.to_url_lossy(), expected.to_url_lossy());
+    }
+
+    #[test]
+    fn credentials_that_rds_manages_complete_the_replicas_of_the_same_user() {
+        let secret = [("username", "codecave"), ("password", "new")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+
+        let merged = variables(&[
+            ("DATABASE_URL", "postgres://db.example/codecave"),
+            (
+                "DATABASE_READ_REPLICA_PRIMARY_URL",
+                "postgres://codecave:old@one.example/codecave",
+            ),
+            (
+                "DATABASE_READ_REPLICA_EAST_URL",
+                "postgres://reader:own@two.example/codecave",
+            ),
+        ])
+        .with_database_secret(secret.into())
+        .unwrap();
+
+        assert_eq!(
+            merged.get("DATABASE_READ_REPLICA_PRIMARY_URL"),
+            Some("postgres://codecave:new@one.example/codecave")
+        );
+        assert_eq!(
+            merged.get("DATABASE_READ_REPLICA_EAST_URL"),
+            Some("postgres://reader:own@two.example/codecave")
+        );
     }
 }

@@ -1,12 +1,13 @@
 //! The options of a connection.
 
+use std::time::Duration;
+
 use sqlx::{
     ConnectOptions as _,
     postgres::{PgConnectOptions, PgSslMode},
 };
 
-use super::authorities;
-use crate::config::DatabaseConfig;
+use crate::config::{DatabaseConfig, Pooler};
 
 /// Returns the options to connect to the configured database. In production, the server's certificate is verified unless
 /// the server is local.
@@ -44,17 +45,20 @@ pub fn connect_options(
     };
     // Telemetry logs slow statements itself, with their route.
     let options = options.disable_statement_logging();
-    Ok(if config.transaction_pooler {
-        // PgBouncer rejects connections with startup parameters that it does not know.
-        options.statement_cache_capacity(0).extra_float_digits(None)
-    } else {
-        options.application_name("codecave").options([
+    let millis = |timeout: Duration| timeout.as_millis().to_string();
+    Ok(match config.pooler {
+        Pooler::None => options.application_name("codecave").options([
+            ("statement_timeout", millis(config.statement_timeout)),
+            ("lock_timeout", millis(config.lock_timeout)),
             (
-                "statement_timeout",
-                config.statement_timeout.as_millis().to_string(),
+                "idle_in_transaction_session_timeout",
+                millis(config.idle_in_transaction_timeout),
             ),
             // JIT compilation takes longer than any of these statements may run.
             ("jit", "off".to_owned()),
-        ])
+        ]),
+        // PgBouncer rejects connections with startup parameters that it does not know.
+        Pooler::Transaction => options.extra_float_digits(None),
+        Pooler::TransactionUnnamed => options.statement_cache_capacity(0).extra_float_digits(None),
     })
 }

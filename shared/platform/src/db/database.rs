@@ -1,107 +1,78 @@
 //! The database of an instance: its primary and its replicas.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    AssertSqlSafe, Connection, Execute, Executor, PgConnection, PgPool, Postgres, SqlSafeStr,
-    SqlStr,
+    AssertSqlSafe, Connection, Execute, Executor, PgConnection, Postgres, SqlSafeStr, SqlStr,
     postgres::{PgRow, PgStatement, PgTypeInfo},
 };
-use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::{
+    brief,
     connect::connect_options,
     error::{LostRace, is_rejected_password},
+    lease::Lease,
+    pool::{Pool, Timeouts, timed_out},
+    repeat::may_repeat,
     replicas::{self, Replica},
-    server::{Lease, Server, Timeouts},
+    secret::AddressSecret,
     statement::{OutputStream, Statement, StatementOutput, first_row, stream_output},
     timer::StatementTimer,
     transaction::Tx,
 };
-use crate::{config::DatabaseConfig, secrets};
+use crate::config::{DatabaseConfig, Pooler};
 
 /// Timeouts of the primary, after which a request fails with 503. The statement timeout is one second longer than the
-/// server's own.
+/// server's own. A server that does not respond at all is noticed within two seconds.
 const TIMEOUTS: Timeouts = Timeouts {
-    connection: Duration::from_secs(3),
+    connection: Duration::from_millis(900),
+    silence: Duration::from_millis(900),
     statement: Duration::from_secs(6),
 };
 /// Maximum number of attempts after serialization failures and deadlocks.
 const MAX_ATTEMPTS: u32 = 5;
-/// Minimum interval between re-reads of the secret while the database rejects the password.
-const SECRET_INTERVAL: Duration = Duration::from_secs(5);
+/// Maximum time that a request waits for the secret to be read again. The read itself goes on.
+const SECRET_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The database. `&Db` runs single statements; [`Db::begin`] starts a transaction.
 #[derive(Clone)]
 pub struct Db(Arc<Inner>);
 
 struct Inner {
-    primary: Server,
+    primary: Pool,
     replicas: Vec<Replica>,
-    transaction_pooler: bool,
+    /// Statements are unnamed, for a pooler that does not keep them.
+    unnamed: bool,
     /// The statement that starts a transaction.
     begin: SqlStr,
     production: bool,
-    secret_names: &'static [&'static str],
-    secret_read_at: Mutex<Option<Instant>>,
+    secret: AddressSecret,
 }
 
 impl Db {
-    /// Creates a pool that opens its first connection when it is needed. `secret_names` are those of [`secrets::load`],
-    /// which reads the secret again if the database rejects the password.
+    /// Creates a pool that opens its first connection when it is needed. `secret_names` are those of
+    /// [`secrets::load`](crate::secrets::load), which reads the secret again if the database rejects the password.
     pub fn new(
         config: &DatabaseConfig,
         production: bool,
         secret_names: &'static [&'static str],
     ) -> anyhow::Result<Self> {
-        let primary = Server::new(
-            connect_options(config, production)?,
-            config.max_connections,
-            TIMEOUTS,
-        );
+        let options = connect_options(config, production)?;
+        let primary = Pool::new(options, config.max_connections, TIMEOUTS);
         let replicas = config
             .replica_urls
             .iter()
             .map(|url| {
                 let options = connect_options(&config.at(url), production)?;
-                let server = Server::new(options, config.max_connections, replicas::TIMEOUTS);
-                Ok(Replica::new(server))
+                let pool = Pool::new(options, config.max_connections, replicas::TIMEOUTS);
+                Ok(Replica::new(pool))
             })
             .collect::<anyhow::Result<_>>()?;
-        Ok(Self::of(
-            primary,
-            replicas,
-            config,
-            production,
-            secret_names,
-        ))
-    }
-
-    /// Uses an existing pool, without replicas.
-    pub fn with_pool(
-        pool: PgPool,
-        config: &DatabaseConfig,
-        production: bool,
-        secret_names: &'static [&'static str],
-    ) -> Self {
-        let primary = Server::over(pool, TIMEOUTS);
-        Self::of(primary, Vec::new(), config, production, secret_names)
-    }
-
-    fn of(
-        primary: Server,
-        replicas: Vec<Replica>,
-        config: &DatabaseConfig,
-        production: bool,
-        secret_names: &'static [&'static str],
-    ) -> Self {
-        // A pooler accepts no session settings, so the transaction sets the timeout, in the same message.
-        let begin = if config.transaction_pooler {
+        let unnamed = config.pooler == Pooler::TransactionUnnamed;
+        // Such a pooler accepts no session settings, so the transaction sets the timeout, in the same message.
+        let begin = if unnamed {
             let begin = format!(
                 "begin; set local statement_timeout = {}",
                 config.statement_timeout.as_millis()
@@ -110,15 +81,27 @@ impl Db {
         } else {
             SqlStr::from_static("begin")
         };
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             primary,
             replicas,
-            transaction_pooler: config.transaction_pooler,
+            unnamed,
             begin,
             production,
-            secret_names,
-            secret_read_at: Mutex::new(None),
-        }))
+            secret: AddressSecret::new(secret_names, production),
+        })))
+    }
+
+    /// Replaces each connection to the primary when it is next used.
+    pub fn reconnect(&self) {
+        self.0.primary.invalidate();
+    }
+
+    /// Closes all connections. Later statements fail.
+    pub fn close(&self) {
+        self.0.primary.close();
+        for replica in &self.0.replicas {
+            replica.pool.close();
+        }
     }
 
     /// Opens a connection before the first request. A failure is logged, and the first request tries again.
@@ -130,16 +113,19 @@ impl Db {
 
     /// Starts a transaction. Dropping it without [`Tx::commit`] rolls it back.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
-        let begin = self.0.begin.clone();
-        let _timer = StatementTimer::start(&begin);
+        let _timer = StatementTimer::start(&self.0.begin);
         let connection = self.acquire().await?;
-        Tx::begin(
-            &self.0.primary,
-            connection,
-            begin,
-            self.0.transaction_pooler,
-        )
-        .await
+        match self.begin_on(connection).await {
+            // The transaction has not begun, so nothing is done twice.
+            Err(error) if may_repeat(&error, "select", false) => {
+                self.begin_on(self.acquire().await?).await
+            }
+            result => result,
+        }
+    }
+
+    async fn begin_on(&self, connection: Lease) -> sqlx::Result<Tx> {
+        Tx::begin(connection, self.0.begin.clone(), self.0.unnamed).await
     }
 
     /// Runs a single statement or a transaction of its own. After a serialization failure or a deadlock it is retried, up to
@@ -181,51 +167,61 @@ impl Db {
     }
 
     async fn run(&self, statement: Statement) -> sqlx::Result<StatementOutput> {
-        if let Some(output) = replicas::read(&self.0.replicas, &statement).await {
+        let on_replica = replicas::read(&self.0.replicas, &statement).await;
+        if on_replica.password_rejected {
+            self.reread_secret().await;
+        }
+        if let Some(output) = on_replica.output {
             return Ok(output);
         }
         let _timer = StatementTimer::start(&statement.sql);
         let mut connection = self.acquire().await?;
-        if !statement.unnamed {
-            return self.0.primary.run(statement.run(&mut connection)).await;
-        }
-        let work = async {
-            let mut tx = connection.begin_with(self.0.begin.clone()).await?;
-            let output = statement.run(&mut tx).await?;
-            tx.commit().await?;
-            Ok(output)
+        let result = self.run_on(&mut connection, statement.clone()).await;
+        let Err(error) = result else {
+            return result;
         };
-        self.0.primary.run(work).await
+        if !may_repeat(&error, statement.sql.as_str(), connection.has_output) {
+            return Err(error);
+        }
+        tracing::debug!(%error, "repeating a statement on a new connection");
+        drop(connection);
+        self.run_on(&mut self.acquire().await?, statement).await
     }
 
-    /// Reads the address from the secret again, after a rotation. Returns whether another attempt may succeed.
-    async fn reread_secret(&self) -> bool {
-        let mut read_at = self.0.secret_read_at.lock().await;
-        if let Some(read_at) = *read_at
-            && read_at.elapsed() < SECRET_INTERVAL
-        {
-            return true;
-        }
-        let variables = match secrets::load(self.0.secret_names).await {
-            Ok(variables) => variables,
-            Err(error) => {
-                tracing::error!(error = %format_args!("{error:#}"), "the secret cannot be read again");
-                return false;
+    async fn run_on(
+        &self,
+        connection: &mut Lease,
+        statement: Statement,
+    ) -> sqlx::Result<StatementOutput> {
+        let work = async {
+            if !statement.unnamed {
+                return connection.run(statement).await;
             }
+            connection.in_transaction = true;
+            connection.command(self.0.begin.clone()).await?;
+            let output = connection.run(statement).await?;
+            connection.command(SqlStr::from_static("commit")).await?;
+            connection.in_transaction = false;
+            Ok(output)
         };
-        let options = DatabaseConfig::read(&variables)
-            .and_then(|config| connect_options(&config, self.0.production));
-        match options {
-            Ok(options) => {
-                self.0.primary.set_options(options);
-                *read_at = Some(Instant::now());
-                true
-            }
-            Err(error) => {
-                tracing::error!(error = %format_args!("{error:#}"), "the secret has no usable address");
-                false
-            }
-        }
+        let Some(limit) = brief::limit() else {
+            return work.await;
+        };
+        let result = timeout(limit, work).await;
+        result.unwrap_or_else(|_| {
+            connection.abandon();
+            Err(timed_out())
+        })
+    }
+
+    /// Reads the addresses from the secret again, after a rotation. Returns whether another attempt may succeed.
+    async fn reread_secret(&self) -> bool {
+        let inner = self.0.clone();
+        let read = tokio::spawn(async move {
+            let replicas = inner.replicas.iter().map(|replica| &replica.pool);
+            inner.secret.read_again(&inner.primary, replicas).await
+        });
+        matches!(timeout(SECRET_TIMEOUT, read).await, Ok(Ok(true)))
     }
 }
 
@@ -237,7 +233,7 @@ impl<'c> Executor<'c> for &'c Db {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let statement = Statement::new(query, self.0.transaction_pooler);
+        let statement = Statement::new(query, self.0.unnamed);
         stream_output(async move { self.run(statement?).await })
     }
 
@@ -246,7 +242,7 @@ impl<'c> Executor<'c> for &'c Db {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        let statement = Statement::new(query, self.0.transaction_pooler);
+        let statement = Statement::new(query, self.0.unnamed);
         Box::pin(async move { Ok(first_row(self.run(statement?).await?)) })
     }
 
@@ -260,7 +256,7 @@ impl<'c> Executor<'c> for &'c Db {
     {
         Box::pin(async move {
             let mut connection = self.acquire().await?;
-            connection.prepare_with(sql, parameters).await
+            connection.connection()?.prepare_with(sql, parameters).await
         })
     }
 
@@ -270,7 +266,7 @@ impl<'c> Executor<'c> for &'c Db {
     {
         Box::pin(async move {
             let mut connection = self.acquire().await?;
-            connection.describe(sql).await
+            connection.connection()?.describe(sql).await
         })
     }
 }
@@ -278,7 +274,7 @@ impl<'c> Executor<'c> for &'c Db {
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Db")
-            .field("transaction_pooler", &self.0.transaction_pooler)
+            .field("unnamed", &self.0.unnamed)
             .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,21 @@
 //! The connections of one instance to PostgreSQL. They survive freezes of the instance, failovers, rotated passwords and
 //! transaction-mode poolers.
 
-mod authorities;
+mod brief;
 mod connect;
 mod database;
 mod error;
+mod lease;
+mod pool;
+mod repeat;
 mod replicas;
-mod server;
+mod secret;
 mod statement;
 mod timer;
 mod transaction;
 
 pub use self::{
+    brief::briefly,
     connect::connect_options,
     database::Db,
     error::{LostRace, is_outage},

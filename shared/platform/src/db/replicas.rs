@@ -3,20 +3,20 @@
 //! A replica may lag behind the primary. A signed-in user could miss their own writes there, so their requests always use
 //! the primary.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use super::{
-    server::{Server, Timeouts},
+    error::is_rejected_password,
+    pool::{Pool, Timeouts},
     statement::{Statement, StatementOutput},
     timer::StatementTimer,
 };
+use crate::breaker::Breaker;
 
 /// Short enough that a request still has time for the primary after a replica has failed.
 pub(super) const TIMEOUTS: Timeouts = Timeouts {
-    connection: Duration::from_secs(1),
+    connection: Duration::from_millis(400),
+    silence: Duration::from_millis(400),
     statement: Duration::from_secs(2),
 };
 /// A replica that failed is not used again before this time has passed.
@@ -31,55 +31,54 @@ pub async fn anonymously<T>(read: impl Future<Output = T>) -> T {
     ANONYMOUS.scope((), read).await
 }
 
-/// A replica and the time of its last failure.
+/// A replica, which is passed over for a while after a failure.
 pub(super) struct Replica {
-    server: Server,
-    failed_at: Mutex<Option<Instant>>,
+    pub pool: Pool,
+    failed: Breaker,
 }
 
 impl Replica {
-    pub fn new(server: Server) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self {
-            server,
-            failed_at: Mutex::default(),
+            pool,
+            failed: Breaker::new(RECOVERY),
         }
-    }
-
-    fn is_available(&self) -> bool {
-        let failed_at = *self
-            .failed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        failed_at.is_none_or(|failed_at| failed_at.elapsed() > RECOVERY)
-    }
-
-    fn record_failure(&self) {
-        *self
-            .failed_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
-/// Runs a read of an anonymous request on the first replica that succeeds. Returns `None` if the statement must run on the
-/// primary. Every kind of error counts as a failure of the replica: it may lack a new table, or cancel a statement that
-/// conflicts with its replay.
-pub(super) async fn read(replicas: &[Replica], statement: &Statement) -> Option<StatementOutput> {
-    ANONYMOUS.try_with(|()| ()).ok()?;
-    for replica in replicas.iter().filter(|replica| replica.is_available()) {
+/// The result of a read on the replicas.
+#[derive(Default)]
+pub(super) struct ReplicaRead {
+    /// `None` if the statement must run on the primary.
+    pub output: Option<StatementOutput>,
+    /// A replica has rejected the password.
+    pub password_rejected: bool,
+}
+
+/// Runs a read of an anonymous request on the first replica that succeeds. Every kind of error counts as a failure of the
+/// replica: it may lack a new table, or cancel a statement that conflicts with its replay.
+pub(super) async fn read(replicas: &[Replica], statement: &Statement) -> ReplicaRead {
+    let mut read = ReplicaRead::default();
+    if replicas.is_empty() || ANONYMOUS.try_with(|()| ()).is_err() {
+        return read;
+    }
+    for replica in replicas.iter().filter(|replica| !replica.failed.is_open()) {
         let _timer = StatementTimer::start(&statement.sql);
         let output = async {
-            let mut connection = replica.server.acquire().await?;
-            let output = statement.clone().run(&mut connection);
-            replica.server.run(output).await
+            let mut connection = replica.pool.acquire().await?;
+            connection.run(statement.clone()).await
         };
         match output.await {
-            Ok(output) => return Some(output),
+            Ok(output) => {
+                read.output = Some(output);
+                return read;
+            }
             Err(error) => {
-                replica.record_failure();
+                replica.failed.open();
+                read.password_rejected |= is_rejected_password(&error);
                 tracing::warn!(%error, "a replica failed; the primary is used");
             }
         }
     }
-    None
+    read
 }

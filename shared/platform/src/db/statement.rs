@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use sqlx::{
-    Either, Execute, Executor, PgConnection, Postgres, SqlStr,
+    Either, Execute, Postgres, SqlStr,
     postgres::{PgArguments, PgQueryResult, PgRow, PgStatement},
 };
 
@@ -32,10 +32,6 @@ impl Statement {
             arguments,
             persistent,
         })
-    }
-
-    pub async fn run(self, connection: &mut PgConnection) -> sqlx::Result<StatementOutput> {
-        connection.fetch_many(self).try_collect().await
     }
 }
 

@@ -4,13 +4,12 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 use sqlx::{
-    Execute, Executor, PgConnection, Postgres, SqlStr,
+    Execute, Executor, Postgres, SqlStr,
     postgres::{PgRow, PgStatement, PgTypeInfo},
-    raw_sql,
 };
 
 use super::{
-    server::{Lease, Server},
+    lease::Lease,
     statement::{OutputStream, Statement, StatementOutput, first_row, stream_output},
     timer::StatementTimer,
 };
@@ -18,24 +17,20 @@ use super::{
 /// A transaction. `&mut tx` runs statements.
 pub struct Tx {
     connection: Lease,
-    server: Server,
     unnamed: bool,
 }
 
 impl Tx {
-    /// Runs the statement `begin` on a connection of the server. `unnamed` as in [`Statement`].
+    /// Runs the statement `begin` on a connection. `unnamed` as in [`Statement`].
     pub(super) async fn begin(
-        server: &Server,
         mut connection: Lease,
         begin: SqlStr,
         unnamed: bool,
     ) -> sqlx::Result<Self> {
         connection.in_transaction = true;
-        let begun = raw_sql(begin).execute(&mut *connection);
-        server.run(begun).await?;
+        connection.command(begin).await?;
         Ok(Self {
             connection,
-            server: server.clone(),
             unnamed,
         })
     }
@@ -52,16 +47,15 @@ impl Tx {
     }
 
     async fn end(mut self, command: &'static str) -> sqlx::Result<()> {
-        let ended = raw_sql(command).execute(&mut *self.connection);
-        self.server.run(ended).await?;
+        let command = SqlStr::from_static(command);
+        self.connection.command(command).await?;
         self.connection.in_transaction = false;
         Ok(())
     }
 
     async fn run(&mut self, statement: Statement) -> sqlx::Result<StatementOutput> {
         let _timer = StatementTimer::start(&statement.sql);
-        let output = statement.run(&mut self.connection);
-        self.server.run(output).await
+        self.connection.run(statement).await
     }
 }
 
@@ -94,16 +88,17 @@ impl<'c> Executor<'c> for &'c mut Tx {
     where
         'c: 'e,
     {
-        let connection: &mut PgConnection = &mut self.connection;
-        connection.prepare_with(sql, parameters)
+        Box::pin(async move {
+            let connection = self.connection.connection()?;
+            connection.prepare_with(sql, parameters).await
+        })
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<sqlx::Describe<Postgres>>>
     where
         'c: 'e,
     {
-        let connection: &mut PgConnection = &mut self.connection;
-        connection.describe(sql)
+        Box::pin(async move { self.connection.connection()?.describe(sql).await })
     }
 }
 

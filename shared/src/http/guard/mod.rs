@@ -21,7 +21,7 @@ use platform::telemetry;
 use self::{
     counting::Counting,
     credential::{Credential, check_origin, has_metrics_token},
-    statement::{CallerQuery, Principal},
+    statement::Principal,
     user::{Caller, has_role},
 };
 pub use self::{
@@ -126,7 +126,7 @@ async fn authorize(guard: &Guard, request: Request, checked: &mut Checked) -> Re
         .copied()
         .unwrap_or(ClientAddress(None));
     let started = Instant::now();
-    let found = identify_caller(guard, &credential, address).await;
+    let found = identify_caller(guard, &credential, address, is_safe(request.method())).await;
     telemetry::record_session(started.elapsed());
     let mut found = found?;
     if let Some(user) = &found.user {
@@ -227,6 +227,7 @@ async fn identify_caller(
     guard: &Guard,
     credential: &Credential,
     address: ClientAddress,
+    is_read: bool,
 ) -> Result<IdentifiedCaller> {
     // If neither the response nor a limit depends on the caller, the caller is not identified, so that the health check needs
     // no database. An API key is verified even then, because an invalid one is always rejected.
@@ -265,22 +266,20 @@ async fn identify_caller(
         by_user: &by_user,
         by_address: &by_address,
         network: &address.network(),
+        sampled: is_read && rules.counted_as == RateClass::Read,
     };
     let Some(principal) = principal else {
+        // A failed credential is always counted.
+        let sampled = counting.sampled && refusal.is_none();
         return Ok(IdentifiedCaller {
             refusal,
-            counted: counting.count(None).await,
+            counted: counting.count(None, sampled).await,
             ..IdentifiedCaller::default()
         });
     };
-    let row = CallerQuery {
-        with_account: rules.with_account,
-        ..counting.statement(principal)
-    }
-    .fetch(&guard.app)
-    .await?;
+    let (row, counted) = counting.find(principal, rules.with_account).await?;
     let found = IdentifiedCaller {
-        counted: counting.counted(&row).await,
+        counted,
         refusal,
         inactive: row.id.is_some() && !row.active,
         ..IdentifiedCaller::default()

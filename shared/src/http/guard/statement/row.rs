@@ -7,6 +7,7 @@ use sqlx::types::Json;
 use crate::http::quota::{Counted, Policy};
 
 /// The caller and the counters of the request.
+#[derive(Default)]
 pub(crate) struct CallerRow {
     /// `None` if the principal does not exist.
     pub id: Option<String>,
@@ -16,13 +17,22 @@ pub(crate) struct CallerRow {
     pub active: bool,
     /// Creation time of the session.
     pub created_at: Option<Timestamp>,
+    /// The session is old enough to be extended.
+    pub refresh_due: bool,
     pub account: Option<Json<Box<RawValue>>>,
+    /// The database accepts no writes.
+    pub read_only: bool,
     pub(super) names: Vec<String>,
     pub(super) counts: Vec<i32>,
     pub(super) resets: Vec<i32>,
 }
 
 impl CallerRow {
+    /// Returns the id of a user who is neither deactivated nor banned.
+    pub(crate) fn active_id(&self) -> Option<&str> {
+        self.id.as_deref().filter(|_| self.active)
+    }
+
     /// Returns the counters, each with its policy.
     pub(crate) fn counted(&self, by_user: &[Policy], by_address: &[Policy]) -> Vec<Counted> {
         by_user

@@ -1,19 +1,15 @@
-//! Finds the caller by a session token, with the whole account.
+//! Finds the caller by a user id, and counts the request.
 
 use platform::time::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
 use super::{policies::PolicyColumns, row::CallerRow};
-use crate::{
-    http::guard::session::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
-    state::AppState,
-};
+use crate::state::AppState;
 
 pub(super) async fn fetch(
     app: &AppState,
-    token: &str,
-    may_refresh: bool,
+    user_id: &str,
     policies: &PolicyColumns<'_>,
 ) -> sqlx::Result<CallerRow> {
     sqlx::query_as!(
@@ -24,28 +20,9 @@ pub(super) async fn fetch(
                 u.id,
                 u.role,
                 u."isPro" as is_pro,
-                is_visible(u) as active,
-                s."createdAt" as created_at,
-                s."expiresAt" as expires_at,
-                to_jsonb(u) || jsonb_build_object(
-                    'privateProjectsCount',
-                    (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
-                ) as account
-            from session s
-            join "user" u on u.id = s."userId"
-            where s.token = $1 and s."expiresAt" > now() at time zone 'utc'
-        ),
-        -- Better Auth extends a session that is a day old.
-        refreshed as (
-            update session
-            set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $8::float8),
-                "updatedAt" = now() at time zone 'utc'
-            from caller
-            where $7
-                and token = $1
-                and session."expiresAt" > now() at time zone 'utc'
-                and caller.expires_at <= now() at time zone 'utc' + make_interval(secs => $8::float8 - $9::float8)
-                and session."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $8::float8 - $9::float8)
+                is_visible(u) as active
+            from "user" u
+            where u.id = $1
         ),
         policy as (
             select name, seconds, name || ':user:' || caller.id as key
@@ -72,8 +49,10 @@ pub(super) async fn fetch(
             caller.role as "role?",
             coalesce(caller.is_pro, false) as "is_pro!",
             coalesce(caller.active, false) as "active!",
-            caller.created_at as "created_at?: Timestamp",
-            caller.account as "account?: Json<Box<RawValue>>",
+            null::timestamp as "created_at?: Timestamp",
+            false as "refresh_due!",
+            null::jsonb as "account?: Json<Box<RawValue>>",
+            false as "read_only!",
             counted.names as "names!",
             counted.counts as "counts!",
             counted.resets as "resets!"
@@ -86,15 +65,12 @@ pub(super) async fn fetch(
         ) counted
         left join caller on true
         "#,
-        token,
+        user_id,
         &policies.user_names,
         &policies.user_windows,
         &policies.address_names,
         &policies.address_windows,
         policies.network,
-        may_refresh,
-        f64::from(SESSION_LIFETIME),
-        f64::from(SESSION_UPDATE_AGE),
     )
     .fetch_one(&app.db)
     .await

@@ -1,19 +1,15 @@
-//! Finds the caller by a session token.
+//! Finds the caller by a session token, and counts the request.
 
 use platform::time::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
 use super::{policies::PolicyColumns, row::CallerRow};
-use crate::{
-    http::guard::session::{SESSION_LIFETIME, SESSION_UPDATE_AGE},
-    state::AppState,
-};
+use crate::{http::guard::session::REFRESH_DUE, state::AppState};
 
 pub(super) async fn fetch(
     app: &AppState,
     token: &str,
-    may_refresh: bool,
     policies: &PolicyColumns<'_>,
 ) -> sqlx::Result<CallerRow> {
     sqlx::query_as!(
@@ -26,22 +22,11 @@ pub(super) async fn fetch(
                 u."isPro" as is_pro,
                 is_visible(u) as active,
                 s."createdAt" as created_at,
-                s."expiresAt" as expires_at
+                s."impersonatedBy" is null
+                    and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $7::float8) as refresh_due
             from session s
             join "user" u on u.id = s."userId"
             where s.token = $1 and s."expiresAt" > now() at time zone 'utc'
-        ),
-        -- Better Auth extends a session that is a day old.
-        refreshed as (
-            update session
-            set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $8::float8),
-                "updatedAt" = now() at time zone 'utc'
-            from caller
-            where $7
-                and token = $1
-                and session."expiresAt" > now() at time zone 'utc'
-                and caller.expires_at <= now() at time zone 'utc' + make_interval(secs => $8::float8 - $9::float8)
-                and session."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $8::float8 - $9::float8)
         ),
         policy as (
             select name, seconds, name || ':user:' || caller.id as key
@@ -69,7 +54,9 @@ pub(super) async fn fetch(
             coalesce(caller.is_pro, false) as "is_pro!",
             coalesce(caller.active, false) as "active!",
             caller.created_at as "created_at?: Timestamp",
+            coalesce(caller.refresh_due, false) as "refresh_due!",
             null::jsonb as "account?: Json<Box<RawValue>>",
+            false as "read_only!",
             counted.names as "names!",
             counted.counts as "counts!",
             counted.resets as "resets!"
@@ -88,9 +75,7 @@ pub(super) async fn fetch(
         &policies.address_names,
         &policies.address_windows,
         policies.network,
-        may_refresh,
-        f64::from(SESSION_LIFETIME),
-        f64::from(SESSION_UPDATE_AGE),
+        REFRESH_DUE,
     )
     .fetch_one(&app.db)
     .await
