@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::{Extension, extract::State};
 use shared::{
     AppState,
-    http::{Api, CurrentUser, Error, NoContent, Path, RateClass, Result, get},
+    http::{
+        Api, CurrentUser, Error, Json, NoContent, Path, RateClass, RawBody, Result, blocking, get,
+        post,
+    },
 };
 
 fn main() -> anyhow::Result<()> {
@@ -15,6 +18,8 @@ fn main() -> anyhow::Result<()> {
         get("leak", "/leaks", leaks),
         get("delay", "/slow/{seconds}", slow),
         get("callOut", "/outgoing", outgoing),
+        get("work", "/work", work),
+        post("measure", "/size", size),
     ];
     let open = open.map(|route| route.public("an example").counted_as(RateClass::Unlimited));
     let guarded = [
@@ -66,6 +71,16 @@ async fn slow(State(app): State<AppState>, Path(seconds): Path) -> Result<NoCont
         .await?;
     tokio::time::sleep(Duration::from_millis(1)).await;
     Ok(NoContent)
+}
+
+/// Keeps a processor busy.
+async fn work() -> Result<NoContent> {
+    blocking(|| std::thread::sleep(Duration::from_millis(300))).await?;
+    Ok(NoContent)
+}
+
+async fn size(Extension(body): Extension<RawBody>) -> Json<usize> {
+    Json(body.0.len())
 }
 
 /// Asks for the secret, as the database does when it refuses a password.

@@ -20,6 +20,7 @@ const CONFIGURATION: &[&str] = &[
     "FRONTEND_URL",
     "GITHUB_",
     "GOOGLE_",
+    "HTTP_",
     "MEILI_HOST",
     "METRICS_",
     "NODE_ENV",

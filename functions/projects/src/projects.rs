@@ -5,7 +5,8 @@ use shared::{
     AppState, fields,
     http::{
         Attempt, Check as _, Created, CurrentUser, Error, Idempotency, Json, NoContent, Once, Path,
-        Query, Result, ResultExt, Text, Texts, Viewer, boolean, date_time, one_of, text, texts,
+        Query, Result, ResultExt, Text, Texts, Viewer, blocking, boolean, date_time, one_of, text,
+        texts,
     },
     markdown,
     time::Timestamp,
@@ -139,7 +140,9 @@ pub async fn show(
     let row = queries::find_project(&app.db, viewer.id(), &id).await?;
     let mut project = row.ok_or(NOT_FOUND)?.into_project(&app.config.public_url);
     if with_html {
-        project.content_html = Some(project.content.as_deref().and_then(markdown::to_html));
+        let content = project.content.clone();
+        let html = blocking(move || content.as_deref().and_then(markdown::to_html)).await?;
+        project.content_html = Some(html);
     }
     Ok(Json(project))
 }

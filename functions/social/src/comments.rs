@@ -8,7 +8,7 @@ use shared::{
     http::{
         Attempt, Check as _, Created, CurrentUser, Cursor, Error, Fields, FromFields, Idempotency,
         Json, NoContent, Once, Page, PageQuery, Path, Query, Result, ResultExt, Rule as _, Text,
-        Viewer, date_time, one_of, text,
+        Viewer, blocking, date_time, one_of, text,
     },
     markdown,
     time::Timestamp,
@@ -112,7 +112,11 @@ pub async fn list(
             .await?
             .ok_or(Error::NotFound("Project"))?;
     if with_html {
-        add_html(&mut comments);
+        comments = blocking(move || {
+            add_html(&mut comments);
+            comments
+        })
+        .await?;
     }
     Ok(page.page(comments, |comment| {
         Cursor::new(sort.name(), (comment.created_at.0, &comment.id))
@@ -175,7 +179,11 @@ pub async fn show(
         .await?
         .ok_or(Error::NotFound("Comment"))?;
     if with_html {
-        add_html([&mut comment]);
+        comment = blocking(move || {
+            add_html([&mut comment]);
+            comment
+        })
+        .await?;
     }
     Ok(Json(comment))
 }

@@ -1,6 +1,7 @@
 //! Types that handlers use, and the request stack around them.
 
 mod api;
+mod blocking;
 pub mod body;
 mod cache;
 mod client;
@@ -17,6 +18,7 @@ mod route;
 mod stack;
 
 pub use api::{Api, no_route};
+pub use blocking::blocking;
 pub use body::RawBody;
 pub use cache::matches as etag_matches;
 pub use client::ClientAddress;

@@ -1,18 +1,32 @@
 //! Serves a group: under Lambda if a Lambda runtime started the process, otherwise as plain HTTP.
 
 mod flush_extension;
+mod head_clock;
+mod leftover;
+mod plain_http;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use anyhow::Context;
-use axum::{Router, extract::FromRef};
-use lambda_http::{Adapter, lambda_runtime::Runtime};
+use axum::{
+    Router,
+    extract::FromRef,
+    http::{Response, StatusCode},
+};
+use http_body_util::{BodyExt, Collected, Full};
+use lambda_http::{Adapter, lambda_runtime::Runtime, runtime_concurrent};
 pub use platform::config::under_lambda;
 use platform::{
+    config::lambda_concurrency,
     db::Db,
     secrets,
     telemetry::{self, TelemetryConfig},
 };
+use tokio::runtime;
+use tower::{ServiceExt, service_fn};
 
 use self::flush_extension::FlushExtension;
 use crate::{http::Api, state::AppState};
@@ -31,38 +45,88 @@ where
     S: Clone + Send + Sync + 'static,
     AppState: FromRef<S>,
 {
-    // An instance serves one request at a time under Lambda, so one thread is enough. It is also a third faster there.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    // An instance that serves one request at a time needs one thread, and is a third faster with it.
+    let mut runtime = if under_lambda() && lambda_concurrency() == 1 {
+        runtime::Builder::new_current_thread()
+    } else {
+        runtime::Builder::new_multi_thread()
+    };
+    let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
         let variables = secrets::load(api.secret_names()).await?;
         let _telemetry = telemetry::init(&TelemetryConfig::read(&variables)?);
         let port = variables.parsed("PORT", 3001)?;
+        let max_connections = variables.parsed("HTTP_MAX_CONNECTIONS", 1024)?;
+        anyhow::ensure!(
+            max_connections > 0,
+            "the value of HTTP_MAX_CONNECTIONS must be at least 1"
+        );
         let app = AppState::new(variables, api.required_names(), api.secret_names())?;
-        let db = (!api.connects_late()).then(|| app.db.clone());
+        let db = app.db.clone();
+        let warm_up = (!api.connects_late()).then(|| db.clone());
         if let Some(redis) = &app.redis {
             redis.warm_up();
         }
         let state = state(&api, app)?;
         let router = api.router(state);
         if under_lambda() {
-            serve_lambda(router, db).await
+            serve_lambda(router, warm_up).await
         } else {
-            serve_http(router, port).await
+            serve_http(router, port, max_connections).await?;
+            db.close();
+            Ok(())
         }
     })
 }
 
 async fn serve_lambda(router: Router, db: Option<Db>) -> anyhow::Result<()> {
+    // The connection opens while the runtime starts.
+    let warm_up = db.map(|db| tokio::spawn(async move { db.warm_up().await }));
+    let result = if lambda_concurrency() > 1 {
+        serve_concurrently(router).await
+    } else {
+        serve_one_by_one(router).await
+    };
+    if let Some(warm_up) = warm_up {
+        warm_up.abort();
+    }
+    result
+}
+
+/// Serves several requests at a time, as Lambda Managed Instances do. Such an instance is not frozen between invocations, so
+/// Sentry needs no extension.
+async fn serve_concurrently(router: Router) -> anyhow::Result<()> {
+    // The runtime shares responses between threads, which a body that is not in memory does not allow.
+    let service = service_fn(move |request: lambda_http::Request| {
+        let router = router.clone();
+        async move {
+            let (parts, body) = router.oneshot(request).await?.into_parts();
+            let body = body.collect().await.map(Collected::to_bytes);
+            Ok::<_, Infallible>(match body {
+                Ok(body) => Response::from_parts(parts, Full::new(body)),
+                Err(error) => {
+                    tracing::error!(%error, "a response's body ended early");
+                    let mut response = Response::new(Full::default());
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    response
+                }
+            })
+        }
+    });
+    let served = runtime_concurrent(service).run_concurrent();
+    tokio::select! {
+        result = served => result.map_err(|error| anyhow::anyhow!(error)),
+        () = stopped() => Ok(()),
+    }
+}
+
+async fn serve_one_by_one(router: Router) -> anyhow::Result<()> {
     // Without Sentry there is nothing to send after a response, and no extension.
     let extension = if telemetry::is_on() {
         Some(FlushExtension::register().await?)
     } else {
         None
     };
-    // The connection opens while the runtime starts.
-    let warm_up = db.map(|db| tokio::spawn(async move { db.warm_up().await }));
     let runtime = Runtime::new(Adapter::from(router));
     let result = match extension {
         None => runtime.run().await,
@@ -72,22 +136,16 @@ async fn serve_lambda(router: Router, db: Option<Db>) -> anyhow::Result<()> {
             () = stopped() => Ok(()),
         },
     };
-    if let Some(warm_up) = warm_up {
-        warm_up.abort();
-    }
     result.map_err(|error| anyhow::anyhow!(error))
 }
 
-async fn serve_http(router: Router, port: u16) -> anyhow::Result<()> {
+async fn serve_http(router: Router, port: u16, max_connections: u32) -> anyhow::Result<()> {
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let listener = tokio::net::TcpListener::bind(address)
         .await
         .with_context(|| format!("port {port} cannot be used"))?;
     tracing::info!(%address, "listening");
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stopped())
-        .await?;
+    plain_http::serve(listener, router, max_connections, stopped()).await;
     Ok(())
 }
 

@@ -9,8 +9,10 @@ mod log;
 mod pace;
 mod program;
 mod prometheus;
+mod rotation;
 mod scan;
 mod sentry;
+mod serving;
 mod spans;
 mod weather;
 

@@ -1,8 +1,7 @@
 //! Passwords. They are stored as the Node server stores them, and signing in with them is switched off.
 
-use anyhow::Context;
 use scrypt::{Params, scrypt};
-use shared::random;
+use shared::{http::blocking, random};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
@@ -93,11 +92,11 @@ pub fn check_length(password: &str, min: usize) -> Result<()> {
 
 /// Returns `SALT:HASH` as Better Auth stores it. Hashing takes long, so it runs on a thread of its own.
 pub async fn hash(password: String) -> Result<String> {
-    let hashed = tokio::task::spawn_blocking(move || {
+    let hashed = blocking(move || {
         let salt = random::text(SALT_LENGTH, HEX);
         derive(&password, &salt).map(|key| format!("{salt}:{key}"))
     });
-    let hashed = hashed.await.context("a password's hash").flatten();
+    let hashed = hashed.await.map_err(Error::Other)?;
     hashed.map_err(|error| Error::Other(shared::http::Error::Internal(error)))
 }
 

@@ -1,0 +1,213 @@
+//! Plain HTTP, and several requests at a time under Lambda.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use sqlx::PgPool;
+use testkit::database::address;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    PATIENCE,
+    frozen::{NO_DATABASE, get, instance},
+    program::Program,
+};
+
+async fn trouble(variables: &[(&str, &str)]) -> Program {
+    Program::start("trouble", &[&[NO_DATABASE], variables].concat()).await
+}
+
+async fn connect(program: &Program) -> TcpStream {
+    let address = program.url.strip_prefix("http://").unwrap();
+    TcpStream::connect(address).await.unwrap()
+}
+
+/// Reads one response, whose body has a length. Returns its head.
+async fn response(connection: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let byte = timeout(PATIENCE, connection.read_u8()).await.unwrap();
+        head.push(
+            byte.unwrap_or_else(|error| panic!("{error} after {}", String::from_utf8_lossy(&head))),
+        );
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).await.unwrap();
+    head
+}
+
+/// Sends all of a request whose body is too large before it reads, as proxies do.
+async fn send_too_much(connection: &mut TcpStream, mebibytes: usize) {
+    let head = format!(
+        "POST /size HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        mebibytes << 20
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..mebibytes {
+        connection.write_all(&vec![b' '; 1 << 20]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_answered_and_the_connection_goes_on() {
+    let program = trouble(&[]).await;
+    let mut connection = connect(&program).await;
+
+    for _ in 0..3 {
+        send_too_much(&mut connection, 3).await;
+        let head = response(&mut connection).await;
+        assert!(head.starts_with("http/1.1 413 "), "{head}");
+    }
+    connection
+        .write_all(b"GET /fine HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let head = response(&mut connection).await;
+    assert!(head.starts_with("http/1.1 204 "), "{head}");
+}
+
+/// A body that no handler reads is left over, too.
+#[tokio::test]
+async fn a_body_without_a_route_does_not_disturb_the_next_request() {
+    let program = trouble(&[]).await;
+    let mut connection = connect(&program).await;
+
+    let body = vec![b' '; 2 << 20];
+    let head = format!(
+        "POST /none HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..2 {
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.write_all(&body).await.unwrap();
+        let head = response(&mut connection).await;
+        assert!(head.starts_with("http/1.1 404 "), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_huge_body_can_be_read() {
+    let program = trouble(&[]).await;
+    let mut connection = connect(&program).await;
+
+    send_too_much(&mut connection, 40).await;
+    let head = response(&mut connection).await;
+
+    assert!(head.starts_with("http/1.1 413 "), "{head}");
+    assert!(head.contains("connection: close"), "{head}");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_given_up() {
+    let program = trouble(&[]).await;
+    let mut slow = connect(&program).await;
+    let mut idle = connect(&program).await;
+    let started = Instant::now();
+    slow.write_all(b"GET /fine HTTP/1.1\r\n").await.unwrap();
+    let sends = async {
+        while slow.write_all(b"a: b\r\n").await.is_ok() {
+            sleep(Duration::from_millis(500)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), sends).await.unwrap();
+    assert!(started.elapsed() > Duration::from_secs(9));
+
+    // A connection that is kept for later may stay longer.
+    idle.write_all(b"GET /fine HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let head = response(&mut idle).await;
+    assert!(head.starts_with("http/1.1 204 "), "{head}");
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_waits() {
+    let program = trouble(&[("HTTP_MAX_CONNECTIONS", "2")]).await;
+    // The test that the program listens was a connection, too.
+    sleep(Duration::from_millis(100)).await;
+    let request = b"GET /fine HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut open = [connect(&program).await, connect(&program).await];
+    for connection in &mut open {
+        connection.write_all(request).await.unwrap();
+        response(connection).await;
+    }
+
+    let mut third = connect(&program).await;
+    third.write_all(request).await.unwrap();
+    let waits = timeout(Duration::from_millis(300), response(&mut third)).await;
+    assert!(waits.is_err(), "{waits:?}");
+    drop(open);
+
+    assert!(response(&mut third).await.starts_with("http/1.1 204 "));
+}
+
+#[tokio::test]
+async fn busy_processors_refuse_what_does_not_fit_and_serve_the_rest() {
+    let program = trouble(&[]).await;
+    let work = async || {
+        let answer = program.get("/work").send().await.unwrap();
+        let refused = answer.status() == 503;
+        assert_eq!(answer.headers().contains_key("retry-after"), refused);
+        assert!(refused || answer.status() == 204, "{answer:?}");
+        refused
+    };
+    let fine = async {
+        sleep(Duration::from_millis(200)).await;
+        let started = Instant::now();
+        let answer = program.get("/fine").send().await.unwrap();
+        assert_eq!(answer.status(), 204);
+        started.elapsed()
+    };
+
+    let (refused, waited) = tokio::join!(join_all((0..150).map(|_| work())), fine);
+
+    let refused = refused.into_iter().filter(|refused| *refused).count();
+    assert!((1..149).contains(&refused), "{refused}");
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+}
+
+#[testkit::test]
+async fn a_request_is_finished_at_the_end(db: PgPool) {
+    let database = address(&db);
+    let program = Program::start("trouble", &[("DATABASE_URL", &database)]).await;
+    let request = program.get("/slow/1").send();
+    let answer = tokio::spawn(request);
+    sleep(Duration::from_millis(300)).await;
+
+    let (status, _) = program.stop().await;
+
+    assert!(status.success());
+    assert_eq!(answer.await.unwrap().unwrap().status(), 204);
+}
+
+/// Lambda Managed Instances.
+#[testkit::test]
+async fn an_instance_serves_as_many_requests_as_lambda_says(db: PgPool) {
+    let database = address(&db);
+    let variables = [
+        ("DATABASE_URL", database.as_str()),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
+    ];
+    let function = instance("trouble", &variables).await;
+    let slow = get("/slow/1");
+
+    let started = Instant::now();
+    let answers = join_all((0..8).map(|_| function.invoke_beside(&slow))).await;
+
+    for answer in answers {
+        assert_eq!(answer.unwrap().response["statusCode"], 204);
+    }
+    let together = started.elapsed();
+    assert!(together < Duration::from_secs(4), "{together:?}");
+    let logs = function.logs().join("\n");
+    assert!(!logs.contains("CONCURRENCY"), "{logs}");
+}
