@@ -21,19 +21,18 @@ pub async fn profile(
     token: &str,
     deadline: Instant,
 ) -> Result<Profile, Failure> {
-    let mut raw: Map<String, Value> = http
-        .get(&format!("{api_url}/user"), Some(token), deadline)
-        .await?;
-    let emails: Vec<Value> = match http
-        .get(&format!("{api_url}/user/emails"), Some(token), deadline)
-        .await
-    {
-        Ok(emails) => emails,
-        Err(error) => {
-            tracing::warn!(error = %format_args!("{error:#}"), "GitHub returned no list of addresses");
-            Vec::new()
+    let (user, emails) = (format!("{api_url}/user"), format!("{api_url}/user/emails"));
+    let addresses = async {
+        match http.get(&emails, Some(token), deadline).await {
+            Ok(emails) => Ok(emails),
+            Err(error) => {
+                tracing::warn!(error = %format_args!("{error:#}"), "GitHub lists no addresses");
+                Ok(Vec::new())
+            }
         }
     };
+    let (mut raw, emails): (Map<String, Value>, Vec<Value>) =
+        tokio::try_join!(http.get(&user, Some(token), deadline), addresses)?;
     if text(raw.get("email")).is_none() {
         let primary = emails
             .iter()
