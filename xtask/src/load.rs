@@ -142,7 +142,7 @@ impl Bundle {
         listening(port)
             .await
             .with_context(|| format!("the gateway does not start, see {}", path.display()))?;
-        let configuration = bench::variables(database, &url, false);
+        let configuration = bench::variables(database, &url, "");
         let mut started = Vec::new();
         for name in FUNCTIONS {
             for _ in 0..instances {

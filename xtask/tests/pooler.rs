@@ -34,16 +34,17 @@ async fn instances_queue_for_connections(db: PgPool) {
     let users = bundle::build().await.unwrap().remove("users").unwrap();
     let url = pooler.url(&database).unwrap();
 
-    let instances = join_all((0..INSTANCES).map(|_| start(&users, &url))).await;
-    let mut event = event();
-    event["cookies"] = json!([COOKIE]);
-    let answers = join_all(instances.iter().map(|instance| instance.invoke(&event))).await;
+    for mode in pooler.modes() {
+        let instances = join_all((0..INSTANCES).map(|_| start(&users, &url, mode))).await;
+        let mut event = event();
+        event["cookies"] = json!([COOKIE]);
+        let answers = join_all(instances.iter().map(|instance| instance.invoke(&event))).await;
 
-    for answer in answers {
-        let answer = answer.unwrap().response;
-        assert_eq!(answer["statusCode"], 200, "{answer}");
+        for answer in answers {
+            let answer = answer.unwrap().response;
+            assert_eq!(answer["statusCode"], 200, "{answer}");
+        }
     }
-    drop(instances);
     drop(pooler);
     release(&db, &role).await;
 }
@@ -90,10 +91,10 @@ async fn sign_in(db: &PgPool) {
     .unwrap();
 }
 
-async fn start(binary: &Path, database: &str) -> Instance {
+async fn start(binary: &Path, database: &str, mode: &str) -> Instance {
     let variables = [
         ("DATABASE_URL", database),
-        ("DATABASE_POOLER", "transaction"),
+        ("DATABASE_POOLER", mode),
         ("BETTER_AUTH_URL", "http://localhost:3001"),
         ("BETTER_AUTH_SECRET", SECRET),
         ("NODE_ENV", "test"),

@@ -66,8 +66,13 @@ pub struct Timing {
 }
 
 impl Subject {
-    /// Measures the sizes of the binary and of its zip. All other figures are empty.
-    pub fn new(program: Program, path: &Path, database: &str) -> anyhow::Result<Self> {
+    /// Nothing is measured yet but the binary's size.
+    pub fn new(
+        program: Program,
+        path: &Path,
+        database: &str,
+        pooler: &str,
+    ) -> anyhow::Result<Self> {
         let mut file = File::open(path).with_context(|| format!("{}", path.display()))?;
         let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
         let binary = io::copy(&mut file, &mut zip)?;
@@ -79,7 +84,7 @@ impl Subject {
             memory: 0,
             timings: program.requests.iter().map(|_| Timing::default()).collect(),
             path: path.to_owned(),
-            variables: variables(database, "https://api.codecave.tech", program.pooled),
+            variables: variables(database, "https://api.codecave.tech", pooler),
             program,
             instance: None,
             asked: 0,
@@ -183,9 +188,9 @@ fn statements(instance: &Instance) -> Option<u64> {
     })
 }
 
-/// The variables of a deployment, with quotas that no benchmark reaches. `pooled` selects a pooler in transaction mode.
-pub fn variables(database: &str, api: &str, pooled: bool) -> Vec<(&'static str, String)> {
-    let pooler = if pooled { "transaction" } else { "" };
+/// What a deployment would configure, without limits on how much one caller may ask. `pooler` is the value of
+/// `DATABASE_POOLER`.
+pub fn variables(database: &str, api: &str, pooler: &str) -> Vec<(&'static str, String)> {
     [
         ("BETTER_AUTH_SECRET", SECRET),
         ("BETTER_AUTH_URL", api),

@@ -105,13 +105,13 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let mut subjects = Vec::new();
     for spec in request::programs(&database) {
         if spec.is_floor() || wanted(spec.binary) {
-            let url = match &pooler {
-                _ if !spec.pooled => database.url.clone(),
-                Some(pooler) => pooler.url(&database.url)?,
+            let (url, mode) = match &pooler {
+                _ if !spec.pooled => (database.url.clone(), ""),
+                Some(pooler) => (pooler.url(&database.url)?, pooler.modes()[0]),
                 None => continue,
             };
             let binary = program(&programs, spec.binary)?;
-            subjects.push(Subject::new(spec, binary, &url)?);
+            subjects.push(Subject::new(spec, binary, &url, mode)?);
         }
     }
     for round in 1..=measure::START_ROUNDS {

@@ -1,6 +1,12 @@
 //! A PgBouncer in transaction mode in front of a server.
 
-use std::{fs, net::TcpListener, os::unix::fs::chown, path::PathBuf, process::Stdio};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
@@ -12,28 +18,42 @@ use crate::{
     programs,
 };
 
+/// Names the variable with the path of another PgBouncer than the machine's.
+const PROGRAM: &str = "TEST_PGBOUNCER";
+
+/// The first version that keeps named statements in transaction mode.
+const KEEPS_STATEMENTS: (u32, u32) = (1, 21);
+
 /// A running PgBouncer; dropping it ends it.
 pub struct PgBouncer {
     group: Group,
     port: u16,
+    keeps_statements: bool,
 }
 
 impl PgBouncer {
-    /// Starts one in front of the server of that address, with at most `connections` to each of its databases. `None` where
-    /// it is not on this machine.
+    /// Starts one in front of the server of that address, with at most `connections` to each of its databases: the program
+    /// that `TEST_PGBOUNCER` names, or the machine's. `None` where there is none.
     pub async fn start(server: &str, connections: u32) -> anyhow::Result<Option<Self>> {
         // Debian keeps servers where only root looks for programs.
-        let program = programs::find("pgbouncer")
+        let program = std::env::var_os(PROGRAM)
+            .map(PathBuf::from)
+            .or_else(|| programs::find("pgbouncer"))
             .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|path| path.exists()));
         let Some(program) = program else {
             return Ok(None);
         };
+        let keeps_statements = version(&program).await? >= KEEPS_STATEMENTS;
         let server = Url::parse(server)?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let user = home::server_user()?;
         let home = home::make("pgbouncer", user)?;
         let settings = home.join(format!("{port}.ini"));
-        fs::write(&settings, configuration(&server, port, connections))?;
+        let mut configuration = configuration(&server, port, connections);
+        if keeps_statements {
+            configuration.push_str("max_prepared_statements = 200\n");
+        }
+        fs::write(&settings, configuration)?;
         let log = home.join(format!("{port}.log"));
         let output = fs::File::create(&log)?;
         let mut command = Command::new(program);
@@ -50,6 +70,7 @@ impl PgBouncer {
         let mut pooler = Self {
             group: Group::spawn(&mut command)?,
             port,
+            keeps_statements,
         };
         tokio::select! {
             outcome = listening(port) => outcome.context("PgBouncer does not start")?,
@@ -65,6 +86,15 @@ impl PgBouncer {
         self.port
     }
 
+    /// The values of `DATABASE_POOLER` that it serves, the better one first.
+    pub fn modes(&self) -> &'static [&'static str] {
+        if self.keeps_statements {
+            &["transaction", "transaction-unnamed"]
+        } else {
+            &["transaction-unnamed"]
+        }
+    }
+
     /// The address of a database of the server by way of the pooler.
     pub fn url(&self, database: &str) -> anyhow::Result<String> {
         let mut url = Url::parse(database)?;
@@ -73,6 +103,18 @@ impl PgBouncer {
             .context("the address of a database has a port")?;
         Ok(url.into())
     }
+}
+
+/// The version of a PgBouncer, from a first line such as `PgBouncer 1.18.0`.
+async fn version(program: &Path) -> anyhow::Result<(u32, u32)> {
+    let output = Command::new(program).arg("--version").output().await?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = || {
+        let mut numbers = text.split_whitespace().nth(1)?.split('.');
+        let mut number = || numbers.next()?.parse().ok();
+        Some((number()?, number()?))
+    };
+    version().with_context(|| format!("{} tells no version: {text}", program.display()))
 }
 
 /// <https://www.pgbouncer.org/config.html>. `any` takes every name for the one that is set.
