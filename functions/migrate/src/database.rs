@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use migrations::Outcome;
 use platform::{
-    config::{DatabaseConfig, Variables},
+    config::{DatabaseConfig, Pooler, Variables},
     db::{connect_options, is_outage},
     secrets,
 };
-use sqlx::{Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::role::Role;
@@ -36,17 +38,43 @@ pub async fn migrate(
     let mut connection = connect(&options, CONNECT_TIMEOUT.min(limit / 2)).await?;
     let left = limit.saturating_sub(started.elapsed());
     let outcome = migrations::run(&mut connection, migrator, Some(left)).await?;
-    if let Some(secret) = variables.get("DATABASE_ROLE_SECRET_ID") {
-        let current = Role::of_secret(&secrets::read(secret).await?)?;
-        let role = if rotate { current.successor() } else { current };
-        role.create_or_update(&mut connection).await?;
-        if rotate {
-            // Only now, so that nobody reads credentials that the database does not accept yet.
-            secrets::write(secret, &role.to_secret()).await?;
-        }
+    if config.pooler == Pooler::Transaction {
+        set_role_limits(&mut connection, &config).await?;
     }
     connection.close().await?;
     Ok(outcome)
+}
+
+/// Sets the limits of statements as settings of the role in this database. The functions cannot set them, because a `SET` binds
+/// a connection of the pooler to its client.
+async fn set_role_limits(
+    connection: &mut PgConnection,
+    config: &DatabaseConfig,
+) -> anyhow::Result<()> {
+    for (name, value) in [
+        (
+            "statement_timeout",
+            config.statement_timeout.as_millis().to_string(),
+        ),
+        ("lock_timeout", config.lock_timeout.as_millis().to_string()),
+        (
+            "idle_in_transaction_session_timeout",
+            config.idle_in_transaction_timeout.as_millis().to_string(),
+        ),
+        ("jit", "off".to_owned()),
+    ] {
+        let statement = format!(
+            "do $$ begin
+                 execute format(
+                     'alter role current_user in database %I set {name} = {value}', current_database()
+                 );
+             end $$"
+        );
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 async fn connect(options: &PgConnectOptions, limit: Duration) -> anyhow::Result<PgConnection> {

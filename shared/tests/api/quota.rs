@@ -1,7 +1,7 @@
 //! Rate limits and their headers.
 
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions as _, PgPool};
 use testing::App;
 
 use crate::api;
@@ -215,8 +215,8 @@ async fn failed_credentials_are_never_sampled(db: PgPool) {
 /// The store is locked, missing, or may not be written.
 #[testkit::test]
 async fn limits_fail_open_for_everybody(db: PgPool) {
-    let variables = [("RATE_LIMITS", "real")];
-    let app = || App::configured(api(), db.clone(), &variables);
+    let address = db.connect_options().to_url_lossy();
+    let app = || App::connected(api(), &[("DATABASE_URL", address.as_str())]);
     let ada = app().user("ada").await;
     let served = async |what: &str| {
         let app = app();

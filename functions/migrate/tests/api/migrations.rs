@@ -6,7 +6,7 @@ use migrate::migrate;
 use platform::config::Variables;
 use serde_json::Value;
 use sqlx::{
-    ConnectOptions as _, PgPool, SqlSafeStr as _,
+    ConnectOptions as _, Connection as _, PgPool, SqlSafeStr as _,
     migrate::{Migration, MigrationType, Migrator},
 };
 
@@ -216,4 +216,40 @@ async fn a_missing_address_is_named() {
     let answer = ask("Create", &Variables::default(), &with(&[])).await;
 
     assert_eq!(answer["Reason"], "DATABASE_URL is missing");
+}
+
+/// Behind a pooler, the functions cannot set these limits.
+#[testkit::test(empty)]
+async fn behind_a_pooler_the_role_has_the_limits_of_statements(db: PgPool) {
+    let limits = async || -> (String, String, String, String) {
+        let mut connection = db.acquire().await.unwrap().detach();
+        let limits = sqlx::query_as(
+            "select current_setting('statement_timeout'), current_setting('lock_timeout'),
+                 current_setting('idle_in_transaction_session_timeout'), current_setting('jit')",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+        limits
+    };
+    let url = db.connect_options().to_url_lossy();
+    let variables = |pooler: &str| -> Variables {
+        [("DATABASE_URL", url.as_str()), ("DATABASE_POOLER", pooler)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect()
+    };
+    let before = limits().await;
+
+    migrate(&variables("none"), &migrations::migrator(), LEFT)
+        .await
+        .unwrap();
+    assert_eq!(limits().await, before);
+    migrate(&variables("transaction"), &migrations::migrator(), LEFT)
+        .await
+        .unwrap();
+
+    let expected = ["5s", "4s", "10s", "off"].map(str::to_owned);
+    assert_eq!(limits().await, expected.into());
 }

@@ -55,16 +55,33 @@ pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
         )),
         ..Filter::default()
     };
-    let variables = [("TEST_POOLER_PORT", port.as_str())];
-    let mut outcome = run("pooler", server, &["--workspace"], &functions, &variables).await?;
+    let mut outcome: Option<Outcome> = None;
+    for mode in pooler.modes() {
+        println!("DATABASE_POOLER={mode}");
+        let variables = [
+            ("TEST_POOLER_PORT", port.as_str()),
+            ("TEST_POOLER_MODE", mode),
+        ];
+        let run = run("pooler", server, &["--workspace"], &functions, &variables).await?;
+        match &mut outcome {
+            Some(outcome) => outcome.merge(run),
+            None => outcome = Some(run),
+        }
+    }
     let instances = Filter {
         expression: Some("package(xtask) & binary(pooler)".to_owned()),
         ignored: true,
         ..Filter::default()
     };
-    outcome.merge(run("instances", server, &["--workspace"], &instances, &[]).await?);
+    let instances = run("instances", server, &["--workspace"], &instances, &[]).await?;
     drop(pooler);
-    Ok(outcome)
+    Ok(match outcome {
+        Some(mut outcome) => {
+            outcome.merge(instances);
+            outcome
+        }
+        None => instances,
+    })
 }
 
 /// Which of the tests of some packages run.
