@@ -13,6 +13,7 @@ mod guard;
 mod idempotency;
 mod json;
 mod page;
+mod path;
 mod quota;
 mod route;
 mod stack;

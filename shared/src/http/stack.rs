@@ -6,21 +6,17 @@ use axum::{
     Router,
     body::{Body, HttpBody},
     extract::Request,
-    http::{
-        HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header,
-        uri::{Parts as UriParts, PathAndQuery},
-    },
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use lambda_http::{RequestExt, request::RequestContext};
 use platform::{
     config::Config,
     telemetry::{DatabaseUsage, ObservedRequest, Panic, RequestOutcome, measured},
 };
 use tower::ServiceExt;
 
-use super::{ClientAddress, Error};
+use super::{ClientAddress, Error, path};
 use crate::state::AppState;
 
 /// Maximum time of a request, after which it fails with 503. The limit of API Gateway is 30 seconds.
@@ -50,13 +46,13 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
     ),
 ];
 
-const VARY: &str = "Origin, Cookie, Authorization, Accept-Encoding";
+const VARY: &str = "Origin, Cookie, Authorization, X-Api-Key, Accept-Encoding";
 const ALLOW_METHODS: &str = "GET,POST,PUT,DELETE,OPTIONS";
 const ALLOW_HEADERS: &str =
     "Content-Type,Authorization,X-Api-Key,Idempotency-Key,If-None-Match,sentry-trace,baggage";
 const EXPOSE_HEADERS: &str = "Link, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id, Idempotent-Replayed";
 
-/// The method and path as the client sent them, with HEAD and a trailing slash.
+/// The method and path as the client sent them, with HEAD and a trailing slash. The path is decoded once and encoded again.
 #[derive(Clone)]
 pub(super) struct OriginalRequest {
     pub method: Method,
@@ -78,7 +74,7 @@ async fn respond(
     exact: bool,
     mut request: Request,
 ) -> Response {
-    drop_stage(&mut request);
+    path::normalize(&mut request);
     let request_id = request_id(&request);
     let mut observed = ObservedRequest::start(
         group,
@@ -99,7 +95,7 @@ async fn respond(
         if is_head {
             *request.method_mut() = Method::GET;
         }
-        drop_trailing_slash(&mut request);
+        path::drop_trailing_slash(&mut request);
     }
 
     let (mut response, database) = if original.method == Method::OPTIONS {
@@ -170,54 +166,6 @@ fn preflight(allowed: bool) -> Response {
         }
     }
     response
-}
-
-/// Removes a gateway's stage from the path. The event of an HTTP API contains the stage. For the event of a REST API, which
-/// does not, `lambda_http` adds it.
-fn drop_stage(request: &mut Request) {
-    let extensions = request.extensions();
-    let stage = match extensions.get() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
-        _ => None,
-    };
-    let Some(prefix) = stage.filter(|stage| *stage != "$default") else {
-        return;
-    };
-    let path = request.uri().path();
-    let shorter = path
-        .strip_prefix('/')
-        .and_then(|path| path.strip_prefix(prefix))
-        .filter(|path| path.is_empty() || path.starts_with('/'));
-    // `lambda_http` adds no stage to a REST API's path that starts with the name of the stage.
-    let untouched = matches!(extensions.get(), Some(RequestContext::ApiGatewayV1(_)))
-        && extensions.raw_http_path() == path;
-    if let Some(shorter) = shorter.filter(|_| !untouched) {
-        let shorter = if shorter.is_empty() { "/" } else { shorter }.to_owned();
-        set_path(request, &shorter);
-    }
-}
-
-fn drop_trailing_slash(request: &mut Request) {
-    let path = request.uri().path();
-    if let Some(shorter) = path.strip_suffix('/').filter(|path| !path.is_empty()) {
-        let shorter = shorter.to_owned();
-        set_path(request, &shorter);
-    }
-}
-
-fn set_path(request: &mut Request, path: &str) {
-    let path_and_query = match request.uri().query() {
-        Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),
-        None => PathAndQuery::try_from(path),
-    };
-    if let Ok(path_and_query) = path_and_query {
-        let mut parts = UriParts::from(request.uri().clone());
-        parts.path_and_query = Some(path_and_query);
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
 }
 
 /// Adds the headers of every response. Headers that a handler has set are kept.

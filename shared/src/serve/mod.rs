@@ -1,5 +1,6 @@
 //! Serves a group: under Lambda if a Lambda runtime started the process, otherwise as plain HTTP.
 
+pub mod event;
 mod flush_extension;
 mod head_clock;
 mod leftover;
@@ -11,13 +12,8 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::{
-    Router,
-    extract::FromRef,
-    http::{Response, StatusCode},
-};
-use http_body_util::{BodyExt, Collected, Full};
-use lambda_http::{Adapter, lambda_runtime::Runtime, runtime_concurrent};
+use axum::{Router, extract::FromRef};
+use lambda_http::lambda_runtime::Runtime;
 pub use platform::config::under_lambda;
 use platform::{
     config::lambda_concurrency,
@@ -28,7 +24,7 @@ use platform::{
 use tokio::runtime;
 use tower::{ServiceExt, service_fn};
 
-use self::flush_extension::FlushExtension;
+use self::{event::EventService, flush_extension::FlushExtension};
 use crate::{http::Api, state::AppState};
 
 /// Runs a group whose handlers need only [`AppState`].
@@ -127,7 +123,9 @@ async fn serve_one_by_one(router: Router) -> anyhow::Result<()> {
     } else {
         None
     };
-    let runtime = Runtime::new(Adapter::from(router));
+    // The connection opens while the runtime starts.
+    let warm_up = db.map(|db| tokio::spawn(async move { db.warm_up().await }));
+    let runtime = Runtime::new(EventService(router));
     let result = match extension {
         None => runtime.run().await,
         // Lambda ends an instance that has extensions by SIGTERM. Then the rest of Sentry's queue is sent.

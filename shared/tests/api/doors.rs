@@ -3,16 +3,18 @@
 use axum::{body::Body, http::Request};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use shared::serve::event::HttpEvent;
 use sqlx::PgPool;
-use testing::{App, Caller};
+use testing::{Answer, App, Caller};
 
 use crate::api;
 
 const BODY: &str = r#"{"text":"Grüße 👋"}"#;
 
-/// A request as `lambda_http` makes it of an event.
+/// A request as a function makes it of an event.
 fn arrived(event: &Value) -> Request<Body> {
-    let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+    let event: HttpEvent = serde_json::from_str(&event.to_string()).unwrap();
+    let request = event.into_request().unwrap();
     request.map(|body| Body::from(body.to_vec()))
 }
 
@@ -63,7 +65,7 @@ async fn a_request_is_the_same_by_every_door(db: PgPool) {
     let session = ada.cookie().unwrap();
     let cookies = format!("theme=dark; {session}");
     let query = "tag=c%2B%2B&tag=a%26b&q=x&q=%C3%BC%20y";
-    let plain = Request::post(format!("/echo/a%20b%2Fc?{query}"))
+    let plain = Request::post(format!("/echo/a%20b%252Fc?{query}"))
         .header("content-type", "application/json")
         .header("cookie", &cookies)
         .body(Body::from(BODY))
@@ -75,22 +77,27 @@ async fn a_request_is_the_same_by_every_door(db: PgPool) {
     assert_eq!(
         expected,
         json!({
-            "viewer": ada.id, "network": "192.0.2.7", "id": "a b/c", "tags": ["c++", "a&b"], "q": "ü y", "body": BODY,
+            "viewer": ada.id, "network": "192.0.2.7", "id": "a b%2Fc", "tags": ["c++", "a&b"], "q": "ü y", "body": BODY,
         })
     );
     let decoded = json!({"tag": ["c++", "a&b"], "q": ["x", "ü y"]});
     let encoded = json!({"tag": ["c%2B%2B", "a%26b"], "q": ["x", "%C3%BC%20y"]});
-    let path = "/echo/a%20b%2Fc";
+    let path = "/echo/a%20b%252Fc";
+    // An HTTP API decodes the path, a Function URL does not.
+    let decoded_path = "/echo/a b%2Fc";
+    let mut function_url = http_api(path, query, &["theme=dark", session], "$default");
+    function_url["requestContext"]["domainName"] = json!("x.lambda-url.eu-central-1.on.aws");
     for (door, app, event) in [
         (
-            "HTTP API or Function URL",
+            "HTTP API",
             &app,
-            http_api(path, query, &["theme=dark", session], "$default"),
+            http_api(decoded_path, query, &["theme=dark", session], "$default"),
         ),
+        ("Function URL", &app, function_url),
         (
             "HTTP API with a stage",
             &app,
-            http_api(&format!("/echo{path}"), query, &[&cookies], "echo"),
+            http_api(&format!("/echo{decoded_path}"), query, &[&cookies], "echo"),
         ),
         ("REST API", &app, rest_api(path, &decoded, &cookies, "prod")),
         (
@@ -125,4 +132,238 @@ async fn a_stage_is_no_part_of_what_was_not_found(db: PgPool) {
             .await
             .expect_error(404, &["Cannot POST /nope/"]);
     }
+}
+
+/// Paths as a client sends them, decoded, and as they are named where there is no route.
+const PATHS: [(&str, &str, Option<&str>); 13] = [
+    ("/echo/%61", "/echo/a", None),
+    ("/%65cho/a", "/echo/a", None),
+    ("/echo/a%2F", "/echo/a/", None),
+    ("/echo/%2561", "/echo/%61", None),
+    ("/echo/a%2Fb", "/echo/a/b", Some("/echo/a/b")),
+    ("/x/../echo/a", "/x/../echo/a", Some("/x/../echo/a")),
+    ("/x/%2e%2e/echo/a", "/x/../echo/a", Some("/x/../echo/a")),
+    ("/ec%0Aho/a", "/ec\nho/a", Some("/ec%0Aho/a")),
+    ("/%09echo/a", "/\techo/a", Some("/%09echo/a")),
+    ("/echo%20/a", "/echo /a", Some("/echo%20/a")),
+    ("/echo%3Fa", "/echo?a", Some("/echo%3Fa")),
+    ("//echo/a", "//echo/a", Some("//echo/a")),
+    ("/echo%5Ca", "/echo\\a", Some("/echo%5Ca")),
+];
+
+#[testkit::test]
+async fn a_path_means_the_same_by_every_door(db: PgPool) {
+    let app = App::new(api(), db);
+    let anyone = app.anyone();
+
+    for (sent, decoded, missing) in PATHS {
+        let plain = Request::post(sent)
+            .header("content-type", "application/json")
+            .body(Body::from(BODY))
+            .unwrap();
+        let mut function_url = http_api(sent, "", &[], "$default");
+        function_url["requestContext"]["domainName"] = json!("x.lambda-url.eu-central-1.on.aws");
+        for (door, request) in [
+            ("plain HTTP", plain),
+            ("HTTP API", arrived(&http_api(decoded, "", &[], "$default"))),
+            (
+                "stage",
+                arrived(&http_api(&format!("/prod{decoded}"), "", &[], "prod")),
+            ),
+            ("Function URL", arrived(&function_url)),
+            ("REST API", arrived(&rest_api(sent, &json!({}), "", "prod"))),
+            (
+                "load balancer",
+                arrived(&load_balancer(sent, &json!({}), "")),
+            ),
+        ] {
+            let answer = anyone.request(request).await;
+            match missing {
+                Some(path) => {
+                    answer.expect_error(404, &[&format!("Cannot POST {path}")]);
+                }
+                None => {
+                    let id = decoded
+                        .strip_prefix("/echo/")
+                        .unwrap()
+                        .trim_end_matches('/');
+                    assert_eq!(answer.expect(200).json()["id"], id, "{sent} {door}");
+                }
+            }
+        }
+    }
+}
+
+/// Events that a client can bring about, and whether the caller's session is still seen.
+fn hostile(session: &str) -> Vec<(&'static str, Value)> {
+    let event = |change: &dyn Fn(&mut Value)| {
+        let mut event = http_api("/echo/x", "q=1", &[session], "$default");
+        change(&mut event);
+        event
+    };
+    let rest = |change: &dyn Fn(&mut Value)| {
+        let mut event = rest_api("/echo/x", &json!({"q": ["1"]}), session, "prod");
+        change(&mut event);
+        event
+    };
+    let hosts = [
+        "",
+        " ",
+        "a b",
+        "http://x",
+        "[::1",
+        "a:99999",
+        "\u{e9}.example",
+        "x\"y",
+        "%",
+        "a/b",
+    ];
+    let mut events = Vec::new();
+    for host in hosts {
+        events.push((
+            "host",
+            event(&|event| event["headers"]["host"] = json!(host)),
+        ));
+        events.push((
+            "domain",
+            event(&|event| event["requestContext"]["domainName"] = json!(host)),
+        ));
+        events.push((
+            "REST host",
+            rest(&|event| {
+                event["headers"]["host"] = json!(host);
+                event["multiValueHeaders"]["host"] = json!([host]);
+            }),
+        ));
+        let mut balanced = load_balancer("/echo/x", &json!({"q": ["1"]}), session);
+        balanced["multiValueHeaders"]["host"] = json!([host]);
+        events.push(("balancer host", balanced));
+    }
+    for proto in ["", "x y", "javascript", "1://", "\u{e9}"] {
+        events.push((
+            "proto",
+            event(&|event| event["headers"]["x-forwarded-proto"] = json!(proto)),
+        ));
+    }
+    for query in [
+        "q=a b",
+        "q=\"1\"",
+        "q=<>",
+        "q=#1",
+        "q=\u{e9}",
+        "q=%",
+        "q=\\^`{|}",
+        "q=a\tb",
+        "q=1&?&=&%zz",
+        "q=\u{1f980}",
+    ] {
+        events.push((
+            "query",
+            event(&|event| event["rawQueryString"] = json!(query)),
+        ));
+        events.push((
+            "REST query",
+            rest(&|event| event["multiValueQueryStringParameters"] = json!({"q": [query]})),
+        ));
+        events.push((
+            "balancer query",
+            load_balancer("/echo/x", &json!({"q": [query]}), session),
+        ));
+    }
+    for cookie in [
+        "stra\u{df}e=\u{e9}",
+        "a=\u{1f980}",
+        "b=\u{7f}",
+        "c=\n",
+        "d=\"x y\"",
+        "=",
+        ";;;",
+        "",
+    ] {
+        events.push((
+            "cookie",
+            event(&|event| event["cookies"] = json!([cookie, session])),
+        ));
+        if !cookie.contains(char::is_control) {
+            let cookies = format!("{cookie}; {session}");
+            events.push((
+                "REST cookie",
+                rest(&|event| {
+                    event["headers"]["cookie"] = json!(cookies);
+                    event["multiValueHeaders"]["cookie"] = json!([cookies]);
+                }),
+            ));
+            events.push((
+                "balancer cookie",
+                load_balancer("/echo/x", &json!({"q": ["1"]}), &cookies),
+            ));
+        }
+    }
+    let many: Vec<String> = (0..13_000)
+        .map(|n| format!("better-auth.session_data.{n}=x"))
+        .chain([session.to_owned()])
+        .collect();
+    events.push((
+        "13,000 cookies",
+        event(&|event| event["cookies"] = json!(many)),
+    ));
+    for header in [
+        "user-agent",
+        "referer",
+        "x-forwarded-for",
+        "accept-language",
+        "sentry-trace",
+        "baggage",
+    ] {
+        events.push((
+            header,
+            event(&|event| event["headers"][header] = json!("\u{e9}\u{1f980}")),
+        ));
+        events.push((
+            header,
+            event(&|event| event["headers"][header] = json!("a\nb")),
+        ));
+    }
+    events.push((
+        "header name",
+        event(&|event| event["headers"]["a b"] = json!("x")),
+    ));
+    events
+}
+
+#[testkit::test]
+async fn no_event_of_a_client_hides_the_session_or_fails(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let session = ada.cookie().unwrap();
+    let events = hostile(session);
+    println!("{} events", events.len());
+
+    for (kind, event) in events {
+        let answer: Answer = app.anyone().request(arrived(&event)).await;
+        let answer = answer.expect(200).json();
+        assert_eq!(answer["viewer"], ada.id, "{kind} {event}");
+        assert_eq!(answer["id"], "x", "{kind} {event}");
+    }
+}
+
+#[testkit::test]
+async fn what_a_query_holds_reaches_the_handler(db: PgPool) {
+    let app = App::new(api(), db);
+    for (query, expected) in [
+        ("q=a b", "a b"),
+        ("q=\"1\"", "\"1\""),
+        ("q=\u{e9}%C3%A9", "éé"),
+        ("q=a#b", "a#b"),
+    ] {
+        let event = http_api("/echo/x", query, &[], "$default");
+        assert_eq!(send(&app.anyone(), &event).await["q"], expected, "{query}");
+    }
+}
+
+#[test]
+fn a_path_that_is_too_long_is_reported() {
+    let event = http_api(&format!("/{}", "a".repeat(70_000)), "", &[], "$default");
+    let event: HttpEvent = serde_json::from_str(&event.to_string()).unwrap();
+    assert!(event.into_request().is_err());
 }

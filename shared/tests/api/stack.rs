@@ -27,7 +27,10 @@ const SECURITY: [(&str, &str); 13] = [
         "content-security-policy",
         "default-src 'none'; frame-ancestors 'none'",
     ),
-    ("vary", "Origin, Cookie, Authorization, Accept-Encoding"),
+    (
+        "vary",
+        "Origin, Cookie, Authorization, X-Api-Key, Accept-Encoding",
+    ),
 ];
 
 #[testkit::test]

@@ -104,7 +104,7 @@ impl Front {
         if let Some(name) = invoked(&request.uri) {
             return self.invoke_by_name(name, body).await;
         }
-        let routed = self.routes.function(request.uri.path());
+        let routed = self.routes.function(&gateway::decoded(request.uri.path()));
         let Some((name, function)) = routed.and_then(|name| self.functions.get_key_value(name))
         else {
             return refusal(StatusCode::NOT_FOUND, "Not Found");

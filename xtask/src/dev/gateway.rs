@@ -19,6 +19,7 @@ use axum::{
     },
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -37,7 +38,7 @@ pub fn event(request: &Parts, body: &[u8], caller: IpAddr) -> Value {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    let path = request.uri.path();
+    let path = decoded(request.uri.path());
     let domain = headers.get("host").cloned().unwrap_or_default();
     let mut event = json!({
         "version": "2.0",
@@ -78,6 +79,11 @@ pub fn event(request: &Parts, body: &[u8], caller: IpAddr) -> Value {
         }
     }
     event
+}
+
+/// Returns the path as an HTTP API passes it to a function.
+pub fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
 /// Returns the headers by name. Values of one name are joined by commas. Cookies are left out: they have their own place in
@@ -232,13 +238,13 @@ mod tests {
     }
 
     #[test]
-    fn path_and_query_are_passed_on_as_they_came() {
+    fn the_path_is_decoded_and_the_query_passed_on_as_it_came() {
         let event = made(
-            Request::builder().uri("/projects/a%2Fb?tag=rust&tag=c%2B%2B&q="),
+            Request::builder().uri("/projects/a%2Fb%2525?tag=rust&tag=c%2B%2B&q="),
             b"",
         );
 
-        assert_eq!(event["rawPath"], "/projects/a%2Fb");
+        assert_eq!(event["rawPath"], "/projects/a/b%25");
         assert_eq!(event["rawQueryString"], "tag=rust&tag=c%2B%2B&q=");
         assert_eq!(event["requestContext"]["http"]["method"], "GET");
         assert_eq!(event["body"], Value::Null);

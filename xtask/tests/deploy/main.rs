@@ -4,6 +4,7 @@
 
 mod edge;
 mod events;
+mod hostile;
 mod migrate;
 mod operations;
 mod pipeline;

@@ -15,7 +15,14 @@ async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
         (Method::GET, "/api/auth/ok/"),
         (Method::GET, "/api/auth//ok"),
         (Method::GET, "/api/auth/OK"),
-        (Method::GET, "/api/auth/%6fk"),
+        (Method::GET, "/api/auth/%256fk"),
+        (Method::GET, "/api/auth/x/../ok"),
+        (Method::GET, "/api/auth/x/%2e%2e/ok"),
+        (Method::GET, "/api/auth/o%0Ak"),
+        (Method::GET, "/api/auth/ok%20"),
+        (Method::GET, "/api/auth/ok%3Fa"),
+        (Method::GET, "/api/auth/ok%2F"),
+        (Method::GET, "/api/auth%2F%2Fok"),
         (Method::GET, "/api/auth"),
         (Method::GET, "/api/auth/"),
         (Method::GET, "/api/auth/callback/"),
@@ -68,6 +75,16 @@ async fn ok_says_ok(db: PgPool) {
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("cache-control"), "");
     assert_eq!(answer.header("etag"), "");
+}
+
+/// Gateways decode the path, so it is decoded on plain HTTP too.
+#[testkit::test]
+async fn a_path_is_decoded_once(db: PgPool) {
+    let app = app(db, &[]);
+    for path in ["/api/auth/%6fk", "/api/auth%2Fok", "/%61pi/auth/ok"] {
+        let answer = app.anyone().get(path).await.expect(200);
+        assert_eq!(answer.text(), r#"{"ok":true}"#);
+    }
 }
 
 #[testkit::test]

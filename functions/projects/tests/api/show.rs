@@ -47,7 +47,7 @@ async fn what_is_no_project_is_not_found(db: PgPool) {
         "x",
         "%00",
         "%ff",
-        "a%2Fb",
+        "a%252Fb",
         &"x".repeat(255),
         &"x".repeat(256),
         &"x".repeat(10_000),
