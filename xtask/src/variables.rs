@@ -30,6 +30,7 @@ const CONFIGURATION: &[&str] = &[
     "REDIS_",
     "S3_",
     "SENTRY_",
+    "TRUSTED_PROXY_SECRET",
 ];
 
 /// Removes the configuration of the functions from the command's environment, so that tests do not depend on it.

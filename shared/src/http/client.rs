@@ -9,11 +9,16 @@ use axum::{
 use ipnet::IpNet;
 use lambda_http::request::RequestContext;
 use platform::config::Config;
+use subtle::ConstantTimeEq as _;
 
 use super::describe::Input;
 
+/// The header in which a CDN proves that a request went through it.
+const PROXY_SECRET: &str = "x-origin-secret";
+
 /// The client's address. If `CLIENT_IP_HEADER` is set, it comes from that header, otherwise from API Gateway or from the
-/// connection. `None` if there is not exactly one valid address.
+/// connection. If `TRUSTED_PROXY_SECRET` is set too, the header is believed only on requests with that value in
+/// `X-Origin-Secret`. `None` if there is not exactly one valid address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
@@ -21,8 +26,8 @@ impl ClientAddress {
     /// Returns the address of a request, before routing.
     pub fn of(config: &Config, headers: &HeaderMap, extensions: &Extensions) -> Self {
         let address = match &config.client_ip_header {
-            Some(name) => from_header(headers, name),
-            None => from_platform(extensions),
+            Some(name) if is_from_proxy(config, headers) => from_header(headers, name),
+            _ => from_platform(extensions),
         };
         Self(address.map(|address| address.to_canonical()))
     }
@@ -31,6 +36,16 @@ impl ClientAddress {
     pub fn network(self) -> String {
         self.0.map_or_else(|| "unknown".to_owned(), network)
     }
+}
+
+/// Returns whether the request went through the trusted proxy, if there is one. The comparison takes constant time.
+fn is_from_proxy(config: &Config, headers: &HeaderMap) -> bool {
+    let Some(secret) = &config.trusted_proxy_secret else {
+        return true;
+    };
+    let mut values = headers.get_all(PROXY_SECRET).iter();
+    let sent = values.next().filter(|_| values.next().is_none());
+    sent.is_some_and(|sent| sent.as_bytes().ct_eq(secret.as_bytes()).into())
 }
 
 /// Returns the address in a header with exactly one value. A list is ignored, because the client may have written any part

@@ -1,8 +1,8 @@
 //! Rate limits and their headers.
 
 use serde_json::json;
-use sqlx::{ConnectOptions as _, PgPool};
-use testing::App;
+use sqlx::PgPool;
+use testing::{App, Caller};
 
 use crate::api;
 
@@ -85,6 +85,52 @@ async fn failed_credentials_are_counted_by_network(db: PgPool) {
     from("2001:db8::3").get("/open").await.expect(429);
     from("2001:db8:0:1::1").get("/open").await.expect(200);
     from("192.0.2.1").get("/open").await.expect(200);
+}
+
+#[testkit::test]
+async fn failed_keys_are_counted_where_nothing_else_is(db: PgPool) {
+    let app = App::configured(
+        api(),
+        db,
+        &[("RATE_LIMITS", "real"), ("RATE_LIMIT_ANON", "2/60")],
+    );
+    let guesser = app.anyone().header("x-api-key", "guess");
+
+    guesser.get("/free").await.expect(401);
+    guesser.get("/figures").await.expect(401);
+    guesser.get("/free").await.expect(429);
+    guesser.get("/figures").await.expect(429);
+
+    let answer = app.anyone().get("/free").await.expect(200);
+    assert_eq!(answer.header("ratelimit"), "");
+}
+
+#[testkit::test]
+async fn a_header_of_the_proxy_is_believed_with_its_secret_only(db: PgPool) {
+    let app = App::configured(
+        api(),
+        db,
+        &[
+            ("CLIENT_IP_HEADER", "X-Real-IP"),
+            ("TRUSTED_PROXY_SECRET", "s3cret"),
+        ],
+    );
+    let network = async |caller: Caller| {
+        let answer = caller.post("/echo/x", json!({})).await.expect(200);
+        answer.json()["network"].as_str().unwrap().to_owned()
+    };
+    let forged = || {
+        let caller = app.anyone().from_address("198.51.100.1");
+        caller.header("x-real-ip", "192.0.2.7")
+    };
+
+    assert_eq!(network(forged()).await, "198.51.100.1");
+    let wrong = forged().header("x-origin-secret", "s3cres");
+    assert_eq!(network(wrong).await, "198.51.100.1");
+    let right = forged().header("x-origin-secret", "s3cret");
+    assert_eq!(network(right.clone()).await, "192.0.2.7");
+    let twice = right.header("x-origin-secret", "s3cret");
+    assert_eq!(network(twice).await, "198.51.100.1");
 }
 
 #[testkit::test]

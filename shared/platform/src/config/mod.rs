@@ -64,6 +64,8 @@ pub struct Config {
     pub trusted_origins: TrustedOrigins,
     /// Lower-case name of the header in which a trusted CDN sends the client's address (`CLIENT_IP_HEADER`).
     pub client_ip_header: Option<String>,
+    /// The value of `X-Origin-Secret` without which that header is not believed (`TRUSTED_PROXY_SECRET`).
+    pub trusted_proxy_secret: Option<String>,
     /// Users who are admins independently of their role column (`ADMIN_USER_IDS`).
     pub admin_user_ids: Vec<String>,
     /// Bearer token that grants access to the metrics (`METRICS_TOKEN`).
@@ -89,14 +91,10 @@ impl Config {
             .unwrap_or("development")
             .to_owned();
         let production = environment == "production";
-        let unknown: Vec<&str> = variables.unknown_names().collect();
-        if !unknown.is_empty() {
-            tracing::warn!(
-                names = unknown.join(", "),
-                "the secret contains unknown names, which are ignored"
-            );
+        report_missing(&variables, required, production)?;
+        if production && under_lambda() {
+            warn_of_unprotected_header(&variables);
         }
-        report_missing(&variables, &required.into(), production)?;
 
         let base_url = origin(&variables, "BETTER_AUTH_URL")?
             .unwrap_or_else(|| "http://localhost:3001".to_owned());
@@ -125,6 +123,7 @@ impl Config {
             client_ip_header: variables
                 .get("CLIENT_IP_HEADER")
                 .map(str::to_ascii_lowercase),
+            trusted_proxy_secret: variables.get("TRUSTED_PROXY_SECRET").map(str::to_owned),
             admin_user_ids: variables.list("ADMIN_USER_IDS"),
             metrics_token: variables.get("METRICS_TOKEN").map(str::to_owned),
             quotas: Quotas::read(&variables)?,
@@ -154,20 +153,15 @@ fn report_missing(
     Ok(())
 }
 
-/// Returns the `SameSite` attribute of cookies (`COOKIE_SAME_SITE`). `secure` means that the public address is https.
-fn same_site(variables: &Variables, secure: bool) -> anyhow::Result<SameSite> {
-    let same_site = match variables.get("COOKIE_SAME_SITE") {
-        None => SameSite::default(),
-        Some(value) => value.parse().map_err(|()| {
-            anyhow::anyhow!("the value of COOKIE_SAME_SITE must be lax, strict or none")
-        })?,
-    };
-    // Browsers reject a cookie with SameSite=None and without Secure.
-    anyhow::ensure!(
-        secure || same_site != SameSite::None,
-        "COOKIE_SAME_SITE=none needs an https address in BETTER_AUTH_URL"
-    );
-    Ok(same_site)
+/// The origin of an API in Lambda can be reached past its CDN.
+fn warn_of_unprotected_header(variables: &Variables) {
+    if variables.get("CLIENT_IP_HEADER").is_some()
+        && variables.get("TRUSTED_PROXY_SECRET").is_none()
+    {
+        tracing::warn!(
+            "CLIENT_IP_HEADER is set without TRUSTED_PROXY_SECRET: anybody who calls the API past the CDN can forge an address"
+        );
+    }
 }
 
 /// Returns the origin of a variable that holds an address: scheme, host and port, without a path.

@@ -16,6 +16,17 @@ const ADDRESSES: [&str; 4] = [
     "DATABASE_WRITE_POOL_URL",
     "DATABASE_READ_REPLICA_PRIMARY_URL",
     "DATABASE_READ_REPLICA_EAST_URL",
+    "DATABASE_CA",
+    "BETTER_AUTH_SECRET",
+    "TRUSTED_PROXY_SECRET",
+    "BETTER_AUTH_URL",
+    "BETTER_AUTH_TRUSTED_ORIGINS",
+    "FRONTEND_URL",
+    "REDIS_URL",
+    "REDIS_PASSWORD",
+    "SENTRY_DSN",
+    "ADMIN_USER_IDS",
+    "PUBLIC_API_URL",
 ];
 
 /// Names and their values. An empty value counts as missing.

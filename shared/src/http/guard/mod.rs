@@ -239,7 +239,12 @@ async fn identify_caller(
     let _span = telemetry::span("auth.session", "session check");
     let config = &guard.app.config;
     let by_user = quota::of_user(&config.quotas, rules.counted_as);
-    let by_address = quota::of_address(&config.quotas, rules.counted_as);
+    // Every failed key is counted, so that no route lets keys be guessed.
+    let counted_as = match rules.counted_as {
+        RateClass::Unlimited if by_key => RateClass::Read,
+        class => class,
+    };
+    let by_address = quota::of_address(&config.quotas, counted_as);
     let (key, refusal) = match credential {
         Credential::ApiKey(key) => match api_key::verify(&guard.app.db, key).await? {
             Ok(key) => (Some(key), None),
