@@ -16,6 +16,9 @@ use crate::queries;
 const TIME_LIMIT: Duration = Duration::from_secs(1);
 /// Time for which a result is cached.
 const CACHE_TIME: Duration = Duration::from_secs(5);
+/// Time for which the state of the primary is cached for `/health/ready`: requests cannot load the database, and a load
+/// balancer notices an outage at once.
+const READINESS_CACHE_TIME: Duration = Duration::from_secs(1);
 
 /// State of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -58,6 +61,7 @@ pub struct Replicas {
 pub struct Checks {
     app: AppState,
     services: Mutex<Option<(Instant, Services)>>,
+    primary: Mutex<Option<(Instant, bool)>>,
     replicas: Mutex<Option<(Instant, Replicas)>>,
 }
 
@@ -67,19 +71,16 @@ impl Checks {
         Self {
             app,
             services: Mutex::new(None),
+            primary: Mutex::new(None),
             replicas: Mutex::new(None),
         }
     }
 
     /// Returns the states of all services. They are at most five seconds old.
     pub async fn services(&self) -> Services {
-        cached(&self.services, async {
-            let (database, redis, meilisearch, storage) = tokio::join!(
-                self.database(),
-                self.redis(),
-                self.meilisearch(),
-                self.storage()
-            );
+        cached(&self.services, CACHE_TIME, async {
+            let (database, redis, meilisearch) =
+                tokio::join!(self.database(), self.redis(), self.meilisearch());
             Services {
                 database: if database {
                     ServiceState::Healthy
@@ -95,11 +96,12 @@ impl Checks {
         .await
     }
 
-    /// Checks whether the primary responds, and returns this with the replicas, which are at most five seconds old.
+    /// Returns whether the primary responds, which is at most one second old, and the replicas, which are at most five
+    /// seconds old.
     pub async fn databases(&self) -> (bool, Replicas) {
         tokio::join!(
-            self.database(),
-            cached(&self.replicas, self.check_replicas())
+            cached(&self.primary, READINESS_CACHE_TIME, self.database()),
+            cached(&self.replicas, CACHE_TIME, self.check_replicas())
         )
     }
 
@@ -162,11 +164,12 @@ impl Checks {
 /// Returns the result in `memory` if it is recent enough. Otherwise runs the check and stores its result.
 async fn cached<T: Copy>(
     memory: &Mutex<Option<(Instant, T)>>,
+    period: Duration,
     check: impl Future<Output = T>,
 ) -> T {
     let mut memory = memory.lock().await;
     if let Some((when, found)) = *memory
-        && when.elapsed() < CACHE_TIME
+        && when.elapsed() < period
     {
         return found;
     }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
+use shared::db::measured;
 use sqlx::PgPool;
 use testing::Answer;
 
@@ -54,6 +56,22 @@ async fn ready_while_the_database_answers(db: PgPool) {
         })
     );
     assert_eq!(answer.header("cache-control"), "no-store");
+}
+
+#[testkit::test]
+async fn readiness_is_remembered_for_a_second(db: PgPool) {
+    let app = app(db, &[]);
+    app.anyone().get("/health/ready").await.expect(200);
+
+    let anyone = app.anyone();
+    let requests = (0..20).map(|_| anyone.get("/health/ready"));
+    let (_, usage) = measured(join_all(requests)).await;
+    assert_eq!(usage.statements, 0);
+
+    app.lose_database().await;
+    app.anyone().get("/health/ready").await.expect(200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    app.anyone().get("/health/ready").await.expect(503);
 }
 
 #[tokio::test]
