@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    net::Ipv6Addr,
     sync::LazyLock,
 };
 
@@ -103,8 +104,47 @@ pub fn to_html(markdown: &str) -> Option<String> {
         .0
         .replace("<td style=\"text-align: ", "<td align=\"")
         .replace("<th style=\"text-align: ", "<th align=\"");
+    let aligned = with_ipv6_hosts(aligned);
     let clean = SANITISER.clean(&aligned).to_string();
     (clean.len() <= MAX_BYTES).then_some(clean)
+}
+
+/// Restores the brackets around IPv6 addresses in links, which the renderer encodes and the sanitiser then takes for no
+/// host. Only the renderer's own tags match, as above.
+fn with_ipv6_hosts(html: String) -> String {
+    const START: &str = "://%5B";
+    const END: &str = "%5D";
+    if !html.contains(START) {
+        return html;
+    }
+    let mut restored = String::with_capacity(html.len());
+    let mut rest = html.as_str();
+    while let Some(at) = rest.find(START) {
+        let (before, after) = (&rest[..at], &rest[at + START.len()..]);
+        restored.push_str(before);
+        let is_link = ["http", "https"].iter().any(|scheme| {
+            ["<a href=\"", "<img src=\""].iter().any(|tag| {
+                before
+                    .strip_suffix(scheme)
+                    .is_some_and(|before| before.ends_with(tag))
+            })
+        });
+        let address = after
+            .split_once(END)
+            .map(|(address, _)| address)
+            .filter(|address| is_link && address.parse::<Ipv6Addr>().is_ok());
+        if let Some(address) = address {
+            restored.push_str("://[");
+            restored.push_str(address);
+            restored.push(']');
+            rest = &after[address.len() + END.len()..];
+        } else {
+            restored.push_str(START);
+            rest = after;
+        }
+    }
+    restored.push_str(rest);
+    restored
 }
 
 /// A text with a maximum size, so that a short document cannot fill the memory.
@@ -150,6 +190,39 @@ mod tests {
             "<table><thead><tr><th align=\"center\">a</th><th>b</th></tr></thead><tbody>\n\
              <tr><td align=\"center\">c</td><td>d</td></tr>\n</tbody></table>\n"
         );
+    }
+
+    #[test]
+    fn links_to_ipv6_addresses_stay_links() {
+        for address in [
+            "http://[::1]/",
+            "https://[2001:db8::7]:8080/a?b=[c]#d",
+            "http://[::ffff:1.2.3.4]",
+        ] {
+            let html = html(&format!("[a]({address}) ![b]({address})"));
+            let host = address.split_once(']').unwrap().0;
+            assert!(html.contains(&format!("<a href=\"{host}]")), "{html}");
+            assert!(html.contains(&format!("<img src=\"{host}]")), "{html}");
+        }
+        for address in [
+            "http://[x]/",
+            "http://[::1",
+            "ftp://[::1]/",
+            "http://%5B::g%5D/",
+        ] {
+            assert!(
+                !html(&format!("[a]({address})")).contains("href"),
+                "{address}"
+            );
+        }
+        let text = "<p>&lt;a href=\"http://%5B::1%5D/</p>\n";
+        assert_eq!(html("\\<a href=\"http://%5B::1%5D/"), text);
+    }
+
+    #[test]
+    fn many_brackets_take_linear_time() {
+        let many = "[a](http://[) ".repeat(20_000) + &"http://%5B".repeat(50_000);
+        html(&many);
     }
 
     #[test]
