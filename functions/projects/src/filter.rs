@@ -2,13 +2,11 @@
 
 use shared::{
     http::{Check as _, Fields, Rule as _, boolean, date_time, one_of, text, texts},
+    search::{self, Term},
     time::Timestamp,
 };
 
-use crate::projects::stored_tag;
-
-/// Most terms that one search may have.
-const MAX_TERMS: usize = 8;
+use crate::projects::bare_tag;
 
 /// The filters of lists and facets.
 #[derive(Debug, Default)]
@@ -25,35 +23,6 @@ pub struct Filter {
     pub created_after: Option<Timestamp>,
 }
 
-/// A word of a search.
-#[derive(Debug)]
-pub struct Term {
-    /// As it was given.
-    pub text: String,
-    /// A pattern of `like` that matches it anywhere; `%`, `_` and `\` in it are literal.
-    pub pattern: String,
-}
-
-impl Term {
-    fn new(text: &str) -> Self {
-        let escaped = text
-            .replace('\\', r"\\")
-            .replace('%', r"\%")
-            .replace('_', r"\_");
-        Self {
-            text: text.to_owned(),
-            pattern: format!("%{escaped}%"),
-        }
-    }
-
-    /// Whether indexes of trigrams can find it: it has three letters or digits in a row.
-    pub fn is_indexed(&self) -> bool {
-        self.text
-            .split(|c: char| !c.is_alphanumeric())
-            .any(|word| word.chars().count() >= 3)
-    }
-}
-
 impl Filter {
     /// Reads the parameters that lists and facets have in common.
     pub fn from_fields(fields: &mut Fields) -> Self {
@@ -62,15 +31,14 @@ impl Filter {
             "q",
             q.about("Up to 8 terms that must all occur in the title, the description, the language or a tag"),
         );
-        let terms: Vec<_> = q
-            .iter()
-            .flat_map(|q| q.split_whitespace())
-            .map(Term::new)
-            .collect();
-        if terms.len() > MAX_TERMS {
-            fields.refuse(format!("q must contain no more than {MAX_TERMS} terms"));
+        let terms = search::terms(&q.unwrap_or_default());
+        if terms.len() > search::MAX_TERMS {
+            fields.refuse(format!(
+                "q must contain no more than {} terms",
+                search::MAX_TERMS
+            ));
         }
-        let tags = texts().max_items(10).in_form(stored_tag).or(Vec::new());
+        let tags = texts().max_items(10).in_form(bare_tag).or(Vec::new());
         let languages = texts().max_items(10).trimmed().or(Vec::new());
         let user = || text().optional().about("Id of a user");
         let drafts = boolean().optional().about("`false`: your drafts");
@@ -137,26 +105,6 @@ impl Window {
             Self::Day => 24,
             Self::Week => 7 * 24,
             Self::Month => 30 * 24,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wildcards_are_literal() {
-        assert_eq!(Term::new(r"50%_\").pattern, r"%50\%\_\\%");
-    }
-
-    #[test]
-    fn three_letters_or_digits_in_a_row_are_indexed() {
-        for text in ["web", "c++11-web", "日本語", "123"] {
-            assert!(Term::new(text).is_indexed(), "{text}");
-        }
-        for text in ["go", "c++", "a.b-c_d", "%%%", "🦀🦀🦀"] {
-            assert!(!Term::new(text).is_indexed(), "{text}");
         }
     }
 }

@@ -11,6 +11,7 @@ use shared::{
     markdown,
     time::Timestamp,
 };
+use unicode_normalization::char::is_combining_mark;
 
 use crate::{
     project::Project,
@@ -26,8 +27,8 @@ fields! {
         description: Option<String> = "description", text().max(500).or_null();
         /// Markdown.
         content: Option<String> = "content", text().max(100_000).or_null();
-        /// Stored in lower case, without the leading `#` and without duplicates.
-        tags: Vec<String> = "tags", tags().or(Vec::new()).map(distinct);
+        /// Stored folded to lower case, without the leading `#` and without duplicates.
+        tags: Vec<String> = "tags", tags().or(Vec::new());
         language: Option<String> = "language", language().or_null().map(not_empty);
         /// `false` for a draft; `true` by default.
         is_public: bool = "isPublic", boolean().or(true);
@@ -41,8 +42,8 @@ fields! {
         description: Option<Option<String>> = "description", text().max(500).nullable();
         /// Markdown.
         content: Option<Option<String>> = "content", text().max(100_000).nullable();
-        /// Stored in lower case, without the leading `#` and without duplicates.
-        tags: Option<Vec<String>> = "tags", tags().optional().map(|tags| tags.map(distinct));
+        /// Stored folded to lower case, without the leading `#` and without duplicates.
+        tags: Option<Vec<String>> = "tags", tags().optional();
         language: Option<Option<String>> = "language", language().nullable().map(|language| language.map(not_empty));
         is_public: Option<bool> = "isPublic", boolean().optional();
         /// Where it differs from the stored `updatedAt`, the response is 409 and nothing changes.
@@ -53,12 +54,12 @@ fields! {
 fn title() -> Text {
     // A NUL has a message of its own.
     let is_printable = |text: &str| text.chars().all(|c| c == '\0' || !c.is_control());
-    let title = text().trimmed().not_empty().max(200);
+    let title = text().trimmed().composed().not_empty().max(200);
     title.rule(is_printable, "must not contain control characters")
 }
 
 fn language() -> Text {
-    text().trimmed().max(50)
+    text().trimmed().composed().max(50)
 }
 
 fn not_empty(text: Option<String>) -> Option<String> {
@@ -68,34 +69,40 @@ fn not_empty(text: Option<String>) -> Option<String> {
 fn tags() -> Texts {
     let tags = texts()
         .max_items(10)
-        .in_form(stored_tag)
+        .in_form(bare_tag)
+        .composed()
         .not_empty()
         .max(30);
     tags.rule(is_tag, "must match TAG regular expression")
 }
 
-fn distinct(tags: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::with_capacity(tags.len());
-    for tag in tags {
-        if !kept.contains(&tag) {
-            kept.push(tag);
-        }
-    }
-    kept
-}
-
-/// A tag in the form in which it is kept and looked for.
-pub fn stored_tag(tag: &str) -> String {
+/// A tag without the `#` that people write before it. The statement that stores it folds it.
+pub fn bare_tag(tag: &str) -> String {
     let tag = tag.trim();
-    tag.strip_prefix('#').unwrap_or(tag).to_lowercase()
+    tag.strip_prefix('#').unwrap_or(tag).to_owned()
 }
 
 fn is_tag(tag: &str) -> bool {
-    tag.starts_with(char::is_alphanumeric)
-        && tag
-            .chars()
-            .all(|c| c.is_alphanumeric() || "+#._-".contains(c))
+    let is_letter = |c: char| c.is_alphabetic() || is_combining_mark(c);
+    let characters: Vec<char> = tag.chars().collect();
+    let is_allowed = |(index, c): (usize, &char)| {
+        c.is_alphanumeric()
+            || is_combining_mark(*c)
+            || "+#._-".contains(*c)
+            || JOINERS.contains(c)
+                && index > 0
+                && is_letter(characters[index - 1])
+                && characters.get(index + 1).is_some_and(|c| is_letter(*c))
+    };
+    characters
+        .first()
+        .is_some_and(|c| c.is_alphanumeric() && !is_combining_mark(*c))
+        && characters.iter().enumerate().all(is_allowed)
 }
+
+/// Characters that join letters to a word: the zero-width non-joiner (Persian) and joiner (Sinhala), and the mark between
+/// the syllables of a Tibetan word.
+const JOINERS: [char; 3] = ['\u{200c}', '\u{200d}', '\u{f0b}'];
 
 fields! {
     /// The query of one project.
@@ -204,13 +211,50 @@ mod tests {
 
     #[test]
     fn tags_begin_with_a_letter_or_digit() {
-        for tag in ["rust", "c++", "c#", "node.js", "3d", "a_b-c", "日本"] {
+        for tag in [
+            "rust",
+            "c++",
+            "c#",
+            "node.js",
+            "3d",
+            "a_b-c",
+            "日本",
+            "हिन्दी",
+            "தமிழ்",
+            "ล่ม",
+            "cafe\u{301}",
+            "മലയാളം",
+            "İstanbul",
+            "می\u{200c}خواهم",
+            "ශ්\u{200d}රී",
+            "བོད་སྐད",
+            "Ελληνικά",
+            "עִבְרִית",
+            "العَرَبِيَّة",
+            "ភាសាខ្មែរ",
+            "မြန်မာ",
+            "한국어",
+        ] {
             assert!(is_tag(tag), "{tag}");
         }
-        for tag in ["", "+", "#a", "a b", "a/b", "-a", "a\u{301}", "🦀"] {
+        for tag in [
+            "",
+            "+",
+            "#a",
+            "a b",
+            "a/b",
+            "-a",
+            "🦀",
+            "\u{301}a",
+            "\u{200d}a",
+            "a\u{200d}",
+            "a\u{200c}1",
+            "a\u{200d}\u{200d}b",
+            "🏳\u{fe0f}\u{200d}🌈",
+        ] {
             assert!(!is_tag(tag), "{tag}");
         }
-        assert_eq!(stored_tag(" #C# "), "c#");
-        assert_eq!(stored_tag("##a"), "#a");
+        assert_eq!(bare_tag(" #C# "), "C#");
+        assert_eq!(bare_tag("##a"), "#a");
     }
 }

@@ -20,7 +20,7 @@ pub struct ListFeed {
 
 impl FromFields for ListFeed {
     fn from_fields(fields: &mut Fields) -> Self {
-        let tags = texts().max_items(10).trimmed().in_form(stored_tag);
+        let tags = texts().max_items(10).trimmed().in_form(bare_tag);
         let tags = tags.or(Vec::new()).about("All must match");
         let languages = texts().max_items(10).trimmed().or(Vec::new());
         Self {
@@ -33,10 +33,10 @@ impl FromFields for ListFeed {
     }
 }
 
-/// A tag as projects store it.
-fn stored_tag(tag: &str) -> String {
+/// A tag without the `#` that people write before it.
+fn bare_tag(tag: &str) -> String {
     let tag = tag.trim();
-    tag.strip_prefix('#').unwrap_or(tag).to_lowercase()
+    tag.strip_prefix('#').unwrap_or(tag).to_owned()
 }
 
 const NEWEST: &str = "newest";

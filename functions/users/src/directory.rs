@@ -10,13 +10,11 @@ use shared::{
         Check as _, CurrentUser, Cursor, Error, Fields, FromFields, Json, Page, PageQuery, Path,
         Query, Result, Rule as _, Viewer, integer, one_of, text, texts,
     },
+    search,
 };
 use utoipa::ToSchema;
 
-use crate::{
-    queries::{self, UserFilter},
-    search,
-};
+use crate::queries::{self, UserFilter};
 
 /// Orders of the list.
 #[derive(Clone, Copy)]
@@ -40,7 +38,7 @@ impl FromFields for ListUsers {
             "q",
             q.about("Up to 8 terms that must all occur in the name, the GitHub name or a skill"),
         );
-        let mut terms = search::terms(&q.unwrap_or_default());
+        let terms = search::terms(&q.unwrap_or_default());
         if terms.len() > search::MAX_TERMS {
             fields.refuse(format!(
                 "q must contain no more than {} terms",
@@ -60,11 +58,15 @@ impl FromFields for ListUsers {
             "`newest` by default. `suggested` has one page, and items with `mutualCount` and `sharedSkillsCount`",
         );
         let sort = fields.read("sort", sort);
+        let word_starts = terms.iter().filter(|term| term.starts_word);
+        let word_starts = word_starts.map(|term| term.text.clone()).collect();
+        let mut terms: Vec<String> = terms.into_iter().map(|term| term.pattern).collect();
         terms.sort_by_key(String::len);
         Self {
             filter: UserFilter {
                 term: terms.pop(),
                 more_terms: terms,
+                word_starts,
                 skills: skills.unwrap_or_default(),
                 location: location
                     .filter(|location| !location.is_empty())

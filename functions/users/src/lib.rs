@@ -4,7 +4,6 @@ mod contributions;
 mod directory;
 mod profile;
 mod queries;
-mod search;
 mod user;
 mod website;
 

@@ -1,7 +1,5 @@
 //! The caller's own account: read, change, delete.
 
-use std::collections::HashSet;
-
 use anyhow::Context;
 use axum::{
     extract::State,
@@ -35,13 +33,14 @@ pub async fn show(user: CurrentUser) -> Result<Json<Profile>> {
 fields! {
     /// Changes of your own profile. Absent keeps the value, null clears it.
     pub struct UpdateProfile: Serialize {
-        name: Option<String> = "name", text().trimmed().not_empty().max(255).optional();
+        name: Option<String> = "name", text().trimmed().composed().not_empty().max(255).optional();
         bio: Option<Option<String>> = "bio", text().max(500).nullable();
         /// An http or https address, or a host, which gets `https://` before it; empty clears it.
         website: Option<Option<String>> = "website", clearable().converted(website::stored).nullable().map(empty_to_null);
         location: Option<Option<String>> = "location", clearable().nullable().map(empty_to_null);
         company: Option<Option<String>> = "company", clearable().nullable().map(empty_to_null);
-        skills: Option<Vec<String>> = "skills", texts().max_items(30).trimmed().not_empty().max(50).optional().map(distinct);
+        /// Of skills that differ in case only, the first is kept.
+        skills: Option<Vec<String>> = "skills", texts().max_items(30).trimmed().composed().not_empty().max(50).optional();
         /// `url` or `imageUrl` of an avatar that the caller uploaded, or the stored value.
         avatar: Option<Option<String>> = "avatar", text().nullable();
     }
@@ -49,20 +48,12 @@ fields! {
 
 /// A short text; an empty one clears the field.
 fn clearable() -> Text {
-    text().trimmed().max(255)
+    text().trimmed().composed().max(255)
 }
 
 #[expect(clippy::option_option, reason = "absent and null differ")]
 fn empty_to_null(text: Option<Option<String>>) -> Option<Option<String>> {
     text.map(|text| text.filter(|text| !text.is_empty()))
-}
-
-/// Keeps the first of skills that differ in case only.
-fn distinct(skills: Option<Vec<String>>) -> Option<Vec<String>> {
-    let mut skills = skills?;
-    let mut seen = HashSet::new();
-    skills.retain(|skill| seen.insert(skill.to_lowercase()));
-    Some(skills)
 }
 
 /// The upload behind one of our own addresses, as `url` or `imageUrl` of a file.

@@ -58,12 +58,12 @@ pub async fn list_facets(
         counted as (
             select
                 is_tag,
-                lower(name) as lowered,
+                fold(name) as lowered,
                 (array_agg(name order by count desc, name))[1] as name,
                 sum(count)::int8 as count
             from spelling
-            where starts_with(lower(name), lower($1))
-            group by is_tag, lower(name)
+            where starts_with(fold(name), fold($1))
+            group by is_tag, fold(name)
         ),
         ranked as (
             select *, row_number() over (partition by is_tag order by count desc, name) as place
@@ -72,7 +72,7 @@ pub async fn list_facets(
         recent as (
             select
                 facet."isTag" as is_tag,
-                lower(facet.name) as lowered,
+                fold(facet.name) as lowered,
                 count(*) filter (where p."createdAt" > clock.now - make_interval(hours => $2)) as recent_count,
                 count(*) filter (where p."createdAt" <= clock.now - make_interval(hours => $2)) as previous_count
             from (select now() at time zone 'utc' as now) clock
@@ -80,7 +80,7 @@ pub async fn list_facets(
             cross join lateral project_facets(p.tags, p.language) facet
             where p."isPublic"
                 and p."authorId" not in (select id from hidden_users())
-            group by facet."isTag", lower(facet.name)
+            group by facet."isTag", fold(facet.name)
         )
         select
             ranked.is_tag as "is_tag!",
@@ -125,7 +125,7 @@ pub async fn list_matching_facets(
     ));
     push_from(&mut sql, filter, "");
     push_conditions(&mut sql, filter, Visibility::AtOnce);
-    // Exact spellings are counted first: there are few of them, so few names must be converted to lower case.
+    // Exact spellings are counted first: there are few of them, so few names must be folded.
     sql.push(
         "
         ),
@@ -147,12 +147,12 @@ pub async fn list_matching_facets(
                 sum(recent)::int8 as recent_count,
                 sum(previous)::int8 as previous_count
             from spelling
-            where char_length(name) between 1 and 255 and starts_with(lower(name), lower(",
+            where char_length(name) between 1 and 255 and starts_with(fold(name), fold(",
     );
     sql.push_bind(prefix.to_owned());
     sql.push(format_args!(
         "))
-            group by is_tag, lower(name)
+            group by is_tag, fold(name)
         ),
         ranked as (
             select *, row_number() over (partition by is_tag order by count desc, name) as place

@@ -3,6 +3,7 @@
 //! Statements are built at run time, with every value bound: with `$1 is null or …` for each of seven filters under seven
 //! sorts, the planner could not use the index that suits the combination.
 
+use shared::search::Term;
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::filter::Filter;
@@ -24,8 +25,8 @@ pub enum Visibility {
 /// [`push_from`].
 pub fn push_conditions(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
     for term in &filter.terms {
-        sql.push(r#" and p."searchText" like lower("#);
-        sql.push_bind(term.pattern.clone()).push(")");
+        sql.push(" and ");
+        push_occurrence(sql, r#"p."searchText""#, term);
     }
     push_conditions_without_terms(sql, filter, visibility);
 }
@@ -47,16 +48,17 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility:
         }
     }
     if !filter.tags.is_empty() {
-        sql.push(" and p.tags @> ").push_bind(filter.tags.clone());
+        sql.push(" and fold_all(p.tags) @> fold_all(");
+        sql.push_bind(filter.tags.clone()).push(")");
     }
     match filter.languages.as_slice() {
         [] => {}
         [language] => {
-            sql.push(" and lower(p.language) = lower(");
+            sql.push(" and fold(p.language) = fold(");
             sql.push_bind(language.clone()).push(")");
         }
         languages => {
-            sql.push(" and lower(p.language) = any (lower_all(");
+            sql.push(" and fold(p.language) = any (fold_all(");
             sql.push_bind(languages.to_vec()).push("))");
         }
     }
@@ -77,6 +79,16 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility:
     if let Some(user) = &filter.liked_by {
         sql.push(r#" and l."userId" = "#).push_bind(user.clone());
         sql.push(r#" and exists (select from "user" v where v.id = l."userId" and is_visible(v))"#);
+    }
+}
+
+/// Appends the condition that the term occurs in a folded text.
+pub fn push_occurrence(sql: &mut Sql, text: &'static str, term: &Term) {
+    sql.push(format_args!("{text} like fold("));
+    sql.push_bind(term.pattern.clone()).push(")");
+    if term.starts_word {
+        sql.push(format_args!(" and {text} ~ word_start("));
+        sql.push_bind(term.text.clone()).push(")");
     }
 }
 

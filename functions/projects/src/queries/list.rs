@@ -6,7 +6,7 @@ use shared::db::NOBODY;
 use sqlx::{FromRow, PgExecutor};
 
 use super::{
-    filter::{Sql, Visibility, push_conditions, push_from},
+    filter::{Sql, Visibility, push_conditions, push_from, push_occurrence},
     position::Position,
     relevance, trending,
 };
@@ -138,11 +138,11 @@ fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
         Order::Relevance if !filter.terms.is_empty() => {
             for (index, term) in filter.terms.iter().enumerate() {
                 sql.push(if index == 0 { "(" } else { " + " });
-                sql.push("case when lower(p.title) like lower(");
-                sql.push_bind(term.pattern.clone())
-                    .push(") then 4 when lower(");
+                sql.push("case when ");
+                push_occurrence(sql, "fold(p.title)", term);
+                sql.push(" then 4 when fold_all(p.tags) @> array[fold(");
                 sql.push_bind(term.text.clone())
-                    .push(") = any (p.tags) then 2 else 1 end");
+                    .push(")] then 2 else 1 end");
             }
             sql.push(")");
             return true;

@@ -30,7 +30,7 @@ macro_rules! select_projects {
                 p."isPublic" as "is_public!",
                 p."viewCount" as "view_count!",
                 p."likeCount" as "like_count!",
-                comments.count as "comment_count!",
+                comments.count::int as "comment_count!",
                 p."createdAt" as "created_at!: Timestamp",
                 p."updatedAt" as "updated_at!: Timestamp",
                 p."authorId" as "author_id!",
@@ -95,7 +95,7 @@ pub async fn insert_project(
                 id, "authorId", title, description, content, tags, language, "isPublic", "createdAt", "updatedAt"
             )
             values (
-                $2, $1, $3, $4, $5, $6, $7, $8, now() at time zone 'utc', now() at time zone 'utc'
+                $2, $1, $3, $4, $5, distinct_folded(fold_all($6)), $7, $8, now() at time zone 'utc', now() at time zone 'utc'
             )
             returning *
         ),
@@ -150,7 +150,7 @@ pub async fn update_project(
                 case when $3 then $4 else title end as title,
                 case when $5 then $6 else description end as description,
                 case when $7 then $8 else content end as content,
-                case when $9 then $10 else coalesce(tags, '{}') end as tags,
+                case when $9 then distinct_folded(fold_all($10)) else coalesce(tags, '{}') end as tags,
                 case when $11 then $12 else language end as language,
                 case when $13 then $14 else "isPublic" end as "isPublic"
             from stored

@@ -4,7 +4,8 @@ use super::{
     filter::{Sql, Visibility, push_conditions_without_terms, push_from},
     position::Position,
 };
-use crate::filter::{Filter, Term};
+use crate::filter::Filter;
+use shared::search::Term;
 
 /// The best match of a term in a project. The value is the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ enum Match {
     Elsewhere = 1,
 }
 
-/// Appends `page as (…)` for one term. Projects with the term in the title come first, then projects with the term as a tag,
+/// Appends `page as (…)` for one term that matches anywhere. Projects with the term in the title come first, then projects with the term as a tag,
 /// then all other matches, each newest first. The statement reads each group in its order, and only until the page is
 /// full. Computing a score instead would read and sort all projects that contain a frequent word.
 pub fn push_page(
@@ -74,21 +75,21 @@ pub fn push_page(
 /// Appends the condition that the term has this match and no better one.
 fn push_match(sql: &mut Sql, term: &Term, found: Match) {
     sql.push(match found {
-        Match::Title => " and lower(p.title) like lower(",
-        Match::Tag | Match::Elsewhere => " and lower(p.title) not like lower(",
+        Match::Title => " and fold(p.title) like fold(",
+        Match::Tag | Match::Elsewhere => " and fold(p.title) not like fold(",
     });
     sql.push_bind(term.pattern.clone()).push(")");
     match found {
         Match::Title => {}
         Match::Tag => {
-            sql.push(" and p.tags @> array[lower(");
+            sql.push(" and fold_all(p.tags) @> array[fold(");
             sql.push_bind(term.text.clone()).push(")]");
         }
         Match::Elsewhere => {
-            sql.push(r#" and p."searchText" like lower("#);
+            sql.push(r#" and p."searchText" like fold("#);
             sql.push_bind(term.pattern.clone()).push(")");
             // Tags may be null.
-            sql.push(" and (p.tags @> array[lower(");
+            sql.push(" and (fold_all(p.tags) @> array[fold(");
             sql.push_bind(term.text.clone()).push(")]) is not true");
         }
     }

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod facets;
 mod files;
+mod folding;
 mod idempotency;
 mod images;
 mod list;

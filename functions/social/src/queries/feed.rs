@@ -159,12 +159,12 @@ fn push_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit
 /// Appends the conditions of the filter on a project.
 fn push_conditions(sql: &mut Sql, filter: &FeedFilter, project: &'static str) {
     if !filter.tags.is_empty() {
-        sql.push(format_args!(" and {project}.tags @> "));
-        sql.push_bind(filter.tags.clone());
+        sql.push(format_args!(" and fold_all({project}.tags) @> fold_all("));
+        sql.push_bind(filter.tags.clone()).push(")");
     }
     if !filter.languages.is_empty() {
         sql.push(format_args!(
-            " and lower({project}.language) = any (lower_all("
+            " and fold({project}.language) = any (fold_all("
         ));
         sql.push_bind(filter.languages.clone()).push("))");
     }

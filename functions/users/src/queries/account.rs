@@ -17,14 +17,19 @@ pub async fn update_profile(
         r#"
         update "user" u
         set (name, bio, website, location, company, skills, avatar, "updatedAt") = (
-            select n.name, n.bio, n.website, n.location, n.company, n.skills, n.avatar,
+            select n.name, n.bio, n.website, n.location, n.company, skills.kept, n.avatar,
                 -- Strictly later, even for a second change within one millisecond.
-                case when n is distinct from u
+                case
+                    when (n.name, n.bio, n.website, n.location, n.company, skills.kept, n.avatar)
+                        is distinct from (u.name, u.bio, u.website, u.location, u.company, u.skills, u.avatar)
                     then greatest(now() at time zone 'utc', u."updatedAt" + interval '1 millisecond')
                     else u."updatedAt"
                 end
             -- The row, overwritten with the keys of the document.
             from jsonb_populate_record(u, $2) n
+            cross join lateral (
+                select case when $2 ? 'skills' then distinct_folded(n.skills) else n.skills end as kept
+            ) skills
         )
         where u.id = $1
             and (

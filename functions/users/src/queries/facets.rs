@@ -26,7 +26,7 @@ pub async fn list_facets(
     prefix: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<FacetRow>> {
-    // Exact spellings are counted first: there are few of them, so few names must be converted to lower case.
+    // Exact spellings are counted first: there are few of them, so few names must be folded.
     sqlx::query_as!(
         FacetRow,
         r#"
@@ -46,8 +46,8 @@ pub async fn list_facets(
                 (array_agg(name order by count desc, name))[1] as name,
                 sum(count)::bigint as count
             from spelling
-            where name <> '' and ($1::text is null or lower(name) like lower($1))
-            group by is_skill, lower(name)
+            where name <> '' and ($1::text is null or fold(name) like fold($1))
+            group by is_skill, fold(name)
         ),
         ranked as (
             select *, row_number() over (partition by is_skill order by count desc, name) as rank

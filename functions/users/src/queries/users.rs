@@ -11,6 +11,8 @@ pub struct UserFilter {
     pub term: Option<String>,
     /// The other terms.
     pub more_terms: Vec<String>,
+    /// The terms, no patterns, that match at the start of a word only.
+    pub word_starts: Vec<String>,
     pub skills: Vec<String>,
     pub location: Option<String>,
 }
@@ -51,7 +53,7 @@ pub async fn find_user_by_github(
             select u.id
             from "user" u
             left join account a on a."userId" = u.id and a."providerId" = 'github'
-            where lower(u."githubUsername") = lower($2) and $2 <> ''
+            where fold(u."githubUsername") = fold($2) and $2 <> ''
             order by a."createdAt" desc nulls last, u."createdAt" desc, u.id desc
             limit 1
         )"#,
@@ -92,10 +94,14 @@ pub async fn list_newest_users(
             null::text as listed_id
         from "user" u
         where is_visible(u)
-            and ($2::text is null or user_search_text(u.name, u."githubUsername", u.skills) like lower($2))
-            and user_search_text(u.name, u."githubUsername", u.skills) like all (lower_all($3))
-            and (cardinality($4::text[]) = 0 or lower_all(u.skills) @> lower_all($4))
-            and ($5::text is null or lower(u.location) like lower($5))
+            and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+            and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+            and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+            and ($5::text is null or fold(u.location) like fold($5))
+            and (
+                cardinality($9::text[]) = 0
+                or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+            )
             and ($6::timestamp is null or (u."createdAt", u.id) < ($6, $7))
         order by u."createdAt" desc, u.id desc
         limit $8
@@ -108,6 +114,7 @@ pub async fn list_newest_users(
         created_at,
         id,
         limit,
+        &filter.word_starts,
     )
     .fetch_all(db)
     .await
@@ -131,10 +138,14 @@ pub async fn list_most_followed_users(
             null::text as listed_id
         from "user" u
         where is_visible(u)
-            and ($2::text is null or user_search_text(u.name, u."githubUsername", u.skills) like lower($2))
-            and user_search_text(u.name, u."githubUsername", u.skills) like all (lower_all($3))
-            and (cardinality($4::text[]) = 0 or lower_all(u.skills) @> lower_all($4))
-            and ($5::text is null or lower(u.location) like lower($5))
+            and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+            and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+            and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+            and ($5::text is null or fold(u.location) like fold($5))
+            and (
+                cardinality($9::text[]) = 0
+                or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+            )
             and ($6::int is null or (u."followersCount", u.id) < ($6, $7))
         order by u."followersCount" desc, u.id desc
         limit $8
@@ -147,6 +158,7 @@ pub async fn list_most_followed_users(
         followers,
         id,
         limit,
+        &filter.word_starts,
     )
     .fetch_all(db)
     .await
@@ -170,10 +182,14 @@ pub async fn list_suggested_users(
             select u.*
             from "user" u
             where is_visible(u)
-                and ($2::text is null or user_search_text(u.name, u."githubUsername", u.skills) like lower($2))
-                and user_search_text(u.name, u."githubUsername", u.skills) like all (lower_all($3))
-                and (cardinality($4::text[]) = 0 or lower_all(u.skills) @> lower_all($4))
-                and ($5::text is null or lower(u.location) like lower($5))
+                and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                and ($5::text is null or fold(u.location) like fold($5))
+                and (
+                    cardinality($8::text[]) = 0
+                    or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
+                )
         ),
         hidden as materialized (
             select id from hidden_users()
@@ -182,7 +198,7 @@ pub async fn list_suggested_users(
             select "followingId" as id from follows where "followerId" = $1
         ),
         interest as materialized (
-            select distinct unnest(lower_all(skills)) as skill from "user" where id = $1
+            select distinct unnest(fold_all(skills)) as skill from "user" where id = $1
         ),
         hint as (
             select theirs."followingId" as id, true as is_mutual
@@ -192,7 +208,7 @@ pub async fn list_suggested_users(
             union all
             select u.id, false
             from interest
-            join "user" u on lower_all(u.skills) @> array[interest.skill]
+            join "user" u on fold_all(u.skills) @> array[interest.skill]
         ),
         hinted as (
             select
@@ -246,6 +262,7 @@ pub async fn list_suggested_users(
         filter.location.as_deref(),
         filtered,
         limit,
+        &filter.word_starts,
     )
     .fetch_all(db)
     .await

@@ -4,6 +4,7 @@ mod contributions;
 mod deletion;
 mod directory;
 mod facets;
+mod folding;
 mod paging;
 mod plans;
 mod profile;

@@ -1,6 +1,9 @@
 //! Texts and lists of texts.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Check, Field};
 use crate::http::describe::{self, Schema};
@@ -21,10 +24,15 @@ type OwnRule = (fn(&str) -> bool, &'static str);
 /// What a good text becomes, or the words of the message.
 type Convert = fn(&str) -> Result<String, &'static str>;
 
+/// The most bytes that become one character of a composed text: the longest decomposition has four characters (Unicode
+/// Standard Annex 15).
+const LONGEST: usize = 4 * size_of::<char>();
+
 /// See [`text`].
 #[derive(Clone, Default)]
 pub struct Text {
     trim: bool,
+    compose: bool,
     not_empty: bool,
     max: Option<usize>,
     rules: Vec<OwnRule>,
@@ -35,6 +43,12 @@ impl Text {
     /// Removes white space at both ends before the rules are checked.
     pub fn trimmed(mut self) -> Self {
         self.trim = true;
+        self
+    }
+
+    /// Composes characters (Unicode NFC) before the rules are checked: of the same text in two forms, one is stored.
+    pub fn composed(mut self) -> Self {
+        self.compose = true;
         self
     }
 
@@ -62,11 +76,21 @@ impl Text {
         self
     }
 
+    /// The text that the rules apply to. A text that is too long in every form is not composed, so that it costs nothing.
+    fn prepared<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let text = if self.trim { text.trim() } else { text };
+        let may_fit = self.max.is_none_or(|max| text.len() <= max * LONGEST);
+        if self.compose && may_fit && !text.is_ascii() {
+            text.nfc().collect::<String>().into()
+        } else {
+            text.into()
+        }
+    }
+
     /// Checks one text; `refuse` reports the words of a failing rule.
     fn check_with(&self, value: &Value, mut refuse: impl FnMut(&str)) -> Option<String> {
-        let text = value
-            .as_str()
-            .map(|text| if self.trim { text.trim() } else { text });
+        let text = value.as_str().map(|text| self.prepared(text));
+        let text = text.as_deref();
         let blank = text.map_or(value.is_null(), |text| text.trim().is_empty());
         let mut failed = false;
         let mut fail = |words: &str| {
@@ -138,6 +162,12 @@ impl Texts {
     /// Removes white space at both ends of each element before the rules are checked.
     pub fn trimmed(mut self) -> Self {
         self.element = self.element.trimmed();
+        self
+    }
+
+    /// Composes characters (Unicode NFC) of each element before the rules are checked.
+    pub fn composed(mut self) -> Self {
+        self.element = self.element.composed();
         self
     }
 
