@@ -31,7 +31,8 @@ impl CommentRow {
             content: self.content?,
             created_at,
             updated_at,
-            is_edited: updated_at > created_at,
+            // What the client sees is compared: the columns of some databases have microseconds.
+            is_edited: updated_at.millis() > created_at.millis(),
             author_id: self.author_id.clone(),
             author: Author {
                 id: self.author_id,

@@ -109,7 +109,8 @@ pub async fn list_notifications(
             select id from hidden_users()
         ),
         mark as materialized (
-            select coalesce(max("readUntil"), timestamp '-infinity') as until
+            -- The whole millisecond, because clients see no more of a time.
+            select coalesce(max("readUntil") + interval '999 microseconds', timestamp '-infinity') as until
             from "notificationMark"
             where "userId" = $1
         ),

@@ -12,7 +12,8 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
             select id from hidden_users()
         ),
         oldest as materialized (
-            select coalesce(max("readUntil"), timestamp '-infinity') as at
+            -- The whole millisecond, because clients see no more of a time.
+            select coalesce(max("readUntil") + interval '999 microseconds', timestamp '-infinity') as at
             from "notificationMark"
             where "userId" = $1
         ),
@@ -139,7 +140,8 @@ pub async fn move_mark(
     sqlx::query!(
         r#"
         insert into "notificationMark" as mark ("userId", "readUntil")
-        values ($1, least($2, now() at time zone 'utc'))
+        -- The column rounds now, as those of the acts do.
+        values ($1, least(date_trunc('milliseconds', $2::timestamp), now() at time zone 'utc'))
         on conflict ("userId") do update set "readUntil" = excluded."readUntil"
         where mark."readUntil" < excluded."readUntil"
         "#,

@@ -208,6 +208,28 @@ async fn an_edit_changes_the_content_and_says_so(db: PgPool) {
     assert_eq!(ada.get(&path).await.json(), edited);
 }
 
+/// A database that Prisma made may keep microseconds, which no client sees.
+#[testkit::test]
+async fn times_that_print_the_same_are_no_edit(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    let path = format!("/comments/{}", comment(&ada, "p", "first").await);
+    for statement in [
+        r#"alter table comments alter column "createdAt" type timestamp(6), alter column "updatedAt" type timestamp(6)"#,
+        r#"update comments set "createdAt" = '2025-01-01 00:00:00.123456', "updatedAt" = '2025-01-01 00:00:00.123789'"#,
+    ] {
+        sql(&db, statement, &[]).await;
+    }
+
+    assert_eq!(ada.get(&path).await.expect(200).json()["isEdited"], false);
+    let list = ada.get("/projects/p/comments").await.expect(200).json();
+    assert_eq!(list[0]["isEdited"], false);
+
+    let edited = ada.put(&path, json!({ "content": "second" })).await;
+    assert_eq!(edited.expect(200).json()["isEdited"], true);
+}
+
 #[testkit::test]
 async fn updated_at_moves_with_a_real_change_only_and_then_strictly(db: PgPool) {
     let app = app(&db);

@@ -195,6 +195,43 @@ async fn the_mark_is_now_by_default_and_never_later(db: PgPool) {
     assert_eq!(unread(&bob).await, json!({ "unread": 0 }));
 }
 
+/// A database that Prisma made may keep microseconds, which no client sees.
+#[testkit::test]
+async fn the_time_of_the_newest_marks_all_as_read(db: PgPool) {
+    let (app, ada, bob) = acts(&db).await;
+    for statement in [
+        r#"alter table likes alter column "createdAt" type timestamp(6)"#,
+        r#"alter table comments alter column "createdAt" type timestamp(6)"#,
+        r#"alter table follows alter column "createdAt" type timestamp(6)"#,
+        r#"update likes set "createdAt" = '2025-01-01 00:00:00.123456'"#,
+        r#"update comments set "createdAt" = '2025-01-01 00:00:00.123789'"#,
+        r#"update follows set "createdAt" = '2025-01-01 00:00:00.123999'"#,
+    ] {
+        sql(&db, statement, &[]).await;
+    }
+    let list = ada.get("/notifications").await.expect(200).json();
+    assert!(list.as_array().unwrap().len() > 2);
+
+    let body = json!({ "before": list[0]["createdAt"] });
+    ada.put("/notifications/read", body).await.expect(204);
+
+    assert_eq!(unread(&ada).await, json!({ "unread": 0 }));
+    let list = ada.get("/notifications").await.expect(200).json();
+    let is_read = |item: &Value| item["isRead"] == true;
+    assert!(list.as_array().unwrap().iter().all(is_read), "{list}");
+    let left = ada.get("/notifications?unread=true").await.expect(200);
+    assert_eq!(left.json(), json!([]));
+    // The next millisecond is unread.
+    sql(
+        &db,
+        r#"update comments set "createdAt" = '2025-01-01 00:00:00.124' where "authorId" = $1"#,
+        &[&bob.id],
+    )
+    .await;
+    assert_ne!(unread(&ada).await, json!({ "unread": 0 }));
+    drop(app);
+}
+
 #[testkit::test]
 async fn unread_ones_are_counted_up_to_a_hundred(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
