@@ -1,4 +1,6 @@
-//! Applies the migrations, for `cargo xtask migrate` and for the migrate function.
+//! Applies the migrations and removes expired rows, for `cargo xtask` and for the migrate function.
+
+pub mod retention;
 
 use std::time::Duration;
 

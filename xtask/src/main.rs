@@ -1,8 +1,9 @@
 //! `cargo xtask`: the developers' commands.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+use migrations::retention;
 use sqlx::{Connection as _, PgConnection};
 use testkit::postgres::{self, Postgres, Server};
 use xtask::{
@@ -31,6 +32,8 @@ enum Command {
     Migrate,
     /// Fill the database with sample users and projects
     Seed(seed::Options),
+    /// Remove expired sessions, counters, keys and other rows
+    Sweep,
     /// Find and repair counters that differ from the rows that they count
     Recount,
     /// Write the OpenAPI document that the health function serves
@@ -99,6 +102,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let postgres = migrated().await?;
             let mut db = PgConnection::connect(postgres.url()).await?;
             seed::run(&mut db, &options).await?;
+        }
+        Command::Sweep => {
+            let postgres = migrated().await?;
+            let mut db = PgConnection::connect(postgres.url()).await?;
+            println!("{}", retention::sweep(&mut db, Duration::MAX).await?);
         }
         Command::Recount => {
             let postgres = Postgres::obtain(Server::Dev)?;

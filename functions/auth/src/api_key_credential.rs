@@ -44,9 +44,7 @@ pub async fn find_owner(
     // A value that is no text is rejected as too short.
     let token = key.to_str().unwrap_or_default().trim();
     let db = &auth.app.db;
-    let verified = api_key::verify(db, token).await?;
-    auth.sweep.run_api_keys(db).await;
-    let key = verified.map_err(Error::ApiKey)?;
+    let key = api_key::verify(db, token).await?.map_err(Error::ApiKey)?;
     let user = queries::user::find(db, &key.user_id)
         .await?
         .ok_or(Error::ApiKey(ApiKeyRefusal::NoOwner))?;

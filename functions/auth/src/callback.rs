@@ -145,7 +145,6 @@ pub async fn finish(call: Call) -> Result {
     let Some(state) = parameters.given("state") else {
         return Ok(to_error(&default, "state_not_found", None));
     };
-    call.auth.sweep.run(&call.auth.app.db).await;
     let flow = match flow::take(&call, state).await? {
         TakenState::Flow(flow) => flow,
         TakenState::Mismatch(address) => {

@@ -27,7 +27,6 @@ mod routes;
 mod session;
 mod sign_in;
 mod state;
-mod sweep;
 mod user;
 
 use shared::{AppState, config::Required, http::Api};

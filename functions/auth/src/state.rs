@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use shared::AppState;
 
-use crate::{api_key_limit::ApiKeyLimit, provider::Providers, rate_limit::RateLimit, sweep::Sweep};
+use crate::{api_key_limit::ApiKeyLimit, provider::Providers, rate_limit::RateLimit};
 
 /// Configuration, database and the sign-in providers of one instance; cheap to clone.
 #[derive(Clone)]
@@ -18,8 +18,6 @@ pub struct AuthState {
     pub rate_limit: Arc<RateLimit>,
     /// The rate limit of new API keys.
     pub api_key_limit: ApiKeyLimit,
-    /// Times at which expired rows were last deleted.
-    pub sweep: Arc<Sweep>,
 }
 
 impl AuthState {
@@ -30,7 +28,6 @@ impl AuthState {
             providers: Arc::new(Providers::new(&app.config)?),
             rate_limit: Arc::new(RateLimit::new(&app.config)?),
             api_key_limit: ApiKeyLimit::new(&app.config)?,
-            sweep: Arc::default(),
             app,
         })
     }

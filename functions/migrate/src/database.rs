@@ -1,8 +1,11 @@
-//! Connects to the database and applies the migrations.
+//! Connects to the database, and applies the migrations or removes expired rows.
 
 use std::time::Duration;
 
-use migrations::Outcome;
+use migrations::{
+    Outcome,
+    retention::{self, RemovedRows},
+};
 use platform::{
     config::{DatabaseConfig, Pooler, Variables},
     db::{connect_options, is_outage},
@@ -31,11 +34,7 @@ pub async fn migrate(
     rotate: bool,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let config = DatabaseConfig::read(variables)?;
-    anyhow::ensure!(config.url.is_some(), "DATABASE_URL is missing");
-    let production = variables.get("NODE_ENV") == Some("production");
-    let options = connect_options(&config, production)?;
-    let mut connection = connect(&options, CONNECT_TIMEOUT.min(limit / 2)).await?;
+    let mut connection = connect_configured(variables, limit / 2).await?;
     let left = limit.saturating_sub(started.elapsed());
     let outcome = migrations::run(&mut connection, migrator, Some(left)).await?;
     if config.pooler == Pooler::Transaction {
@@ -45,36 +44,25 @@ pub async fn migrate(
     Ok(outcome)
 }
 
-/// Sets the limits of statements as settings of the role in this database. The functions cannot set them, because a `SET` binds
-/// a connection of the pooler to its client.
-async fn set_role_limits(
-    connection: &mut PgConnection,
-    config: &DatabaseConfig,
-) -> anyhow::Result<()> {
-    for (name, value) in [
-        (
-            "statement_timeout",
-            config.statement_timeout.as_millis().to_string(),
-        ),
-        ("lock_timeout", config.lock_timeout.as_millis().to_string()),
-        (
-            "idle_in_transaction_session_timeout",
-            config.idle_in_transaction_timeout.as_millis().to_string(),
-        ),
-        ("jit", "off".to_owned()),
-    ] {
-        let statement = format!(
-            "do $$ begin
-                 execute format(
-                     'alter role current_user in database %I set {name} = {value}', current_database()
-                 );
-             end $$"
-        );
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+/// Removes the expired rows of the configured database, within the time limit.
+pub async fn sweep(variables: &Variables, limit: Duration) -> anyhow::Result<RemovedRows> {
+    let started = Instant::now();
+    let mut connection = connect_configured(variables, limit / 2).await?;
+    let left = limit.saturating_sub(started.elapsed());
+    let removed = retention::sweep(&mut connection, left).await?;
+    connection.close().await?;
+    Ok(removed)
+}
+
+async fn connect_configured(
+    variables: &Variables,
+    limit: Duration,
+) -> anyhow::Result<PgConnection> {
+    let config = DatabaseConfig::read(variables)?;
+    anyhow::ensure!(config.url.is_some(), "DATABASE_URL is missing");
+    let production = variables.get("NODE_ENV") == Some("production");
+    let options = connect_options(&config, production)?;
+    connect(&options, CONNECT_TIMEOUT.min(limit)).await
 }
 
 async fn connect(options: &PgConnectOptions, limit: Duration) -> anyhow::Result<PgConnection> {

@@ -1,4 +1,5 @@
-//! The migrate function: a CloudFormation custom resource that applies the migrations before new code takes traffic.
+//! The migrate function: a CloudFormation custom resource that applies the migrations before new code takes traffic, and
+//! the scheduled job that removes expired rows.
 
 pub mod cloudformation;
 mod database;
@@ -12,16 +13,37 @@ use std::{
 
 use futures_util::{FutureExt, TryFutureExt};
 use lambda_runtime::LambdaEvent;
-use migrations::Outcome;
+use migrations::{Outcome, retention::RemovedRows};
 use platform::{
     config::Variables,
     secrets,
     telemetry::{self, TelemetryConfig},
 };
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use sqlx::migrate::Migrator;
 
 use cloudformation::{RequestType, ResourceRequest, TIME_TO_RESPOND};
-pub use database::migrate;
+pub use database::{migrate, sweep};
+
+/// Time that a scheduled job leaves of its time limit, to end and to report.
+const TIME_TO_END: Duration = Duration::from_secs(5);
+
+/// An event: a scheduled job, as `{"task": "sweep"}`, or the request of a custom resource.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum MigrateEvent {
+    Scheduled { task: Task },
+    Resource(ResourceRequest),
+}
+
+/// The scheduled jobs.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Task {
+    /// Removes expired rows.
+    Sweep,
+}
 
 /// Serves the requests of a Lambda runtime.
 pub fn serve() -> anyhow::Result<()> {
@@ -33,7 +55,7 @@ pub fn serve() -> anyhow::Result<()> {
         let config = TelemetryConfig::read(&Variables::of_environment());
         let _telemetry = config.as_ref().map(telemetry::init);
         let migrator = migrations::migrator();
-        let handler = lambda_runtime::service_fn(|invocation: LambdaEvent<ResourceRequest>| {
+        let handler = lambda_runtime::service_fn(|invocation: LambdaEvent<MigrateEvent>| {
             let left = invocation
                 .context
                 .deadline()
@@ -50,21 +72,48 @@ pub fn serve() -> anyhow::Result<()> {
 }
 
 async fn handle(
-    request: ResourceRequest,
+    event: MigrateEvent,
     left: Duration,
     migrator: &Migrator,
     init_error: Option<String>,
-) -> anyhow::Result<()> {
-    let state = state(&Variables::of_environment(), migrator);
-    respond(&request, left, &state, async |limit| {
+) -> anyhow::Result<Value> {
+    // Secrets are read here and not at init, so that a failure is reported to CloudFormation.
+    let load = async || {
         if let Some(reason) = init_error {
             anyhow::bail!(reason);
         }
-        // Secrets are read here and not at init, so that a failure is reported to CloudFormation.
-        let variables = secrets::load(&[]).await?;
-        migrate(&variables, migrator, limit, request.rotates()).await
-    })
-    .await
+        secrets::load(&[]).await
+    };
+    match event {
+        MigrateEvent::Resource(request) => {
+            respond(&request, left, async |limit| {
+                migrate(&load().await?, migrator, limit).await
+            })
+            .await?;
+            Ok(Value::Null)
+        }
+        MigrateEvent::Scheduled { task: Task::Sweep } => {
+            let limit = left.saturating_sub(TIME_TO_END);
+            let removed = sweep(&load().await?, limit).await.inspect_err(|error| {
+                tracing::error!(
+                    reason = %format_args!("{error:#}"),
+                    "expired rows cannot be removed"
+                );
+            })?;
+            tracing::info!(outcome = %removed, "done");
+            Ok(report(&removed))
+        }
+    }
+}
+
+/// The result of a sweep, for whoever invokes the function by hand.
+fn report(removed: &RemovedRows) -> Value {
+    let counts: Map<String, Value> = removed
+        .counts
+        .iter()
+        .map(|(kind, count)| ((*kind).to_owned(), (*count).into()))
+        .collect();
+    json!({ "removed": counts, "unfinished": removed.unfinished })
 }
 
 /// Describes a database that this program has migrated: which one it is, and the newest migration.

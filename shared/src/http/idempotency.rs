@@ -134,7 +134,7 @@ impl Idempotency {
                         "Idempotency-Key was used with a different request",
                     ));
                 }
-                return Ok(Attempt::Again(Once::new(stored.replay())));
+                return Ok(Attempt::Again(Once::new(stored.replay()?)));
             }
             if !claim.is_mine {
                 return Err(BUSY);
@@ -158,7 +158,7 @@ impl First {
         let answer = StoredResponse {
             request_hash: Vec::new(),
             status: StatusCode::CREATED.as_u16().cast_signed(),
-            body,
+            body: Some(body),
             location: Some(location),
         };
         if let Some(key) = &self.key {
@@ -179,17 +179,22 @@ impl First {
 struct StoredResponse {
     request_hash: Vec<u8>,
     status: i16,
-    body: String,
+    /// `None` where what it repeats was deleted.
+    body: Option<String>,
     location: Option<String>,
 }
 
 impl StoredResponse {
-    fn replay(self) -> Response {
+    /// Returns the response again, or 409 if what it is about was deleted, and the body with it.
+    fn replay(self) -> Result<Response> {
+        if self.body.is_none() {
+            return Err(Error::Conflict("What the first request made was deleted"));
+        }
         let mut response = self.into_response();
         response
             .headers_mut()
             .insert(REPLAYED, HeaderValue::from_static("true"));
-        response
+        Ok(response)
     }
 }
 
@@ -210,7 +215,7 @@ impl IntoResponse for StoredResponse {
         {
             headers.insert(header::LOCATION, location);
         }
-        (status, headers, self.body).into_response()
+        (status, headers, self.body.unwrap_or_default()).into_response()
     }
 }
 
@@ -245,22 +250,22 @@ async fn claim(tx: &mut Tx, user_id: &str, key: &IdempotencyKey) -> sqlx::Result
     )
     .fetch_one(tx)
     .await?;
-    let stored = match (row.request_hash, row.status, row.body) {
-        (Some(request_hash), Some(status), Some(body)) => Some(StoredResponse {
+    let stored = row
+        .request_hash
+        .zip(row.status)
+        .map(|(request_hash, status)| StoredResponse {
             request_hash,
             status,
-            body,
+            body: row.body,
             location: row.location,
-        }),
-        _ => None,
-    };
+        });
     Ok(Claim {
         is_mine: row.is_mine,
         stored,
     })
 }
 
-/// Stores a response, and deletes a few that are over 24 hours old. Returns whether the key was still free.
+/// Stores a response. Returns whether the key was still free.
 async fn insert_answer(
     tx: &mut Tx,
     user_id: &str,
@@ -269,18 +274,6 @@ async fn insert_answer(
 ) -> sqlx::Result<bool> {
     let result = sqlx::query!(
         r#"
-        with swept as (
-            delete from "idempotencyKey"
-            where ctid = any (array(
-                select ctid
-                from "idempotencyKey"
-                where "createdAt" <= now() at time zone 'utc' - interval '24 hours'
-                    and "userId" <> $1
-                order by "createdAt"
-                limit 10
-                for update skip locked
-            ))
-        )
         insert into "idempotencyKey" as stored
             ("userId", route, key, "requestHash", status, body, location, "createdAt")
         values ($1, $2, $3, $4, $5, $6, $7, now() at time zone 'utc')
@@ -297,7 +290,7 @@ async fn insert_answer(
         key.value,
         key.request_hash,
         answer.status,
-        answer.body,
+        answer.body.as_deref(),
         answer.location,
     )
     .execute(tx)

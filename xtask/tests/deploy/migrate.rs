@@ -59,6 +59,23 @@ async fn an_update_applies_what_is_new_and_nothing_twice(db: PgPool) {
     assert_eq!(second["PhysicalResourceId"], first["PhysicalResourceId"]);
 }
 
+#[testkit::test]
+async fn the_scheduled_event_removes_what_has_expired(db: PgPool) {
+    sqlx::raw_sql(r#"insert into quota (key, count, "resetAt") values ('a', 1, '2020-01-01'), ('b', 1, '2999-01-01')"#)
+        .execute(&db)
+        .await
+        .unwrap();
+    let deployment = deployment(&address(&db)).await;
+
+    let instance = deployment.start("migrate").await.unwrap();
+    let event = json!({ "task": "sweep" });
+    let answer = instance.invoke(&event).await.unwrap().response;
+
+    assert_eq!(answer["unfinished"], false, "{answer}");
+    assert_eq!(answer["removed"]["quota counters"], 1, "{answer}");
+    assert_eq!(answer["removed"]["sessions"], 0, "{answer}");
+}
+
 #[testkit::test(empty)]
 async fn a_migration_that_fails_is_taken_back_and_told_of(db: PgPool) {
     older().run(&db).await.unwrap();

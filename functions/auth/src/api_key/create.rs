@@ -169,7 +169,6 @@ pub async fn create(CallWith(call, body): CallWith<CreateApiKey>) -> Result {
     if let Some(seconds) = spend(&auth.app, user_id, RateClass::Create).await {
         return Err(Error::TooManyRequests(seconds));
     }
-    auth.sweep.run_api_keys(&auth.app.db).await;
 
     let key = format!("{prefix}{}", random::text(KEY_LENGTH, random::LETTERS));
     // The lock serialises concurrent requests of the user, so that each counts the keys of the earlier ones.

@@ -36,6 +36,5 @@ pub async fn delete(CallWith(call, body): CallWith<KeyIdBody>) -> Result {
     if !queries::api_key::delete(db, &user.id, &body.key_id).await? {
         return Err(key_not_found());
     }
-    call.auth.sweep.run_api_keys(db).await;
     Ok(answer::succeeded())
 }

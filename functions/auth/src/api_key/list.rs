@@ -26,7 +26,6 @@ pub async fn show(call: Call) -> Result {
     let key = queries::api_key::find(db, &current.user.id, &id)
         .await?
         .ok_or_else(key_not_found)?;
-    call.auth.sweep.run_api_keys(db).await;
     Ok(Json(key).into_response())
 }
 
@@ -58,7 +57,6 @@ pub async fn list(call: Call) -> Result {
     let current = call.signed_in().await?;
     let db = &call.auth.app.db;
     let mut keys = queries::api_key::list(db, &current.user.id).await?;
-    call.auth.sweep.run_api_keys(db).await;
     if let Some(config) = config.filter(|config| !config.is_empty()) {
         keys.retain(|key| key.config_id == config);
     }

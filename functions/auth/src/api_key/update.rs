@@ -124,6 +124,5 @@ pub async fn update(CallWith(call, body): CallWith<UpdateApiKey>) -> Result {
         }
     }
     .ok_or_else(key_not_found)?;
-    call.auth.sweep.run_api_keys(db).await;
     Ok(Json(key).into_response())
 }

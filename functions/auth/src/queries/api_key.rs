@@ -248,22 +248,3 @@ pub async fn delete(db: impl PgExecutor<'_>, user_id: &str, id: &str) -> sqlx::R
     .await?;
     Ok(deleted.rows_affected() > 0)
 }
-
-/// Deletes some of the expired keys.
-pub async fn delete_expired(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        delete from apikey
-        where id in (
-            select id from apikey
-            where "expiresAt" < now() at time zone 'utc'
-            order by "expiresAt"
-            limit 1000
-            for update skip locked
-        )
-        "#,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}

@@ -49,26 +49,3 @@ pub async fn take(db: impl PgExecutor<'_>, identifier: &str) -> sqlx::Result<Opt
     .fetch_optional(db)
     .await
 }
-
-/// Deletes some of the expired states, and the rate-limit counters whose windows ended long ago.
-pub async fn delete_expired(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        with counters as (
-            delete from "rateLimit"
-            where "lastRequest" < (extract(epoch from now()) * 1000)::bigint - 600000
-        )
-        delete from verification
-        where id in (
-            select id from verification
-            where "expiresAt" < now() at time zone 'utc'
-            order by "expiresAt"
-            limit 1000
-            for update skip locked
-        )
-        "#,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}

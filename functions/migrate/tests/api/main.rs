@@ -4,6 +4,7 @@
 
 mod answer;
 mod migrations;
+mod retention;
 
 use std::{
     net::Ipv4Addr,

@@ -4,7 +4,7 @@ use shared::db::NOBODY;
 use sqlx::PgExecutor;
 
 /// Counts a view, at most one for each viewer, project and UTC day, and none of the author. Returns whether it was counted,
-/// or `None` if the project is not visible to the viewer. Also deletes a few views of past days.
+/// or `None` if the project is not visible to the viewer.
 pub async fn insert_view(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
@@ -18,16 +18,6 @@ pub async fn insert_view(
             from projects p
             join "user" u on u.id = p."authorId"
             where p.id = $2 and is_visible_to(p, u, $1)
-        ),
-        swept as (
-            delete from "projectView"
-            where ctid = any (array(
-                select ctid
-                from "projectView"
-                where day < (now() at time zone 'utc')::date - 1
-                limit 2
-                for update skip locked
-            ))
         ),
         seen as (
             insert into "projectView" ("projectId", viewer, day)
@@ -63,14 +53,10 @@ pub async fn find_salt(db: impl PgExecutor<'_>) -> sqlx::Result<Option<Vec<u8>>>
     .await
 }
 
-/// Stores the salt of this UTC day, unless a concurrent request has stored one. Returns the stored salt. Deletes the salts of
-/// past days.
+/// Stores the salt of this UTC day, unless a concurrent request has stored one. Returns the stored salt.
 pub async fn upsert_salt(db: impl PgExecutor<'_>, salt: &[u8]) -> sqlx::Result<Vec<u8>> {
     sqlx::query_scalar!(
         r#"
-        with deleted as (
-            delete from "viewSalt" where day < (now() at time zone 'utc')::date
-        )
         insert into "viewSalt" as stored (day, salt)
         values ((now() at time zone 'utc')::date, $1)
         on conflict (day) do update set salt = stored.salt

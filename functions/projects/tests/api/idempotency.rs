@@ -64,11 +64,26 @@ async fn a_key_is_free_again_after_a_day(db: PgPool) {
     sql(&db, age, &["24 hours"]).await;
     let again = post(&ada, "k", json!({ "title": "B" })).await.expect(201);
     assert_eq!(again.json()["title"], "B");
-    // What is over is swept up by the way.
+    // Requests remove nothing of others.
     assert_eq!(
         number(&db, r#"select count(*) from "idempotencyKey""#, &[]).await,
-        1
+        2
     );
+}
+
+#[testkit::test]
+async fn a_retry_does_not_make_a_deleted_project_again(db: PgPool) {
+    let ada = app(&db).user("ada").await;
+    let body = json!({ "title": "A" });
+    let project = post(&ada, "k", body.clone()).await.expect(201).json();
+    let path = format!("/projects/{}", project["id"].as_str().unwrap());
+    ada.delete(&path).await.expect(204);
+
+    let again = post(&ada, "k", body).await;
+
+    again.expect_error(409, &["What the first request made was deleted"]);
+    post(&ada, "k", json!({ "title": "B" })).await.expect(422);
+    assert_eq!(number(&db, "select count(*) from projects", &[]).await, 0);
 }
 
 #[testkit::test]

@@ -1,0 +1,140 @@
+//! What the scheduled job removes.
+
+use std::time::Duration;
+
+use ::migrations::retention::{RemovedRows, sweep, tables};
+use sqlx::{PgConnection, PgPool};
+
+const ENOUGH: Duration = Duration::from_secs(60);
+
+/// A user with a project; in every table that keeps something for a while, a row that has expired and one that has not.
+const ROWS: &str = r#"
+    insert into "user" (id, name, email, "updatedAt") values ('u', 'U', 'u@test.example', now());
+    insert into projects (id, title, "authorId", "updatedAt") values ('p', 'P', 'u', now());
+    create temporary view clock as select now() at time zone 'utc' as now;
+    insert into session (id, token, "userId", "expiresAt", "updatedAt")
+    select i, i, 'u', now + interval '1 minute' * case i when 'live' then 1 else -1 end, now
+    from clock, unnest('{live,expired}'::text[]) i;
+    insert into apikey (id, key, "referenceId", "expiresAt", "updatedAt")
+    select i, i, 'u', now + interval '1 minute' * case i when 'live' then 1 else -1 end, now
+    from clock, unnest('{live,expired}'::text[]) i;
+    insert into apikey (id, key, "referenceId", "updatedAt") values ('for ever', 'for ever', 'u', now());
+    insert into verification (id, identifier, value, "expiresAt", "updatedAt")
+    select i, i, i, now + interval '1 minute' * case i when 'live' then 1 else -1 end, now
+    from clock, unnest('{live,expired}'::text[]) i;
+    insert into quota (key, count, "resetAt")
+    select i, 1, now + interval '1 minute' * case i when 'live' then 1 else -1 end
+    from clock, unnest('{live,expired}'::text[]) i;
+    insert into "rateLimit" (id, key, count, "lastRequest")
+    select i, i, 1, extract(epoch from now()) * 1000 - case i when 'live' then 0 else 3600000 end
+    from unnest('{live,expired}'::text[]) i;
+    insert into "idempotencyKey" ("userId", route, key, "requestHash", "createdAt")
+    select 'u', 'r', i, '', now - interval '1 hour' * case i when 'live' then 23 else 24 end
+    from clock, unnest('{live,expired}'::text[]) i;
+    insert into "projectView" ("projectId", viewer, day)
+    select 'p', 'v', now::date - i from clock, generate_series(0, 1) i;
+    insert into "viewSalt" (day, salt)
+    select now::date - i, '' from clock, generate_series(0, 1) i;
+"#;
+
+async fn connection(db: &PgPool) -> PgConnection {
+    db.acquire().await.unwrap().detach()
+}
+
+fn total(removed: &RemovedRows) -> u64 {
+    removed.counts.iter().map(|(_, count)| count).sum()
+}
+
+#[testkit::test]
+async fn what_has_expired_goes_and_the_rest_stays(db: PgPool) {
+    let mut db = connection(&db).await;
+    sqlx::raw_sql(ROWS).execute(&mut db).await.unwrap();
+
+    let removed = sweep(&mut db, ENOUGH).await.unwrap();
+
+    assert_eq!(
+        removed.to_string(),
+        "removed 1 sessions, 1 API keys, 1 verifications, 1 quota counters, 1 rate-limit counters, \
+         1 idempotency records, 1 views of past days, 1 salts of past days"
+    );
+    for (count, expected) in [
+        ("select count(*) from session", 1),
+        ("select count(*) from apikey", 2),
+        ("select count(*) from verification", 1),
+        ("select count(*) from quota", 1),
+        (r#"select count(*) from "rateLimit""#, 1),
+        (r#"select count(*) from "idempotencyKey""#, 1),
+        (r#"select count(*) from "projectView""#, 1),
+        (r#"select count(*) from "viewSalt""#, 1),
+        (r#"select count(*) from "user""#, 1),
+        ("select count(*) from projects", 1),
+    ] {
+        let rows: i64 = sqlx::query_scalar(count).fetch_one(&mut db).await.unwrap();
+        assert_eq!(rows, expected, "{count}");
+    }
+
+    let again = sweep(&mut db, ENOUGH).await.unwrap();
+    assert_eq!((total(&again), again.unfinished), (0, false));
+}
+
+#[testkit::test]
+async fn many_rows_go_in_batches_as_far_as_time_allows(db: PgPool) {
+    let mut db = connection(&db).await;
+    let rows = r#"insert into quota (key, count, "resetAt") select i, 1, '2020-01-01' from generate_series(1, 2500) i"#;
+    sqlx::raw_sql(rows).execute(&mut db).await.unwrap();
+
+    let none = sweep(&mut db, Duration::ZERO).await.unwrap();
+    assert_eq!((total(&none), none.unfinished), (0, true));
+    assert!(
+        none.to_string()
+            .ends_with("; more is left for the next run")
+    );
+
+    let all = sweep(&mut db, ENOUGH).await.unwrap();
+    assert_eq!((total(&all), all.unfinished), (2500, false));
+}
+
+#[testkit::test]
+async fn a_row_in_use_is_left_for_the_next_run(db: PgPool) {
+    let mut connection = connection(&db).await;
+    sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();
+    let mut request = db.begin().await.unwrap();
+    let lock = "select from session where id = 'expired' for update";
+    sqlx::raw_sql(lock).execute(&mut *request).await.unwrap();
+
+    let removed = sweep(&mut connection, ENOUGH).await.unwrap();
+    assert_eq!((removed.counts[0], total(&removed)), (("sessions", 0), 7));
+
+    request.rollback().await.unwrap();
+    let removed = sweep(&mut connection, ENOUGH).await.unwrap();
+    assert_eq!((removed.counts[0], total(&removed)), (("sessions", 1), 1));
+}
+
+/// Columns that say how long a row lasts, of tables that the job need not clean.
+const KEPT: [(&str, &str); 5] = [
+    ("account", "accessTokenExpiresAt"),
+    ("account", "refreshTokenExpiresAt"),
+    ("user", "banExpires"),
+    ("upload", "leasedUntil"),
+    ("notificationMark", "readUntil"),
+];
+
+#[testkit::test]
+async fn every_table_whose_rows_expire_is_cleaned(db: PgPool) {
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "select table_name::text, column_name::text from information_schema.columns
+         where table_schema = 'public' and column_name ~* 'expire|until|resetAt|lastRequest$|^day$'",
+    )
+    .fetch_all(&db)
+    .await
+    .unwrap();
+    let cleaned: Vec<String> = tables().map(str::to_owned).collect();
+
+    for (table, column) in &columns {
+        assert!(
+            cleaned.contains(table) || KEPT.contains(&(table.as_str(), column.as_str())),
+            "{table}.{column} says when a row ends, and nothing removes it then"
+        );
+    }
+    assert!(columns.len() >= 10, "{columns:?}");
+}

@@ -1,0 +1,126 @@
+//! Removes rows that have expired. Nothing else does: requests only ignore them.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use sqlx::PgConnection;
+
+/// Most rows that one statement removes, so that each holds its locks for a moment only.
+const BATCH: i64 = 1000;
+
+/// What expires, and the statement that removes a batch of it. Rows that another transaction holds are skipped, so that no
+/// request waits for the job, and the job for no request.
+const RULES: [(&str, &str); 8] = [
+    (
+        "sessions",
+        r#"delete from session where ctid = any (array(
+            select ctid from session where "expiresAt" < now() at time zone 'utc'
+            limit $1 for update skip locked))"#,
+    ),
+    (
+        "API keys",
+        r#"delete from apikey where ctid = any (array(
+            select ctid from apikey where "expiresAt" < now() at time zone 'utc'
+            limit $1 for update skip locked))"#,
+    ),
+    (
+        "verifications",
+        r#"delete from verification where ctid = any (array(
+            select ctid from verification where "expiresAt" < now() at time zone 'utc'
+            limit $1 for update skip locked))"#,
+    ),
+    // Their keys hold addresses and ids of users.
+    (
+        "quota counters",
+        r#"delete from quota where ctid = any (array(
+            select ctid from quota where "resetAt" <= now() at time zone 'utc'
+            limit $1 for update skip locked))"#,
+    ),
+    // The longest window has a minute.
+    (
+        "rate-limit counters",
+        r#"delete from "rateLimit" where ctid = any (array(
+            select ctid from "rateLimit" where "lastRequest" < (extract(epoch from now()) * 1000)::bigint - 600000
+            limit $1 for update skip locked))"#,
+    ),
+    (
+        "idempotency records",
+        r#"delete from "idempotencyKey" where ctid = any (array(
+            select ctid from "idempotencyKey" where "createdAt" <= now() at time zone 'utc' - interval '24 hours'
+            limit $1 for update skip locked))"#,
+    ),
+    (
+        "views of past days",
+        r#"delete from "projectView" where ctid = any (array(
+            select ctid from "projectView" where day < (now() at time zone 'utc')::date
+            limit $1 for update skip locked))"#,
+    ),
+    // With the salt of a day, addresses could be guessed from its views.
+    (
+        "salts of past days",
+        r#"delete from "viewSalt" where ctid = any (array(
+            select ctid from "viewSalt" where day < (now() at time zone 'utc')::date
+            limit $1 for update skip locked))"#,
+    ),
+];
+
+/// The tables that the job cleans.
+pub fn tables() -> impl Iterator<Item = &'static str> {
+    RULES.iter().filter_map(|(_, statement)| {
+        let name = statement.strip_prefix("delete from ")?.split(' ').next()?;
+        Some(name.trim_matches('"'))
+    })
+}
+
+/// How many rows of each kind were removed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct RemovedRows {
+    /// The kinds, and the number of each.
+    pub counts: Vec<(&'static str, u64)>,
+    /// Whether the time ended before everything that had expired was removed. The next run continues.
+    pub unfinished: bool,
+}
+
+impl fmt::Display for RemovedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("removed ")?;
+        for (index, (kind, count)) in self.counts.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{count} {kind}")?;
+        }
+        if self.unfinished {
+            f.write_str("; more is left for the next run")?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what has expired, in batches of their own transactions, until nothing is left or `limit` has passed. A second run
+/// finds nothing more to do.
+pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Result<RemovedRows> {
+    let started = Instant::now();
+    let mut removed = RemovedRows {
+        counts: Vec::new(),
+        unfinished: false,
+    };
+    for (kind, statement) in RULES {
+        let mut count = 0;
+        loop {
+            if started.elapsed() >= limit {
+                removed.unfinished = true;
+                break;
+            }
+            // Not prepared by name: behind a pooler, the next statement may run on another server connection.
+            let query = sqlx::query(statement).bind(BATCH).persistent(false);
+            let batch = query.execute(&mut *connection).await?.rows_affected();
+            count += batch;
+            if batch < BATCH.unsigned_abs() {
+                break;
+            }
+        }
+        removed.counts.push((kind, count));
+    }
+    Ok(removed)
+}
