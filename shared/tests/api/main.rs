@@ -5,6 +5,7 @@
 mod api_key;
 mod between;
 mod doors;
+mod fuzz;
 mod guard;
 mod lost;
 mod outage;

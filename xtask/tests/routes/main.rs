@@ -8,7 +8,9 @@
 
 mod anonymous;
 mod bundle;
+mod cost;
 mod document;
+mod erasure;
 mod everywhere;
 mod gateway;
 mod keys;
