@@ -39,9 +39,10 @@ impl TrustedOrigins {
     }
 
     /// Returns whether a redirect address is safe: it belongs to a trusted origin, or it is relative and cannot leave its
-    /// base.
+    /// base. An address with control characters is not: parsers remove some of them, and headers cannot contain them.
     pub fn allows_redirect(&self, address: &str) -> bool {
-        self.allows_origin(address) || is_safe_relative(address)
+        !address.chars().any(char::is_control)
+            && (self.allows_origin(address) || is_safe_relative(address))
     }
 }
 
@@ -53,7 +54,7 @@ fn matches(pattern: &str, candidate: &str, url: &Url) -> bool {
     let is_wildcard = pattern.contains(['*', '?']);
     let written = pattern.split_once("://").map(|(_, authority)| authority);
     if is_wildcard && written.is_none() {
-        return authority(url).is_some_and(|host| matches_authority(pattern, &host));
+        return is_web(url) && authority(url).is_some_and(|host| matches_authority(pattern, &host));
     }
     if !is_web(url) {
         return custom_scheme(pattern, candidate, is_wildcard);
@@ -209,7 +210,6 @@ fn is_safe_relative(address: &str) -> bool {
     address.starts_with('/')
         && !address.starts_with("//")
         && !address.contains('\\')
-        && !address.chars().any(char::is_control)
         && !path.contains("%2f")
         && !path.contains("%5c")
         && stays_on_base(address)
@@ -299,6 +299,9 @@ mod tests {
             "https://a.preview.codecave.tech.evil.example",
             "https://x.wild.codecave.tech:8443",
             "http://192.168.evil.example",
+            "javascript://x.wild.codecave.tech/%0aalert(1)",
+            "codecave://x.wild.codecave.tech",
+            "ftp://x.wild.codecave.tech",
         ] {
             assert!(!origins.allows_origin(bad), "{bad}");
         }
@@ -353,6 +356,20 @@ mod tests {
             "app://evil.example#.codecave.tech/in/1",
         ] {
             assert!(!origins.allows_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn redirects_contain_no_control_characters() {
+        let origins = trusted(&["https://codecave.tech"]);
+        assert!(origins.allows_redirect("https://codecave.tech/x"));
+        for bad in [
+            "\thttps://codecave.tech",
+            "https://codecave.tech/\r\n",
+            "ht\ntps://codecave.tech",
+            "https://codecave.tech/\u{85}",
+        ] {
+            assert!(!origins.allows_redirect(bad), "{bad:?}");
         }
     }
 
