@@ -11,7 +11,7 @@ use shared::{
 
 use crate::{
     current_session::CurrentSession,
-    error::{Error, Result},
+    error::{BANNED, Error, Result},
     queries::{self, session::Session},
     state::AuthState,
 };
@@ -49,6 +49,9 @@ pub async fn find_owner(
         .await?
         .ok_or(Error::ApiKey(ApiKeyRefusal::NoOwner))?;
     telemetry::set_user(&user.id);
+    if user.is_banned() {
+        return Err(Error::forbidden("BANNED_USER", BANNED));
+    }
     if request.method != Method::GET || request.path.starts_with("/api/auth/admin/") {
         return Err(Error::forbidden("FORBIDDEN", NO_API_KEYS));
     }

@@ -5,6 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::{HeaderMap, HeaderValue};
 use shared::{config::Config, cookie, http::SESSION_LIFETIME};
 
+/// Maximum number of cookies of the cookie cache that one response clears. A request has more only if they were forged,
+/// and the next responses clear the rest.
+const MAX_CLEARED_CHUNKS: usize = 10;
+
 /// Lifetime of the state cookie, in seconds.
 const STATE_LIFETIME: u32 = 300;
 
@@ -110,6 +114,9 @@ impl CookieJar<'_> {
             let short = format!("session_data{rest}");
             if (rest.is_empty() || is_chunk) && !names.contains(&short) {
                 names.push(short);
+            }
+            if names.len() == MAX_CLEARED_CHUNKS {
+                break;
             }
         }
         names

@@ -9,6 +9,9 @@ use shared::{api_key, http};
 
 use crate::answer::Json;
 
+/// Message for a banned user (Better Auth's admin plugin 1.7).
+pub const BANNED: &str = "You have been banned from this application. Please contact support if you believe this is an error.";
+
 /// A handler's result.
 pub type Result<T = Response> = std::result::Result<T, Error>;
 

@@ -1,6 +1,7 @@
 //! The auth function: Better Auth's wire format under `/api/auth`.
 
 mod account;
+mod addresses;
 mod admin;
 mod answer;
 mod api_key;
@@ -15,12 +16,15 @@ mod email;
 mod error;
 mod fields;
 mod flow;
+mod json_body;
 mod link;
+mod names;
 mod origin;
 mod pages;
 mod paths;
 mod provider;
 mod queries;
+mod rate_buckets;
 mod rate_limit;
 mod request;
 mod routes;
@@ -29,6 +33,9 @@ mod sign_in;
 mod state;
 mod user;
 
+use std::sync::Arc;
+
+use rate_buckets::RateBuckets;
 use shared::{AppState, config::Required, http::Api};
 
 pub use state::AuthState;
@@ -56,13 +63,17 @@ const PROVIDERS: Required = Required::one_of(&[
 /// Returns the group with all endpoints. The session guard lets every request pass: each endpoint verifies its session itself,
 /// with Better Auth's order and messages.
 pub fn api() -> Api<AuthState> {
+    let routes = routes::all();
+    let buckets = Arc::new(RateBuckets::new(
+        routes.iter().map(|route| route.rules.path),
+    ));
     Api::better_auth(
         "auth",
         "Sign-in, sessions, accounts, administration and API keys: Better Auth's endpoints",
         "Better Auth verifies credentials itself",
-        routes::all(),
+        routes,
     )
-    .around(request::around)
+    .around(move |auth, request, next| request::around(auth, buckets.clone(), request, next))
     .secrets(PROVIDER_VARIABLES)
     .requires(PROVIDERS)
 }

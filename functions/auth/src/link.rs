@@ -3,6 +3,7 @@
 use shared::{random, telemetry};
 
 use crate::{
+    names::{stored_image, stored_name},
     provider::{Profile, Service, Tokens},
     queries::{
         self,
@@ -15,9 +16,6 @@ use crate::{
 
 /// Maximum number of attempts of a sign-in, when concurrent requests insert the same rows.
 const MAX_ATTEMPTS: u32 = 4;
-
-/// Message for a banned user (Better Auth's admin plugin 1.7).
-pub const BANNED: &str = "You have been banned from this application. Please contact support if you believe this is an error.";
 
 /// A provider's person with an address, and their tokens.
 pub struct Identity {
@@ -142,7 +140,7 @@ pub async fn sign_in(call: &Call, identity: &Identity) -> Result<SignedIn, SignI
     };
     let db = &call.auth.app.db;
     match db.retry(|| queries::session::insert(db, &session)).await? {
-        None => Err(SignInRefusal::NoSession.into()),
+        None | Some(SessionCreation::NoImpersonator) => Err(SignInRefusal::NoSession.into()),
         Some(SessionCreation::Banned) => Err(SignInRefusal::Banned.into()),
         Some(SessionCreation::Created(token, user)) => Ok(SignedIn {
             token,
@@ -218,27 +216,39 @@ async fn find_or_create_user(
         return Ok((user_id, false));
     }
     let id = random::id();
-    let user = new_user(&id, identity);
+    let name = name_of(profile);
+    let user = new_user(&id, &name, identity);
     queries::user::insert_with_account(db, &user, provider, tokens).await?;
     Ok((id, true))
 }
 
-fn new_user<'a>(id: &'a str, identity: &'a Identity) -> NewUser<'a> {
+fn new_user<'a>(id: &'a str, name: &'a str, identity: &'a Identity) -> NewUser<'a> {
     let profile = &identity.profile;
+    let image = stored_image(profile.image.as_deref());
     NewUser {
         id,
-        name: profile.name.as_deref().unwrap_or_default(),
+        name,
         email: &identity.email,
         email_verified: profile.email_verified,
-        image: profile.image.as_deref(),
+        image,
         provider: identity.service.label(),
         provider_id: &profile.account_id,
-        avatar: profile.image.as_deref(),
+        avatar: image,
         github_username: profile.github_username.as_deref(),
         bio: profile.bio.as_deref(),
         website: profile.website.as_deref(),
         location: profile.location.as_deref(),
         company: profile.company.as_deref(),
+    }
+}
+
+/// Returns the name of a new user. A person without a printable name gets the user name at GitHub, or none.
+fn name_of(profile: &Profile) -> String {
+    let name = stored_name(profile.name.as_deref().unwrap_or_default());
+    if name.is_empty() {
+        profile.github_username.clone().unwrap_or_default()
+    } else {
+        name
     }
 }
 
@@ -285,7 +295,7 @@ pub async fn link(
     attach(call, identity, user_id, Ok(())).await
 }
 
-/// Does the same with an id token. The address matters only if the person is linked to nobody yet.
+/// Does the same with an id token. The address matters only for a person who is not linked to a user yet.
 pub async fn link_by_id_token(
     call: &Call,
     identity: &Identity,

@@ -4,7 +4,11 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_json::Value;
 use shared::config::Config;
 
-use crate::error::{Error, Result};
+use crate::{
+    addresses::MAX_ADDRESS_CHARS,
+    error::{Error, Result},
+    fields::is_longer,
+};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -54,6 +58,12 @@ pub fn check(
         };
         match address {
             None => {}
+            Some(Value::String(address)) if is_longer(&address, MAX_ADDRESS_CHARS) => {
+                let part = if in_body.is_some() { "body" } else { "query" };
+                return Err(Error::validation(&[format!(
+                    "[{part}.{field}] Too big: expected string to have <={MAX_ADDRESS_CHARS} characters"
+                )]));
+            }
             Some(Value::String(address)) if config.trusted_origins.allows_redirect(&address) => {}
             Some(Value::String(_)) => return Err(Error::forbidden(code, message)),
             Some(_) => {

@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use axum::http::Uri;
 use shared::{AppState, config::Config, http::ClientAddress};
 
 use crate::{
     client_address::client_address,
     error::Error,
-    paths,
     queries::{self, rate_limit::RequestLimit},
 };
 
 /// Timeout of counting a request. A request that cannot be counted is allowed.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
-
-/// Paths are distinguished up to this length. No route is longer.
-const MAX_PATH_BYTES: usize = 128;
 
 const SIGN_IN: RequestLimit = RequestLimit {
     requests: 3,
@@ -31,7 +26,7 @@ const OTHERS: RequestLimit = RequestLimit {
     seconds: 10,
 };
 
-/// Returns the limit of a path below `/api/auth` (Better Auth 1.7: `getDefaultSpecialRules`).
+/// Returns the limit of a route below `/api/auth` (Better Auth 1.7: `getDefaultSpecialRules`).
 fn limit_of(path: &str) -> RequestLimit {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
     if starts(&["/sign-in", "/sign-up", "/change-password", "/change-email"]) {
@@ -72,26 +67,24 @@ impl RateLimit {
         })
     }
 
-    /// Counts a request, and rejects it if its window is full.
+    /// Counts a request in its bucket, and rejects it if the window is full.
     pub async fn check(
         &self,
         app: &AppState,
         address: ClientAddress,
-        uri: &Uri,
+        bucket: &str,
     ) -> Result<(), Error> {
         if !self.on {
             return Ok(());
         }
-        let path = paths::below_base(uri.path()).trim_end_matches('/');
-        let limit = limit_of(path);
-        let path = path.get(..MAX_PATH_BYTES).unwrap_or(path);
+        let limit = limit_of(bucket);
         let client = client_address(address, self.production);
         let client = if client.is_empty() {
             "no-trusted-ip"
         } else {
             &client
         };
-        match wait(app, &format!("{client}|{path}"), limit).await {
+        match wait(app, &format!("{client}|{bucket}"), limit).await {
             Duration::ZERO => Ok(()),
             wait => {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

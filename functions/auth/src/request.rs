@@ -1,8 +1,9 @@
 //! The steps of every request, in Better Auth's order: log line, rate limit, routing, body, origin, redirect addresses, API
 //! key. The endpoint's own steps follow.
 
+use std::sync::Arc;
+
 use axum::{
-    body::Bytes,
     extract::{FromRequest, MatchedPath, Request},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
@@ -21,16 +22,28 @@ use crate::{
     current_session::CurrentSession,
     error::{Error, Result},
     fields::{self, AuthBody, BodyForm, Fields},
+    json_body::{self, JsonBodyError, MAX_PROPERTIES},
     origin,
     paths::{self, BASE},
+    rate_buckets::RateBuckets,
     state::AuthState,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// Maximum length of the stored `User-Agent` header.
+const MAX_USER_AGENT_CHARS: usize = 512;
+/// Maximum length of a content type in a message.
+const MAX_CONTENT_TYPE_CHARS: usize = 255;
+
 /// Runs around all requests below the base path, including those without a route. It writes the log line of the Node
 /// deployment, applies the rate limit, sets the gathered cookies, and forbids storing responses about API keys.
-pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Response {
+pub async fn around(
+    auth: AuthState,
+    buckets: Arc<RateBuckets>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let below = request.uri().path().strip_prefix(BASE);
     if below.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/')) {
         return http::no_route(&request);
@@ -42,12 +55,17 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
         .copied()
         .unwrap_or(ClientAddress(None));
     let uri = request.uri().clone();
-    if let Err(error) = auth.rate_limit.check(&auth.app, address, &uri).await {
+    let bucket = buckets.bucket(uri.path());
+    if let Err(error) = auth.rate_limit.check(&auth.app, address, bucket).await {
         return error.into_response();
     }
     let cookies = SetCookies::default();
     request.extensions_mut().insert(cookies.clone());
     let mut response = next.run(request).await;
+    if has_foreign_location(&auth, &response) {
+        tracing::error!("a redirect to an untrusted address was rejected");
+        response = Error::forbidden("INVALID_CALLBACK_URL", "Invalid callbackURL").into_response();
+    }
     let headers = response.headers_mut();
     for cookie in cookies.take() {
         headers.append(header::SET_COOKIE, cookie);
@@ -56,6 +74,16 @@ pub async fn around(auth: AuthState, mut request: Request, next: Next) -> Respon
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Returns whether a response has a `Location` that must not be sent. The addresses of requests are verified earlier; this
+/// verifies the finished header.
+fn has_foreign_location(auth: &AuthState, response: &Response) -> bool {
+    let Some(location) = response.headers().get(header::LOCATION) else {
+        return false;
+    };
+    let location = location.to_str().unwrap_or_default();
+    !auth.allows_location(location)
 }
 
 /// Does not log the query, which may contain codes and states.
@@ -191,11 +219,16 @@ async fn read_body(
     }
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if takes_forms && media_type.eq_ignore_ascii_case(FORM) {
-        let form: Map<String, Value> = form_urlencoded::parse(&bytes)
+        let pairs = form_urlencoded::parse(&bytes);
+        if pairs.take(MAX_PROPERTIES + 1).count() > MAX_PROPERTIES {
+            return Err(invalid_body("too many properties"));
+        }
+        let form: Map<String, Value> = pairs
             .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
             .collect();
         return Ok(Some(form.into()));
     }
+    let shown: String = content_type.chars().take(MAX_CONTENT_TYPE_CHARS).collect();
     let allowed = if takes_forms {
         "application/x-www-form-urlencoded, application/json"
     } else {
@@ -204,13 +237,22 @@ async fn read_body(
     Err(Error::Code(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "UNSUPPORTED_MEDIA_TYPE",
-        format!("Content-Type \"{content_type}\" is not allowed. Allowed types: {allowed}"),
+        format!("Content-Type \"{shown}\" is not allowed. Allowed types: {allowed}"),
     ))
 }
 
-fn parse_json(bytes: &Bytes) -> Result<Value> {
-    serde_json::from_slice(bytes)
-        .map_err(|_| Error::bad_request("BAD_REQUEST", "Invalid JSON in request body"))
+fn parse_json(bytes: &[u8]) -> Result<Value> {
+    json_body::parse(bytes).map_err(|error| match error {
+        JsonBodyError::Malformed => {
+            Error::bad_request("BAD_REQUEST", "Invalid JSON in request body")
+        }
+        JsonBodyError::TooManyProperties => invalid_body("too many properties"),
+        JsonBodyError::TooManyValues => invalid_body("too many values"),
+    })
+}
+
+fn invalid_body(problem: &str) -> Error {
+    Error::validation(&[format!("[body] {problem}")])
 }
 
 impl Call {
@@ -279,9 +321,10 @@ impl Call {
         client_address(self.address, self.auth.app.config.production)
     }
 
-    /// Returns the `User-Agent` header, or an empty text.
+    /// Returns the `User-Agent` header as sessions store it: cut to a maximum length, or an empty text.
     pub fn user_agent(&self) -> String {
-        text(&self.headers, &header::USER_AGENT)
+        let text = text(&self.headers, &header::USER_AGENT);
+        text.chars().take(MAX_USER_AGENT_CHARS).collect()
     }
 }
 

@@ -9,9 +9,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
+    addresses::address,
     answer::{self, Json},
     current_session::CurrentSession,
-    error::{Error, Result},
+    error::{BANNED, Error, Result},
     fields::{AuthBody, Fields, ValueRule, boolean, number, record, text, texts},
     flow::{self, FlowOptions, LinkRequest},
     link::{self, Identity, LinkError, LinkRefusal, SignInError, SignInRefusal, SignedIn},
@@ -32,6 +33,18 @@ const RESERVED_PARAMETERS: [&str; 8] = [
     "scope",
 ];
 
+/// Maximum number of additional scopes.
+const MAX_SCOPES: usize = 50;
+/// Maximum length of a scope.
+const MAX_SCOPE_CHARS: usize = 255;
+/// Maximum size of `additionalData`, in bytes of JSON.
+const MAX_DATA_BYTES: usize = 4096;
+/// Maximum number of parameters in `additionalParams`.
+const MAX_PARAMS: usize = 20;
+/// Maximum size of `additionalParams`, in bytes of JSON. The parameters become part of the authorize address.
+const MAX_PARAMS_BYTES: usize = 4096;
+/// Maximum length of a token, and of a nonce.
+const MAX_TOKEN_CHARS: usize = 8192;
 /// Maximum length of `loginHint`, which is an e-mail address.
 const MAX_LOGIN_HINT_CHARS: usize = 320;
 
@@ -51,7 +64,7 @@ impl AuthBody for StartSignIn {
         let callback_url = fields.optional("callbackURL", success_address());
         let new_user_url = fields.optional(
             "newUserCallbackURL",
-            text().about("Address after a sign-in that created the user."),
+            address().about("Address after a sign-in that created the user."),
         );
         let error_url = fields.optional("errorCallbackURL", error_address());
         let provider = provider(fields);
@@ -135,24 +148,27 @@ struct ClientIdToken {
 impl ClientIdToken {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            token: fields.required("token", text()),
-            nonce: fields.optional("nonce", text()),
-            access_token: fields.optional("accessToken", text()),
-            refresh_token: fields.optional("refreshToken", text()),
+            token: fields.required("token", text().max(MAX_TOKEN_CHARS)),
+            nonce: fields.optional("nonce", text().max(MAX_TOKEN_CHARS)),
+            access_token: fields.optional("accessToken", text().max(MAX_TOKEN_CHARS)),
+            refresh_token: fields.optional("refreshToken", text().max(MAX_TOKEN_CHARS)),
         }
     }
 }
 
 fn success_address() -> impl ValueRule<Value = String> {
-    text().about("Address after success.")
+    address().about("Address after success.")
 }
 
 fn error_address() -> impl ValueRule<Value = String> {
-    text().about("Address after an error.")
+    address().about("Address after an error.")
 }
 
 fn more_scopes() -> impl ValueRule<Value = Vec<String>> {
-    texts().about("Scopes in addition to the default ones.")
+    texts()
+        .max_items(MAX_SCOPES)
+        .max(MAX_SCOPE_CHARS)
+        .about("Scopes in addition to the default ones.")
 }
 
 fn provider(fields: &mut Fields<'_>) -> String {
@@ -173,7 +189,7 @@ fn further_options(fields: &mut Fields<'_>) -> FlowOptions {
             .filter(|hint| !hint.is_empty()),
         additional_params: additional_params(fields),
         additional_data: fields
-            .optional("additionalData", record())
+            .optional("additionalData", record().max_bytes(MAX_DATA_BYTES))
             .unwrap_or_default(),
         ..FlowOptions::default()
     }
@@ -181,7 +197,8 @@ fn further_options(fields: &mut Fields<'_>) -> FlowOptions {
 
 fn additional_params(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
-    let Some(record) = fields.optional("additionalParams", record()) else {
+    let rule = record().max_names(MAX_PARAMS).max_bytes(MAX_PARAMS_BYTES);
+    let Some(record) = fields.optional("additionalParams", rule) else {
         return parameters;
     };
     let has_reserved = record
@@ -224,7 +241,7 @@ pub async fn social(CallWith(call, body): CallWith<StartSignIn>) -> Result {
 
 /// `POST /api/auth/link-social`
 pub async fn link_social(CallWith(call, body): CallWith<StartLink>) -> Result {
-    let current = call.signed_in().await?;
+    let current = call.signed_in_as_oneself().await?;
     let provider = find_provider(&call, &body.provider)?;
     if let Some(token) = body.id_token {
         return link_by_id_token(&call, provider, token, &current).await;
@@ -293,7 +310,7 @@ async fn sign_in_by_id_token(call: &Call, provider: &Provider, token: ClientIdTo
             .into_response())
         }
         Err(SignInError::Refused(SignInRefusal::Banned)) => {
-            Err(Error::forbidden("BANNED_USER", link::BANNED))
+            Err(Error::forbidden("BANNED_USER", BANNED))
         }
         Err(SignInError::Database(error)) => Err(error.into()),
         Err(SignInError::Refused(refusal)) => Err(Error::unauthorized(

@@ -33,6 +33,14 @@ impl AuthState {
     }
 }
 
+impl AuthState {
+    /// Returns whether a `Location` header may be sent: it leads to a trusted origin, stays on ours, or leads to a provider.
+    pub fn allows_location(&self, location: &str) -> bool {
+        self.app.config.trusted_origins.allows_redirect(location)
+            || self.providers.has_address(location)
+    }
+}
+
 impl FromRef<AuthState> for AppState {
     fn from_ref(state: &AuthState) -> Self {
         state.app.clone()

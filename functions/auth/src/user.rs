@@ -7,6 +7,7 @@ use crate::{
     answer,
     error::{Error, Result},
     fields::{AuthBody, BodyForm, Fields, ValueRule, text},
+    names::{display_name, image_address},
     queries,
     request::CallWith,
 };
@@ -33,8 +34,8 @@ impl AuthBody for OwnChanges {
 
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            name: fields.optional("name", text()),
-            image: fields.optional("image", text().or_null()),
+            name: fields.optional("name", display_name()),
+            image: fields.optional("image", image_address().or_null()),
             has_email: fields.raw("email").is_some_and(is_set),
             protected: PROTECTED
                 .into_iter()

@@ -33,7 +33,7 @@ pub async fn show(user: CurrentUser) -> Result<Json<Profile>> {
 fields! {
     /// Changes of your own profile. Absent keeps the value, null clears it.
     pub struct UpdateProfile: Serialize {
-        name: Option<String> = "name", text().trimmed().composed().not_empty().max(255).optional();
+        name: Option<String> = "name", text().trimmed().composed().not_empty().max(255).rule(is_printable, "must not contain control characters").optional();
         bio: Option<Option<String>> = "bio", text().max(500).nullable();
         /// An http or https address, or a host, which gets `https://` before it; empty clears it.
         website: Option<Option<String>> = "website", clearable().converted(website::stored).nullable().map(empty_to_null);
@@ -44,6 +44,15 @@ fields! {
         /// `url` or `imageUrl` of an avatar that the caller uploaded, or the stored value.
         avatar: Option<Option<String>> = "avatar", text().nullable();
     }
+}
+
+/// Returns whether a name has neither control characters nor characters that change the direction of the text around it. A
+/// check of the table `user` enforces the same. U+0000 has a message of its own.
+fn is_printable(name: &str) -> bool {
+    !name.chars().any(|c| {
+        (c.is_control() && c != '\0')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
 }
 
 /// A short text; an empty one clears the field.
@@ -94,6 +103,11 @@ pub async fn delete(
     user: CurrentUser,
     State(app): State<AppState>,
 ) -> Result<(ClearedCookies, NoContent)> {
+    if user.is_impersonated() {
+        return Err(Error::Forbidden(
+            "Impersonated sessions cannot be used here",
+        ));
+    }
     if !user.is_fresh() {
         return Err(Error::Forbidden("Session is not fresh"));
     }

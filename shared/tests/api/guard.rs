@@ -108,6 +108,25 @@ async fn a_day_old_session_is_extended_without_a_cookie(db: PgPool) {
 }
 
 #[testkit::test]
+async fn an_impersonated_session_is_never_extended(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    let sql = r#"update session set "impersonatedBy" = 'admin',
+        "expiresAt" = now() at time zone 'utc' + interval '50 minutes' where "userId" = $1"#;
+    change(&app, sql, &ada.id).await;
+
+    ada.get("/me").await.expect(200);
+
+    let left: f64 = sqlx::query_scalar(
+        r#"select extract(epoch from "expiresAt" - now() at time zone 'utc')::float8 from session"#,
+    )
+    .fetch_one(&app.state.db)
+    .await
+    .unwrap();
+    assert!(left < 3600.0, "{left}");
+}
+
+#[testkit::test]
 async fn deactivated_and_banned_callers_are_refused_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     for (name, sql) in [

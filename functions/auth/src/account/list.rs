@@ -97,7 +97,7 @@ pub async fn unlink(CallWith(call, body): CallWith<UnlinkedAccount>) -> Result {
     tx.commit().await?;
     if unlinked.deleted {
         Ok(answer::done())
-    } else if unlinked.accounts == 1 {
+    } else if unlinked.found || unlinked.accounts == 1 {
         Err(Error::bad_request(
             "FAILED_TO_UNLINK_LAST_ACCOUNT",
             "You can't unlink your last account",

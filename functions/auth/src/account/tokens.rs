@@ -208,7 +208,10 @@ pub struct AccountInfoAccount {
 
 /// `GET /api/auth/account-info`
 pub async fn info(call: Call) -> Result {
-    let selector = call.query(AccountSelector::read)?;
+    let selector = match call.query(AccountSelector::read)? {
+        AccountSelector::Row(id) => AccountSelector::RowOrPerson(id),
+        other => other,
+    };
     let account = find(&call, &selector).await?;
     let Some(provider) = call.auth.providers.get(&account.provider_id) else {
         return Err(Error::bad_request(

@@ -31,7 +31,12 @@ impl AuthBody for UserBan {
 
     fn read(fields: &mut Fields<'_>) -> Self {
         let user_id = fields.required("userId", any_id());
-        let reason = fields.optional("banReason", text().about("\"No reason\" by default."));
+        let reason = fields.optional(
+            "banReason",
+            text()
+                .max(changes::MAX_REASON_CHARS)
+                .about("\"No reason\" by default."),
+        );
         let seconds = fields.optional(
             "banExpiresIn",
             number().about("Seconds; without a limit by default."),

@@ -7,9 +7,15 @@ use utoipa::openapi::KnownFormat;
 use crate::{
     email::is_email,
     error::{Error, Result},
-    fields::{Fields, ValueRule, boolean, describe_with, record, role_names, text},
+    fields::{Fields, ValueRule, boolean, describe_with, is_longer, record, role_names, text},
+    names::{display_name, image_address},
     queries::admin::UserChanges,
 };
+
+/// Maximum length of an address (RFC 5321, 4.5.3.1), and some more.
+const MAX_EMAIL_CHARS: usize = 320;
+/// Maximum length of the reason of a ban.
+pub const MAX_REASON_CHARS: usize = 500;
 
 /// Reads the fields of `data` that every endpoint takes. It ignores unknown fields.
 ///
@@ -36,16 +42,16 @@ fn read_fields(fields: &mut Fields<'_>) -> UserChanges {
     fields.documented("email", text());
     fields.documented("role", role_names());
     UserChanges {
-        name: fields.optional("name", text()),
+        name: fields.optional("name", display_name()),
         email: None,
         email_verified: fields.optional("emailVerified", boolean()),
-        image: fields.optional("image", text().or_null()),
+        image: fields.optional("image", image_address().or_null()),
         role: None,
         // Null lifts a ban.
         banned: fields
             .optional("banned", boolean().or_null())
             .map(Option::unwrap_or_default),
-        ban_reason: fields.optional("banReason", text().or_null()),
+        ban_reason: fields.optional("banReason", text().max(MAX_REASON_CHARS).or_null()),
         ban_expires: nullable_time(fields, "banExpires"),
         is_active: fields.optional(
             "isActive",
@@ -80,7 +86,7 @@ pub fn is_storable(time: Timestamp) -> bool {
 /// Returns the address in lower case; 400 if it is no address.
 pub fn email(value: &str) -> Result<String> {
     let email = value.to_lowercase();
-    if is_email(&email) {
+    if is_email(&email) && !is_longer(&email, MAX_EMAIL_CHARS) {
         Ok(email)
     } else {
         Err(Error::bad_request("INVALID_EMAIL", "Invalid email"))

@@ -11,11 +11,10 @@ use super::{
 use crate::{
     answer::Json,
     current_session::CurrentSession,
-    error::{Error, Result},
-    link,
+    error::{BANNED, Error, Result},
     queries::{
         self,
-        session::{ActiveSession, NewSession, SessionCreation, SessionLookup},
+        session::{ActiveSession, Impersonator, NewSession, SessionCreation, SessionLookup},
     },
     request::{Call, CallWith},
     session::SessionAnswer,
@@ -39,12 +38,16 @@ pub async fn impersonate(CallWith(call, body): CallWith<UserIdBody>) -> Result {
         user_id: &user_id,
         ip_address: &call.ip_address(),
         user_agent: &call.user_agent(),
-        impersonated_by: Some(&admin.user.id),
+        impersonated_by: Some(Impersonator {
+            id: &admin.user.id,
+            role: admin.user.role.as_deref(),
+        }),
     };
     let made = db.retry(|| queries::session::insert(db, &session)).await?;
     let token = match made {
         None => return Err(user_not_found()),
-        Some(SessionCreation::Banned) => return Err(Error::forbidden("BANNED_USER", link::BANNED)),
+        Some(SessionCreation::Banned) => return Err(Error::forbidden("BANNED_USER", BANNED)),
+        Some(SessionCreation::NoImpersonator) => return Err(rights::IMPERSONATE.refusal()),
         Some(SessionCreation::Created(token, _)) => token,
     };
     let current = find(&call, &token).await?.ok_or_else(user_not_found)?;
@@ -97,7 +100,7 @@ pub async fn stop(call: Call) -> Result {
         .await?
         .filter(|admin| admin.user.id == admin_id)
         .ok_or_else(|| failed("Failed to find admin session"))?;
-    queries::session::delete(&call.auth.app.db, &current.session.token).await?;
+    queries::session::delete_impersonated(&call.auth.app.db, &current.session.token).await?;
     audit(&admin_id, "user.stop-impersonating", Some(&current.user.id));
 
     if dont_remember.is_empty() {

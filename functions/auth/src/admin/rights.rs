@@ -50,6 +50,13 @@ pub struct Right {
     message: &'static str,
 }
 
+impl Right {
+    /// 403 of a caller without the right.
+    pub fn refusal(&self) -> Error {
+        Error::forbidden(self.code, self.message)
+    }
+}
+
 macro_rules! rights {
     ($($name:ident: $resource:literal $action:literal $code:literal $message:literal;)*) => {
         $(pub const $name: Right = Right {
@@ -96,7 +103,7 @@ impl Call {
         if allows(config, &current.user, right.resource, right.action) {
             Ok(current)
         } else {
-            Err(Error::forbidden(right.code, right.message))
+            Err(right.refusal())
         }
     }
 }

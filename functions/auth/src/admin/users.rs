@@ -14,6 +14,7 @@ use crate::{
     answer::{self, Json},
     error::{Error, Result},
     fields::{AuthBody, Fields, RoleNamesRule, ValueRule, any_id, role_names, text},
+    names::display_name,
     queries::{self, admin::UserChanges, user::User},
     request::{Call, CallWith},
 };
@@ -58,7 +59,7 @@ impl AuthBody for CreateUser {
         Self {
             email,
             password: password.filter(|text| !text.is_empty()),
-            name: fields.required("name", text()),
+            name: fields.required("name", display_name()),
             role: fields.optional("role", role_names().about("One role or several.")),
             data: fields.optional("data", changes::data()).unwrap_or_default(),
         }
@@ -177,17 +178,27 @@ pub fn cannot_ban_yourself() -> Error {
     Error::bad_request("YOU_CANNOT_BAN_YOURSELF", "You cannot ban yourself")
 }
 
-/// Changes a user. A ban ends the user's sessions in the same transaction.
+/// Changes a user. In the same transaction, a ban ends the user's sessions, and a user who stops being an admin stops
+/// impersonating others.
 pub async fn apply(call: &Call, user_id: &str, changes: UserChanges) -> Result<User> {
     let db = &call.auth.app.db;
+    let bans = changes.banned == Some(true);
+    let demotes = changes.role.is_some() || changes.is_active == Some(false);
     let change = || async {
-        if changes.banned != Some(true) {
+        if !bans && !demotes {
             return queries::admin::update_user(db, user_id, &changes).await;
         }
         let mut tx = db.begin().await?;
         let user = queries::admin::update_user(&mut tx, user_id, &changes).await?;
+        let is_admin = user
+            .as_ref()
+            .is_some_and(|user| rights::is_admin(&call.auth.app.config, user));
         // A separate statement also sees the sessions of sign-ins that the update waited for.
-        queries::session::delete_all(&mut tx, user_id).await?;
+        if bans {
+            queries::session::delete_all(&mut tx, user_id).await?;
+        } else if !is_admin || changes.is_active == Some(false) {
+            queries::session::delete_impersonations(&mut tx, user_id).await?;
+        }
         tx.commit().await?;
         Ok(user)
     };

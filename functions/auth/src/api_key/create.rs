@@ -11,7 +11,10 @@ use shared::{
 use utoipa::ToSchema;
 
 use super::{
-    errors::{MAX_NAME, invalid_metadata, invalid_name, no_session, server_only, utf16_length},
+    errors::{
+        MAX_METADATA_BYTES, MAX_NAME, invalid_metadata, invalid_name, no_session, server_only,
+        utf16_length,
+    },
     lifetime::{expires_at, lifetime},
     server_fields::has_server_fields,
 };
@@ -70,7 +73,7 @@ impl AuthBody for CreateApiKey {
         let sets_server_only = has_remaining.flatten().is_some() | has_server_fields(fields);
         let metadata = fields.optional(
             "metadata",
-            json().about(
+            json(MAX_METADATA_BYTES).about(
                 "Any data. `scopes`, a list of `read`, `write` and `metrics`, limits what the key may do.",
             ),
         );
@@ -141,6 +144,7 @@ pub async fn create(CallWith(call, body): CallWith<CreateApiKey>) -> Result {
     let Some(current) = current.filter(|_| !body.names_user) else {
         return Err(no_session());
     };
+    current.require_own()?;
     let metadata = body.metadata;
     if metadata
         .as_ref()

@@ -2,6 +2,8 @@
 
 use crate::error::Error;
 
+/// Maximum size of metadata, in bytes of JSON.
+pub const MAX_METADATA_BYTES: usize = 4096;
 /// Maximum length of a name, in UTF-16 units as JavaScript counts.
 pub const MAX_NAME: usize = 32;
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{
     errors::{
-        MAX_NAME, invalid_metadata, invalid_name, key_not_found, no_session, server_only,
-        utf16_length,
+        MAX_METADATA_BYTES, MAX_NAME, invalid_metadata, invalid_name, key_not_found, no_session,
+        server_only, utf16_length,
     },
     lifetime::{expires_at, lifetime},
     server_fields::has_server_fields,
@@ -49,7 +49,8 @@ impl AuthBody for UpdateApiKey {
         fields.undocumented("remaining", number());
         let metadata = fields.optional(
             "metadata",
-            json().about("Any data. The permissions of the key do not change with it."),
+            json(MAX_METADATA_BYTES)
+                .about("Any data. The permissions of the key do not change with it."),
         );
         let expires_in = fields.optional(
             "expiresIn",

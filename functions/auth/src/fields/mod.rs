@@ -5,16 +5,24 @@
     reason = "a rule is built for the call that takes it"
 )]
 
+mod identity;
 mod problems;
-mod rules;
+mod record;
+mod rule;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod text;
 
 use serde_json::{Map, Value};
 use shared::http::describe::{self, Property, Recorder};
 
+pub use identity::{RoleNamesRule, any_id, role_names};
 pub use problems::{Problems, type_of};
-pub use rules::{
-    RoleNamesRule, ValueRule, any_id, boolean, json, number, record, role_names, text, texts,
-};
+pub use record::{json, record};
+pub use rule::ValueRule;
+pub use scalar::{boolean, number};
+pub use text::{TextRule, is_longer, text, texts};
 
 /// Form of a whole body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

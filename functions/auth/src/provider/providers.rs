@@ -102,6 +102,16 @@ impl Providers {
             .find(|provider| provider.service.id() == id)
     }
 
+    /// Returns whether the address is an authorize address of a provider.
+    pub fn has_address(&self, address: &str) -> bool {
+        let services = [&self.github, &self.google].into_iter().flatten();
+        let mut addresses = services.map(|provider| provider.client.authorize_address());
+        addresses.any(|known| {
+            let rest = address.strip_prefix(known);
+            rest.is_some_and(|rest| rest.starts_with(['?', '&']))
+        })
+    }
+
     /// Exchanges a code. An invalid id token in the response fails the exchange.
     pub async fn exchange(
         &self,

@@ -172,6 +172,11 @@ pub fn client(
 }
 
 impl Client {
+    /// Returns the authorize address of the configuration.
+    pub fn authorize_address(&self) -> &str {
+        self.0.auth_uri().url().as_str()
+    }
+
     /// Returns the authorize address with `response_type=code`. The parameters follow the client's id and the state.
     pub fn authorize_url<'p>(
         &self,

@@ -84,6 +84,8 @@ pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Ac
 pub enum AccountSelector {
     /// The row's id, as clients of 1.7 send it.
     Row(String),
+    /// The row's id or the provider's id of the person, which clients of 1.3 to 1.6 send to `account-info`.
+    RowOrPerson(String),
     /// The provider and optionally its id of the person, as clients of 1.3 to 1.6 send them.
     Provider {
         provider_id: String,
@@ -94,9 +96,11 @@ pub enum AccountSelector {
 }
 
 impl AccountSelector {
+    /// Returns the row's id, the provider, and the provider's id of the person.
     fn parts(&self) -> (Option<&str>, Option<&str>, Option<&str>) {
         match self {
             Self::Row(id) => (Some(id), None, None),
+            Self::RowOrPerson(id) => (Some(id), None, Some(id)),
             Self::Provider {
                 provider_id,
                 account_id,
@@ -124,8 +128,12 @@ pub async fn find(
             scope
         from account
         where "userId" = $1
-            and (id = $2 or ("providerId" = $3 and ($4::text is null or "accountId" = $4)))
-        order by "createdAt", id
+            and (
+                id = $2
+                or ("providerId" = $3 and ($4::text is null or "accountId" = $4))
+                or ($2 is not null and $3::text is null and "accountId" = $4)
+            )
+        order by (id = $2) is true desc, "createdAt", id
         limit 1
         "#,
         user_id,
@@ -277,11 +285,14 @@ pub async fn update_at_sign_in(
 /// The result of unlinking an account.
 pub struct UnlinkResult {
     pub deleted: bool,
+    /// Whether the account exists.
+    pub found: bool,
     /// Number of accounts before.
     pub accounts: i64,
 }
 
-/// Unlinks an account unless it is the user's last. The caller has locked the user.
+/// Unlinks an account unless no other account of the user can sign in: one with a password cannot, because signing in with
+/// passwords is switched off. The caller has locked the user.
 pub async fn delete_unless_last(
     db: impl PgExecutor<'_>,
     user_id: &str,
@@ -294,17 +305,25 @@ pub async fn delete_unless_last(
         with own as (
             select id, "providerId", "accountId", "createdAt" from account where "userId" = $1
         ),
+        selected as (
+            select id from own
+            where id = $2 or ("providerId" = $3 and ($4::text is null or "accountId" = $4))
+            order by "createdAt", id
+            limit 1
+        ),
         deleted as (
             delete from account
-            where (select count(*) from own) > 1 and id = (
-                select id from own
-                where id = $2 or ("providerId" = $3 and ($4::text is null or "accountId" = $4))
-                order by "createdAt", id
-                limit 1
-            )
-            returning id
+            using selected
+            where account.id = selected.id
+                and exists (
+                    select from own where own.id <> selected.id and own."providerId" <> 'credential'
+                )
+            returning account.id
         )
-        select exists (select from deleted) as "deleted!", (select count(*) from own) as "accounts!"
+        select
+            exists (select from deleted) as "deleted!",
+            exists (select from selected) as "found!",
+            (select count(*) from own) as "accounts!"
         "#,
         user_id,
         id,

@@ -149,7 +149,8 @@ pub async fn upsert_password(
     Ok(())
 }
 
-/// Deletes a user, their rows, and their part in the counters of others. Returns `false` if the user does not exist.
+/// Deletes a user, their rows, and their part in the counters of others. The account of a user with many rows is closed, and
+/// its rows are deleted by [`continue_account_work`]. Returns `false` if the user does not exist.
 pub async fn delete_user(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<bool> {
     // sqlx treats the result of a function as nullable.
     sqlx::query_scalar!(r#"select delete_account($1) as "deleted!""#, id)
@@ -179,10 +180,18 @@ pub async fn list_sessions(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Resu
     .await
 }
 
-/// Deletes the session of a token, and returns its user.
+/// Deletes the session of a token and the sessions in which its user impersonates others. Returns the user.
 pub async fn delete_session(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
-        r#"delete from session where token = $1 returning "userId""#,
+        r#"
+        with ended as (
+            delete from session where token = $1 returning "userId"
+        ),
+        impersonations as (
+            delete from session s using ended where s."impersonatedBy" = ended."userId"
+        )
+        select "userId" from ended
+        "#,
         token,
     )
     .fetch_optional(db)

@@ -46,9 +46,9 @@ pub struct ActiveSession {
     pub refreshed: bool,
 }
 
-/// Looks up the session of a token. Extends it where that is due and allowed, and deletes it where it has expired, each by a
-/// statement of its own: most requests write nothing.
-pub async fn find(db: &Db, token: &str, may_refresh: bool) -> sqlx::Result<Option<Found>> {
+/// Returns the session of a token. If it is due and allowed to be refreshed, or has expired, a second statement extends or
+/// deletes it: most requests write nothing. An impersonated session is never extended.
+pub async fn find(db: &Db, token: &str, may_refresh: bool) -> sqlx::Result<Option<SessionLookup>> {
     let Some(SessionRow {
         mut good,
         expired,
@@ -185,7 +185,15 @@ pub struct NewSession<'a> {
     /// The `User-Agent` header, or an empty text.
     pub user_agent: &'a str,
     /// The admin who impersonates the user. Such a session expires after an hour.
-    pub impersonated_by: Option<&'a str>,
+    pub impersonated_by: Option<Impersonator<'a>>,
+}
+
+/// An admin who impersonates a user.
+#[derive(Clone, Copy)]
+pub struct Impersonator<'a> {
+    pub id: &'a str,
+    /// The roles with which the admin was authorized.
+    pub role: Option<&'a str>,
 }
 
 /// Lifetime of an impersonated session, in seconds (Better Auth's admin plugin 1.7:
@@ -198,6 +206,8 @@ pub enum SessionCreation {
     Created(String, Box<User>),
     /// The user is banned.
     Banned,
+    /// The admin who impersonates the user was demoted, banned or deleted at the same time.
+    NoImpersonator,
 }
 
 /// Creates a session. A ban prevents it; an expired ban is lifted. Returns `None` if the user does not exist.
@@ -218,6 +228,13 @@ pub async fn insert(
             -- A concurrent ban either commits first, or waits for this session and deletes it.
             for no key update
         ),
+        impersonator as (
+            select id
+            from "user"
+            where id = $7 and role is not distinct from $8 and not coalesce(banned, false)
+            -- A concurrent demotion or ban either commits first, or waits for this session and deletes it.
+            for share
+        ),
         lifted as (
             update "user" u
             set banned = false, "banReason" = null, "banExpires" = null,
@@ -235,11 +252,12 @@ pub async fn insert(
                 $2, $3, id, now() at time zone 'utc' + make_interval(secs => $6),
                 now() at time zone 'utc', now() at time zone 'utc', $4, $5, $7
             from owner
-            where not banned or over
+            where (not banned or over) and ($7::text is null or exists (select from impersonator))
             returning id
         )
         select
             exists (select from made) as "made!",
+            owner.banned and not owner.over as "prevented!",
             u.id, u.name, u.email, u."emailVerified" as email_verified, u.image, u.role,
             case when owner.over then false else u.banned end as banned,
             case when owner.over then null else u."banReason" end as ban_reason,
@@ -259,13 +277,17 @@ pub async fn insert(
             Some(_) => IMPERSONATION_LIFETIME,
             None => f64::from(SESSION_LIFETIME),
         },
-        session.impersonated_by,
+        session.impersonated_by.map(|admin| admin.id),
+        session.impersonated_by.and_then(|admin| admin.role),
     )
     .fetch_optional(db)
     .await?;
     Ok(row.map(|row| {
-        if !row.made {
+        if row.prevented {
             return SessionCreation::Banned;
+        }
+        if !row.made {
+            return SessionCreation::NoImpersonator;
         }
         let user = User {
             name: row.name,
@@ -306,14 +328,14 @@ pub async fn list(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Se
     .await
 }
 
-/// Returns whether a user's session is active.
+/// Returns whether a user's session is active, and is the user's own.
 pub async fn is_active(db: impl PgExecutor<'_>, id: &str, user_id: &str) -> sqlx::Result<bool> {
     sqlx::query_scalar!(
         r#"
         select exists (
             select from session
-            where id = $1 and "userId" = $2 and "expiresAt" > now() at time zone 'utc'
-        ) as "good!"
+            where id = $1 and "userId" = $2 and "expiresAt" > now() at time zone 'utc' and "impersonatedBy" is null
+        ) as "active!"
         "#,
         id,
         user_id,
@@ -322,18 +344,46 @@ pub async fn is_active(db: impl PgExecutor<'_>, id: &str, user_id: &str) -> sqlx
     .await
 }
 
-/// Deletes the session of a token.
+/// Deletes the session of a token, and the sessions in which its user impersonates others.
 pub async fn delete(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<()> {
-    sqlx::query!("delete from session where token = $1", token)
-        .execute(db)
-        .await?;
+    sqlx::query!(
+        r#"
+        with ended as (
+            delete from session where token = $1 returning "userId"
+        )
+        delete from session s
+        using ended
+        where s."impersonatedBy" = ended."userId"
+        "#,
+        token,
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
-/// Deletes the session of a token if it is that user's.
+/// Deletes an impersonated session when its admin returns.
+pub async fn delete_impersonated(db: impl PgExecutor<'_>, token: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"delete from session where token = $1 and "impersonatedBy" is not null"#,
+        token,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes the session of a token if it is that user's, and the sessions in which the user impersonates others.
 pub async fn delete_own(db: impl PgExecutor<'_>, user_id: &str, token: &str) -> sqlx::Result<()> {
     sqlx::query!(
-        r#"delete from session where "userId" = $1 and token = $2"#,
+        r#"
+        with ended as (
+            delete from session where "userId" = $1 and token = $2 returning "userId"
+        )
+        delete from session s
+        using ended
+        where s."impersonatedBy" = ended."userId"
+        "#,
         user_id,
         token,
     )
@@ -342,24 +392,38 @@ pub async fn delete_own(db: impl PgExecutor<'_>, user_id: &str, token: &str) -> 
     Ok(())
 }
 
-/// Deletes all sessions of a user.
+/// Deletes all sessions of a user, and those in which the user impersonates others.
 pub async fn delete_all(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<()> {
-    sqlx::query!(r#"delete from session where "userId" = $1"#, user_id)
-        .execute(db)
-        .await?;
+    sqlx::query!(
+        r#"delete from session where "userId" = $1 or "impersonatedBy" = $1"#,
+        user_id,
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
-/// Deletes all sessions of a user except one.
+/// Deletes all sessions of a user except one, and those in which the user impersonates others.
 pub async fn delete_others(
     db: impl PgExecutor<'_>,
     user_id: &str,
     token: &str,
 ) -> sqlx::Result<()> {
     sqlx::query!(
-        r#"delete from session where "userId" = $1 and token <> $2"#,
+        r#"delete from session where ("userId" = $1 or "impersonatedBy" = $1) and token <> $2"#,
         user_id,
         token,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Deletes the sessions in which an admin impersonates others.
+pub async fn delete_impersonations(db: impl PgExecutor<'_>, admin_id: &str) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"delete from session where "impersonatedBy" = $1"#,
+        admin_id,
     )
     .execute(db)
     .await?;

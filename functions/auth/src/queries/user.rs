@@ -25,6 +25,13 @@ pub struct User {
     pub id: String,
 }
 
+impl User {
+    /// Returns whether the user is banned at the moment.
+    pub fn is_banned(&self) -> bool {
+        self.banned == Some(true) && self.ban_expires.is_none_or(|end| end > Timestamp::now())
+    }
+}
+
 /// Returns a user.
 pub async fn find(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Option<User>> {
     sqlx::query_as!(

@@ -71,10 +71,21 @@ impl Call {
             .ok_or(Error::Bare(StatusCode::UNAUTHORIZED))
     }
 
-    /// Returns the request's session if it is less than a day old; 401 or 403 otherwise.
+    /// Returns the request's session if it is the user's own; 401 or 403 otherwise. An admin who impersonates the user does not
+    /// act for good: API keys and links outlive the session.
+    pub async fn signed_in_as_oneself(&self) -> Result<CurrentSession> {
+        let current = self.signed_in().await?;
+        current.require_own()?;
+        Ok(current)
+    }
+
+    /// Returns the request's session if it is less than a day old; 401 or 403 otherwise. An API key is no fresh session.
     pub async fn freshly_signed_in(&self) -> Result<CurrentSession> {
         let current = self.signed_in().await?;
-        if Timestamp::now().millis() - current.session.created_at.millis() < FRESH {
+        // The object of an API key always looks new.
+        if self.by_api_key.is_none()
+            && Timestamp::now().millis() - current.session.created_at.millis() < FRESH
+        {
             Ok(current)
         } else {
             Err(Error::forbidden(

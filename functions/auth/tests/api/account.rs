@@ -147,3 +147,40 @@ async fn unlinking_needs_a_fresh_session(db: PgPool) {
 
     expect_code(&answer, 403, "SESSION_NOT_FRESH", "Session is not fresh");
 }
+
+#[testkit::test]
+async fn the_last_account_that_can_sign_in_stays(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.signed_in(&ada).await;
+    stage
+        .execute(
+            r#"insert into account (id, "accountId", "providerId", "userId", password, "createdAt", "updatedAt")
+               select 'c', id, 'credential', id, 'x', now() + interval '1 hour', now() from "user""#,
+        )
+        .await;
+    let github = accounts(&mut browser).await[0]["id"].clone();
+
+    for selector in [
+        json!({ "accountId": github }),
+        json!({ "providerId": "github" }),
+    ] {
+        let answer = browser.post(UNLINK, selector).await;
+        expect_code(
+            &answer,
+            400,
+            "FAILED_TO_UNLINK_LAST_ACCOUNT",
+            "You can't unlink your last account",
+        );
+    }
+    let answer = browser
+        .post(UNLINK, json!({ "accountId": "unknown" }))
+        .await;
+    expect_code(&answer, 400, "ACCOUNT_NOT_FOUND", "Account not found");
+    // Nobody can sign in with a password, so the other account may go.
+    browser
+        .post(UNLINK, json!({ "accountId": "c" }))
+        .await
+        .expect(200);
+    assert_eq!(accounts(&mut browser).await[0]["id"], github);
+}

@@ -59,7 +59,7 @@ async fn a_user_is_created(db: PgPool) {
         "create-user",
         json!({
             "email": "New@Test.Example", "name": "New", "role": ["user", "moderator"], "password": "pw",
-            "data": { "image": "i", "role": "admin", "isPro": true, "id": "x", "email": "y@z.example", "projectsCount": 9, "nonsense": 1 }
+            "data": { "image": "https://i.example", "role": "admin", "isPro": true, "id": "x", "email": "y@z.example", "projectsCount": 9, "nonsense": 1 }
         }),
     )
     .await;
@@ -71,7 +71,7 @@ async fn a_user_is_created(db: PgPool) {
     let row = stage.user(user["id"].as_str().unwrap()).await;
     assert_eq!(
         (&row["image"], &row["isPro"], &row["projectsCount"]),
-        (&json!("i"), &json!(true), &json!(0))
+        (&json!("https://i.example"), &json!(true), &json!(0))
     );
     let account = stage.row("select * from account").await;
     assert_eq!(
@@ -168,7 +168,7 @@ async fn a_user_is_updated(db: PgPool) {
     };
 
     let answer = update(json!({
-        "name": "Bobby", "email": "Bobby@Test.Example", "emailVerified": false, "image": "i", "role": ["a", "b"],
+        "name": "Bobby", "email": "Bobby@Test.Example", "emailVerified": false, "image": "https://i.example", "role": ["a", "b"],
         "banReason": "why", "banExpires": "2030-01-02T03:04:05.678Z", "isActive": false, "isPro": true,
         "projectsCount": 99, "createdAt": "2000-01-01T00:00:00.000Z", "providerId": "x"
     }))

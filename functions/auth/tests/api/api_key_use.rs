@@ -96,7 +96,6 @@ async fn a_key_reads_and_does_not_write(db: PgPool) {
         "get-session",
         "session",
         "list-accounts",
-        "list-sessions",
         "api-key/list",
         "ok",
     ] {
@@ -136,6 +135,52 @@ async fn a_key_reads_and_does_not_write(db: PgPool) {
         }
     }
     ada.get("/api/auth/session").await.expect(200);
+}
+
+#[testkit::test]
+async fn a_key_is_no_fresh_session(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.person("ada").await;
+    let (_, caller) = stage.with_key(&ada, json!({})).await;
+
+    let answer = caller.get("/api/auth/list-sessions").await;
+
+    expect_code(&answer, 403, "SESSION_NOT_FRESH", "Session is not fresh");
+}
+
+#[testkit::test]
+async fn a_banned_owners_key_is_rejected_everywhere(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.person("ada").await;
+    let (_, caller) = stage.with_key(&ada, json!({})).await;
+    let ban = async |ends: &str| {
+        stage
+            .execute(&format!(
+                r#"update "user" set banned = true, "banExpires" = {ends}"#
+            ))
+            .await;
+    };
+
+    for ends in ["null", "now() at time zone 'utc' + interval '1 hour'"] {
+        ban(ends).await;
+        for path in [
+            "get-session",
+            "session",
+            "ok",
+            "list-accounts",
+            "api-key/list",
+        ] {
+            let answer = caller.get(&format!("/api/auth/{path}")).await;
+            expect_code(
+                &answer,
+                403,
+                "BANNED_USER",
+                "You have been banned from this application. Please contact support if you believe this is an error.",
+            );
+        }
+    }
+    ban("now() at time zone 'utc' - interval '1 second'").await;
+    caller.get(SESSION).await.expect(200);
 }
 
 #[testkit::test]

@@ -194,12 +194,49 @@ async fn many_at_once_do_not_pass_the_limit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn long_paths_are_counted_too(db: PgPool) {
+async fn a_bucket_is_a_route(db: PgPool) {
     let stage = limited(db).await;
-    let path = format!("/api/auth/{}", "x".repeat(6000));
+    let get = async |path: &str| {
+        let path = format!("/api/auth/{path}");
+        stage.app.anyone().get(&path).await
+    };
 
-    stage.app.anyone().get(&path).await.expect(404);
+    for path in ["callback/github", "callback/nobody", "callback/a?x=1"] {
+        get(path).await.expect(302);
+    }
+    let long = "x".repeat(6000);
+    for path in [
+        "x",
+        "sign-in/x",
+        "callback/a/b",
+        "callback",
+        "",
+        "a/../ok",
+        &long,
+    ] {
+        get(path).await.expect(404);
+    }
 
+    let row = stage
+        .row(r#"select jsonb_object_agg(key, count) as counts from "rateLimit""#)
+        .await;
+    assert_eq!(
+        row["counts"],
+        json!({ "127.0.0.1|/callback/{provider}": 3, "127.0.0.1|no-route": 7 })
+    );
+}
+
+#[testkit::test]
+async fn invented_paths_share_one_limit(db: PgPool) {
+    let stage = limited(db).await;
+    for index in 0..100 {
+        let path = format!("/api/auth/{index}");
+        stage.app.anyone().get(&path).await.expect(404);
+    }
+
+    let answer = stage.app.anyone().get("/api/auth/another").await;
+
+    expect_refusal(&answer, "10");
     assert_eq!(stage.count(r#""rateLimit""#).await, 1);
 }
 

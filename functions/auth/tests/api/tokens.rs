@@ -345,3 +345,22 @@ async fn googles_stored_id_token_says_who_the_account_is(db: PgPool) {
         "Failed to get user info",
     );
 }
+
+#[testkit::test]
+async fn old_clients_name_the_providers_account(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let (person, mut browser) = signed_in(&stage, "github").await;
+    let row = only_account(&stage).await["id"].clone();
+    let grace = stage.provider.register(Person::new("grace"));
+    let mut stranger = stage.signed_in(&grace).await;
+
+    let path = format!("/api/auth/account-info?accountId={}", person.id);
+    let answer = browser.get(&path).await.expect(200);
+    assert_eq!(answer.json()["account"]["id"], row);
+    // The other endpoints take the row's id alone, and nobody finds the account of somebody else.
+    let answer = stranger.get(&path).await;
+    expect_code(&answer, 400, "ACCOUNT_NOT_FOUND", "Account not found");
+    let body = json!({ "accountId": person.id.to_string() });
+    let answer = browser.post("/api/auth/get-access-token", body).await;
+    expect_code(&answer, 400, "ACCOUNT_NOT_FOUND", "Account not found");
+}

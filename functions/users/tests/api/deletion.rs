@@ -121,6 +121,17 @@ async fn a_session_of_a_day_is_too_old(db: PgPool) {
 }
 
 #[testkit::test]
+async fn an_admin_who_impersonates_does_not_delete_the_account(db: PgPool) {
+    let ada = app(&db).user("ada").await;
+    sql(&db, r#"update session set "impersonatedBy" = 'admin'"#, &[]).await;
+
+    let answer = ada.delete("/users/profile").await;
+
+    answer.expect_error(403, &["Impersonated sessions cannot be used here"]);
+    assert_eq!(number(&db, r#"select count(*) from "user""#, &[]).await, 1);
+}
+
+#[testkit::test]
 async fn secure_cookies_are_cleared_by_their_own_names(db: PgPool) {
     let app = testing::App::configured(
         users::api(),

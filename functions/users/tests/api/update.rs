@@ -94,6 +94,17 @@ async fn updated_at_moves_forward_with_real_changes_only(db: PgPool) {
 }
 
 #[testkit::test]
+async fn a_name_without_control_characters(db: PgPool) {
+    let ada = app(&db).user("ada").await;
+    for name in ["a\u{7}b", "a\nb", "a\u{85}b", "a\u{202e}b", "a\u{2066}b"] {
+        let answer = ada.put("/users/profile", json!({ "name": name })).await;
+        answer.expect_error(400, &["name must not contain control characters"]);
+    }
+    let answer = ada.put("/users/profile", json!({ "name": "हिन्दी" })).await;
+    assert_eq!(answer.expect(200).json()["name"], "हिन्दी");
+}
+
+#[testkit::test]
 async fn every_failing_rule_is_reported_and_nothing_is_written(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let before = ada.get("/users/profile").await.json();

@@ -299,7 +299,10 @@ async fn identify_caller(
         role,
         id,
         is_pro: row.is_pro,
-        session: row.created_at.map(|created_at| SessionInfo { created_at }),
+        session: row.created_at.map(|created_at| SessionInfo {
+            created_at,
+            impersonated: row.impersonated,
+        }),
         account: row.account.map(|account| account.0),
     });
     Ok(IdentifiedCaller {

@@ -39,6 +39,8 @@ pub(super) struct Caller {
 pub struct SessionInfo {
     /// When it was created. An extension does not change it.
     pub created_at: Timestamp,
+    /// Whether an admin impersonates the user.
+    pub impersonated: bool,
 }
 
 impl CurrentUser {
@@ -78,6 +80,12 @@ impl CurrentUser {
 
     fn has_staff_role(&self) -> bool {
         self.is_admin() || has_role(&self.0.role, "moderator")
+    }
+
+    /// Returns whether an admin impersonates the user.
+    pub fn is_impersonated(&self) -> bool {
+        let session = self.0.session.as_ref();
+        session.is_some_and(|session| session.impersonated)
     }
 
     /// Returns whether the session is fresh enough for an action that cannot be undone.

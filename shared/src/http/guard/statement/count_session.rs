@@ -22,6 +22,7 @@ pub(super) async fn fetch(
                 u."isPro" as is_pro,
                 is_visible(u) as active,
                 s."createdAt" as created_at,
+                s."impersonatedBy" is not null as impersonated,
                 s."impersonatedBy" is null
                     and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $7::float8) as refresh_due
             from session s
@@ -54,6 +55,7 @@ pub(super) async fn fetch(
             coalesce(caller.is_pro, false) as "is_pro!",
             coalesce(caller.active, false) as "active!",
             caller.created_at as "created_at?: Timestamp",
+            coalesce(caller.impersonated, false) as "impersonated!",
             coalesce(caller.refresh_due, false) as "refresh_due!",
             null::jsonb as "account?: Json<Box<RawValue>>",
             false as "read_only!",

@@ -50,6 +50,7 @@ pub(super) async fn fetch(
             coalesce(caller.is_pro, false) as "is_pro!",
             coalesce(caller.active, false) as "active!",
             null::timestamp as "created_at?: Timestamp",
+            false as "impersonated!",
             false as "refresh_due!",
             null::jsonb as "account?: Json<Box<RawValue>>",
             false as "read_only!",

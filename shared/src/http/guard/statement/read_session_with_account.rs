@@ -18,6 +18,7 @@ pub(super) async fn fetch(app: &AppState, token: &str) -> sqlx::Result<CallerRow
                 u."isPro" as is_pro,
                 is_visible(u) as active,
                 s."createdAt" as created_at,
+                s."impersonatedBy" is not null as impersonated,
                 s."impersonatedBy" is null
                     and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $2::float8) as refresh_due,
                 to_jsonb(u) || jsonb_build_object(
@@ -34,6 +35,7 @@ pub(super) async fn fetch(app: &AppState, token: &str) -> sqlx::Result<CallerRow
             coalesce(caller.is_pro, false) as "is_pro!",
             coalesce(caller.active, false) as "active!",
             caller.created_at as "created_at?: Timestamp",
+            coalesce(caller.impersonated, false) as "impersonated!",
             coalesce(caller.refresh_due, false) as "refresh_due!",
             caller.account as "account?: Json<Box<RawValue>>",
             current_setting('transaction_read_only') = 'on' as "read_only!",

@@ -30,6 +30,7 @@ pub(super) async fn fetch(app: &AppState, user_id: &str) -> sqlx::Result<CallerR
             coalesce(caller.is_pro, false) as "is_pro!",
             coalesce(caller.active, false) as "active!",
             null::timestamp as "created_at?: Timestamp",
+            false as "impersonated!",
             false as "refresh_due!",
             caller.account as "account?: Json<Box<RawValue>>",
             current_setting('transaction_read_only') = 'on' as "read_only!",

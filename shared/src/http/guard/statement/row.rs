@@ -17,6 +17,8 @@ pub(crate) struct CallerRow {
     pub active: bool,
     /// Creation time of the session.
     pub created_at: Option<Timestamp>,
+    /// An admin impersonates the user.
+    pub impersonated: bool,
     /// The session is old enough to be extended.
     pub refresh_due: bool,
     pub account: Option<Json<Box<RawValue>>>,

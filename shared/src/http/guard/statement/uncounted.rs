@@ -22,6 +22,7 @@ pub(super) async fn by_session(
             u."isPro" as "is_pro!",
             is_visible(u) as "active!",
             s."createdAt" as "created_at?: Timestamp",
+            s."impersonatedBy" is not null as "impersonated!",
             s."impersonatedBy" is null
                 and s."expiresAt" <= now() at time zone 'utc' + make_interval(secs => $3::float8) as "refresh_due!",
             case when $2 then to_jsonb(u) || jsonb_build_object(
@@ -60,6 +61,7 @@ pub(super) async fn by_user(
             u."isPro" as "is_pro!",
             is_visible(u) as "active!",
             null::timestamp as "created_at?: Timestamp",
+            false as "impersonated!",
             false as "refresh_due!",
             case when $2 then to_jsonb(u) || jsonb_build_object(
                 'privateProjectsCount',

@@ -1,0 +1,2 @@
+-- Sessions end together with those in which their user impersonates others. There are few of them.
+create index if not exists "session_impersonatedBy_idx" on session ("impersonatedBy") where "impersonatedBy" is not null;
