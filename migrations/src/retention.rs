@@ -122,5 +122,24 @@ pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Resu
         }
         removed.counts.push((kind, count));
     }
+    removed.unfinished |= !finish_account_work(connection, started, limit).await?;
     Ok(removed)
+}
+
+/// Deletes the rows of closed accounts, and recounts what bans have left, in steps of their own transactions. Returns whether
+/// nothing is left.
+async fn finish_account_work(
+    connection: &mut PgConnection,
+    started: Instant,
+    limit: Duration,
+) -> sqlx::Result<bool> {
+    while started.elapsed() < limit {
+        let query = sqlx::query_scalar("select continue_account_work($1::bigint::integer)");
+        let query = query.bind(BATCH).persistent(false);
+        let more: bool = query.fetch_one(&mut *connection).await?;
+        if !more {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -1,5 +1,6 @@
 //! Administration of users (Better Auth's admin plugin 1.7).
 
+mod account_work;
 mod audit;
 mod bans;
 mod changes;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{
+    account_work::continue_account_work,
     audit::{audit, user_not_found},
     changes, password, rights,
     user_id::UserIdBody,
@@ -202,10 +203,11 @@ pub async fn apply(call: &Call, user_id: &str, changes: UserChanges) -> Result<U
         tx.commit().await?;
         Ok(user)
     };
-    db.retry(change)
-        .await
-        .map_err(taken_or_failed)?
-        .ok_or_else(user_not_found)
+    let user = db.retry(change).await.map_err(taken_or_failed)?;
+    if changes.banned.is_some() || changes.is_active.is_some() {
+        continue_account_work(db).await;
+    }
+    user.ok_or_else(user_not_found)
 }
 
 /// A user's new role.
@@ -257,5 +259,6 @@ pub async fn remove(CallWith(call, body): CallWith<UserIdBody>) -> Result {
         return Err(user_not_found());
     }
     audit(&admin.user.id, "user.remove", Some(&user_id));
+    continue_account_work(db).await;
     Ok(answer::succeeded())
 }

@@ -158,6 +158,17 @@ pub async fn delete_user(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<bool
         .await
 }
 
+/// Maximum number of rows that one step changes.
+const STEP_ROWS: i32 = 1000;
+
+/// Does one step of the work that a ban or a deletion has left. Returns whether there was any.
+pub async fn continue_account_work(db: impl PgExecutor<'_>) -> sqlx::Result<bool> {
+    // sqlx treats the result of a function as nullable.
+    sqlx::query_scalar!(r#"select continue_account_work($1) as "more!""#, STEP_ROWS)
+        .fetch_one(db)
+        .await
+}
+
 /// Returns a user's sessions, including expired ones and those of admins who impersonate the user.
 pub async fn list_sessions(db: impl PgExecutor<'_>, user_id: &str) -> sqlx::Result<Vec<Session>> {
     sqlx::query_as!(

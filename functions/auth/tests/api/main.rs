@@ -18,6 +18,7 @@ mod concurrency;
 mod configuration;
 mod id_token;
 mod impersonation;
+mod large_accounts;
 mod link;
 mod logs;
 mod names;

@@ -95,6 +95,37 @@ async fn many_rows_go_in_batches_as_far_as_time_allows(db: PgPool) {
 }
 
 #[testkit::test]
+async fn the_rows_of_closed_accounts_go_in_steps(db: PgPool) {
+    let mut db = connection(&db).await;
+    let rows = r#"
+        insert into "user" (id, name, email, "updatedAt")
+        select i::text, 'U', i || '@test.example', now() from generate_series(0, 2500) i;
+        insert into follows (id, "followerId", "followingId")
+        select i::text, i::text, '0' from generate_series(1, 2500) i;
+        update "user" set "followingCount" = 1 where id <> '0';
+        select delete_account('0');
+    "#;
+    sqlx::raw_sql(rows).execute(&mut db).await.unwrap();
+    let closed = r#"select count(*) from "user" where id = '0' and not "isActive""#;
+    let closed: i64 = sqlx::query_scalar(closed).fetch_one(&mut db).await.unwrap();
+    assert_eq!(closed, 1);
+
+    let none = sweep(&mut db, Duration::ZERO).await.unwrap();
+    assert!(none.unfinished);
+    let all = sweep(&mut db, ENOUGH).await.unwrap();
+
+    assert!(!all.unfinished);
+    for count in [
+        "select count(*) from follows",
+        r#"select count(*) from "user" where id = '0' or "followingCount" <> 0"#,
+        r#"select count(*) from "accountDeletion""#,
+    ] {
+        let left: i64 = sqlx::query_scalar(count).fetch_one(&mut db).await.unwrap();
+        assert_eq!(left, 0, "{count}");
+    }
+}
+
+#[testkit::test]
 async fn a_row_in_use_is_left_for_the_next_run(db: PgPool) {
     let mut connection = connection(&db).await;
     sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();

@@ -56,8 +56,8 @@ pub async fn update_profile(
     Ok(row.map(|Json(user)| user))
 }
 
-/// Deletes the account and everything that belongs to it, and adjusts the counters of other rows. Returns `false` if the
-/// account does not exist.
+/// Deletes the account and everything that belongs to it, and adjusts the counters of other rows. An account with many rows is
+/// only closed, and the scheduled job deletes its rows. Returns `false` if the account does not exist.
 pub async fn delete_account(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<bool> {
     // PostgreSQL reports the result of a function as nullable.
     sqlx::query_scalar!(r#"select delete_account($1) as "deleted!""#, id)
