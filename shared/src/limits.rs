@@ -44,10 +44,7 @@ impl LimitStore {
     }
 
     /// Runs statements on the counters. Returns `None` if one fails or takes too long, and for a while after that.
-    pub(crate) async fn attempt<T>(
-        &self,
-        work: impl Future<Output = sqlx::Result<T>>,
-    ) -> Option<T> {
+    pub async fn attempt<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Option<T> {
         if self.failed.is_open() {
             return None;
         }

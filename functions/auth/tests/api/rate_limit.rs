@@ -1,6 +1,9 @@
 //! Better Auth's rate limits.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -322,4 +325,33 @@ async fn what_redis_does_not_count_the_database_does(db: PgPool) {
     let answer = anyone.post(SIGN_IN, json!({ "provider": "github" })).await;
 
     expect_refusal(&answer, "10");
+}
+
+/// Locked, and then without writes.
+#[testkit::test]
+async fn a_store_that_cannot_count_limits_nobody(db: PgPool) {
+    let stage = limited(db.clone()).await;
+    let ada = stage.person("ada").await;
+    let mut lock = db.begin().await.unwrap();
+    sqlx::query(r#"lock table "rateLimit", quota"#)
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        let started = Instant::now();
+        let answer = ada.get("/api/auth/get-session").await.expect(200);
+        assert_eq!(answer.json()["user"]["id"], ada.id.as_str());
+        assert!(
+            started.elapsed() < Duration::from_millis(600),
+            "{:?}",
+            started.elapsed()
+        );
+    }
+    lock.rollback().await.unwrap();
+
+    sqlx::query("set default_transaction_read_only = on")
+        .execute(&stage.app.state.db)
+        .await
+        .unwrap();
+    ada.get("/api/auth/get-session").await.expect(200);
 }
