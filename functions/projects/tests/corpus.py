@@ -119,7 +119,9 @@ def corpus():
     rgba.putalpha(alpha())
     grey = rgb.convert("L")
     grey_alpha = rgba.convert("LA")
-    palette = rgb.quantize(64)
+    # Few colours in large areas: lossy formats blur each edge between two of them.
+    areas = rgb.resize((3, 2)).resize(rgb.size, Image.Resampling.NEAREST)
+    palette = areas.quantize(64, dither=Image.Dither.NONE)
     text = chunk(b"tEXt", b"Comment\0" + MARKER)
     compressed = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 1_000_000)) + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + MARKER)
     png = "image/png"
@@ -185,7 +187,7 @@ def corpus():
     yield "gif-transparent", gif, saved(transparent, "GIF", transparency=3), transparent
     yield "gif-comment", gif, saved(palette, "GIF", comment=MARKER), palette
     yield "gif-script", gif, saved(palette, "GIF") + b"/*" + MARKER + b"*/alert(1)", palette
-    moving = [ImageOps.invert(rgb).quantize(64), palette]
+    moving = [ImageOps.invert(areas).quantize(64), palette]
     yield "gif-animated", gif, saved(palette, "GIF", save_all=True, append_images=moving, duration=50, loop=0, comment=MARKER), palette
 
 

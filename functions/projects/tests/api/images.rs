@@ -112,7 +112,7 @@ async fn twenty_requests_at_once_make_one_picture(db: PgPool) {
     let png = encoded(&picture(800, 600), ImageFormat::Png);
     let (ada, path) = avatar(&app, &png, "image/png").await;
     let writes = async || {
-        let count = r#"select coalesce(sum(count), 0)::int8 from quota where key like 'write:%'"#;
+        let count = "select coalesce(sum(count), 0)::int8 from quota where key like 'write:%'";
         number(&db, count, &[]).await
     };
     let before = writes().await;

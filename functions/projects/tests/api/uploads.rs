@@ -437,7 +437,7 @@ async fn whatever_deletes_a_file_records_its_objects(db: PgPool) {
         insert(&db, ["f", &ada.id, &id, "image/png", "ready", "1"]).await;
         sql(
             &db,
-            r#"insert into picture values ('f', '64xany-inside.png', 5, now() at time zone 'utc')"#,
+            "insert into picture values ('f', '64xany-inside.png', 5, now() at time zone 'utc')",
             &[],
         )
         .await;
