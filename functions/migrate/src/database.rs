@@ -7,9 +7,10 @@ use migrations::{
     retention::{self, RemovedRows},
 };
 use platform::{
-    config::{DatabaseConfig, Pooler, Variables},
+    config::{DatabaseConfig, Pooler, StorageConfig, Variables},
     db::{connect_options, is_outage},
     secrets,
+    storage::{Storage, remove_objects},
 };
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, migrate::Migrator, postgres::PgConnectOptions,
@@ -44,12 +45,53 @@ pub async fn migrate(
     Ok(outcome)
 }
 
-/// Removes the expired rows of the configured database, within the time limit.
+/// Sets the limits of statements as settings of the role in this database. The functions cannot set them, because a `SET` binds
+/// a connection of the pooler to its client.
+async fn set_role_limits(
+    connection: &mut PgConnection,
+    config: &DatabaseConfig,
+) -> anyhow::Result<()> {
+    for (name, value) in [
+        (
+            "statement_timeout",
+            config.statement_timeout.as_millis().to_string(),
+        ),
+        ("lock_timeout", config.lock_timeout.as_millis().to_string()),
+        (
+            "idle_in_transaction_session_timeout",
+            config.idle_in_transaction_timeout.as_millis().to_string(),
+        ),
+        ("jit", "off".to_owned()),
+    ] {
+        let statement = format!(
+            "do $$ begin
+                 execute format(
+                     'alter role current_user in database %I set {name} = {value}', current_database()
+                 );
+             end $$"
+        );
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Removes the expired rows of the configured database, within the time limit. Then removes the objects of deleted files, where
+/// a bucket is configured. The rows come first, so that a bucket that fails keeps none of them.
 pub async fn sweep(variables: &Variables, limit: Duration) -> anyhow::Result<RemovedRows> {
     let started = Instant::now();
     let mut connection = connect_configured(variables, limit / 2).await?;
     let left = limit.saturating_sub(started.elapsed());
-    let removed = retention::sweep(&mut connection, left).await?;
+    let mut removed = retention::sweep(&mut connection, left).await?;
+    if let Some(config) = StorageConfig::read(variables)? {
+        let left = limit.saturating_sub(started.elapsed());
+        let removal = remove_objects(&mut connection, &Storage::new(config), left).await?;
+        removed.counts.push(("expired uploads", removal.expired));
+        removed
+            .counts
+            .push(("objects of deleted files", removal.objects));
+    }
     connection.close().await?;
     Ok(removed)
 }

@@ -15,7 +15,7 @@ use futures_util::{FutureExt, TryFutureExt};
 use lambda_runtime::LambdaEvent;
 use migrations::{Outcome, retention::RemovedRows};
 use platform::{
-    config::Variables,
+    config::{StorageConfig, Variables},
     secrets,
     telemetry::{self, TelemetryConfig},
 };
@@ -82,7 +82,7 @@ async fn handle(
         if let Some(reason) = init_error {
             anyhow::bail!(reason);
         }
-        secrets::load(&[]).await
+        secrets::load(StorageConfig::SECRETS).await
     };
     match event {
         MigrateEvent::Resource(request) => {

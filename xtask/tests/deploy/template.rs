@@ -63,6 +63,7 @@ fn each_function_is_given_what_its_group_needs() {
         "DATABASE_URL",
         "NODE_ENV",
         "RUST_LOG",
+        "S3_BUCKET",
     ];
     assert_eq!(names(&environments["migrate"]), migrate);
 }
@@ -141,7 +142,8 @@ fn policies_allow_each_function_its_secrets_by_name() {
             .into_iter()
             .partition(|(action, _)| action.starts_with("s3:"));
         assert_eq!(others, expected, "{}", function.binary);
-        assert_eq!(storage.is_empty(), function.binary != "projects");
+        let has_bucket = ["migrate", "projects"].contains(&function.binary.as_str());
+        assert_eq!(!storage.is_empty(), has_bucket, "{}", function.binary);
     }
 }
 
@@ -162,6 +164,8 @@ fn policies_allow_the_calls_to_the_bucket_and_no_others() {
     };
     let expected = |bucket: &str| {
         [
+            "s3:DeleteObject BUCKET/files/*",
+            "s3:DeleteObject BUCKET/images/*",
             "s3:DeleteObject BUCKET/pending/*",
             "s3:GetObject BUCKET/files/*",
             "s3:GetObject BUCKET/images/*",

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use ::migrations::retention::{RemovedRows, sweep, tables};
-use sqlx::{PgConnection, PgPool};
+use platform::config::Variables;
+use sqlx::{ConnectOptions as _, PgConnection, PgPool};
+use testkit::storage::LocalStorage;
 
-const ENOUGH: Duration = Duration::from_secs(60);
+const ENOUGH: Duration = Duration::from_mins(1);
 
 /// A user with a project; in every table that keeps something for a while, a row that has expired and one that has not.
 const ROWS: &str = r#"
@@ -142,10 +144,11 @@ async fn a_row_in_use_is_left_for_the_next_run(db: PgPool) {
 }
 
 /// Columns that say how long a row lasts, of tables that the job need not clean.
-const KEPT: [(&str, &str); 5] = [
+const KEPT: [(&str, &str); 6] = [
     ("account", "accessTokenExpiresAt"),
     ("account", "refreshTokenExpiresAt"),
     ("user", "banExpires"),
+    ("picture", "leasedUntil"),
     ("upload", "leasedUntil"),
     ("notificationMark", "readUntil"),
 ];
@@ -168,4 +171,66 @@ async fn every_table_whose_rows_expire_is_cleaned(db: PgPool) {
         );
     }
     assert!(columns.len() >= 10, "{columns:?}");
+}
+
+#[testkit::test]
+async fn expired_uploads_and_the_objects_of_deleted_files_go_too(db: PgPool) {
+    let Some(storage) = LocalStorage::for_tests() else {
+        return;
+    };
+    let rows = r#"
+        insert into "user" (id, name, email, "updatedAt") values ('u', 'U', 'u@test.example', now());
+        insert into upload (id, "userId", purpose, filename, "contentType", size, status, "createdAt", "updatedAt")
+        select status || age, 'u', 'avatar', 'f', 'image/png', 1, status,
+            now() at time zone 'utc' - interval '1 hour' * age, now()
+        from (values ('pending', 23), ('pending', 25), ('ready', 25), ('ready', 26)) f (status, age);
+        delete from upload where id = 'ready26';
+    "#;
+    sqlx::raw_sql(rows).execute(&db).await.unwrap();
+    let url = db.connect_options().to_url_lossy();
+    let variables = |endpoint: &str| -> Variables {
+        let configured = storage
+            .variables()
+            .into_iter()
+            .map(|(name, value)| match name {
+                "S3_ENDPOINT" => (name, endpoint),
+                _ => (name, value),
+            });
+        configured
+            .chain([("DATABASE_URL", url.as_str())])
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    };
+    let keys = async || -> i64 {
+        let count = r#"select count(*) from "objectRemoval""#;
+        sqlx::query_scalar(count).fetch_one(&db).await.unwrap()
+    };
+
+    // A bucket that cannot be reached loses nothing.
+    let failed = migrate::sweep(&variables("http://127.0.0.1:1"), ENOUGH).await;
+    assert!(failed.is_err());
+    assert_eq!(keys().await, 4);
+
+    let removed = migrate::sweep(&variables(storage.endpoint()), ENOUGH)
+        .await
+        .unwrap();
+
+    let removed = removed.to_string();
+    assert!(
+        removed.ends_with("0 expired uploads, 4 objects of deleted files"),
+        "{removed}"
+    );
+    let left: Vec<String> = sqlx::query_scalar("select id from upload order by id")
+        .fetch_all(&db)
+        .await
+        .unwrap();
+    assert_eq!(left, ["pending23", "ready25"]);
+    // Keys stay as long as a client may still have a signed URL.
+    assert_eq!(keys().await, 4);
+    let older = r#"update "objectRemoval" set "createdAt" = "createdAt" - interval '12 minutes'"#;
+    sqlx::raw_sql(older).execute(&db).await.unwrap();
+    migrate::sweep(&variables(storage.endpoint()), ENOUGH)
+        .await
+        .unwrap();
+    assert_eq!(keys().await, 0);
 }

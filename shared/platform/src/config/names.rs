@@ -47,6 +47,10 @@ pub fn is_known(name: &str) -> bool {
 
 /// Names that single groups take from the secret.
 pub const OF_GROUPS: &[&str] = &[
+    "DO_SPACES_BUCKET",
+    "DO_SPACES_KEY",
+    "DO_SPACES_REGION",
+    "DO_SPACES_SECRET",
     "GITHUB_API_URL",
     "GITHUB_AUTHORIZE_URL",
     "GITHUB_CLIENT_ID",
@@ -60,5 +64,10 @@ pub const OF_GROUPS: &[&str] = &[
     "GOOGLE_TOKEN_URL",
     "MEILI_HOST",
     "METRICS_TOKEN",
+    "S3_BUCKET",
+    "S3_ENDPOINT",
+    "S3_KEY",
+    "S3_REGION",
+    "S3_SECRET",
     "SENTRY_TEST_ROUTES",
 ];

@@ -22,7 +22,7 @@ pub struct Removal {
 /// on. If the storage fails, nothing is forgotten.
 ///
 /// A client may still write to a signed URL after its file was deleted. A key is therefore worked off in every run until no
-/// URL for it is valid.
+/// URL for it is valid. Statements are not prepared by name: behind a pooler, the next one may run on another connection.
 pub async fn remove_objects(
     db: &mut PgConnection,
     storage: &Storage,
@@ -36,6 +36,7 @@ pub async fn remove_objects(
         where status = 'pending' and "createdAt" < now() at time zone 'utc' - interval '24 hours'
         "#
     )
+    .persistent(false)
     .execute(&mut *db)
     .await?;
     removal.expired = expired.rows_affected();
@@ -46,6 +47,7 @@ pub async fn remove_objects(
             after,
             BATCH,
         )
+        .persistent(false)
         .fetch_all(&mut *db)
         .await?;
         let Some(last) = keys.last() else {
@@ -64,6 +66,7 @@ pub async fn remove_objects(
             "#,
             &keys,
         )
+        .persistent(false)
         .execute(&mut *db)
         .await?;
     }
