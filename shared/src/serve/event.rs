@@ -49,14 +49,11 @@ impl<'de> Deserialize<'de> for HttpEvent {
         let mut parts = FreeParts::default();
         let event = match serde_json::from_str(text.get()) {
             Ok(event) => event,
-            // Only a header can be the reason that depends on the client.
-            Err(error) => {
+            // Of what a client chooses, only a header can be the reason.
+            Err(_) => {
                 let mut event: Value =
                     serde_json::from_str(text.get()).map_err(D::Error::custom)?;
                 parts.headers = take_unusual_headers(&mut event);
-                if parts.headers.is_empty() {
-                    return Err(D::Error::custom(error));
-                }
                 serde_json::from_value(event).map_err(D::Error::custom)?
             }
         };
