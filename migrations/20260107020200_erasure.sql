@@ -24,7 +24,7 @@ begin
         or strpos(value, to_json(old.id)::text) > 0
         or strpos(value, to_json(old.email)::text) > 0
         or identifier = old.email
-        or (old.email <> '' and right(identifier, length(old.email) + 1) = ':' || old.email);
+        or (old.email <> '' and right(identifier, length(old.email) + 1) in (':' || old.email, '-' || old.email));
     return null;
 end
 $$;
