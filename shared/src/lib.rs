@@ -1,8 +1,8 @@
 //! The common code of the five functions: configuration, database, session guard, request stack, telemetry.
 //!
 //! The lower layers are the crate `platform`, whose modules this crate re-exports. Above them, each module uses only those
-//! before it: [`redis`], [`api_key`] and [`search`], [`state`], [`http`], [`serve`]. `openapi` describes the API and is not linked into
-//! deployed programs.
+//! before it: [`redis`], [`limits`], [`api_key`] and [`search`], [`state`], [`http`], [`serve`]. `openapi` describes the API and is not
+//! linked into deployed programs.
 
 pub mod api_key;
 pub mod http;

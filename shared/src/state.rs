@@ -17,6 +17,8 @@ pub struct AppState {
     pub db: Db,
     /// Redis, if it is configured.
     pub redis: Option<Redis>,
+    /// The bucket with files and images, if it is configured.
+    pub storage: Option<Storage>,
     /// The counters of the rate limits.
     pub limits: Arc<LimitStore>,
     /// The configuration.

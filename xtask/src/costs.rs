@@ -182,7 +182,7 @@ impl Deployment {
         };
         // That of the owner is made by RDS.
         let secrets = self.count("AWS::SecretsManager::Secret") + f64::from(u8::from(has_database));
-        let metrics = if is_busy { self.metrics()? } else { 0.0 };
+        let metrics = if is_busy { metrics()? } else { 0.0 };
         Ok(vec![
             ("HTTP API, $1.00 per million", requests),
             ("Lambda requests, $0.20 per million", requests * 0.20),
@@ -239,11 +239,6 @@ impl Deployment {
         ])
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred metrics")]
-    fn metrics(&self) -> anyhow::Result<f64> {
-        Ok(custom_metrics()? as f64 * 0.30)
-    }
-
     /// Capacity units of each instance.
     fn capacity(&self, is_busy: bool) -> anyhow::Result<f64> {
         let Some(name) = self.of_kind("AWS::RDS::DBCluster").next() else {
@@ -291,4 +286,10 @@ impl Deployment {
         }
         Ok(metrics as f64)
     }
+}
+
+/// Dollars a month for the custom metrics.
+#[expect(clippy::cast_precision_loss, reason = "a few hundred metrics")]
+fn metrics() -> anyhow::Result<f64> {
+    Ok(custom_metrics()? as f64 * 0.30)
 }

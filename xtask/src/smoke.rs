@@ -237,7 +237,7 @@ impl Smoke {
             .send()
             .await?;
         let body: Value = expect(response, StatusCode::OK)?.json().await?;
-        ensure!(body["id"].is_string(), "the profile has no id");
+        ensure!(body["user"]["id"].is_string(), "the profile has no id");
         Ok(())
     }
 }

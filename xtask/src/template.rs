@@ -47,12 +47,12 @@ impl Stack {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        Self::of("template.yaml", parameters.collect(), known)
+        Self::of("template.yaml", &parameters.collect(), known)
     }
 
     fn of(
         file: &str,
-        given: BTreeMap<&str, Value>,
+        given: &BTreeMap<&str, Value>,
         known: BTreeMap<String, String>,
     ) -> anyhow::Result<Self> {
         let text = fs::read_to_string(workspace().join(file))?;
@@ -95,7 +95,7 @@ impl Stack {
             let given = entries(&properties, "Parameters")
                 .map(|(name, value)| (name.as_str(), value.clone()))
                 .collect();
-            let inner = Self::of(&file, given, self.known.clone())?;
+            let inner = Self::of(&file, &given, self.known.clone())?;
             nested.insert(name.clone(), inner);
         }
         Ok(nested)

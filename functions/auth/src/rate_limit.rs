@@ -10,9 +10,6 @@ use crate::{
     queries::{self, rate_limit::RequestLimit},
 };
 
-/// Paths are distinguished up to this length. No route is longer.
-const MAX_PATH_BYTES: usize = 128;
-
 const SIGN_IN: RequestLimit = RequestLimit {
     requests: 3,
     seconds: 10,

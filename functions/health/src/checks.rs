@@ -79,8 +79,12 @@ impl Checks {
     /// Returns the states of all services. They are at most five seconds old.
     pub async fn services(&self) -> Services {
         cached(&self.services, CACHE_TIME, async {
-            let (database, redis, meilisearch) =
-                tokio::join!(self.database(), self.redis(), self.meilisearch());
+            let (database, redis, meilisearch, storage) = tokio::join!(
+                self.database(),
+                self.redis(),
+                self.meilisearch(),
+                self.storage()
+            );
             Services {
                 database: if database {
                     ServiceState::Healthy

@@ -35,10 +35,19 @@ pub async fn migrate(
     rotate: bool,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
-    let mut connection = connect_configured(variables, limit / 2).await?;
+    let config = DatabaseConfig::read(variables)?;
+    let mut connection = connect_configured(&config, variables, limit / 2).await?;
     let left = limit.saturating_sub(started.elapsed());
     let outcome = migrations::run(&mut connection, migrator, Some(left)).await?;
-    if config.pooler == Pooler::Transaction {
+    if let Some(secret) = variables.get("DATABASE_ROLE_SECRET_ID") {
+        let current = Role::of_secret(&secrets::read(secret).await?)?;
+        let role = if rotate { current.successor() } else { current };
+        role.create_or_update(&mut connection).await?;
+        if rotate {
+            // Only now, so that nobody reads credentials that the database does not accept yet.
+            secrets::write(secret, &role.to_secret()).await?;
+        }
+    } else if config.pooler == Pooler::Transaction {
         set_role_limits(&mut connection, &config).await?;
     }
     connection.close().await?;
@@ -81,7 +90,8 @@ async fn set_role_limits(
 /// a bucket is configured. The rows come first, so that a bucket that fails keeps none of them.
 pub async fn sweep(variables: &Variables, limit: Duration) -> anyhow::Result<RemovedRows> {
     let started = Instant::now();
-    let mut connection = connect_configured(variables, limit / 2).await?;
+    let config = DatabaseConfig::read(variables)?;
+    let mut connection = connect_configured(&config, variables, limit / 2).await?;
     let left = limit.saturating_sub(started.elapsed());
     let mut removed = retention::sweep(&mut connection, left).await?;
     if let Some(config) = StorageConfig::read(variables)? {
@@ -97,13 +107,13 @@ pub async fn sweep(variables: &Variables, limit: Duration) -> anyhow::Result<Rem
 }
 
 async fn connect_configured(
+    config: &DatabaseConfig,
     variables: &Variables,
     limit: Duration,
 ) -> anyhow::Result<PgConnection> {
-    let config = DatabaseConfig::read(variables)?;
     anyhow::ensure!(config.url.is_some(), "DATABASE_URL is missing");
     let production = variables.get("NODE_ENV") == Some("production");
-    let options = connect_options(&config, production)?;
+    let options = connect_options(config, production)?;
     connect(&options, CONNECT_TIMEOUT.min(limit)).await
 }
 

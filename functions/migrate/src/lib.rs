@@ -86,8 +86,9 @@ async fn handle(
     };
     match event {
         MigrateEvent::Resource(request) => {
-            respond(&request, left, async |limit| {
-                migrate(&load().await?, migrator, limit).await
+            let state = state(&Variables::of_environment(), migrator);
+            respond(&request, left, &state, async |limit| {
+                migrate(&load().await?, migrator, limit, request.rotates()).await
             })
             .await?;
             Ok(Value::Null)

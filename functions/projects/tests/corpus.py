@@ -131,7 +131,7 @@ def corpus():
     transparent.info["transparency"] = 3
     yield "png-p-transparent", png, saved(transparent, "PNG", transparency=3), transparent
     for bits in (1, 2, 4):
-        few = rgb.quantize(2**bits)
+        few = areas.quantize(2**bits)
         yield f"png-p{bits}", png, saved(few, "PNG", bits=bits), few
     yield "png-grey-16", png, saved(grey.convert("I").point(lambda v: v * 257).convert("I;16"), "PNG"), grey
     yield "png-16", png, raw_png(rgb, depth=16), rgb
@@ -184,7 +184,9 @@ def corpus():
     gif = "image/gif"
     yield "gif", gif, saved(palette, "GIF"), palette
     yield "gif-plain", gif, saved(palette, "GIF", interlace=0), palette
-    yield "gif-transparent", gif, saved(transparent, "GIF", transparency=3), transparent
+    # Pillow numbers the colours anew, so the colour that is transparent is another one.
+    clear = saved(transparent, "GIF", transparency=3)
+    yield "gif-transparent", gif, clear, Image.open(io.BytesIO(clear))
     yield "gif-comment", gif, saved(palette, "GIF", comment=MARKER), palette
     yield "gif-script", gif, saved(palette, "GIF") + b"/*" + MARKER + b"*/alert(1)", palette
     moving = [ImageOps.invert(areas).quantize(64), palette]
@@ -204,6 +206,9 @@ def make(folder):
 
 
 def on_white(image):
+    if image.mode.startswith("I"):
+        # Pillow cuts 16 bits off at 255 instead of scaling them.
+        image = image.convert("I").point(lambda v: v * (1 / 257)).convert("L")
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")

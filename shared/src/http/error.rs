@@ -191,7 +191,10 @@ impl From<sqlx::Error> for Error {
 
 impl LostRace for Error {
     fn lost_race(&self) -> bool {
-        matches!(self, Self::Internal(cause) if cause.downcast_ref().is_some_and(sqlx::Error::lost_race))
+        let (Self::Internal(cause) | Self::Unavailable(cause)) = self else {
+            return false;
+        };
+        cause.downcast_ref().is_some_and(sqlx::Error::lost_race)
     }
 }
 

@@ -177,19 +177,28 @@ impl<T> Page<T> {
     }
 }
 
+/// The bytes of the request line and headers that API Gateway accepts:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>.
+const MAX_LINK: usize = 10_240;
+
 /// The cursor of the next page. The handler attaches it to the response, and the guard combines it with the query.
 #[derive(Clone)]
 pub(super) struct NextCursor(String);
 
 impl NextCursor {
-    /// Returns a query-only reference (RFC 3986, section 4.2) that repeats the request's parameters.
+    /// Returns a query-only reference (RFC 3986, section 4.2) that repeats the request's parameters. There is none where it
+    /// would be longer than any request that API Gateway accepts; percent-encoding makes invalid bytes three times as long.
     pub(super) fn link(&self, query: &str) -> Option<HeaderValue> {
         let mut target = form_urlencoded::Serializer::new(String::new());
         target.extend_pairs(
             form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "cursor"),
         );
         target.append_pair("cursor", &self.0);
-        HeaderValue::try_from(format!("<?{}>; rel=\"next\"", target.finish())).ok()
+        let target = target.finish();
+        if target.len() > MAX_LINK {
+            return None;
+        }
+        HeaderValue::try_from(format!("<?{target}>; rel=\"next\"")).ok()
     }
 }
 

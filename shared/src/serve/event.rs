@@ -47,15 +47,13 @@ impl<'de> Deserialize<'de> for HttpEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
         let mut parts = FreeParts::default();
-        let event = match serde_json::from_str(text.get()) {
-            Ok(event) => event,
+        let event = if let Ok(event) = serde_json::from_str(text.get()) {
+            event
+        } else {
             // Of what a client chooses, only a header can be the reason.
-            Err(_) => {
-                let mut event: Value =
-                    serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-                parts.headers = take_unusual_headers(&mut event);
-                serde_json::from_value(event).map_err(D::Error::custom)?
-            }
+            let mut event: Value = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+            parts.headers = take_unusual_headers(&mut event);
+            serde_json::from_value(event).map_err(D::Error::custom)?
         };
         Ok(Self::new(event, parts))
     }

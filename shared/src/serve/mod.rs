@@ -12,8 +12,13 @@ use std::{
 };
 
 use anyhow::Context;
-use axum::{Router, extract::FromRef};
-use lambda_http::lambda_runtime::Runtime;
+use axum::{
+    Router,
+    extract::FromRef,
+    http::{Response, StatusCode},
+};
+use http_body_util::{BodyExt, Collected, Full};
+use lambda_http::{lambda_runtime::Runtime, runtime_concurrent};
 pub use platform::config::under_lambda;
 use platform::{
     config::lambda_concurrency,
@@ -123,8 +128,6 @@ async fn serve_one_by_one(router: Router) -> anyhow::Result<()> {
     } else {
         None
     };
-    // The connection opens while the runtime starts.
-    let warm_up = db.map(|db| tokio::spawn(async move { db.warm_up().await }));
     let runtime = Runtime::new(EventService(router));
     let result = match extension {
         None => runtime.run().await,

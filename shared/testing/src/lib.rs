@@ -5,10 +5,7 @@ mod log;
 mod redis;
 mod rows;
 
-use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
     Router,
@@ -23,7 +20,6 @@ use tower::ServiceExt;
 use shared::{
     AppState,
     config::{Config, Quota, Quotas, Variables},
-    db::LostRace,
     http::Api,
     random,
 };
@@ -74,6 +70,10 @@ impl App {
     }
 
     /// A group with a state of its own.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a test hands its database over"
+    )]
     pub fn with_state<S>(
         api: Api<S>,
         db: PgPool,
@@ -84,7 +84,7 @@ impl App {
         S: Clone + Send + Sync + 'static,
         AppState: FromRef<S>,
     {
-        let app = app_state(db, variables);
+        let app = app_state(&db, variables);
         let state = state(app.clone());
         Self {
             state: app,
@@ -179,7 +179,7 @@ impl App {
 
 /// State over the database of a pool, configured by variables alone. The group opens as many connections of its own as the
 /// pool may have.
-pub fn app_state(db: PgPool, variables: &[(&str, &str)]) -> AppState {
+fn app_state(db: &PgPool, variables: &[(&str, &str)]) -> AppState {
     let mut address = db.connect_options().to_url_lossy();
     let mut pooler = "none";
     if let Ok(port) = std::env::var(POOLER_PORT) {

@@ -178,17 +178,12 @@ async fn a_path_means_the_same_by_every_door(db: PgPool) {
             ),
         ] {
             let answer = anyone.request(request).await;
-            match missing {
-                Some(path) => {
-                    answer.expect_error(404, &[&format!("Cannot POST {path}")]);
-                }
-                None => {
-                    let id = decoded
-                        .strip_prefix("/echo/")
-                        .unwrap()
-                        .trim_end_matches('/');
-                    assert_eq!(answer.expect(200).json()["id"], id, "{sent} {door}");
-                }
+            if let Some(path) = missing {
+                answer.expect_error(404, &[&format!("Cannot POST {path}")]);
+            } else {
+                let id = decoded.strip_prefix("/echo/").unwrap();
+                let id = id.trim_end_matches('/');
+                assert_eq!(answer.expect(200).json()["id"], id, "{sent} {door}");
             }
         }
     }

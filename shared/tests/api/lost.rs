@@ -147,6 +147,27 @@ async fn a_column_may_change_its_type_under_warm_connections(db: PgPool) {
     }
 }
 
+#[testkit::test]
+async fn a_transaction_may_be_retried_after_such_a_change(db: PgPool) {
+    let app = connected(&db);
+    app.user("ada").await;
+    let read = || async {
+        let mut tx = app.state.db.begin().await?;
+        let role: Option<String> = sqlx::query_scalar(r#"select role from "user""#)
+            .fetch_one(&mut tx)
+            .await?;
+        tx.commit().await?;
+        Ok::<_, shared::http::Error>(role)
+    };
+
+    app.state.db.retry(read).await.unwrap();
+    sqlx::query(r#"alter table "user" alter column role type varchar(400)"#)
+        .execute(&db)
+        .await
+        .unwrap();
+    app.state.db.retry(read).await.unwrap();
+}
+
 /// A cancelled request leaves a statement behind, or an open transaction.
 #[testkit::test]
 async fn cancelled_requests_leave_nothing_open(db: PgPool) {

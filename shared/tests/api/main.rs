@@ -135,7 +135,7 @@ fn api() -> Api {
         delete("deleteMe", "/me", who).session_only(),
         get("getFigures", "/figures", greet).metrics_only(),
     ];
-    let open = [
+    let open = vec![
         get("listOpen", "/open", greet),
         get("getOne", "/one", greet).cached(Cache::Revalidate),
         get("getFree", "/free", hello)
@@ -153,6 +153,8 @@ fn api() -> Api {
         get("listPages", "/pages", pages).cached_in_redis(),
         post("echo", "/echo/{id}", echo),
     ];
-    let open = open.map(|route| route.public("a test of open routes"));
+    let open = open
+        .into_iter()
+        .map(|route| route.public("a test of open routes"));
     Api::new("example", "Examples", guarded.into_iter().chain(open))
 }

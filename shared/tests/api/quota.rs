@@ -1,7 +1,7 @@
 //! Rate limits and their headers.
 
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{ConnectOptions as _, PgPool};
 use testing::{App, Caller};
 
 use crate::api;
@@ -191,7 +191,7 @@ async fn a_window_ends(db: PgPool) {
 }
 
 /// Requests until the first one is refused.
-async fn admitted(caller: &testing::Caller, path: &str, most: u32) -> u32 {
+async fn admitted(caller: &Caller, path: &str, most: u32) -> u32 {
     for admitted in 0..most {
         match caller.get(path).await.status.as_u16() {
             429 => return admitted,

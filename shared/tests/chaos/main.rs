@@ -43,7 +43,7 @@ async fn a_stop_of_some_seconds() {
     sleep(CALM).await;
     server.control(&["stop", "-m", "fast"]).await;
     sleep(Duration::from_secs(3)).await;
-    server.control(&["start"]).await;
+    server.start_again().await;
     load.finish(&server, "stop").await;
 }
 

@@ -54,7 +54,7 @@ impl Server {
             .unwrap();
         self.data = data.into();
         let server = fs::read_link(format!("/proc/{}/exe", self.process())).unwrap();
-        self.programs = server.parent().unwrap().to_owned();
+        server.parent().unwrap().clone_into(&mut self.programs);
         for statement in [
             "create database app",
             // The servers of tests acknowledge commits that are in no file yet.
@@ -88,8 +88,17 @@ impl Server {
         format!("postgres://postgres@127.0.0.1:{}/app", self.port)
     }
 
+    /// Starts a server that was stopped, with the options that it had.
+    pub async fn start_again(&self) {
+        // A line with the program, its data and its options, quoted for a shell.
+        let line = fs::read_to_string(self.data.join("postmaster.opts")).unwrap();
+        let data = format!("\"{}\"", self.data.display());
+        let (_, options) = line.trim().split_once(&data).unwrap();
+        self.control(&["start", "-o", options]).await;
+    }
+
     /// Runs `pg_ctl` as the user who owns the data, and waits for it.
-    pub async fn control(&self, arguments: &'static [&'static str]) {
+    pub async fn control(&self, arguments: &[&str]) {
         let owner = fs::metadata(&self.data).unwrap();
         let mut command = Command::new(self.programs.join("pg_ctl"));
         command
@@ -101,6 +110,8 @@ impl Server {
             .current_dir(&self.data)
             .uid(owner.uid())
             .gid(owner.gid());
+        // Its output would be inherited by the server, which outlives the command.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let status = tokio::task::spawn_blocking(move || command.status()).await;
         assert!(status.unwrap().unwrap().success(), "pg_ctl {arguments:?}");
     }
@@ -125,12 +136,8 @@ impl Server {
     }
 
     fn process(&self) -> String {
-        let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let text = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
         text.lines().next().unwrap().trim().to_owned()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.data.clone()
     }
 }
 

@@ -70,7 +70,7 @@ async fn a_hundred_of_a_hundred_errors_survive_the_freeze() {
     function.freeze().await.unwrap();
 
     assert_eq!(ingest.events().len(), 100);
-    let ids: std::collections::BTreeSet<String> = ingest
+    let ids: BTreeSet<String> = ingest
         .events()
         .iter()
         .map(|event| event["tags"]["request_id"].to_string())

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every name that the contract promises.
-const FAMILIES: [&str; 13] = [
+const FAMILIES: [&str; 15] = [
     "cache_requests_total",
     "codecave_comments",
     "codecave_database_connections",

@@ -136,14 +136,16 @@ async fn a_secret_that_cannot_be_read_is_not_read_by_every_request() {
     }
     let together = started.elapsed();
     assert!(together < Duration::from_secs(3), "{together:?}");
-    // One read, with the retries of the SDK.
-    let requests = secrets.take_requests();
-    assert!((1..=3).contains(&requests), "{requests}");
 
+    let started = Instant::now();
     for _ in 0..10 {
         let answer = program.get("/slow/0").send().await.unwrap();
         assert_eq!(answer.status(), 503);
     }
-    assert_eq!(secrets.take_requests(), 0);
+    let together = started.elapsed();
+    assert!(together < Duration::from_secs(2), "{together:?}");
+    // One read, with the retries of the SDK.
+    let requests = secrets.take_requests();
+    assert!((1..=3).contains(&requests), "{requests}");
     program.stop().await;
 }

@@ -66,7 +66,7 @@ pub struct Timing {
 }
 
 impl Subject {
-    /// Nothing is measured yet but the binary's size.
+    /// Measures the sizes of the binary and of its zip. All other figures are empty.
     pub fn new(
         program: Program,
         path: &Path,
@@ -188,8 +188,7 @@ fn statements(instance: &Instance) -> Option<u64> {
     })
 }
 
-/// What a deployment would configure, without limits on how much one caller may ask. `pooler` is the value of
-/// `DATABASE_POOLER`.
+/// The variables of a deployment, with quotas that no benchmark reaches. `pooler` is the value of `DATABASE_POOLER`.
 pub fn variables(database: &str, api: &str, pooler: &str) -> Vec<(&'static str, String)> {
     [
         ("BETTER_AUTH_SECRET", SECRET),

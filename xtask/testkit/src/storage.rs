@@ -174,7 +174,9 @@ impl LocalStorage {
         let deadline = Instant::now() + START_TIMEOUT;
         let folder = format!("/buckets/{BUCKET}/");
         loop {
-            let made = request(filer, "POST", &folder, None).is_ok_and(|status| status < 300);
+            // 409: an earlier round made it.
+            let made = request(filer, "POST", &folder, None)
+                .is_ok_and(|status| status < 300 || status == 409);
             if made && request(s3, "GET", "/", None).is_ok() {
                 return Ok(());
             }
@@ -236,11 +238,15 @@ fn request(
 ) -> anyhow::Result<u16> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let (content_type, body) = body.unwrap_or(("text/plain", b""));
+    let (content_type, body) = match body {
+        Some((content_type, body)) => (format!("Content-Type: {content_type}\r\n"), body),
+        // The filer makes a folder where there is no type.
+        None => (String::new(), b"".as_slice()),
+    };
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {content_type}\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{content_type}Content-Length: {}\r\n\
+         Connection: close\r\n\r\n",
         body.len()
     )?;
     stream.write_all(body)?;

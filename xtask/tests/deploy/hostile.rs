@@ -6,9 +6,11 @@ use xtask::{events, seed};
 
 use crate::{address, deployment};
 
+type Change = Box<dyn Fn(&mut Value)>;
+
 /// Changes of an event that leave the request what it was.
-fn changes() -> Vec<(&'static str, Box<dyn Fn(&mut Value)>)> {
-    let mut changes: Vec<(&'static str, Box<dyn Fn(&mut Value)>)> = Vec::new();
+fn changes() -> Vec<(&'static str, Change)> {
+    let mut changes: Vec<(&'static str, Change)> = Vec::new();
     for host in ["", "a b", "http://x", "[::1", "a:99999", "é.example"] {
         let set = move |event: &mut Value| event["headers"]["host"] = json!(host);
         changes.push(("a host that is none", Box::new(set)));

@@ -47,12 +47,15 @@ fn each_function_is_given_what_its_group_needs() {
     ];
     let environments = environments(&[]);
 
-    for name in ["auth", "users", "social"] {
+    for name in ["users", "social"] {
         assert_eq!(names(&environments[name]), common, "{name}");
     }
     let mut projects = common.to_vec();
-    projects.insert(9, "S3_BUCKET");
+    projects.insert(12, "S3_BUCKET");
     assert_eq!(names(&environments["projects"]), projects);
+    let mut auth = common.to_vec();
+    auth.insert(1, "AUTH_SECRETS_ID");
+    assert_eq!(names(&environments["auth"]), auth);
     let mut health = projects.clone();
     health.push("SENTRY_TEST_ROUTES");
     assert_eq!(names(&environments["health"]), health);
@@ -124,18 +127,25 @@ fn the_public_address_is_the_api_s_own_unless_told_otherwise() {
 #[test]
 fn policies_allow_each_function_its_secrets_by_name() {
     for function in Stack::new(&[], &[]).unwrap().functions().unwrap() {
-        let mut secrets = vec!["Database.MasterUserSecret.SecretArn"];
-        if function.binary != "migrate" {
-            secrets.insert(0, "AppSecret");
-        }
-        let expected: BTreeSet<_> = secrets
-            .into_iter()
-            .map(|secret| {
-                (
-                    "secretsmanager:GetSecretValue".to_owned(),
-                    secret.to_owned(),
-                )
-            })
+        let expected: &[(&str, &str)] = match function.binary.as_str() {
+            "migrate" => &[
+                ("GetSecretValue", "Database.MasterUserSecret.SecretArn"),
+                ("GetSecretValue", "DatabaseUserSecret"),
+                ("PutSecretValue", "DatabaseUserSecret"),
+            ],
+            "auth" => &[
+                ("GetSecretValue", "AppSecret"),
+                ("GetSecretValue", "AuthSecret"),
+                ("GetSecretValue", "DatabaseUserSecret"),
+            ],
+            _ => &[
+                ("GetSecretValue", "AppSecret"),
+                ("GetSecretValue", "DatabaseUserSecret"),
+            ],
+        };
+        let expected = expected
+            .iter()
+            .map(|(action, secret)| (format!("secretsmanager:{action}"), (*secret).to_owned()))
             .collect();
         let (storage, others): (BTreeSet<_>, BTreeSet<_>) = function
             .allowed

@@ -26,7 +26,7 @@ pub async fn profile(
         match http.get(&emails, Some(token), deadline).await {
             Ok(emails) => Ok(emails),
             Err(error) => {
-                tracing::warn!(error = %format_args!("{error:#}"), "GitHub lists no addresses");
+                tracing::warn!(error = %format_args!("{error:#}"), "GitHub returned no list of addresses");
                 Ok(Vec::new())
             }
         }

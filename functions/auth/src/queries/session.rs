@@ -50,7 +50,7 @@ pub struct ActiveSession {
 /// deletes it: most requests write nothing. An impersonated session is never extended.
 pub async fn find(db: &Db, token: &str, may_refresh: bool) -> sqlx::Result<Option<SessionLookup>> {
     let Some(SessionRow {
-        mut good,
+        mut active,
         expired,
         due,
         read_only,
@@ -62,21 +62,21 @@ pub async fn find(db: &Db, token: &str, may_refresh: bool) -> sqlx::Result<Optio
         if !read_only {
             delete_expired(db, token).await?;
         }
-        return Ok(Some(Found::Expired));
+        return Ok(Some(SessionLookup::Expired));
     }
     if due && may_refresh && !read_only {
         let Some(extended) = extend(db, token).await? else {
-            return Ok(Some(Found::Vanished));
+            return Ok(Some(SessionLookup::Vanished));
         };
-        good.session.expires_at = extended.expires_at;
-        good.session.updated_at = extended.updated_at;
-        good.refreshed = true;
+        active.session.expires_at = extended.expires_at;
+        active.session.updated_at = extended.updated_at;
+        active.refreshed = true;
     }
-    Ok(Some(Found::Session(Box::new(good))))
+    Ok(Some(SessionLookup::Active(Box::new(active))))
 }
 
 struct SessionRow {
-    good: Good,
+    active: ActiveSession,
     expired: bool,
     /// The session is old enough to be extended.
     due: bool,
@@ -114,7 +114,7 @@ async fn select(db: &Db, token: &str) -> sqlx::Result<Option<SessionRow>> {
         expired: row.expired,
         due: row.due,
         read_only: row.read_only,
-        good: Good {
+        active: ActiveSession {
             refreshed: false,
             user: User {
                 name: row.name,
@@ -144,15 +144,15 @@ async fn select(db: &Db, token: &str) -> sqlx::Result<Option<SessionRow>> {
     }))
 }
 
-struct Extended {
+struct ExtendedSession {
     expires_at: Timestamp,
     updated_at: Timestamp,
 }
 
-/// Extends a session. `None` if it was deleted a moment ago.
-async fn extend(db: &Db, token: &str) -> sqlx::Result<Option<Extended>> {
+/// Extends a session. Returns `None` if it was deleted meanwhile.
+async fn extend(db: &Db, token: &str) -> sqlx::Result<Option<ExtendedSession>> {
     sqlx::query_as!(
-        Extended,
+        ExtendedSession,
         r#"
         update session
         set "expiresAt" = now() at time zone 'utc' + make_interval(secs => $2::float8),
@@ -177,7 +177,7 @@ async fn delete_expired(db: &Db, token: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// A session to be made.
+/// A session to insert.
 pub struct NewSession<'a> {
     pub user_id: &'a str,
     /// The client's address in the stored form: empty if there is none.

@@ -20,7 +20,11 @@ fn nowhere() -> PgPool {
 async fn what_needs_the_database_is_unavailable() {
     let app = app(
         nowhere(),
-        &[("AUTH_RATE_LIMIT", "on"), ("GITHUB_CLIENT_ID", "x")],
+        &[
+            ("AUTH_RATE_LIMIT", "on"),
+            ("GITHUB_CLIENT_ID", "x"),
+            ("GITHUB_CLIENT_SECRET", "x"),
+        ],
     );
     let signed_in = app
         .with_token("", &random::id())

@@ -68,7 +68,7 @@ async fn readiness_is_remembered_for_a_second(db: PgPool) {
     let (_, usage) = measured(join_all(requests)).await;
     assert_eq!(usage.statements, 0);
 
-    app.lose_database().await;
+    app.lose_database();
     app.anyone().get("/health/ready").await.expect(200);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     app.anyone().get("/health/ready").await.expect(503);

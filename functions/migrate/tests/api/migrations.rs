@@ -242,13 +242,18 @@ async fn behind_a_pooler_the_role_has_the_limits_of_statements(db: PgPool) {
     };
     let before = limits().await;
 
-    migrate(&variables("none"), &migrations::migrator(), LEFT)
+    migrate(&variables("none"), &migrations::migrator(), LEFT, false)
         .await
         .unwrap();
     assert_eq!(limits().await, before);
-    migrate(&variables("transaction"), &migrations::migrator(), LEFT)
-        .await
-        .unwrap();
+    migrate(
+        &variables("transaction"),
+        &migrations::migrator(),
+        LEFT,
+        false,
+    )
+    .await
+    .unwrap();
 
     let expected = ["5s", "4s", "10s", "off"].map(str::to_owned);
     assert_eq!(limits().await, expected.into());

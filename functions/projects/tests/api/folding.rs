@@ -1,6 +1,7 @@
 //! Comparisons that ignore case: a word finds itself, in every script and spelling.
 
 use serde_json::json;
+use shared::uri_component;
 use sqlx::PgPool;
 use testing::{Caller, each};
 use unicode_normalization::UnicodeNormalization as _;
@@ -58,7 +59,7 @@ const CASED: [(u32, u32); 12] = [
 ];
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    uri_component::encode(text)
 }
 
 /// The spellings of a word that must find it: as it is, in the other case where that case leads back, and decomposed.

@@ -1,6 +1,7 @@
 //! Comparisons that ignore case: people are found in every spelling.
 
 use serde_json::json;
+use shared::uri_component;
 use sqlx::PgPool;
 use testing::Caller;
 
@@ -21,7 +22,7 @@ async fn people_are_found_by_every_spelling(db: PgPool) {
         ("μύθος", ["ΜΎΘΟΣ", "μύθοσ", "Μύθος"]),
         ("İstanbul", ["istanbul", "i\u{307}stanbul", "İSTANBUL"]),
         ("cafe\u{301}", ["CAFÉ", "café", "CAFE\u{301}"]),
-        ("हिन्दी", ["हिन्दी", "हिन", "न्दी"]),
+        ("हिन्दी", ["हिन्दी", "हिन", "हिन्द"]),
         ("Ångström", ["ÅNGSTRÖM", "a\u{30a}ngstro\u{308}m", "Å"]),
     ] {
         let body = json!({"name": word, "location": format!("In {word}"), "skills": [word]});
@@ -30,7 +31,7 @@ async fn people_are_found_by_every_spelling(db: PgPool) {
         sql(&db, github, &[&ada.id, word]).await;
 
         for spelling in spellings.iter().chain([&word]) {
-            let encoded: String = spelling.bytes().map(|b| format!("%{b:02X}")).collect();
+            let encoded = uri_component::encode(spelling);
             for name in ["q", "location"] {
                 for sort in ["newest", "followers"] {
                     let query = format!("{name}={encoded}&sort={sort}");
@@ -42,13 +43,8 @@ async fn people_are_found_by_every_spelling(db: PgPool) {
             }
             let facets = ada.get(&format!("/users/facets?prefix={encoded}")).await;
             let names = facets.expect(200).json();
-            let is_beginning = !["न्दी"].contains(spelling);
-            assert_eq!(
-                !each(&names["skills"], "name").is_empty(),
-                is_beginning,
-                "{spelling}"
-            );
-            if !["हिन", "न्दी", "Å"].contains(spelling) {
+            assert!(!each(&names["skills"], "name").is_empty(), "{spelling}");
+            if !["हिन", "हिन्द", "Å"].contains(spelling) {
                 assert!(
                     finds(&ada, &format!("skill={encoded}"), &ada.id).await,
                     "{spelling}"

@@ -15,7 +15,9 @@ pub use self::{
     database::{DatabaseConfig, Pooler},
     quotas::{Quota, Quotas},
     redis::RedisConfig,
+    required::Required,
     runtime::{lambda_concurrency, under_lambda},
+    storage::StorageConfig,
     variables::Variables,
 };
 use crate::{
@@ -91,7 +93,14 @@ impl Config {
             .unwrap_or("development")
             .to_owned();
         let production = environment == "production";
-        report_missing(&variables, required, production)?;
+        let unknown: Vec<&str> = variables.unknown_names().collect();
+        if !unknown.is_empty() {
+            tracing::warn!(
+                names = unknown.join(", "),
+                "the secret contains unknown names, which are ignored"
+            );
+        }
+        report_missing(&variables, &required.into(), production)?;
         if production && under_lambda() {
             warn_of_unprotected_header(&variables);
         }
@@ -151,6 +160,22 @@ fn report_missing(
     anyhow::ensure!(!production, message);
     tracing::warn!("{message}");
     Ok(())
+}
+
+/// Returns the `SameSite` attribute of cookies (`COOKIE_SAME_SITE`). `secure` means that the public address is https.
+fn same_site(variables: &Variables, secure: bool) -> anyhow::Result<SameSite> {
+    let same_site = match variables.get("COOKIE_SAME_SITE") {
+        None => SameSite::default(),
+        Some(value) => value.parse().map_err(|()| {
+            anyhow::anyhow!("the value of COOKIE_SAME_SITE must be lax, strict or none")
+        })?,
+    };
+    // Browsers reject a cookie with SameSite=None and without Secure.
+    anyhow::ensure!(
+        secure || same_site != SameSite::None,
+        "COOKIE_SAME_SITE=none needs an https address in BETTER_AUTH_URL"
+    );
+    Ok(same_site)
 }
 
 /// The origin of an API in Lambda can be reached past its CDN.

@@ -16,17 +16,6 @@ const ADDRESSES: [&str; 4] = [
     "DATABASE_WRITE_POOL_URL",
     "DATABASE_READ_REPLICA_PRIMARY_URL",
     "DATABASE_READ_REPLICA_EAST_URL",
-    "DATABASE_CA",
-    "BETTER_AUTH_SECRET",
-    "TRUSTED_PROXY_SECRET",
-    "BETTER_AUTH_URL",
-    "BETTER_AUTH_TRUSTED_ORIGINS",
-    "FRONTEND_URL",
-    "REDIS_URL",
-    "REDIS_PASSWORD",
-    "SENTRY_DSN",
-    "ADMIN_USER_IDS",
-    "PUBLIC_API_URL",
 ];
 
 /// Names and their values. An empty value counts as missing.
@@ -67,11 +56,10 @@ impl Variables {
     /// Adds the values of the database's secret. Variables that are set keep their value. A secret that RDS manages has
     /// `username` and `password` instead of the address; they replace those of `DATABASE_URL`, and complete the other
     /// addresses that name this user or none.
-    pub fn with_database_secret(self, secret: HashMap<String, String>) -> anyhow::Result<Self> {
-        let credentials = secret
-            .get("username")
-            .cloned()
-            .zip(secret.get("password").cloned());
+    pub fn with_database_secret(self, mut secret: HashMap<String, String>) -> anyhow::Result<Self> {
+        let credentials = secret.remove("username").zip(secret.remove("password"));
+        // RDS adds names of its own, such as `engine`.
+        secret.retain(|name, _| names::COMMON.contains(&name.as_str()));
         let mut variables = self.with_secret(secret, &[]);
         let Some((user, password)) = credentials else {
             return Ok(variables);

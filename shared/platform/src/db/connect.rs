@@ -7,6 +7,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
 };
 
+use super::authorities;
 use crate::config::{DatabaseConfig, Pooler};
 
 /// Returns the options to connect to the configured database. In production, the server's certificate is verified unless

@@ -22,7 +22,10 @@ use super::{
     timer::StatementTimer,
     transaction::Tx,
 };
-use crate::config::{DatabaseConfig, Pooler};
+use crate::{
+    breaker::Breaker,
+    config::{DatabaseConfig, Pooler},
+};
 
 /// Timeouts of the primary, after which a request fails with 503. The statement timeout is one second longer than the
 /// server's own. A server that does not respond at all is noticed within two seconds.
@@ -35,6 +38,8 @@ const TIMEOUTS: Timeouts = Timeouts {
 const MAX_ATTEMPTS: u32 = 5;
 /// Maximum time that a request waits for the secret to be read again. The read itself goes on.
 const SECRET_TIMEOUT: Duration = Duration::from_secs(1);
+/// After that time has passed, no request waits for the secret during this time.
+const SECRET_PAUSE: Duration = Duration::from_secs(5);
 
 /// The database. `&Db` runs single statements; [`Db::begin`] starts a transaction.
 #[derive(Clone)]
@@ -49,6 +54,8 @@ struct Inner {
     begin: SqlStr,
     production: bool,
     secret: AddressSecret,
+    /// Open after the secret took too long.
+    slow_secret: Breaker,
 }
 
 impl Db {
@@ -88,6 +95,7 @@ impl Db {
             begin,
             production,
             secret: AddressSecret::new(secret_names, production),
+            slow_secret: Breaker::new(SECRET_PAUSE),
         })))
     }
 
@@ -216,12 +224,19 @@ impl Db {
 
     /// Reads the addresses from the secret again, after a rotation. Returns whether another attempt may succeed.
     async fn reread_secret(&self) -> bool {
+        if self.0.slow_secret.is_open() {
+            return false;
+        }
         let inner = self.0.clone();
         let read = tokio::spawn(async move {
             let replicas = inner.replicas.iter().map(|replica| &replica.pool);
             inner.secret.read_again(&inner.primary, replicas).await
         });
-        matches!(timeout(SECRET_TIMEOUT, read).await, Ok(Ok(true)))
+        let Ok(read) = timeout(SECRET_TIMEOUT, read).await else {
+            self.0.slow_secret.open();
+            return false;
+        };
+        read.is_ok_and(|succeeded| succeeded)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The connections of one instance to PostgreSQL. They survive freezes of the instance, failovers, rotated passwords and
 //! transaction-mode poolers.
 
+mod authorities;
 mod brief;
 mod connect;
 mod database;

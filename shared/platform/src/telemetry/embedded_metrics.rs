@@ -3,11 +3,12 @@
 //! Every combination of a metric and the values of its dimensions is a custom metric that costs $0.30 a month. A route has
 //! three metrics, a function seven, and a version of a function one.
 
-use std::{env, sync::LazyLock};
+use std::{
+    env,
+    sync::{LazyLock, OnceLock},
+};
 
-use std::sync::OnceLock;
-
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{
     json,
@@ -40,7 +41,7 @@ pub(super) fn set_group(group: &'static str) {
 #[serde(rename_all = "PascalCase")]
 struct DroppedMetrics {
     #[serde(rename = "_aws")]
-    aws: Metadata<1, 1>,
+    aws: Metadata,
     #[serde(rename = "function")]
     function: &'static str,
     sentry_dropped: u64,
@@ -51,7 +52,7 @@ struct DroppedMetrics {
 #[serde(rename_all = "PascalCase")]
 struct EmbeddedMetrics<'r> {
     #[serde(rename = "_aws")]
-    aws: Metadata<2, 7>,
+    aws: Metadata,
     #[serde(rename = "function")]
     function: &'r str,
     #[serde(rename = "route")]
@@ -69,24 +70,27 @@ struct EmbeddedMetrics<'r> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metadata<const DIMENSIONS: usize, const METRICS: usize> {
+struct Metadata {
     timestamp: i64,
-    cloud_watch_metrics: [MetricDirective<DIMENSIONS, METRICS>; 1],
+    cloud_watch_metrics: Vec<MetricDirective>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct MetricDirective<const DIMENSIONS: usize, const METRICS: usize> {
+struct MetricDirective {
     namespace: &'static str,
-    #[serde(serialize_with = "as_list")]
-    dimensions: [&'static [&'static str]; DIMENSIONS],
-    #[serde(serialize_with = "as_list")]
-    metrics: [MetricDefinition; METRICS],
+    dimensions: [&'static [&'static str]; 1],
+    metrics: Vec<MetricDefinition>,
 }
 
-/// Serde implements its traits for arrays of some lengths only.
-fn as_list<S: Serializer, T: Serialize>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(list)
+impl MetricDirective {
+    fn new(dimensions: &'static [&'static str], metrics: Vec<MetricDefinition>) -> Self {
+        Self {
+            namespace: &NAMESPACE,
+            dimensions: [dimensions],
+            metrics,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -109,7 +113,7 @@ pub(super) fn write(summary: &RequestSummary<'_>, timestamp: Timestamp) {
     json::write(&EmbeddedMetrics {
         aws: Metadata {
             timestamp: timestamp.millis(),
-            cloud_watch_metrics: [
+            cloud_watch_metrics: vec![
                 MetricDirective::new(
                     &["function"],
                     vec![
@@ -147,14 +151,13 @@ pub(super) fn write_dropped(dropped: u64) {
     json::write(&DroppedMetrics {
         aws: Metadata {
             timestamp: Timestamp::now().millis(),
-            cloud_watch_metrics: [MetricDirective {
-                namespace: NAMESPACE,
-                dimensions: [&["function"]],
-                metrics: [MetricDefinition {
+            cloud_watch_metrics: vec![MetricDirective::new(
+                &["function"],
+                vec![MetricDefinition {
                     name: "SentryDropped",
                     unit: "Count",
                 }],
-            }],
+            )],
         },
         function: GROUP.get().copied().unwrap_or("unknown"),
         sentry_dropped: dropped,

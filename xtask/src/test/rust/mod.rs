@@ -2,11 +2,17 @@
 
 mod report;
 
-use std::{env, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 use anyhow::{bail, ensure};
 use launch::StatusLine;
-use testkit::{cargo::cargo, postgres::PgBouncer, programs, workspace};
+use testkit::{
+    cargo::cargo,
+    postgres::PgBouncer,
+    programs, python,
+    storage::{self, LocalStorage},
+    target, workspace,
+};
 use tokio::process::Command;
 
 use self::report::Report;
@@ -119,6 +125,11 @@ async fn run(
         .env("DATABASE_URL", server)
         .env("SQLX_OFFLINE", "true")
         .envs(variables.iter().copied());
+    // One server for all tests, each of which is a process of its own.
+    let storage = local_storage()?;
+    if let Some(storage) = &storage {
+        command.env(storage::ENDPOINT, storage.endpoint());
+    }
     let mut report = Report::default();
     let finished = runner::run(suite, &mut command, |line| {
         report.read(line);
@@ -133,6 +144,17 @@ async fn run(
         duration: finished.duration,
         log: finished.log,
     })
+}
+
+/// Starts a server with Amazon's S3 protocol; `None` where it cannot be had, so that the tests that need it are skipped.
+fn local_storage() -> anyhow::Result<Option<LocalStorage>> {
+    let folder = target().join("test/storage");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let started =
+        storage::program().and_then(|program| LocalStorage::start(&program, &folder, true));
+    Ok(python::or_skipped("SeaweedFS", started))
 }
 
 /// Compiles the tests, with one line of progress.
