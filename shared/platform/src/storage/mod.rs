@@ -22,7 +22,7 @@ use http::{Method, StatusCode, header};
 use reqwest::{Client, Response, redirect::Policy};
 use url::Url;
 
-use self::{breaker::Breaker, sign::sign_url};
+use self::{breaker::FailureBreaker, sign::sign_url};
 pub use self::{
     removal::{Removal, remove_objects},
     sign::SignedUrl,
@@ -49,7 +49,7 @@ struct Inner {
     config: StorageConfig,
     /// Made when it is first needed: most requests need none.
     client: OnceLock<Client>,
-    breaker: Breaker,
+    breaker: FailureBreaker,
     /// Seconds by which the storage's clock is ahead of ours. A signature of the wrong time is rejected.
     skew: AtomicI64,
 }
@@ -60,7 +60,7 @@ impl Storage {
         Self(Arc::new(Inner {
             config,
             client: OnceLock::new(),
-            breaker: Breaker::default(),
+            breaker: FailureBreaker::new(),
             skew: AtomicI64::new(0),
         }))
     }
