@@ -95,7 +95,7 @@ fn updates() -> Vec<Update> {
                 ("keyId", "names the key"),
                 (
                     "expiresIn",
-                    "is read back as `expiresAt`: `a_key_is_changed`",
+                    "is read back as `expiresAt`: `a_key_is_updated`",
                 ),
             ],
         },

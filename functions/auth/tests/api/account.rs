@@ -1,4 +1,4 @@
-//! The list of accounts, and parting with one.
+//! Linked accounts: the list, and unlinking.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::{Browser, Stage, expect_code};
 
 const UNLINK: &str = "/api/auth/unlink-account";
 
-/// Somebody with an account of each provider.
+/// Signs a user in through GitHub and then through Google, so that the user has two accounts.
 async fn with_both(stage: &Stage) -> Browser {
     let ada = stage.provider.register(Person::new("ada"));
     stage.signed_in(&ada).await;
@@ -50,7 +50,7 @@ async fn accounts_are_listed_without_their_tokens(db: PgPool) {
 }
 
 #[testkit::test]
-async fn accounts_are_for_the_signed_in(db: PgPool) {
+async fn account_endpoints_require_a_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
 
@@ -95,7 +95,7 @@ async fn one_of_two_accounts_can_be_unlinked(db: PgPool) {
         .expect(200);
     assert_eq!(answer.text(), r#"{"status":true}"#);
 
-    // The last one stays, whatever id is named.
+    // The last account cannot be unlinked, whatever id the request names.
     for id in [&listed[1]["id"], &json!("unknown")] {
         let answer = browser.post(UNLINK, json!({ "accountId": id })).await;
         expect_code(
@@ -109,7 +109,7 @@ async fn one_of_two_accounts_can_be_unlinked(db: PgPool) {
 }
 
 #[testkit::test]
-async fn old_clients_name_the_provider(db: PgPool) {
+async fn an_account_can_be_selected_by_provider(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = with_both(&stage).await;
 
@@ -122,7 +122,7 @@ async fn old_clients_name_the_provider(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_unlinks_anothers_account(db: PgPool) {
+async fn the_account_of_another_user_cannot_be_unlinked(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = with_both(&stage).await;
     let grace = stage.provider.register(Person::new("grace"));
@@ -149,7 +149,7 @@ async fn unlinking_needs_a_fresh_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_last_account_that_can_sign_in_stays(db: PgPool) {
+async fn the_last_account_that_can_sign_in_cannot_be_unlinked(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;
@@ -177,7 +177,7 @@ async fn the_last_account_that_can_sign_in_stays(db: PgPool) {
         .post(UNLINK, json!({ "accountId": "unknown" }))
         .await;
     expect_code(&answer, 400, "ACCOUNT_NOT_FOUND", "Account not found");
-    // Nobody can sign in with a password, so the other account may go.
+    // Password sign-in is off, so the credential account may be unlinked.
     browser
         .post(UNLINK, json!({ "accountId": "c" }))
         .await

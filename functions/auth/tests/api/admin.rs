@@ -1,4 +1,4 @@
-//! `/api/auth/admin/*`: who may, and what becomes of users.
+//! `/api/auth/admin/*`: access, and the endpoints in common.
 
 use serde_json::{Value, json};
 use shared::random;
@@ -10,12 +10,12 @@ use crate::{FRONTEND, Stage, expect_code};
 pub const ADMIN: &str = "/api/auth/admin";
 
 impl Stage {
-    /// Somebody with a session at the frontend.
+    /// Creates a user with a session, whose requests come from the frontend.
     pub async fn person(&self, name: &str) -> Caller {
         self.app.user(name).await.header("origin", FRONTEND)
     }
 
-    /// Somebody with a role.
+    /// Creates a user with this role.
     pub async fn with_role(&self, name: &str, role: &str) -> Caller {
         let person = self.person(name).await;
         sqlx::query(r#"update "user" set role = $2 where id = $1"#)
@@ -37,7 +37,7 @@ pub async fn act(caller: &Caller, action: &str, body: Value) -> Answer {
     caller.post(&format!("{ADMIN}/{action}"), body).await
 }
 
-/// Every endpoint: a request, and the code and message for those who may not.
+/// Every endpoint, with a body, and the code and message that users without the permission get.
 fn endpoints(user: &str) -> Vec<(&'static str, Option<Value>, &'static str, &'static str)> {
     let id = json!({ "userId": user });
     vec![
@@ -130,7 +130,7 @@ async fn send(caller: &Caller, endpoint: &str, body: Option<&Value>) -> Answer {
 }
 
 #[testkit::test]
-async fn only_admins_may(db: PgPool) {
+async fn only_admins_have_access(db: PgPool) {
     let stage = Stage::new(db).await;
     let bob = stage.person("bob").await;
     let anyone = stage.app.anyone();
@@ -151,7 +151,7 @@ async fn only_admins_may(db: PgPool) {
         .await;
     let before = stage.count(r#""user""#).await;
 
-    // Rights come before existence, so the target makes no difference.
+    // Permissions are checked before the user is looked up, so the target makes no difference.
     for target in [bob.id.as_str(), "nobody"] {
         for (endpoint, body, code, message) in endpoints(target) {
             let answer = send(&anyone, endpoint, body.as_ref()).await;
@@ -168,7 +168,7 @@ async fn only_admins_may(db: PgPool) {
 }
 
 #[testkit::test]
-async fn admins_by_role_and_by_configuration_may(db: PgPool) {
+async fn admins_by_role_and_by_configuration_have_access(db: PgPool) {
     let id = random::id();
     let stage = Stage::configured(db, &[("ADMIN_USER_IDS", &id)]).await;
     stage.app.insert_user(&id, "root").await;
@@ -185,7 +185,7 @@ async fn admins_by_role_and_by_configuration_may(db: PgPool) {
             } else {
                 200
             };
-            // The user is removed just before.
+            // `remove-user` has just removed the user.
             let answer = send(&admin, &endpoint, body.as_ref()).await;
             assert_eq!(answer.status.as_u16(), expected, "{endpoint} {answer:?}");
         }
@@ -211,7 +211,7 @@ async fn unknown_users_are_not_found(db: PgPool) {
             _ => expect_code(&answer, 404, "USER_NOT_FOUND", "User not found"),
         }
     }
-    // Whatever is there is taken for text.
+    // Values of other types are converted to text.
     for body in [json!({ "userId": 1 }), json!({ "userId": null })] {
         let answer = act(&ada, "unban-user", body).await;
         expect_code(&answer, 404, "USER_NOT_FOUND", "User not found");
@@ -221,7 +221,7 @@ async fn unknown_users_are_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_user_must_be_named(db: PgPool) {
+async fn a_user_id_is_required(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let missing = "[body.userId] Invalid input: expected nonoptional, received undefined";
@@ -237,7 +237,7 @@ async fn a_user_must_be_named(db: PgPool) {
 }
 
 #[testkit::test]
-async fn other_sites_cannot_administer(db: PgPool) {
+async fn requests_of_other_sites_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let token = stage.row("select token from session").await["token"].clone();
@@ -252,7 +252,7 @@ async fn other_sites_cannot_administer(db: PgPool) {
 }
 
 #[testkit::test]
-async fn permissions_are_told(db: PgPool) {
+async fn has_permission_reports_the_permissions_of_the_caller(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let bob = stage.person("bob").await;

@@ -1,4 +1,4 @@
-//! Bans: sessions end, and none is made until the ban does.
+//! Bans end sessions, and prevent new ones until they expire.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ async fn a_ban_ends_sessions_at_the_next_request(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_ban_ends_by_itself(db: PgPool) {
+async fn a_ban_expires(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let person = stage.provider.register(Person::new("bob"));
@@ -78,7 +78,7 @@ async fn a_ban_ends_by_itself(db: PgPool) {
 }
 
 #[testkit::test]
-async fn bans_that_make_no_sense_are_refused(db: PgPool) {
+async fn invalid_bans_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let bob = stage.person("bob").await;
@@ -103,7 +103,7 @@ async fn bans_that_make_no_sense_are_refused(db: PgPool) {
         assert_eq!(answer.json()["code"], "VALIDATION_ERROR", "{answer:?}");
     }
     bob.get("/api/auth/session").await.expect(200);
-    // Nothing and zero are for ever.
+    // A missing, null or zero duration bans without an end.
     for body in [
         json!({ "userId": bob.id, "banExpiresIn": 0, "banReason": "" }),
         json!({ "userId": bob.id }),
@@ -117,7 +117,7 @@ async fn bans_that_make_no_sense_are_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_sign_in_waits_for_a_ban_that_is_under_way(db: PgPool) {
+async fn a_sign_in_waits_for_a_concurrent_ban(db: PgPool) {
     let stage = Stage::new(db.clone()).await;
     let person = stage.provider.register(Person::new("bob"));
     let mut bob = stage.signed_in(&person).await;

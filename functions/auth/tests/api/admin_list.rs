@@ -6,7 +6,7 @@ use testing::Caller;
 
 use crate::{Stage, admin::ADMIN};
 
-/// An admin among five users, whose ids are their names.
+/// Returns the stage and an admin. There are five users, whose ids are their names.
 async fn stage(db: PgPool) -> (Stage, Caller) {
     let stage = Stage::new(db).await;
     for (index, name) in ["Ann", "ben", "Cy_d", "dan%", "Eve"].iter().enumerate() {
@@ -58,7 +58,7 @@ async fn users_are_searched_filtered_and_sorted(db: PgPool) {
             "searchValue=%25%40test.example&searchOperator=ends_with",
             "dan%",
         ),
-        // What is a wildcard elsewhere is a character here.
+        // Wildcards of `LIKE` are literal characters.
         ("searchValue=_", "Cy_d"),
         ("searchValue=%25", "dan%"),
         ("searchField=name&searchValue=E", "Eve"),
@@ -125,7 +125,7 @@ async fn users_are_searched_filtered_and_sorted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn pages_are_cut_and_echoed(db: PgPool) {
+async fn limit_and_offset_select_a_page_and_are_returned(db: PgPool) {
     let (_stage, eve) = stage(db).await;
 
     for (query, expected, echoed) in [
@@ -165,7 +165,7 @@ async fn pages_are_cut_and_echoed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_the_database_could_not_do_finds_nobody(db: PgPool) {
+async fn unsupported_parameters_find_no_users(db: PgPool) {
     let (stage, eve) = stage(db).await;
 
     for query in [

@@ -1,4 +1,4 @@
-//! Removed users, and passwords.
+//! `remove-user` and `set-user-password`.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -98,7 +98,7 @@ async fn a_password_is_set_and_replaced(db: PgPool) {
         (&first["providerId"], &first["accountId"]),
         (&json!("credential"), &json!(bob.id))
     );
-    // The emoji counts twice, as in JavaScript.
+    // The emoji counts as two characters, as in JavaScript.
     set(&format!("{}🦀", "x".repeat(126))).await.expect(200);
     let second = stage.row("select * from account").await;
     assert_eq!(first["id"], second["id"]);
@@ -132,12 +132,12 @@ async fn a_password_is_set_and_replaced(db: PgPool) {
         "VALIDATION_ERROR",
         "[body.userId] userId cannot be empty",
     );
-    // Signing in with it stays off, and the session stays.
+    // Password sign-in stays off, and the user's session stays valid.
     bob.get("/api/auth/session").await.expect(200);
 }
 
 #[testkit::test]
-async fn two_passwords_at_once_make_one_account(db: PgPool) {
+async fn concurrent_passwords_create_one_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let bob = stage.person("bob").await;

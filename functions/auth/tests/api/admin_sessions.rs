@@ -1,4 +1,4 @@
-//! Sessions of others: listed, ended, taken on and given back.
+//! Sessions of other users: listed, revoked and impersonated.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::{Browser, CLEARED, Stage, admin::act, expect_code};
 const IMPERSONATE: &str = "/api/auth/admin/impersonate-user";
 const STOP: &str = "/api/auth/admin/stop-impersonating";
 
-/// An admin at a browser, and somebody else's id.
+/// Returns the browser of an admin, and the id of another user.
 async fn admin_and_user(stage: &Stage) -> (Browser, String) {
     let ada = stage.provider.register(Person::new("ada"));
     let ada = stage.signed_in(&ada).await;
@@ -76,7 +76,7 @@ async fn sessions_are_listed_and_revoked(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_admin_acts_in_a_users_name_and_returns(db: PgPool) {
+async fn an_admin_impersonates_a_user_and_returns(db: PgPool) {
     let stage = Stage::new(db).await;
     let (mut ada, bob) = admin_and_user(&stage).await;
     let before = ada.session().await;
@@ -107,7 +107,7 @@ async fn an_admin_acts_in_a_users_name_and_returns(db: PgPool) {
             cookies.sign("true")
         ),
     ]);
-    // What the cookie is cleared of is not set again under the same name before.
+    // A cookie that is cleared has no earlier `Set-Cookie` header with the same name.
     assert_eq!(answer.header_all("set-cookie"), expected);
     let row = stage
         .row(&format!(
@@ -121,7 +121,7 @@ async fn an_admin_acts_in_a_users_name_and_returns(db: PgPool) {
     let session = ada.session().await;
     assert_eq!(session["user"]["id"], bob);
     assert_eq!(session["session"]["impersonatedBy"], before["user"]["id"]);
-    // Its owner does not see it, an admin does; and it gives no rights.
+    // The user does not see the session, an admin does. It has no admin permissions.
     let listed = stage
         .app
         .session(&bob)
@@ -174,7 +174,7 @@ async fn an_admin_acts_in_a_users_name_and_returns(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_admin_who_is_not_remembered_stays_so(db: PgPool) {
+async fn impersonation_keeps_the_cookie_dont_remember(db: PgPool) {
     let stage = Stage::new(db).await;
     let (mut ada, bob) = admin_and_user(&stage).await;
     let cookies = stage.app.state.config.cookies.clone();
@@ -247,7 +247,7 @@ async fn admins_and_banned_users_are_not_impersonated(db: PgPool) {
 }
 
 #[testkit::test]
-async fn there_is_no_return_without_the_admins_own_session(db: PgPool) {
+async fn returning_requires_the_admins_own_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let (mut ada, bob) = admin_and_user(&stage).await;
     let eve = stage.person("eve").await;
@@ -287,7 +287,7 @@ async fn there_is_no_return_without_the_admins_own_session(db: PgPool) {
             "{answer:?}"
         );
     }
-    // Still there.
+    // The impersonation has not ended.
     assert_eq!(ada.session().await["user"]["id"], bob);
     let admin = stage.row(r#"select "userId" as id from session where "impersonatedBy" is null and "userId" in (select id from "user" where role = 'admin')"#).await;
     stage

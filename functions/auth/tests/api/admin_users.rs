@@ -1,4 +1,4 @@
-//! What admins make and change of users.
+//! Users that admins create, read and update.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[testkit::test]
-async fn a_user_is_shown_in_better_auths_form(db: PgPool) {
+async fn a_user_is_returned_in_better_auths_format(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let bob = stage.person("bob").await;
@@ -191,7 +191,7 @@ async fn a_user_is_updated(db: PgPool) {
     );
     assert!(row["createdAt"].as_str() > Some("2001"));
     assert!(row["updatedAt"].as_str() > row["createdAt"].as_str());
-    // Deactivated users still have their sessions here.
+    // The sessions of deactivated users stay valid under `/api/auth`.
     bob.get("/api/auth/session").await.expect(200);
 
     let answer =
@@ -316,7 +316,7 @@ async fn roles_are_set(db: PgPool) {
         let answer = act(&ada, "set-role", json!({ "userId": bob.id, "role": role })).await;
         assert_eq!(answer.expect(200).json()["user"]["role"], stored);
     }
-    // At once, with the session that is there already.
+    // The role applies at once, to an existing session too.
     bob.get(&format!("{ADMIN}/list-users")).await.expect(200);
     for role in [json!(null), json!(1), json!({}), json!([1]), json!("\0")] {
         let answer = act(&ada, "set-role", json!({ "userId": bob.id, "role": role })).await;

@@ -1,4 +1,4 @@
-//! `/api/auth/api-key/*`: one's keys.
+//! `/api/auth/api-key/*`: a user creates keys.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub async fn create(caller: &Caller, body: Value) -> Value {
 }
 
 #[testkit::test]
-async fn a_key_is_made_and_told_once(db: PgPool) {
+async fn a_key_is_returned_only_when_it_is_created(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
 
@@ -64,7 +64,7 @@ async fn a_key_is_made_and_told_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_keeps_what_tells_of_keys(db: PgPool) {
+async fn responses_about_keys_are_not_cached(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
 
@@ -86,7 +86,7 @@ async fn nobody_keeps_what_tells_of_keys(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_needs_nothing_to_be_said(db: PgPool) {
+async fn every_field_of_a_new_key_is_optional(db: PgPool) {
     let stage = Stage::configured(
         db,
         &[
@@ -128,7 +128,7 @@ async fn a_key_needs_nothing_to_be_said(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_a_client_may_not_ask_for_is_refused(db: PgPool) {
+async fn fields_for_servers_and_invalid_fields_are_rejected(db: PgPool) {
     const SERVER: &str =
         "The property you're trying to set can only be set from the server auth instance only.";
     let stage = Stage::new(db).await;
@@ -209,7 +209,7 @@ async fn what_a_client_may_not_ask_for_is_refused(db: PgPool) {
     ] {
         expect_code(&post(&ada, "create", body).await, 400, code, message);
     }
-    // Nobody is taken at their word (CVE-2025-61928).
+    // Clients cannot create keys for a user id, not even their own (CVE-2025-61928).
     for (caller, body) in [
         (&ada, json!({ "userId": ada.id })),
         (&ada, json!({ "userId": null })),
@@ -242,7 +242,7 @@ async fn scopes_become_permissions(db: PgPool) {
     ] {
         let made = create(&ada, json!({ "metadata": { "scopes": scopes } })).await;
         assert_eq!(made["permissions"], permissions);
-        // Metadata is its owner's; what the key may do is not.
+        // The owner can change the metadata, but not the permissions.
         let body =
             json!({ "keyId": made["id"], "metadata": { "scopes": ["read", "write", "metrics"] } });
         let updated = post(&ada, "update", body).await.expect(200).json();
@@ -251,7 +251,7 @@ async fn scopes_become_permissions(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_gets_a_21st_key(db: PgPool) {
+async fn a_user_has_at_most_20_keys(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let bob = stage.person("bob").await;
@@ -287,7 +287,7 @@ async fn nobody_gets_a_21st_key(db: PgPool) {
 }
 
 #[testkit::test]
-async fn creations_count_under_the_applications_quotas(db: PgPool) {
+async fn creations_count_against_the_applications_quota(db: PgPool) {
     let stage = Stage::configured(
         db,
         &[("RATE_LIMITS", "real"), ("RATE_LIMIT_CREATE", "2/3600")],
@@ -318,7 +318,7 @@ async fn creations_count_under_the_applications_quotas(db: PgPool) {
 }
 
 #[testkit::test]
-async fn expired_keys_are_left_to_the_scheduled_job(db: PgPool) {
+async fn requests_do_not_delete_expired_keys(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     create(&ada, json!({})).await;

@@ -1,4 +1,4 @@
-//! Keys that are there: listed, changed, deleted.
+//! Existing keys: listed, updated, deleted.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[testkit::test]
-async fn keys_are_listed_in_parts(db: PgPool) {
+async fn keys_are_listed_in_pages(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     for name in ["b", "c", "a"] {
@@ -70,7 +70,7 @@ async fn keys_are_listed_in_parts(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_is_changed(db: PgPool) {
+async fn a_key_is_updated(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let made = create(
@@ -192,7 +192,7 @@ async fn a_key_is_deleted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn keys_of_others_are_not_found(db: PgPool) {
+async fn keys_of_other_users_are_not_found(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let bob = stage.person("bob").await;
@@ -205,7 +205,7 @@ async fn keys_of_others_are_not_found(db: PgPool) {
         for answer in [
             bob.get(&format!("{KEYS}/get?id={id}")).await,
             post(&bob, "update", json!({ "keyId": id, "name": "x" })).await,
-            // Even where nothing is to be changed, or nothing that makes sense.
+            // The key is looked up before an empty or invalid update is rejected.
             post(&bob, "update", json!({ "keyId": id })).await,
             post(&bob, "update", json!({ "keyId": id, "name": "" })).await,
             post(&bob, "delete", json!({ "keyId": id })).await,
@@ -224,7 +224,7 @@ async fn keys_of_others_are_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_is_for_servers_is_not_there(db: PgPool) {
+async fn endpoints_for_servers_have_no_route(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
 

@@ -1,4 +1,4 @@
-//! Requests under `/api/auth` that come with an API key.
+//! Requests under `/api/auth` with an API key.
 
 use axum::http::Method;
 use futures_util::future::join_all;
@@ -18,7 +18,7 @@ use crate::{
 const SESSION: &str = "/api/auth/get-session";
 
 impl Stage {
-    /// Somebody's key, and whoever comes with it.
+    /// Creates a key of `owner`. Returns it with a caller that sends it.
     async fn with_key(&self, owner: &Caller, body: Value) -> (String, Caller) {
         let key = create(owner, body).await["key"]
             .as_str()
@@ -30,14 +30,14 @@ impl Stage {
 }
 
 #[testkit::test]
-async fn a_key_is_its_owners_session(db: PgPool) {
+async fn a_key_acts_as_a_session_of_its_owner(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let bob = stage.person("bob").await;
     let (key, caller) = stage.with_key(&ada, json!({ "expiresIn": 100_000 })).await;
     let row = stage.row(r#"select *, to_char("expiresAt", 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ends from apikey"#).await;
 
-    // In preference to a cookie.
+    // A key takes precedence over a cookie.
     let both = bob
         .clone()
         .header("x-api-key", &key)
@@ -71,14 +71,14 @@ async fn a_key_is_its_owners_session(db: PgPool) {
     let (_, endless) = stage.with_key(&ada, json!({})).await;
     let session = endless.get(SESSION).await.json()["session"].clone();
     assert!(session["expiresAt"].as_str() > session["createdAt"].as_str());
-    // An empty header is none.
+    // An empty header is ignored.
     let empty = bob.clone().header("x-api-key", "");
     let answer = empty.get(SESSION).await.expect(200);
     assert_eq!(answer.json()["user"]["id"], bob.id);
 }
 
 #[testkit::test]
-async fn a_key_reads_and_does_not_write(db: PgPool) {
+async fn a_key_cannot_write(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.with_role("ada", "admin").await;
     let (_, all) = stage.with_key(&ada, json!({})).await;
@@ -138,7 +138,7 @@ async fn a_key_reads_and_does_not_write(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_is_no_fresh_session(db: PgPool) {
+async fn a_key_does_not_count_as_a_fresh_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let (_, caller) = stage.with_key(&ada, json!({})).await;
@@ -184,7 +184,7 @@ async fn a_banned_owners_key_is_rejected_everywhere(db: PgPool) {
 }
 
 #[testkit::test]
-async fn bad_keys_are_refused_everywhere(db: PgPool) {
+async fn invalid_keys_are_rejected_everywhere(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let long = "x".repeat(64);
@@ -197,7 +197,7 @@ async fn bad_keys_are_refused_everywhere(db: PgPool) {
         (&not_quite, 401),
         (&"y".repeat(5000), 401),
     ] {
-        // With a good session, too.
+        // A valid session does not help.
         for caller in [stage.app.anyone(), ada.clone()] {
             let caller = caller.header("x-api-key", key);
             for path in [
@@ -240,7 +240,7 @@ async fn bad_keys_are_refused_everywhere(db: PgPool) {
 }
 
 #[testkit::test]
-async fn keys_end(db: PgPool) {
+async fn disabled_exhausted_and_expired_keys_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.person("ada").await;
     let (_, caller) = stage.with_key(&ada, json!({})).await;
@@ -311,7 +311,7 @@ async fn a_keys_limit_holds_under_load(db: PgPool) {
 }
 
 #[testkit::test]
-async fn secrets_and_addresses_stay_out_of_the_log_and_staff_actions_are_in_it(db: PgPool) {
+async fn the_log_has_staff_actions_and_no_secrets_or_addresses(db: PgPool) {
     const PASSWORD: &str = "a password that nobody has";
     let log = Log::capture(Level::TRACE);
     let stage = Stage::new(db).await;

@@ -1,4 +1,4 @@
-//! Bodies and fields of the wrong form.
+//! Malformed bodies and fields.
 
 use axum::http::Method;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::{Stage, expect_code, send};
 const START: &str = "/api/auth/sign-in/social";
 
 #[testkit::test]
-async fn other_content_types_are_refused(db: PgPool) {
+async fn other_content_types_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
 
@@ -40,7 +40,7 @@ async fn other_content_types_are_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn broken_json_is_refused(db: PgPool) {
+async fn malformed_json_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let deep = "[".repeat(100_000);
 
@@ -66,7 +66,7 @@ async fn broken_json_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn huge_bodies_are_refused(db: PgPool) {
+async fn bodies_over_the_limit_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let body = json!({ "provider": "github", "loginHint": "x".repeat(2 << 20) });
 
@@ -81,7 +81,7 @@ async fn huge_bodies_are_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn without_a_content_type_there_is_no_body(db: PgPool) {
+async fn a_body_without_a_content_type_is_ignored(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let answer = send(&stage.app.anyone(), Method::POST, START, "", b"{broken").await;
@@ -103,7 +103,7 @@ async fn without_a_content_type_there_is_no_body(db: PgPool) {
 }
 
 #[testkit::test]
-async fn wrong_types_are_named_in_the_schemas_order(db: PgPool) {
+async fn errors_of_types_are_reported_in_the_order_of_the_schema(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
 
@@ -222,7 +222,7 @@ async fn wrong_types_are_named_in_the_schemas_order(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_nul_in_the_clients_own_data_does_no_harm(db: PgPool) {
+async fn a_nul_in_client_data_causes_no_server_error(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let body = json!({

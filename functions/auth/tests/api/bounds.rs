@@ -68,7 +68,7 @@ async fn the_work_for_a_body_is_bounded(db: PgPool) {
         let start = Instant::now();
         let answer = anyone.post(path, body).await;
         expect_invalid(&answer, what);
-        // A debug build on a busy machine; without limits these take minutes.
+        // The limit allows for a debug build on a busy machine. Without limits on bodies these requests take minutes.
         assert!(start.elapsed() < Duration::from_secs(5), "{what}");
     }
     let form = "a=1&".repeat(200_000);
@@ -80,11 +80,11 @@ async fn the_work_for_a_body_is_bounded(db: PgPool) {
 }
 
 #[testkit::test]
-async fn refusals_are_short(db: PgPool) {
+async fn error_responses_are_short(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
 
-    // A message for each property, and names that JSON writes with six characters for one.
+    // Each property gets a message, and JSON escapes each character of its name to six.
     let names = (0..100).map(|index| (format!("{index}{}", "\u{1}".repeat(900)), json!(1)));
     let names: Map<String, Value> = names.collect();
     for body in [
@@ -103,7 +103,7 @@ async fn refusals_are_short(db: PgPool) {
     assert!(answer.body.len() <= MAX_REFUSAL);
 }
 
-/// A field, its limit, and a value of a given length.
+/// A field, its limit, and a function that makes a value of a given length.
 type Case<'v> = (&'static str, usize, &'v dyn Fn(usize) -> Value);
 
 #[testkit::test]
@@ -135,7 +135,7 @@ async fn the_options_of_a_flow_have_limits(db: PgPool) {
             expect_invalid(&start(limit + 1).await, name);
         }
     }
-    // Also where the endpoint has no use for the address.
+    // The limit also holds where the endpoint ignores the address.
     let answer = ada
         .post(
             "/api/auth/sign-out",
@@ -202,7 +202,7 @@ async fn stored_texts_of_admins_and_owners_have_limits(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_long_user_agent_is_cut(db: PgPool) {
+async fn a_long_user_agent_is_truncated(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -220,7 +220,7 @@ async fn a_long_user_agent_is_cut(db: PgPool) {
 }
 
 #[testkit::test]
-async fn parameters_of_callbacks_are_not_repeated_without_limit(db: PgPool) {
+async fn parameters_of_callbacks_have_limits(db: PgPool) {
     let stage = Stage::new(db).await;
     let body = json!({ "code": "x".repeat(2049) });
 
@@ -234,7 +234,7 @@ async fn parameters_of_callbacks_are_not_repeated_without_limit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_cookies_that_a_response_clears_are_bounded(db: PgPool) {
+async fn the_number_of_cleared_cookies_is_bounded(db: PgPool) {
     let stage = Stage::new(db).await;
     let cookies: Vec<String> = (0..2000)
         .map(|index| format!("better-auth.session_data.{index}=x"))

@@ -10,7 +10,7 @@ use crate::{Stage, expect_redirect, parameter, send};
 const ERROR: &str = "http://localhost:3001/api/auth/error?error=";
 
 #[testkit::test]
-async fn a_first_sign_in_makes_user_account_and_session(db: PgPool) {
+async fn a_first_sign_in_creates_user_account_and_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(
         Person::new("Ada")
@@ -91,7 +91,7 @@ async fn a_first_sign_in_makes_user_account_and_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_session_remembers_where_it_was_made(db: PgPool) {
+async fn the_session_stores_address_and_user_agent(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -117,7 +117,7 @@ async fn the_session_remembers_where_it_was_made(db: PgPool) {
 }
 
 #[testkit::test]
-async fn new_users_may_be_led_elsewhere(db: PgPool) {
+async fn new_users_are_redirected_to_their_own_address(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let body =
@@ -131,9 +131,9 @@ async fn new_users_may_be_led_elsewhere(db: PgPool) {
     }
 }
 
-/// A Lambda's answer is JSON and a header ASCII, so other alphabets are percent-encoded; the rest stays as it came.
+/// Lambda requires ASCII headers, so non-ASCII characters are percent-encoded. The rest of the address stays unchanged.
 #[testkit::test]
-async fn addresses_of_other_alphabets_are_encoded(db: PgPool) {
+async fn non_ascii_addresses_are_encoded(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
 
@@ -151,7 +151,7 @@ async fn addresses_of_other_alphabets_are_encoded(db: PgPool) {
 }
 
 #[testkit::test]
-async fn without_a_state_there_is_nothing_to_go_on(db: PgPool) {
+async fn a_callback_without_a_known_state_is_an_error(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for query in ["", "?code=x", "?state=", "?error=access_denied"] {
@@ -199,7 +199,7 @@ async fn a_state_belongs_to_the_browser_that_started_it(db: PgPool) {
         expect_redirect(&answer, "/oops?error=state_mismatch");
         assert_eq!(answer.header("set-cookie"), "");
     }
-    // Of two equal names the first counts, even a broken one.
+    // The first of two cookies with one name is used, even if it is malformed.
     let answer = stage
         .app
         .anyone()
@@ -210,7 +210,7 @@ async fn a_state_belongs_to_the_browser_that_started_it(db: PgPool) {
         .get(path)
         .await;
     expect_redirect(&answer, "/oops?error=state_mismatch");
-    // A cookie of the other mode is not read.
+    // Over HTTP, the cookie with the prefix `__Secure-` is ignored.
     let answer = stage
         .app
         .anyone()
@@ -225,7 +225,7 @@ async fn a_state_belongs_to_the_browser_that_started_it(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_state_works_once(db: PgPool) {
+async fn a_state_can_be_used_once(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -241,7 +241,7 @@ async fn a_state_works_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_state_ends_by_the_time_in_its_value(db: PgPool) {
+async fn a_state_expires_at_the_time_in_its_value(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -262,7 +262,7 @@ async fn a_state_ends_by_the_time_in_its_value(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_row_of_another_state_is_a_mismatch(db: PgPool) {
+async fn a_row_with_another_state_is_a_mismatch(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -298,7 +298,7 @@ async fn a_malformed_row_is_a_mismatch(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refusal_of_the_provider_is_passed_on(db: PgPool) {
+async fn an_error_of_the_provider_is_passed_to_the_error_address(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = stage.browser();
     let url = browser
@@ -323,7 +323,7 @@ async fn a_refusal_of_the_provider_is_passed_on(db: PgPool) {
 }
 
 #[testkit::test]
-async fn errors_go_to_our_own_page_where_the_flow_names_none(db: PgPool) {
+async fn errors_without_an_error_address_redirect_to_the_error_page(db: PgPool) {
     let stage = Stage::new(db).await;
     let mut browser = stage.browser();
     let url = browser
@@ -352,7 +352,7 @@ async fn providers_that_are_not_configured_are_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_repeated_parameter_is_refused(db: PgPool) {
+async fn a_repeated_parameter_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for name in ["code", "state", "error", "iss", "user"] {
@@ -376,7 +376,7 @@ async fn a_repeated_parameter_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_posted_form_is_sent_on_as_a_query(db: PgPool) {
+async fn a_posted_form_is_redirected_as_a_query(db: PgPool) {
     let stage = Stage::new(db).await;
     let form = b"code=c+1&state=s%26&user=u&junk=j";
 
@@ -405,7 +405,7 @@ async fn a_posted_form_is_sent_on_as_a_query(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_session_that_was_there_is_replaced_and_its_row_stays(db: PgPool) {
+async fn a_sign_in_replaces_the_session_cookie_and_keeps_the_old_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let grace = stage.provider.register(Person::new("grace"));
@@ -430,7 +430,7 @@ async fn a_session_that_was_there_is_replaced_and_its_row_stays(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_callback_removes_no_other_state(db: PgPool) {
+async fn a_callback_removes_its_own_state_only(db: PgPool) {
     let stage = Stage::new(db).await;
     stage
         .execute(
@@ -446,7 +446,7 @@ async fn a_callback_removes_no_other_state(db: PgPool) {
         .get("/api/auth/callback/github?state=x")
         .await;
 
-    // The scheduled job removes the expired ones.
+    // The scheduled job removes expired states.
     assert_eq!(stage.count("verification").await, 5);
 }
 
@@ -485,7 +485,7 @@ async fn banned_users_get_no_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn deactivated_users_sign_in_as_ever(db: PgPool) {
+async fn deactivated_users_can_sign_in(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     stage.signed_in(&ada).await;

@@ -1,4 +1,4 @@
-//! Many requests at once.
+//! Concurrent requests.
 
 use futures_util::future::join_all;
 use provider::Person;
@@ -11,7 +11,7 @@ use crate::{Browser, Stage};
 const MANY: usize = 20;
 
 #[testkit::test]
-async fn one_state_gives_one_session(db: PgPool) {
+async fn a_state_creates_one_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -38,7 +38,7 @@ async fn one_state_gives_one_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn first_sign_ins_at_once_make_one_user(db: PgPool) {
+async fn concurrent_first_sign_ins_create_one_user(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut ready: Vec<(Browser, String)> = Vec::new();
@@ -65,7 +65,7 @@ async fn first_sign_ins_at_once_make_one_user(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_last_account_stays_whoever_comes_first(db: PgPool) {
+async fn concurrent_requests_cannot_unlink_the_last_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     stage.signed_in(&person).await;
@@ -85,7 +85,7 @@ async fn the_last_account_stays_whoever_comes_first(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_due_refresh_at_once_harms_nobody(db: PgPool) {
+async fn concurrent_requests_that_refresh_a_session_all_succeed(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let browser = stage.signed_in(&person).await;
@@ -105,7 +105,7 @@ async fn a_due_refresh_at_once_harms_nobody(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_session_that_is_deleted_meanwhile_is_signed_out(db: PgPool) {
+async fn a_session_that_is_deleted_during_its_refresh_is_signed_out(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&person).await;

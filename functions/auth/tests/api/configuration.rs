@@ -1,4 +1,4 @@
-//! What an operator configures: the `SameSite` attribute, and one provider instead of two.
+//! Configuration by operators: the `SameSite` attribute, and one provider instead of two.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::{Browser, Stage, app, expect_code, expect_redirect, parameter};
 
 const PUBLIC: &str = "https://api.codecave.tech";
 
-/// Names and attributes of the cookies that a whole visit sets: sign-in, refresh, impersonation and sign-out.
+/// Returns names and attributes of all cookies that sign-in, refresh, impersonation and sign-out set.
 async fn cookies_of_a_visit(stage: &Stage) -> BTreeSet<(String, String)> {
     let mut set = Vec::new();
     let mut browser = stage.browser();
@@ -88,7 +88,7 @@ async fn every_cookie_has(db: PgPool, same_site: Option<&str>, attributes: &str)
 async fn one_provider_is_enough(db: PgPool) {
     let provider = Provider::start().await.unwrap();
     let mut settings = provider.github_settings();
-    // An id without a secret is no configuration either.
+    // An id without a secret does not configure a provider.
     settings.push(("GOOGLE_CLIENT_ID", "half".to_owned()));
     let variables: Vec<_> = settings
         .iter()

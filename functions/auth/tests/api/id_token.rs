@@ -1,4 +1,4 @@
-//! Signing in and linking with an id token that the client has already.
+//! Signing in and linking with an id token that the client already has.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn body(token: &str) -> Value {
 }
 
 #[testkit::test]
-async fn a_good_token_signs_in(db: PgPool) {
+async fn a_valid_token_signs_in(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let token = stage
@@ -83,7 +83,7 @@ fn chrono_now() -> u64 {
 }
 
 #[testkit::test]
-async fn a_token_that_does_not_hold_is_refused(db: PgPool) {
+async fn an_invalid_token_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let provider = &stage.provider;
@@ -125,7 +125,7 @@ async fn a_token_that_does_not_hold_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn github_has_no_id_tokens(db: PgPool) {
+async fn github_id_tokens_are_not_supported(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let body = json!({ "provider": "github", "idToken": { "token": "x" } });
@@ -140,7 +140,7 @@ async fn github_has_no_id_tokens(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_token_must_lead_to_a_user(db: PgPool) {
+async fn a_token_without_a_permitted_user_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let other = Person::new("other").email("ada@example.com").unverified();
@@ -197,9 +197,9 @@ async fn a_token_links_an_account(db: PgPool) {
     );
 }
 
-/// Who it is was settled when the account was linked, so the address of today does not matter.
+/// The account was verified when it was linked, so the token's present address does not matter.
 #[testkit::test]
-async fn what_is_linked_already_stays_linked(db: PgPool) {
+async fn a_token_of_a_linked_account_updates_the_account(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     stage.signed_in(&ada).await;
@@ -229,7 +229,7 @@ async fn what_is_linked_already_stays_linked(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_token_may_link_nothing(db: PgPool) {
+async fn a_token_that_cannot_be_linked_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let grace = stage.provider.register(Person::new("grace"));
@@ -259,7 +259,7 @@ async fn a_token_may_link_nothing(db: PgPool) {
             "USER_EMAIL_NOT_FOUND",
             "User email not found",
         ),
-        // Whose it is comes before whether it could be linked.
+        // Ownership is checked before the address is.
         (
             grace,
             json!({ "email": "ada@example.com", "email_verified": false }),

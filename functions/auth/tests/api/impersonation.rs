@@ -9,7 +9,7 @@ use crate::{Browser, FRONTEND, Stage, admin::act, expect_code};
 
 const SESSION: &str = "/api/auth/get-session";
 
-/// An admin, a second admin, and the session in which the first impersonates somebody.
+/// Two admins, and a session in which the first one impersonates a user.
 struct Scene {
     stage: Stage,
     ada: Caller,
@@ -38,7 +38,7 @@ impl Scene {
     }
 }
 
-/// Impersonates a user, and returns somebody with only the session cookie.
+/// Impersonates a user, and returns a caller with the session cookie alone.
 async fn impersonate(stage: &Stage, admin: &Caller, user: &Caller) -> Caller {
     let answer = act(admin, "impersonate-user", json!({ "userId": user.id })).await;
     let token = answer.expect(200).json()["session"]["token"].clone();
@@ -50,7 +50,7 @@ async fn impersonate(stage: &Stage, admin: &Caller, user: &Caller) -> Caller {
 async fn an_impersonated_session_is_never_extended(db: PgPool) {
     let scene = Scene::new(db).await;
 
-    // Without the cookie `dont_remember`, which only the browser sends.
+    // The request lacks the cookie `dont_remember`, which only the browser sends.
     let answer = scene.impersonated.get(SESSION).await.expect(200);
 
     assert_eq!(answer.header("set-cookie"), "");
@@ -96,7 +96,7 @@ async fn impersonation_ends_with_the_admins_sessions(db: PgPool) {
         ("/api/auth/revoke-session", json!({ "token": own }), false),
         ("/api/auth/revoke-sessions", json!({}), false),
     ] {
-        // Each way of ending sessions finds the admin's session and the impersonated one.
+        // Each request must end both the admin's session and the impersonated one.
         for sql in [
             "delete from session where id in ('own', 'imp')".to_owned(),
             format!(
@@ -156,7 +156,7 @@ async fn impersonation_ends_when_the_admin_is_demoted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_impersonated_session_does_nothing_that_outlives_it(db: PgPool) {
+async fn an_impersonated_session_cannot_create_keys_or_links(db: PgPool) {
     let scene = Scene::new(db).await;
     let link = json!({ "provider": "github", "callbackURL": "/" });
     for (path, body) in [

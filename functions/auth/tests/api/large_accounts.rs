@@ -1,4 +1,4 @@
-//! Bans and deletions of somebody with many rows.
+//! Bans and deletions of a user with many rows.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -8,7 +8,7 @@ use crate::{Stage, admin::act};
 const COMMENTS: i64 = 20_000;
 const FOLLOWERS: i64 = 50_000;
 
-/// An admin, and somebody with comments on many projects and with many followers.
+/// An admin, and a user with comments on many projects and with many followers.
 struct Scene {
     stage: Stage,
     admin: testing::Caller,
@@ -20,7 +20,7 @@ impl Scene {
         let stage = Stage::new(db).await;
         let admin = stage.with_role("ada", "admin").await;
         let star = stage.person("star").await;
-        // Triggers would count each row; the counters are set by hand.
+        // Triggers would count each row; the test sets the counters itself.
         let mut connection = stage.db.acquire().await.unwrap();
         for sql in [
             "set session_replication_role = replica".to_owned(),
@@ -60,7 +60,7 @@ impl Scene {
         Self { stage, admin, star }
     }
 
-    /// Does the work that is left, as the scheduled job does.
+    /// Does the remaining work, as the scheduled job does.
     async fn finish(&self) {
         let sql = "select continue_account_work(1000)";
         while sqlx::query_scalar(sql)
@@ -76,7 +76,7 @@ impl Scene {
 }
 
 #[testkit::test]
-async fn a_ban_hides_at_once_and_recounts_in_steps(db: PgPool) {
+async fn a_ban_hides_the_user_at_once_and_recounts_in_steps(db: PgPool) {
     let scene = Scene::new(db).await;
     let body = json!({ "userId": scene.star.id });
 
@@ -106,7 +106,7 @@ async fn a_ban_hides_at_once_and_recounts_in_steps(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_removal_closes_at_once_and_deletes_in_steps(db: PgPool) {
+async fn a_removal_closes_the_account_at_once_and_deletes_in_steps(db: PgPool) {
     let scene = Scene::new(db).await;
     let id = scene.star.id.clone();
     let body = json!({ "userId": id });

@@ -1,4 +1,4 @@
-//! Linking: by the same verified address, and on the user's own wish.
+//! Linking of accounts: automatic for one verified address, or requested by the user.
 
 use provider::{Endpoint, Fault, Person};
 use serde_json::{Value, json};
@@ -6,14 +6,14 @@ use sqlx::PgPool;
 
 use crate::{Browser, Stage, expect_code, expect_redirect};
 
-/// Goes through `link-social` up to the provider.
+/// Starts `link-social`, and returns the provider's address.
 async fn start(browser: &mut Browser, service: &str) -> String {
     let body = json!({ "provider": service, "callbackURL": "/linked", "errorCallbackURL": "/oops", "newUserCallbackURL": "/n" });
     browser.start_with("link-social", body).await
 }
 
 #[testkit::test]
-async fn two_verified_addresses_are_one_person(db: PgPool) {
+async fn accounts_with_one_verified_address_are_linked(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     stage.signed_in(&ada).await;
@@ -34,7 +34,7 @@ async fn two_verified_addresses_are_one_person(db: PgPool) {
     );
     assert_eq!(stage.count(r#""user""#).await, 1);
     assert_eq!(stage.count("account").await, 2);
-    // A second account of one provider is no obstacle.
+    // A second account with one provider may be linked.
     let third = stage
         .provider
         .register(Person::new("ada-again").email("ada@example.com"));
@@ -44,7 +44,7 @@ async fn two_verified_addresses_are_one_person(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_address_that_either_side_has_not_proved_links_nothing(db: PgPool) {
+async fn an_address_must_be_verified_on_both_sides(db: PgPool) {
     let stage = Stage::new(db).await;
     for (login, first, second) in [("a", true, false), ("b", false, true), ("c", false, false)] {
         let person = |verified: bool| {
@@ -86,7 +86,7 @@ async fn a_user_links_another_account(db: PgPool) {
     );
     let callback = stage.provider.sign_in(&url, &ada);
 
-    // The way back needs no session cookie.
+    // The callback needs no session cookie.
     browser
         .cookies
         .retain(|(name, _)| name == "better-auth.state");
@@ -126,14 +126,14 @@ async fn linking_again_widens_the_scope(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_link_may_be_refused(db: PgPool) {
+async fn invalid_links_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let grace = stage.provider.register(Person::new("grace"));
     let mut browser = stage.signed_in(&ada).await;
     let mut hers = stage.browser();
     hers.sign_in(&stage.provider, "google", &grace).await;
-    // Somebody else's account with the same address.
+    // Another user's account has the same address.
     stage
         .execute(
             r#"update "user" set email = 'moved@example.com' where email = 'grace@example.com'"#,
@@ -161,7 +161,7 @@ async fn a_link_may_be_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn no_address_is_another_address(db: PgPool) {
+async fn an_account_without_an_address_is_not_linked(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;
@@ -200,7 +200,7 @@ async fn a_link_ends_with_the_session_that_started_it(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_smuggled_link_is_dropped(db: PgPool) {
+async fn a_link_in_client_data_is_ignored(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mallory = stage
@@ -233,7 +233,7 @@ async fn a_smuggled_link_is_dropped(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_link_starts_as_a_sign_in_does(db: PgPool) {
+async fn a_link_starts_like_a_sign_in(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;

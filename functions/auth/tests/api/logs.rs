@@ -1,4 +1,4 @@
-//! What signing in leaves in the log.
+//! The log of sign-ins.
 
 use provider::{Endpoint, Fault, Person, Service};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tracing::Level;
 use crate::{Stage, parameter};
 
 #[testkit::test]
-async fn a_sign_in_and_its_failures_tell_no_secret(db: PgPool) {
+async fn sign_ins_and_their_failures_log_no_secrets(db: PgPool) {
     let log = Log::capture(Level::TRACE);
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));

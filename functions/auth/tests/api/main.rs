@@ -44,7 +44,7 @@ use testing::{Answer, App, Caller};
 
 const FRONTEND: &str = "http://localhost:3000";
 
-/// The function with its providers.
+/// The function with a local GitHub and Google.
 struct Stage {
     app: App,
     provider: Provider,
@@ -78,7 +78,7 @@ impl Stage {
         }
     }
 
-    /// Somebody who has signed in through GitHub.
+    /// Signs a person in through GitHub.
     async fn signed_in(&self, person: &Person) -> Browser {
         let mut browser = self.browser();
         let answer = browser.sign_in(&self.provider, "github", person).await;
@@ -98,7 +98,7 @@ impl Stage {
             .unwrap();
     }
 
-    /// The one row that a statement finds, as JSON.
+    /// Returns the one row that a statement selects, as JSON.
     async fn row(&self, sql: &str) -> Value {
         let sql = sqlx::AssertSqlSafe(format!("select to_jsonb(r) from ({sql}) r"));
         sqlx::query_scalar(sql).fetch_one(&self.db).await.unwrap()
@@ -111,7 +111,7 @@ fn app(db: PgPool, variables: &[(&str, &str)]) -> App {
     })
 }
 
-/// Somebody at the frontend, whose cookies are kept as a browser keeps them.
+/// A browser at the frontend. It stores cookies as real browsers do.
 #[derive(Clone)]
 struct Browser {
     app: App,
@@ -160,7 +160,7 @@ impl Browser {
         answer
     }
 
-    /// Starts a sign-in and gives the address to go to.
+    /// Starts a sign-in, and returns the provider's address.
     async fn start(&mut self, provider: &str) -> String {
         let body = json!({ "provider": provider, "callbackURL": "/home", "newUserCallbackURL": "/home", "errorCallbackURL": "/oops" });
         self.start_with("sign-in/social", body).await
@@ -174,20 +174,20 @@ impl Browser {
             .to_owned()
     }
 
-    /// A whole sign-in; the answer is the callback's.
+    /// Signs in from start to end. Returns the response to the callback.
     async fn sign_in(&mut self, provider: &Provider, service: &str, person: &Person) -> Answer {
         let url = self.start(service).await;
         let callback = provider.sign_in(&url, person);
         self.follow(&callback).await
     }
 
-    /// Goes to an absolute address of ours.
+    /// Follows a redirect to an absolute address of the API.
     async fn follow(&mut self, address: &str) -> Answer {
         let path = address.strip_prefix("http://localhost:3001").unwrap();
         self.get(path).await
     }
 
-    /// The session as `get-session` tells it.
+    /// Returns the session as `get-session` does.
     async fn session(&mut self) -> Value {
         self.get("/api/auth/get-session").await.expect(200).json()
     }
@@ -213,7 +213,7 @@ fn expect_redirect(answer: &Answer, location: &str) {
     assert!(answer.body.is_empty());
 }
 
-/// The three cookies of a session, cleared in Better Auth's order.
+/// The three cookies of a session, cleared in the order of Better Auth.
 const CLEARED: [&str; 3] = [
     "better-auth.session_token=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",
     "better-auth.session_data=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax",

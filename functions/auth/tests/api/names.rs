@@ -1,4 +1,4 @@
-//! The rules of names and images, for every writer.
+//! Rules for names and images, enforced for every writer.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ async fn a_name_is_trimmed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_providers_name_is_cut_and_a_bad_image_is_dropped(db: PgPool) {
+async fn a_providers_name_is_truncated_and_an_invalid_image_is_dropped(db: PgPool) {
     let stage = Stage::new(db).await;
     let name = format!("\u{202e}Ada\n{}", "a".repeat(1000));
     for service in ["github", "google"] {
@@ -97,7 +97,7 @@ async fn a_providers_name_is_cut_and_a_bad_image_is_dropped(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_database_holds_every_writer_to_the_rules(db: PgPool) {
+async fn the_database_enforces_the_rules(db: PgPool) {
     let stage = Stage::new(db).await;
     let bob = stage.person("bob").await;
     let set = async |column: &str, value: &str| {
@@ -109,7 +109,7 @@ async fn the_database_holds_every_writer_to_the_rules(db: PgPool) {
             .await
     };
 
-    // Some people have no name at their provider.
+    // A provider may send no name, so the database accepts an empty one.
     let names = bad_names()
         .into_iter()
         .filter(|name| !name.trim().is_empty());

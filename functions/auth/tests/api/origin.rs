@@ -1,4 +1,4 @@
-//! Origins of requests with cookies, and redirect addresses.
+//! Origins of requests with cookies, and addresses of redirects.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -78,7 +78,7 @@ async fn with_a_cookie_the_origin_must_be_trusted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_origin_is_judged_before_everything_but_the_body(db: PgPool) {
+async fn the_origin_is_checked_after_the_body_and_before_all_else(db: PgPool) {
     let stage = Stage::new(db).await;
     let evil = stage
         .app
@@ -88,7 +88,7 @@ async fn the_origin_is_judged_before_everything_but_the_body(db: PgPool) {
 
     let answer = evil.post("/api/auth/revoke-session", json!({})).await;
     expect_code(&answer, 403, "INVALID_ORIGIN", "Invalid origin");
-    // Without a cookie nobody looks.
+    // Without a cookie the origin is not checked.
     let answer = stage
         .app
         .anyone()
@@ -96,7 +96,7 @@ async fn the_origin_is_judged_before_everything_but_the_body(db: PgPool) {
         .post("/api/auth/sign-in/social", json!({ "provider": "github" }))
         .await;
     answer.expect(200);
-    // Reading changes nothing.
+    // Reads are allowed from every origin.
     evil.get("/api/auth/get-session").await.expect(200);
     evil.post("/api/auth/nope", json!({})).await.expect(404);
 }
@@ -177,7 +177,7 @@ async fn redirect_addresses_must_be_trusted(db: PgPool) {
             let body = json!({ "provider": "github", field: address });
             let answer = anyone.post("/api/auth/sign-in/social", body.clone()).await;
             expect_code(&answer, 403, code, message);
-            // Also where the field is nobody's business, and before any session is asked for.
+            // The address is checked before the session, and also where the endpoint ignores it.
             let answer = anyone.post("/api/auth/revoke-sessions", body).await;
             expect_code(&answer, 403, code, message);
         }
@@ -185,7 +185,7 @@ async fn redirect_addresses_must_be_trusted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn redirect_addresses_must_be_texts(db: PgPool) {
+async fn redirect_addresses_must_be_strings(db: PgPool) {
     let stage = Stage::new(db).await;
     let anyone = stage.app.anyone();
 
@@ -204,7 +204,7 @@ async fn redirect_addresses_must_be_texts(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_callback_address_of_the_query_counts_too(db: PgPool) {
+async fn the_callback_address_of_the_query_is_checked(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for (query, body, status) in [

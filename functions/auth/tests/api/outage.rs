@@ -1,4 +1,4 @@
-//! Without a database.
+//! Requests without a database.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use crate::{Stage, app};
 
-/// A pool that leads nowhere.
+/// Returns a pool whose connections fail.
 fn nowhere() -> PgPool {
     PgPoolOptions::new()
         .acquire_timeout(Duration::from_secs(1))
@@ -17,7 +17,7 @@ fn nowhere() -> PgPool {
 }
 
 #[tokio::test]
-async fn what_needs_the_database_is_unavailable() {
+async fn endpoints_that_need_the_database_return_503() {
     let app = app(
         nowhere(),
         &[
@@ -45,7 +45,7 @@ async fn what_needs_the_database_is_unavailable() {
 }
 
 #[tokio::test]
-async fn what_needs_none_is_answered() {
+async fn endpoints_without_a_database_are_served() {
     let app = app(nowhere(), &[("AUTH_RATE_LIMIT", "on")]);
     let started = Instant::now();
 
@@ -57,7 +57,7 @@ async fn what_needs_none_is_answered() {
 }
 
 #[testkit::test]
-async fn a_schema_that_is_not_there_is_our_own_fault(db: PgPool) {
+async fn a_missing_table_is_an_internal_error(db: PgPool) {
     let stage = Stage::new(db).await;
     stage.execute("drop table session").await;
 

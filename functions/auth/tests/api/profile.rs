@@ -1,4 +1,4 @@
-//! What the first sign-in writes of the provider's profile, and what later ones leave alone.
+//! Columns that the first sign-in fills from the provider's profile, and that later sign-ins keep.
 
 use provider::{Email, Person};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ const PROFILE: &str = r#"
     from "user""#;
 
 #[testkit::test]
-async fn githubs_profile_fills_our_columns(db: PgPool) {
+async fn githubs_profile_fills_the_columns(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(
         Person::new("ada-l")
@@ -64,7 +64,7 @@ async fn too_long_and_malformed_values_are_dropped(db: PgPool) {
 }
 
 #[testkit::test]
-async fn google_fills_what_it_knows(db: PgPool) {
+async fn googles_profile_fills_its_columns(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage
         .provider
@@ -95,7 +95,7 @@ async fn google_fills_what_it_knows(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_hidden_address_comes_from_the_list(db: PgPool) {
+async fn a_private_address_is_read_from_the_list(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for (login, emails, expected, verified) in [
@@ -129,7 +129,7 @@ async fn a_hidden_address_comes_from_the_list(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_signs_in_without_an_address(db: PgPool) {
+async fn a_sign_in_without_an_address_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let nobody = stage.provider.register(Person::new("x").without_email());
     let long = stage
@@ -147,7 +147,7 @@ async fn nobody_signs_in_without_an_address(db: PgPool) {
 }
 
 #[testkit::test]
-async fn later_sign_ins_change_tokens_and_the_user_name_only(db: PgPool) {
+async fn later_sign_ins_update_only_tokens_and_the_user_name(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage
         .provider
@@ -193,9 +193,9 @@ async fn later_sign_ins_change_tokens_and_the_user_name_only(db: PgPool) {
     assert_eq!(stage.count("session").await, 2);
 }
 
-/// The first sign-in with GitHub of somebody who came from Google.
+/// A user who signed up with Google signs in with GitHub for the first time.
 #[testkit::test]
-async fn a_linked_account_tells_the_user_name(db: PgPool) {
+async fn a_linked_account_sets_the_user_name(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage
         .provider
@@ -209,7 +209,7 @@ async fn a_linked_account_tells_the_user_name(db: PgPool) {
 
     before["githubUsername"] = "ada-l".into();
     assert_eq!(stage.row(PROFILE).await, before);
-    // What is linked afterwards, and knows none, leaves it alone.
+    // An account that is linked later and has no user name does not change it.
     let second = stage
         .provider
         .register(Person::new("ada-2").email("ada-l@example.com"));
@@ -219,7 +219,7 @@ async fn a_linked_account_tells_the_user_name(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_address_that_was_verified_since_counts(db: PgPool) {
+async fn an_address_that_is_verified_later_becomes_verified(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada").unverified());
     stage.signed_in(&person).await;

@@ -1,4 +1,4 @@
-//! Providers that are slow, broken or hostile.
+//! Slow, broken and hostile providers.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use sqlx::PgPool;
 
 use crate::{Stage, expect_redirect};
 
-/// A sign-in that must end at the error address, with nothing written.
+/// Asserts that a sign-in redirects to the error address with this code and writes no rows.
 async fn expect_failure(stage: &Stage, service: &str, code: &str) {
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.browser();
@@ -24,7 +24,7 @@ async fn expect_failure(stage: &Stage, service: &str, code: &str) {
 }
 
 #[testkit::test]
-async fn a_code_that_is_not_exchanged_is_invalid(db: PgPool) {
+async fn a_code_that_the_provider_does_not_exchange_is_invalid(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for fault in [
@@ -53,7 +53,7 @@ async fn a_code_that_is_not_exchanged_is_invalid(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_odd_expiry_does_not_matter(db: PgPool) {
+async fn an_invalid_expiry_is_ignored(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
 
@@ -82,7 +82,7 @@ async fn an_odd_expiry_does_not_matter(db: PgPool) {
 }
 
 #[testkit::test]
-async fn without_a_profile_there_is_no_user(db: PgPool) {
+async fn a_sign_in_without_a_profile_fails(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for fault in [
@@ -107,7 +107,7 @@ async fn without_a_profile_there_is_no_user(db: PgPool) {
 }
 
 #[testkit::test]
-async fn without_the_list_of_addresses_none_is_verified(db: PgPool) {
+async fn without_the_list_of_addresses_the_address_is_not_verified(db: PgPool) {
     let stage = Stage::new(db).await;
     stage
         .provider
@@ -120,7 +120,7 @@ async fn without_the_list_of_addresses_none_is_verified(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_id_token_that_does_not_hold_is_no_proof(db: PgPool) {
+async fn an_invalid_id_token_is_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
 
@@ -151,7 +151,7 @@ async fn an_id_token_that_does_not_hold_is_no_proof(db: PgPool) {
 }
 
 #[testkit::test]
-async fn without_googles_keys_nobody_signs_in(db: PgPool) {
+async fn a_sign_in_without_googles_keys_fails(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for fault in [
@@ -181,7 +181,7 @@ async fn googles_keys_are_fetched_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_slow_token_endpoint_is_given_up(db: PgPool) {
+async fn a_slow_token_endpoint_times_out(db: PgPool) {
     let stage = Stage::new(db).await;
     stage
         .provider
@@ -194,7 +194,7 @@ async fn a_slow_token_endpoint_is_given_up(db: PgPool) {
 }
 
 #[testkit::test]
-async fn all_requests_of_a_sign_in_share_one_time_limit(db: PgPool) {
+async fn all_requests_of_a_sign_in_share_one_timeout(db: PgPool) {
     let stage = Stage::new(db).await;
     for endpoint in [Endpoint::GitHubToken, Endpoint::GitHubUser] {
         stage
@@ -209,7 +209,7 @@ async fn all_requests_of_a_sign_in_share_one_time_limit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_token_request_has_its_credentials_in_the_body(db: PgPool) {
+async fn the_token_request_sends_its_credentials_in_the_body(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     stage.signed_in(&person).await;

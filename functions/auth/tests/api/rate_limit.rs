@@ -31,11 +31,11 @@ fn expect_refusal(answer: &Answer, seconds: &str) {
 }
 
 #[testkit::test]
-async fn the_fourth_sign_in_has_to_wait(db: PgPool) {
+async fn the_fourth_sign_in_is_rejected(db: PgPool) {
     let stage = limited(db).await;
     let anyone = stage.app.anyone();
 
-    // Whatever the outcome, the method or the query.
+    // Requests count whatever their outcome, method or query.
     anyone
         .post(SIGN_IN, json!({ "provider": "github" }))
         .await
@@ -49,7 +49,7 @@ async fn the_fourth_sign_in_has_to_wait(db: PgPool) {
     let answer = anyone.post(SIGN_IN, json!({ "provider": "github" })).await;
     expect_refusal(&answer, "10");
     assert_eq!(stage.count("verification").await, 1);
-    // Each path, and each address, for itself.
+    // Each path and each address has a counter of its own.
     anyone
         .post("/api/auth/sign-in/email", json!({}))
         .await
@@ -81,7 +81,7 @@ async fn the_window_runs_from_the_last_allowed_request(db: PgPool) {
     }
     age(6.5).await;
     expect_refusal(&send().await, "4");
-    // The refused one did not move the window.
+    // A rejected request does not move the window.
     age(9.5).await;
     expect_refusal(&send().await, "1");
     age(10.0).await;
@@ -91,7 +91,7 @@ async fn the_window_runs_from_the_last_allowed_request(db: PgPool) {
 }
 
 #[testkit::test]
-async fn counters_have_better_auths_keys(db: PgPool) {
+async fn counters_have_the_keys_of_better_auth(db: PgPool) {
     let stage = limited(db).await;
 
     stage
@@ -138,7 +138,7 @@ async fn an_ipv6_network_is_one_client(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_header_names_the_client_where_it_is_configured(db: PgPool) {
+async fn the_configured_header_identifies_the_client(db: PgPool) {
     let stage = Stage::configured(
         db,
         &[
@@ -163,7 +163,7 @@ async fn a_header_names_the_client_where_it_is_configured(db: PgPool) {
 }
 
 #[testkit::test]
-async fn in_production_the_limits_are_on_and_strangers_share_one(db: PgPool) {
+async fn production_enables_limits_and_clients_without_an_address_share_one(db: PgPool) {
     let stage = Stage::configured(
         db,
         &[
@@ -180,7 +180,7 @@ async fn in_production_the_limits_are_on_and_strangers_share_one(db: PgPool) {
 }
 
 #[testkit::test]
-async fn many_at_once_do_not_pass_the_limit(db: PgPool) {
+async fn concurrent_requests_do_not_exceed_the_limit(db: PgPool) {
     let stage = limited(db).await;
 
     let answers = join_all((0..20).map(|_| async {
@@ -197,7 +197,7 @@ async fn many_at_once_do_not_pass_the_limit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_bucket_is_a_route(db: PgPool) {
+async fn each_route_has_a_counter(db: PgPool) {
     let stage = limited(db).await;
     let get = async |path: &str| {
         let path = format!("/api/auth/{path}");
@@ -230,7 +230,7 @@ async fn a_bucket_is_a_route(db: PgPool) {
 }
 
 #[testkit::test]
-async fn invented_paths_share_one_limit(db: PgPool) {
+async fn unknown_paths_share_one_counter(db: PgPool) {
     let stage = limited(db).await;
     for index in 0..100 {
         let path = format!("/api/auth/{index}");
@@ -244,7 +244,7 @@ async fn invented_paths_share_one_limit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_counted_is_let_through(db: PgPool) {
+async fn requests_pass_if_the_counters_are_missing(db: PgPool) {
     let stage = limited(db).await;
     stage.execute(r#"drop table "rateLimit""#).await;
 
@@ -259,7 +259,7 @@ async fn what_cannot_be_counted_is_let_through(db: PgPool) {
 }
 
 #[testkit::test]
-async fn outside_production_nobody_counts(db: PgPool) {
+async fn requests_outside_production_are_not_counted(db: PgPool) {
     let stage = Stage::new(db).await;
 
     stage.app.anyone().get("/api/auth/ok").await.expect(200);
@@ -268,8 +268,8 @@ async fn outside_production_nobody_counts(db: PgPool) {
 }
 
 #[testkit::test]
-async fn where_there_is_redis_it_counts(db: PgPool) {
-    // Lets three in, and says to wait 6.2 seconds then. A connection begins with commands that are merely agreed to.
+async fn redis_counts_requests_if_configured(db: PgPool) {
+    // The server allows three requests, and then reports a wait of 6.2 seconds. It accepts every other command.
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = asked.clone();
     let url = serve_redis(move |command| {
@@ -311,7 +311,7 @@ async fn where_there_is_redis_it_counts(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_redis_does_not_count_the_database_does(db: PgPool) {
+async fn the_database_counts_if_redis_fails(db: PgPool) {
     let url = serve_redis(|_| b"-ERR out of order\r\n".to_vec()).await;
     let variables = [("AUTH_RATE_LIMIT", "on"), ("REDIS_URL", url.as_str())];
     let stage = Stage::configured(db, &variables).await;
@@ -327,9 +327,9 @@ async fn what_redis_does_not_count_the_database_does(db: PgPool) {
     expect_refusal(&answer, "10");
 }
 
-/// Locked, and then without writes.
+/// The tables are locked first. Then the database is read-only.
 #[testkit::test]
-async fn a_store_that_cannot_count_limits_nobody(db: PgPool) {
+async fn requests_pass_if_the_counters_cannot_be_written(db: PgPool) {
     let stage = limited(db.clone()).await;
     let ada = stage.person("ada").await;
     let mut lock = db.begin().await.unwrap();

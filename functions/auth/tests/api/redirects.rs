@@ -1,4 +1,4 @@
-//! Redirects, for a grammar of addresses: whatever a request asks for, the browser ends at a trusted origin.
+//! Redirects, for addresses of a grammar: the browser ends at a trusted origin for every request.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ const TAILS: [&str; 12] = [
 ];
 
 const TRUSTED: &str = "https://*.preview.test,*.wild.test,codecave://";
-/// The page whose response redirects: relative addresses are resolved against it.
+/// The page whose response redirects. Browsers resolve relative addresses against it.
 const PAGE: &str = "http://localhost:3001/api/auth/callback/github";
 
 fn addresses() -> impl Iterator<Item = String> {
@@ -93,10 +93,10 @@ fn addresses() -> impl Iterator<Item = String> {
     })
 }
 
-/// Returns whether a browser that follows the address ends at a trusted origin, by a URL parser of the WHATWG standard.
+/// Returns whether a browser that follows the address ends at a trusted origin. A WHATWG URL parser decides.
 fn is_safe(address: &str) -> bool {
     let Ok(url) = Url::parse(PAGE).unwrap().join(address) else {
-        // A browser shows an error.
+        // The browser shows an error and goes nowhere.
         return true;
     };
     let host = url.host_str().unwrap_or_default();
@@ -135,7 +135,7 @@ fn expect_safe(answer: &Answer, address: &str) {
     }
 }
 
-/// Every `step`th address of the grammar, from another one for each test.
+/// Every `step`th address of the grammar. Each test starts at another one.
 fn sample(step: usize, start: usize) -> Vec<String> {
     addresses().skip(start).step_by(step).collect()
 }
@@ -155,11 +155,11 @@ async fn accepted_addresses_lead_to_trusted_origins(db: PgPool) {
     }
 
     println!("{tried} addresses tried, {accepted} accepted");
-    assert!(accepted > 100, "the grammar has good addresses too");
+    assert!(accepted > 100, "the grammar has valid addresses");
 }
 
 #[testkit::test]
-async fn every_field_rejects_what_leads_elsewhere(db: PgPool) {
+async fn every_field_rejects_untrusted_addresses(db: PgPool) {
     let stage = stage(db).await;
     let ada = stage.person("ada").await;
     let mut tried = 0;
@@ -208,7 +208,7 @@ fn form_urlencoded_pair(name: &str, value: &str) -> String {
 }
 
 #[testkit::test]
-async fn every_end_of_a_flow_leads_to_a_trusted_origin(db: PgPool) {
+async fn every_end_of_a_flow_redirects_to_a_trusted_origin(db: PgPool) {
     let stage = stage(db).await;
     let trusted = &stage.app.state.config.trusted_origins;
     let person = stage.provider.register(Person::new("ada"));
@@ -287,14 +287,14 @@ async fn every_end_of_a_flow_leads_to_a_trusted_origin(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_address_that_is_no_longer_trusted_is_not_sent(db: PgPool) {
+async fn a_flow_does_not_redirect_to_an_address_that_is_no_longer_trusted(db: PgPool) {
     let stage = stage(db).await;
     let mut browser = stage.browser();
     let body = json!({ "provider": "github", "errorCallbackURL": "/oops" });
     let url = browser.start_with("sign-in/social", body).await;
     let state = crate::parameter(&url, "state").unwrap();
 
-    // As if a flow had begun before the configuration changed.
+    // The configuration has changed since the flow began.
     for address in [
         "https://evil.example/x",
         "//evil.example/x",

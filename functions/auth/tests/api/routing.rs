@@ -1,4 +1,4 @@
-//! Exact routing, and the two pages.
+//! Exact routing, and the pages for success and errors.
 
 use axum::http::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::{Stage, app};
 
 #[testkit::test]
-async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
+async fn unknown_paths_return_an_empty_404(db: PgPool) {
     let app = app(db, &[]);
 
     for (method, path) in [
@@ -44,7 +44,7 @@ async fn what_has_no_route_is_404_with_nothing(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_is_not_better_auths_is_404_in_nests_words(db: PgPool) {
+async fn paths_outside_of_better_auth_return_nestjs_404(db: PgPool) {
     let stage = Stage::configured(db, &[("AUTH_RATE_LIMIT", "on")]).await;
 
     for (method, path) in [
@@ -64,11 +64,15 @@ async fn what_is_not_better_auths_is_404_in_nests_words(db: PgPool) {
             json!({ "message": format!("Cannot {method} {path}"), "error": "Not Found", "statusCode": 404 })
         );
     }
-    assert_eq!(stage.count(r#""rateLimit""#).await, 0, "nor is it counted");
+    assert_eq!(
+        stage.count(r#""rateLimit""#).await,
+        0,
+        "the request was counted"
+    );
 }
 
 #[testkit::test]
-async fn ok_says_ok(db: PgPool) {
+async fn ok_returns_ok(db: PgPool) {
     let answer = app(db, &[]).anyone().get("/api/auth/ok").await.expect(200);
 
     assert_eq!(answer.text(), r#"{"ok":true}"#);
@@ -77,7 +81,7 @@ async fn ok_says_ok(db: PgPool) {
     assert_eq!(answer.header("etag"), "");
 }
 
-/// Gateways decode the path, so it is decoded on plain HTTP too.
+/// API Gateway decodes the path, so the plain HTTP server decodes it too.
 #[testkit::test]
 async fn a_path_is_decoded_once(db: PgPool) {
     let app = app(db, &[]);
@@ -88,7 +92,7 @@ async fn a_path_is_decoded_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn errors_have_a_page_that_escapes(db: PgPool) {
+async fn the_error_page_escapes_its_parameters(db: PgPool) {
     let app = app(db, &[]);
 
     let answer = app
@@ -108,7 +112,7 @@ async fn errors_have_a_page_that_escapes(db: PgPool) {
 }
 
 #[testkit::test]
-async fn in_production_errors_lead_to_the_root(db: PgPool) {
+async fn errors_redirect_to_the_root_in_production(db: PgPool) {
     let stage = Stage::configured(db, &[("NODE_ENV", "production")]).await;
 
     let answer = stage
@@ -122,7 +126,7 @@ async fn in_production_errors_lead_to_the_root(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_frontend_may_read_answers_and_errors(db: PgPool) {
+async fn the_frontend_may_read_responses_and_errors(db: PgPool) {
     let app = app(db, &[]);
 
     for path in ["/api/auth/get-session", "/api/auth/nope"] {

@@ -1,4 +1,4 @@
-//! `get-session` and `session`: who is signed in, and for how long.
+//! `get-session` and `session`: the session of the caller, and its expiry.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -8,12 +8,12 @@ use testing::Caller;
 
 use crate::{CLEARED, Stage, expect_code};
 
-/// In seconds.
+/// Six days, in seconds.
 const SIX_DAYS: i32 = 518_400;
 
 const SESSION: &str = "/api/auth/get-session";
 
-/// A session that ends so many seconds from now, made so many seconds ago.
+/// Inserts a session that expires in `left` seconds and was created `age` seconds ago.
 async fn session(stage: &Stage, left: i32, age: i32) -> (String, Caller) {
     let user = random::id();
     stage.app.insert_user(&user, "ada").await;
@@ -37,7 +37,7 @@ async fn session(stage: &Stage, left: i32, age: i32) -> (String, Caller) {
 }
 
 #[testkit::test]
-async fn a_session_is_told_in_better_auths_form(db: PgPool) {
+async fn a_session_is_returned_in_better_auths_format(db: PgPool) {
     let stage = Stage::new(db).await;
     let person = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&person).await;
@@ -70,7 +70,7 @@ async fn a_session_is_told_in_better_auths_form(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_is_null(db: PgPool) {
+async fn a_request_without_a_session_returns_null(db: PgPool) {
     let stage = Stage::new(db).await;
     let (token, _) = session(&stage, 604_800, 0).await;
     let cookies = &stage.app.state.config.cookies;
@@ -97,9 +97,9 @@ async fn nobody_is_null(db: PgPool) {
     assert_eq!(stage.count("session").await, 1);
 }
 
-/// A page may set cookies of any alphabet beside ours.
+/// Cookies of the page may have any characters.
 #[testkit::test]
-async fn odd_cookies_hide_nothing(db: PgPool) {
+async fn unusual_cookies_do_not_hide_the_session(db: PgPool) {
     let stage = Stage::new(db).await;
     let (token, _) = session(&stage, 604_800, 0).await;
     let signed = stage.app.state.config.cookies.sign(&token);
@@ -122,7 +122,7 @@ async fn odd_cookies_hide_nothing(db: PgPool) {
     }
 }
 
-/// The vector that was recorded from a Node server.
+/// The cookie was recorded from a Node server.
 #[testkit::test]
 async fn cookies_of_the_node_server_are_accepted(db: PgPool) {
     let stage = Stage::new(db).await;
@@ -178,7 +178,7 @@ async fn an_expired_session_is_deleted(db: PgPool) {
     assert_eq!(answer.text(), "null");
     assert_eq!(answer.header_all("set-cookie"), CLEARED);
     assert_eq!(stage.count("session").await, 0);
-    // A session that is asked for elsewhere is deleted as well.
+    // `session` deletes it as well.
     let (_, caller) = session(&stage, -1, 604_801).await;
     let answer = caller.get("/api/auth/list-accounts").await;
     expect_code(&answer, 401, "UNAUTHORIZED", "Unauthorized");
@@ -229,7 +229,7 @@ async fn a_session_with_six_days_left_is_refreshed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refresh_can_be_declined(db: PgPool) {
+async fn a_refresh_can_be_disabled(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, caller) = session(&stage, 1000, 600_000).await;
     let remembered = stage.app.state.config.cookies.sign("true");
@@ -264,7 +264,7 @@ async fn every_endpoint_with_a_session_refreshes(db: PgPool) {
         let signed = stage.app.state.config.cookies.sign(&token);
         assert!(answer.header("set-cookie").contains(&signed), "{answer:?}");
     }
-    // Also where it is refused afterwards: a refresh does not make a session fresh.
+    // The session is also refreshed if the request is rejected afterwards, because a refresh does not make it fresh.
     let (token, caller) = session(&stage, two_days, 432_000).await;
     let answer = caller.get("/api/auth/list-sessions").await;
     expect_code(&answer, 403, "SESSION_NOT_FRESH", "Session is not fresh");
@@ -312,7 +312,7 @@ async fn the_cookie_cache_is_ignored_and_cleared(db: PgPool) {
 }
 
 #[testkit::test]
-async fn posting_is_not_allowed(db: PgPool) {
+async fn post_is_not_allowed(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let answer = crate::send(
@@ -333,7 +333,7 @@ async fn posting_is_not_allowed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn api_keys_and_bearer_tokens_are_no_cookies(db: PgPool) {
+async fn bearer_tokens_are_ignored(db: PgPool) {
     let stage = Stage::new(db).await;
     let (token, _) = session(&stage, 604_800, 0).await;
 
@@ -346,7 +346,7 @@ async fn api_keys_and_bearer_tokens_are_no_cookies(db: PgPool) {
 }
 
 #[testkit::test]
-async fn behind_https_only_secure_cookies_are_read(db: PgPool) {
+async fn only_secure_cookies_are_read_over_https(db: PgPool) {
     let stage = Stage::configured(db, &[("BETTER_AUTH_URL", "https://api.codecave.tech")]).await;
     let (token, caller) = session(&stage, 1000, 0).await;
     let signed = stage.app.state.config.cookies.sign(&token);
@@ -369,7 +369,7 @@ async fn behind_https_only_secure_cookies_are_read(db: PgPool) {
 }
 
 #[testkit::test]
-async fn six_decimals_are_cut_to_three(db: PgPool) {
+async fn microseconds_are_truncated_to_milliseconds(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, caller) = session(&stage, 604_800, 0).await;
     stage

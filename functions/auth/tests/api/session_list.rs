@@ -1,4 +1,4 @@
-//! The list of sessions, and their end.
+//! Lists of sessions, and their revocation.
 
 use provider::Person;
 use serde_json::json;
@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use crate::{CLEARED, Stage, expect_code};
 
 #[testkit::test]
-async fn a_user_sees_their_own_good_sessions(db: PgPool) {
+async fn a_user_sees_their_own_active_sessions(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let grace = stage.provider.register(Person::new("grace"));
@@ -56,7 +56,7 @@ async fn the_list_needs_a_fresh_session(db: PgPool) {
             expect_code(&answer, 403, "SESSION_NOT_FRESH", "Session is not fresh");
         }
     }
-    // Ending sessions does not.
+    // Revoking sessions does not require a fresh one.
     browser
         .post("/api/auth/revoke-other-sessions", json!({}))
         .await
@@ -64,7 +64,7 @@ async fn the_list_needs_a_fresh_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_user_ends_only_their_own_sessions(db: PgPool) {
+async fn a_user_revokes_only_their_own_sessions(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let grace = stage.provider.register(Person::new("grace"));
@@ -102,7 +102,7 @@ async fn a_user_ends_only_their_own_sessions(db: PgPool) {
 }
 
 #[testkit::test]
-async fn all_or_all_others_end_at_once(db: PgPool) {
+async fn all_sessions_or_all_others_can_be_revoked(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let grace = stage.provider.register(Person::new("grace"));
@@ -132,7 +132,7 @@ async fn all_or_all_others_end_at_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn sessions_are_for_the_signed_in(db: PgPool) {
+async fn session_endpoints_require_a_session(db: PgPool) {
     let stage = Stage::new(db).await;
 
     for (path, body) in [
@@ -176,7 +176,7 @@ async fn signing_out_deletes_the_row_and_clears_the_cookies(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_forged_token_signs_nobody_out(db: PgPool) {
+async fn a_forged_token_signs_no_user_out(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;

@@ -1,4 +1,4 @@
-//! `POST /sign-in/social` up to the provider.
+//! `POST /sign-in/social`, until the browser is at the provider.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -8,7 +8,7 @@ use crate::{Stage, expect_code, parameter, query_of};
 const START: &str = "/api/auth/sign-in/social";
 
 #[testkit::test]
-async fn github_is_asked_in_better_auths_words(db: PgPool) {
+async fn the_address_of_github_is_that_of_better_auth(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let answer = stage
@@ -44,7 +44,7 @@ async fn github_is_asked_in_better_auths_words(db: PgPool) {
 }
 
 #[testkit::test]
-async fn google_is_asked_in_better_auths_words(db: PgPool) {
+async fn the_address_of_google_is_that_of_better_auth(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let answer = stage
@@ -90,7 +90,7 @@ async fn google_is_asked_in_better_auths_words(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_state_is_a_row_that_lives_ten_minutes(db: PgPool) {
+async fn the_state_is_stored_for_ten_minutes(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let answer = stage
@@ -136,7 +136,7 @@ async fn the_state_is_a_row_that_lives_ten_minutes(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_was_not_sent_is_not_stored(db: PgPool) {
+async fn absent_fields_are_not_stored(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let body = json!({ "provider": "github", "errorCallbackURL": "" });
@@ -154,7 +154,7 @@ async fn what_was_not_sent_is_not_stored(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_clients_own_data_stays_below_ours(db: PgPool) {
+async fn client_data_does_not_override_fields_of_the_flow(db: PgPool) {
     let stage = Stage::new(db).await;
 
     let body = json!({
@@ -207,7 +207,7 @@ async fn unknown_providers_are_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn behind_https_cookies_are_secure(db: PgPool) {
+async fn cookies_are_secure_over_https(db: PgPool) {
     let stage = Stage::configured(db, &[("BETTER_AUTH_URL", "https://api.codecave.tech/")]).await;
 
     let answer = stage

@@ -15,7 +15,7 @@ async fn only_account(stage: &Stage) -> Value {
         .await
 }
 
-/// Gives the account a refresh token, and an access token that ends in so many seconds.
+/// Gives the account this refresh token, and an access token that expires in so many seconds.
 async fn expire(stage: &Stage, token: &str, seconds: i64) {
     stage
         .execute(&format!(
@@ -33,7 +33,7 @@ async fn signed_in(stage: &Stage, service: &str) -> (Person, Browser) {
 }
 
 #[testkit::test]
-async fn a_stored_token_is_handed_out(db: PgPool) {
+async fn a_stored_token_is_returned(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
     let account = only_account(&stage).await;
@@ -59,7 +59,7 @@ async fn a_stored_token_is_handed_out(db: PgPool) {
 }
 
 #[testkit::test]
-async fn selectors_are_strict(db: PgPool) {
+async fn invalid_selectors_are_rejected(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
     let id = only_account(&stage).await["id"].clone();
@@ -99,7 +99,7 @@ async fn selectors_are_strict(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_gets_anothers_tokens(db: PgPool) {
+async fn tokens_of_other_users_are_not_returned(db: PgPool) {
     let stage = Stage::new(db).await;
     signed_in(&stage, "github").await;
     let hers = only_account(&stage).await["id"].clone();
@@ -120,7 +120,7 @@ async fn nobody_gets_anothers_tokens(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_token_that_ends_is_replaced_first(db: PgPool) {
+async fn an_expiring_token_is_refreshed_first(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "google").await;
     let before = only_account(&stage).await;
@@ -150,7 +150,7 @@ async fn a_token_that_ends_is_replaced_first(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refused_refresh_is_told(db: PgPool) {
+async fn a_rejected_refresh_is_an_error(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
     let body = json!({ "providerId": "github" });
@@ -181,7 +181,7 @@ async fn a_refused_refresh_is_told(db: PgPool) {
         "FAILED_TO_GET_ACCESS_TOKEN",
         "Failed to get a valid access token",
     );
-    // Without a refresh token an old one is all there is.
+    // Without a refresh token, the expired access token is returned.
     stage
         .execute(r#"update account set "refreshToken" = null"#)
         .await;
@@ -241,7 +241,7 @@ async fn tokens_are_refreshed_on_demand(db: PgPool) {
 }
 
 #[testkit::test]
-async fn unknown_providers_of_old_rows_are_named(db: PgPool) {
+async fn an_account_of_an_unknown_provider_is_an_error(db: PgPool) {
     let stage = Stage::new(db).await;
     let (_, mut browser) = signed_in(&stage, "github").await;
     stage
@@ -261,7 +261,7 @@ async fn unknown_providers_of_old_rows_are_named(db: PgPool) {
 }
 
 #[testkit::test]
-async fn github_is_asked_who_the_account_is(db: PgPool) {
+async fn account_info_is_fetched_from_github(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "github").await;
     let id = only_account(&stage).await["id"]
@@ -320,7 +320,7 @@ async fn github_is_asked_who_the_account_is(db: PgPool) {
 }
 
 #[testkit::test]
-async fn googles_stored_id_token_says_who_the_account_is(db: PgPool) {
+async fn account_info_is_read_from_googles_id_token(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "google").await;
 
@@ -347,7 +347,7 @@ async fn googles_stored_id_token_says_who_the_account_is(db: PgPool) {
 }
 
 #[testkit::test]
-async fn old_clients_name_the_providers_account(db: PgPool) {
+async fn an_account_can_be_selected_by_the_providers_id(db: PgPool) {
     let stage = Stage::new(db).await;
     let (person, mut browser) = signed_in(&stage, "github").await;
     let row = only_account(&stage).await["id"].clone();
@@ -357,7 +357,7 @@ async fn old_clients_name_the_providers_account(db: PgPool) {
     let path = format!("/api/auth/account-info?accountId={}", person.id);
     let answer = browser.get(&path).await.expect(200);
     assert_eq!(answer.json()["account"]["id"], row);
-    // The other endpoints take the row's id alone, and nobody finds the account of somebody else.
+    // Other endpoints accept only the id of the row. Accounts of other users are never found.
     let answer = stranger.get(&path).await;
     expect_code(&answer, 400, "ACCOUNT_NOT_FOUND", "Account not found");
     let body = json!({ "accountId": person.id.to_string() });

@@ -1,4 +1,4 @@
-//! `update-user` and its like, and what is switched off.
+//! `update-user`, and endpoints that are switched off.
 
 use provider::Person;
 use serde_json::json;
@@ -57,7 +57,7 @@ async fn name_and_image_can_be_changed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_session_of_the_browser_stays_one(db: PgPool) {
+async fn an_update_keeps_the_cookie_dont_remember(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;
@@ -85,7 +85,7 @@ async fn a_session_of_the_browser_stays_one(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_rest_of_a_user_cannot(db: PgPool) {
+async fn other_fields_cannot_be_changed(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;
@@ -153,7 +153,7 @@ async fn a_users_own_endpoints_need_a_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn users_do_not_delete_themselves_here(db: PgPool) {
+async fn delete_user_is_off(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;
@@ -168,7 +168,7 @@ async fn users_do_not_delete_themselves_here(db: PgPool) {
 }
 
 #[testkit::test]
-async fn passwords_and_mails_are_off(db: PgPool) {
+async fn endpoints_for_passwords_and_mail_are_off(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
     let mut browser = stage.signed_in(&ada).await;
