@@ -92,7 +92,7 @@ async fn the_last_371_days_are_the_default(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_range_is_checked(db: PgPool) {
+async fn the_range_is_validated(db: PgPool) {
     let app = app(&db);
     app.insert_user("ada", "Ada").await;
     let get = async |query: &str| {

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::{app, follow, like, number, project, sql};
 
 #[testkit::test]
-async fn everything_of_the_account_goes_and_counters_of_others_follow(db: PgPool) {
+async fn a_deletion_removes_the_account_and_updates_counters_of_others(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let other_session = app.session(&ada.id).await;
@@ -64,7 +64,7 @@ async fn everything_of_the_account_goes_and_counters_of_others_follow(db: PgPool
             .map(|name| format!("better-auth.{name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax"))
     );
     assert_eq!(answer.header("cache-control"), "no-store");
-    // The guard, and everything else at once.
+    // One statement is the guard's; the other deletes everything.
     assert_eq!(usage.statements, 2);
     for (count, expected) in [
         (r#"select count(*) from "user""#, 2),
@@ -97,7 +97,7 @@ async fn everything_of_the_account_goes_and_counters_of_others_follow(db: PgPool
 }
 
 #[testkit::test]
-async fn a_session_of_a_day_is_too_old(db: PgPool) {
+async fn a_session_of_a_day_is_not_fresh(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let age = r#"update session set "createdAt" = now() at time zone 'utc' - $1::interval"#;
 
@@ -107,7 +107,7 @@ async fn a_session_of_a_day_is_too_old(db: PgPool) {
     answer.expect_error(403, &["Session is not fresh"]);
     assert_eq!(number(&db, r#"select count(*) from "user""#, &[]).await, 1);
 
-    // Being refreshed makes it no younger.
+    // A refresh does not make the session fresh.
     sql(
         &db,
         r#"update session set "updatedAt" = now() at time zone 'utc'"#,
@@ -149,7 +149,7 @@ async fn secure_cookies_are_cleared_by_their_own_names(db: PgPool) {
 }
 
 #[testkit::test]
-async fn other_sites_cannot_delete_an_account(db: PgPool) {
+async fn requests_of_other_sites_are_rejected(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     let answer = ada

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::{HIDDEN, SHOWN, app, follow, sql};
 
 #[testkit::test]
-async fn anybody_sees_what_is_public(db: PgPool) {
+async fn public_fields_are_visible_to_everyone(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     sql(
@@ -68,7 +68,7 @@ async fn missing_values_are_null_or_empty(db: PgPool) {
 }
 
 #[testkit::test]
-async fn flags_tell_who_follows_whom(db: PgPool) {
+async fn flags_show_follows_in_both_directions(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let bob = app.user("bob").await;
@@ -114,7 +114,7 @@ async fn deactivated_and_banned_users_are_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn ids_that_name_nobody_are_not_found(db: PgPool) {
+async fn unknown_ids_are_not_found(db: PgPool) {
     let app = app(&db);
     app.insert_user("x", "").await;
     let long = "a".repeat(10_000);
@@ -197,7 +197,7 @@ async fn a_github_name_belongs_to_the_newest_account(db: PgPool) {
             .await;
         }
     }
-    // A newer account elsewhere says nothing about GitHub.
+    // A newer account at another provider does not change the GitHub name.
     sql(
         &db,
         r#"insert into account (id, "accountId", "providerId", "userId", "createdAt", "updatedAt")
@@ -214,13 +214,13 @@ async fn a_github_name_belongs_to_the_newest_account(db: PgPool) {
         .json();
     assert_eq!(found["id"], "new");
 
-    // The name is not handed back to whoever had it before.
+    // If the newest owner is hidden, the previous one is not found by the name.
     sql(&db, HIDDEN[0], &["new"]).await;
     app.anyone().get("/users/by-github/octo").await.expect(404);
 }
 
 #[testkit::test]
-async fn an_empty_github_name_finds_nobody(db: PgPool) {
+async fn an_empty_github_name_is_not_found(db: PgPool) {
     let app = app(&db);
     app.insert_user("x", "").await;
 

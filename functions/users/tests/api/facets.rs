@@ -106,7 +106,7 @@ async fn only_visible_users_are_counted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_query_is_checked(db: PgPool) {
+async fn the_query_is_validated(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     ada.get(&format!("/users/facets?prefix={}", "%C3%BC".repeat(50)))

@@ -1,4 +1,4 @@
-//! Comparisons that ignore case: people are found in every spelling.
+//! Comparisons that ignore case: users are found by every spelling of their texts.
 
 use serde_json::json;
 use shared::uri_component;
@@ -80,7 +80,7 @@ async fn short_terms_match_at_the_start_of_a_word_only(db: PgPool) {
 }
 
 #[testkit::test]
-async fn skills_that_differ_in_folding_only_are_kept_once(db: PgPool) {
+async fn skills_that_differ_in_folding_only_are_stored_once(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     let body =

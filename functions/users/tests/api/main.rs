@@ -1,4 +1,4 @@
-//! The specification of the users group, over HTTP and a real database.
+//! Tests of the users group over HTTP, with a real database.
 
 mod contributions;
 mod deletion;
@@ -17,12 +17,12 @@ mod update;
 use sqlx::PgPool;
 use testing::{App, HIDDEN, SHOWN, each, number, sql};
 
-/// A group over a fresh database.
+/// The users group over a fresh database.
 pub fn app(db: &PgPool) -> App {
     App::new(users::api(), db.clone())
 }
 
-/// Inserts a project and counts it.
+/// Inserts a project and increments the author's counter.
 pub async fn project(db: &PgPool, id: &str, author: &str, is_public: bool) {
     sqlx::query(
         r#"insert into projects (id, title, "authorId", "isPublic", "updatedAt")
@@ -44,7 +44,7 @@ pub async fn project(db: &PgPool, id: &str, author: &str, is_public: bool) {
     }
 }
 
-/// Inserts a follow and counts it.
+/// Inserts a follow and increments both counters.
 pub async fn follow(db: &PgPool, follower: &str, following: &str) {
     sql(
         db,
@@ -61,7 +61,7 @@ pub async fn follow(db: &PgPool, follower: &str, following: &str) {
     .await;
 }
 
-/// Inserts a like and counts it.
+/// Inserts a like and increments the project's counter.
 pub async fn like(db: &PgPool, user: &str, project: &str) {
     sql(
         db,

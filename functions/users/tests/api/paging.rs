@@ -7,7 +7,7 @@ use testing::Caller;
 
 use crate::{app, each, sql};
 
-/// Follows `Link` to the end, and returns the ids of each page.
+/// Follows `Link` until the last page, and returns the ids of each page.
 async fn walk(caller: &Caller, path: &str) -> Vec<Vec<String>> {
     let mut pages = Vec::new();
     let mut next = path.to_owned();
@@ -27,7 +27,7 @@ async fn walk(caller: &Caller, path: &str) -> Vec<Vec<String>> {
     }
 }
 
-/// 23 users, many of whom share a time or a number of followers, and one who is hidden.
+/// Inserts 23 users. Many share a time or a number of followers, and one is hidden.
 async fn crowd(db: &PgPool) -> Caller {
     let app = app(db);
     for i in 0..23 {
@@ -48,7 +48,7 @@ async fn crowd(db: &PgPool) -> Caller {
 }
 
 #[testkit::test]
-async fn a_walk_yields_each_user_once_in_order(db: PgPool) {
+async fn the_pages_have_each_user_once_in_order(db: PgPool) {
     let caller = crowd(&db).await;
 
     for (sort, order) in [
@@ -104,14 +104,14 @@ async fn the_link_repeats_the_filters(db: PgPool) {
 }
 
 #[testkit::test]
-async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
+async fn inserted_and_deleted_rows_do_not_shift_pages(db: PgPool) {
     let caller = crowd(&db).await;
     let all = walk(&caller, "/users?limit=100").await.concat();
     let first = caller.get("/users?limit=5").await;
     let link = first.header("link").to_owned();
     let rest = format!("/users{}", &link[1..link.find('>').unwrap()]);
 
-    // Newer ones, and the row that the cursor stands on.
+    // Inserts newer rows, and deletes the row that the cursor points to.
     sql(&db, r#"delete from "user" where id = $1"#, &[&all[4]]).await;
     sql(
         &db,
@@ -127,7 +127,7 @@ async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
 }
 
 #[testkit::test]
-async fn cursors_of_others_are_refused(db: PgPool) {
+async fn foreign_and_malformed_cursors_are_rejected(db: PgPool) {
     let caller = crowd(&db).await;
     let newest = |keys: Value| Cursor::new("newest", keys).encode();
     let followers = |keys: Value| Cursor::new("followers", keys).encode();
@@ -167,7 +167,7 @@ async fn cursors_of_others_are_refused(db: PgPool) {
             .await;
         answer.expect_error(400, &["cursor must be a valid cursor"]);
     }
-    // Wherever it points to, a well-formed one of our own form is a place in the list.
+    // A well-formed cursor may point to any position in the list.
     let far = newest(json!(["0001-01-01T00:00:00", ""]));
     let answer = caller
         .get(&format!("/users?cursor={far}"))

@@ -1,4 +1,4 @@
-//! No list reads a whole table, whatever is asked.
+//! Plans of the lists: none reads a whole table.
 
 use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -23,7 +23,7 @@ const STATEMENTS: [&str; 6] = [
     "vacuum analyze",
 ];
 
-/// All but the facets, which count everybody.
+/// All lists except the facets, which count all users.
 const PATHS: [&str; 15] = [
     "/users?",
     "/users?sort=followers",
@@ -43,11 +43,11 @@ const PATHS: [&str; 15] = [
 ];
 
 #[testkit::test]
-async fn people_are_read_from_indexes(db: PgPool) {
+async fn users_are_read_from_indexes(db: PgPool) {
     for statement in STATEMENTS {
         sqlx::query(statement).execute(&db).await.unwrap();
     }
-    // One connection, which can be told to report what it has read.
+    // With one connection, the session's statistics can be flushed before they are read.
     let options = db.connect_options().as_ref().clone();
     let db = PgPoolOptions::new()
         .max_connections(1)
@@ -60,7 +60,7 @@ async fn people_are_read_from_indexes(db: PgPool) {
 
     for path in PATHS {
         let before = scans(&db).await;
-        // Often enough that the server may choose a plan for any values.
+        // After five executions the server may choose a generic plan.
         for _ in 0..7 {
             let first = viewer.get(&format!("{path}&limit=5")).await.expect(200);
             assert_ne!(first.text(), "[]", "{path}");
@@ -74,7 +74,7 @@ async fn people_are_read_from_indexes(db: PgPool) {
     }
 }
 
-/// Sequential scans of the large tables so far.
+/// Returns the number of sequential scans of the large tables.
 async fn scans(db: &Db) -> Vec<(String, i64)> {
     for statement in [
         "select pg_stat_force_next_flush()",
@@ -83,7 +83,7 @@ async fn scans(db: &Db) -> Vec<(String, i64)> {
         sqlx::query(statement)
             .execute(db)
             .await
-            .expect("the statistics are there");
+            .expect("the statistics are flushed");
     }
     sqlx::query_as(
         "select relname::text, seq_scan from pg_stat_user_tables
@@ -91,5 +91,5 @@ async fn scans(db: &Db) -> Vec<(String, i64)> {
     )
     .fetch_all(db)
     .await
-    .expect("the statistics are there")
+    .expect("the statistics are read")
 }

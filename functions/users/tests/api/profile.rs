@@ -42,7 +42,7 @@ async fn the_caller_sees_their_whole_account(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nulls_of_older_rows_have_their_defaults(db: PgPool) {
+async fn nulls_in_older_rows_are_returned_as_defaults(db: PgPool) {
     let ada = app(&db).user("ada").await;
     sql(
         &db,

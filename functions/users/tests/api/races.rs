@@ -1,4 +1,4 @@
-//! Many requests at once.
+//! Concurrent requests.
 
 use futures_util::future::{join, join_all};
 use serde_json::json;
@@ -7,7 +7,7 @@ use testing::Caller;
 
 use crate::{app, follow, number, sql};
 
-/// Rows and counters that differ; there must be none.
+/// Counts the counters that differ from their rows. The count must be zero.
 const DRIFT: &str = r#"
     select (
         select count(*) from "user" u
@@ -19,7 +19,7 @@ const DRIFT: &str = r#"
     )"#;
 
 #[testkit::test]
-async fn parallel_changes_of_different_fields_lose_nothing(db: PgPool) {
+async fn concurrent_changes_of_different_fields_are_all_stored(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let fields = ["name", "bio", "location", "company", "website"];
 
@@ -46,7 +46,7 @@ async fn parallel_changes_of_different_fields_lose_nothing(db: PgPool) {
 }
 
 #[testkit::test]
-async fn parallel_changes_move_updated_at_each_once(db: PgPool) {
+async fn each_concurrent_change_advances_updated_at(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     let answers = join_all((0..50).map(|i| {
@@ -91,7 +91,7 @@ async fn an_account_is_deleted_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn friends_who_leave_together_do_not_block_each_other(db: PgPool) {
+async fn concurrent_deletions_of_friends_do_not_deadlock(db: PgPool) {
     let app = app(&db);
     let mut people: Vec<Caller> = Vec::new();
     for i in 0..12 {
@@ -140,7 +140,7 @@ async fn likes_and_follows_during_a_deletion_leave_no_drift(db: PgPool) {
             async move {
                 let project = format!("p{i:02}");
                 let friend = format!("friend{i:02}");
-                // As the social function does it: counters by rows really written, users locked in order.
+                // As in the social function: counters change by the rows written, and users are locked in order.
                 let liked = sqlx::query(
                     r#"with l as (insert into likes (id, "userId", "projectId") values ($1 || $2, $1, $2) returning 1)
                        update projects set "likeCount" = "likeCount" + (select count(*) from l) where id = $2"#,

@@ -1,4 +1,4 @@
-//! The table of routes, and what the guard says on each.
+//! The table of routes, and the guard's decision on each.
 
 use axum::http::Method;
 use shared::openapi::Group;
@@ -24,7 +24,7 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
 }
 
 #[testkit::test]
-async fn nobody_gets_in_without_a_session(db: PgPool) {
+async fn requests_without_a_session_are_rejected(db: PgPool) {
     let anyone = app(&db).anyone();
 
     for (method, path) in [
@@ -40,7 +40,7 @@ async fn nobody_gets_in_without_a_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn deactivated_and_banned_callers_are_refused(db: PgPool) {
+async fn deactivated_and_banned_callers_are_rejected(db: PgPool) {
     let app = app(&db);
     let bob = app.user("bob").await;
 
@@ -138,7 +138,7 @@ fn every_route_is_in_the_openapi_document() {
     ] {
         assert_eq!(public["properties"].get(secret), None, "{secret}");
     }
-    // An absent value is null and never missing; two fields are of suggestions only.
+    // An absent value is null and never missing. Two fields exist in suggestions only.
     let required = public["required"].as_array().expect("a list");
     let properties = public["properties"].as_object().expect("an object");
     for name in properties.keys() {

@@ -1,4 +1,4 @@
-//! `GET /users`: who is found
+//! `GET /users`: filters and terms.
 
 use serde_json::json;
 use shared::db::measured;
@@ -7,7 +7,7 @@ use testing::{App, Caller};
 
 use crate::{HIDDEN, SHOWN, app, each, follow, sql};
 
-/// Users `u1`, `u2`, … as (name, GitHub name, skills, location), and somebody who searches.
+/// Inserts users `u1`, `u2`, … from name, GitHub name, skills and location. Returns them with a caller.
 async fn people(db: &PgPool, people: &[(&str, &str, &str, &str)]) -> (App, Caller) {
     let app = app(db);
     let caller = app.user("searcher").await;
@@ -117,14 +117,14 @@ async fn every_term_must_occur_somewhere(db: PgPool) {
         ("q=++cobol%09grace%0A", vec!["u1"]),
         ("q=ace+opp", vec!["u1"]),
         ("q=gr+ho", vec!["u1"]),
-        // One or two letters match at the start of a word only.
+        // A term of one or two letters matches only at the start of a word.
         ("q=ace+op", vec![]),
         ("q=amaz", vec!["u1"]),
         ("q=chine", vec!["u1"]),
         ("q=%C3%A5str%C3%B6m", vec!["u3"]),
         ("q=S%C3%98REN", vec!["u3"]),
         ("q=grace+rust", vec![]),
-        // Neither location nor mail, nor across two fields.
+        // Neither location nor e-mail address is searched, and no match spans two fields.
         ("q=monaco", vec![]),
         ("q=test.example", vec![]),
         ("q=%40", vec![]),
@@ -166,7 +166,7 @@ async fn wildcards_are_literal(db: PgPool) {
 }
 
 #[testkit::test]
-async fn all_skills_must_match_and_location_is_a_part(db: PgPool) {
+async fn all_skills_must_match_and_location_is_a_substring(db: PgPool) {
     let (_, caller) = people(
         &db,
         &[
@@ -200,7 +200,7 @@ async fn all_skills_must_match_and_location_is_a_part(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_query_is_checked(db: PgPool) {
+async fn the_query_is_validated(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let long = |n: usize| "%C3%BC".repeat(n);
     let skills = |n: usize| "skill=x&".repeat(n);

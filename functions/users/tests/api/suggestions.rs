@@ -51,7 +51,7 @@ async fn suggestions_are_ordered_by_score(db: PgPool) {
     let answer = answer.expect(200);
     let list = answer.json();
 
-    // Not the caller, and nobody whom they follow already.
+    // Neither the caller nor users whom the caller follows are suggested.
     assert_eq!(each(&list, "id"), ["b", "c", "a", "d"]);
     let counts: Vec<_> = list
         .as_array()
@@ -96,7 +96,7 @@ async fn equal_scores_are_ordered_by_followers_then_id(db: PgPool) {
         assert_eq!(each(&answer.expect(200).json(), "id"), expected);
     }
 
-    // The same among those who have a score.
+    // The order is the same among users with a score.
     sql(&db, r#"update "user" set skills = '{Rust}'"#, &[]).await;
     for (limit, expected) in [
         (1, &["x2"][..]),
@@ -128,7 +128,7 @@ async fn hidden_people_are_neither_suggested_nor_counted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn filters_hold_for_suggestions_too(db: PgPool) {
+async fn filters_apply_to_suggestions(db: PgPool) {
     let (_, me) = crowd(&db).await;
     sql(
         &db,
@@ -153,7 +153,7 @@ async fn filters_hold_for_suggestions_too(db: PgPool) {
 }
 
 #[testkit::test]
-async fn somebody_new_is_shown_whom_most_follow(db: PgPool) {
+async fn a_new_user_is_suggested_the_most_followed_users(db: PgPool) {
     let (app, _) = crowd(&db).await;
     let new = app.user("new").await;
 

@@ -13,7 +13,7 @@ async fn put(caller: &Caller, body: Value) -> Value {
 }
 
 #[testkit::test]
-async fn fields_are_changed_and_the_account_is_answered_unwrapped(db: PgPool) {
+async fn fields_are_changed_and_the_account_is_returned_unwrapped(db: PgPool) {
     let ada = app(&db).user("ada").await;
     project(&db, "p", &ada.id, false).await;
 
@@ -39,7 +39,7 @@ async fn fields_are_changed_and_the_account_is_answered_unwrapped(db: PgPool) {
 }
 
 #[testkit::test]
-async fn absent_keeps_and_null_or_empty_clears(db: PgPool) {
+async fn absent_fields_are_kept_and_null_or_empty_ones_cleared(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let full = json!({
         "bio": "b", "website": "https://w.example", "location": "l", "company": "c", "skills": ["s"],
@@ -82,7 +82,7 @@ async fn updated_at_moves_forward_with_real_changes_only(db: PgPool) {
     .await;
     assert_eq!(same["updatedAt"], first["updatedAt"]);
 
-    // Even when the clock is behind.
+    // `updatedAt` also moves forward if the clock is behind.
     sql(
         &db,
         r#"update "user" set "updatedAt" = '2999-12-31 23:59:59.999' where id = $1"#,
@@ -94,7 +94,7 @@ async fn updated_at_moves_forward_with_real_changes_only(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_name_without_control_characters(db: PgPool) {
+async fn control_characters_in_names_are_rejected(db: PgPool) {
     let ada = app(&db).user("ada").await;
     for name in ["a\u{7}b", "a\nb", "a\u{85}b", "a\u{202e}b", "a\u{2066}b"] {
         let answer = ada.put("/users/profile", json!({ "name": name })).await;
@@ -154,7 +154,7 @@ async fn every_failing_rule_is_reported_and_nothing_is_written(db: PgPool) {
 }
 
 #[testkit::test]
-async fn no_other_column_of_users_or_projects_is_taken(db: PgPool) {
+async fn columns_that_are_not_fields_are_rejected(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let before = ada.get("/users/profile").await.json();
 
@@ -269,7 +269,7 @@ async fn lengths_are_bounded_in_unicode_scalar_values(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_null_or_is_of_another_type_is_refused(db: PgPool) {
+async fn null_and_other_types_are_rejected(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     for value in [json!(null), json!(5), json!({}), json!([])] {
@@ -295,7 +295,7 @@ async fn what_cannot_be_null_or_is_of_another_type_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nul_is_refused(db: PgPool) {
+async fn nul_is_rejected(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     for (field, value) in [
@@ -310,7 +310,7 @@ async fn nul_is_refused(db: PgPool) {
 }
 
 #[testkit::test]
-async fn of_a_repeated_key_the_last_wins(db: PgPool) {
+async fn the_last_of_repeated_keys_is_used(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let request = Request::put("/users/profile")
         .header("content-type", "application/json")
@@ -321,7 +321,7 @@ async fn of_a_repeated_key_the_last_wins(db: PgPool) {
 }
 
 #[testkit::test]
-async fn text_that_looks_like_something_else_is_stored_as_it_is(db: PgPool) {
+async fn text_with_special_characters_is_stored_unchanged(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let odd = r#"'"\ {a,b} null $1 %s <script>alert(1)</script>"#;
 
@@ -337,7 +337,7 @@ async fn text_that_looks_like_something_else_is_stored_as_it_is(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_avatar_is_a_ready_upload_of_the_caller_or_what_is_stored(db: PgPool) {
+async fn an_avatar_must_be_a_ready_upload_of_the_caller_or_unchanged(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let bob = app.user("bob").await;
