@@ -1,4 +1,4 @@
-//! What staff do is written down.
+//! The audit log of staff.
 
 use sqlx::PgPool;
 use testing::Log;
@@ -18,7 +18,7 @@ async fn a_deletion_by_staff_is_one_line_of_the_audit_log(db: PgPool) {
     promote(&db, &eve, "moderator").await;
     project(&db, "p", &ada.id, true).await;
 
-    // The author and the project's author need no audit, and a refusal is no act.
+    // Deletions by the comment's author or the project's author are not audited, and neither are rejected requests.
     for caller in [&ada, &bob] {
         let path = format!("/comments/{}", comment(&bob, "p", "x").await);
         caller.delete(&path).await.expect(204);

@@ -9,7 +9,7 @@ use crate::{HIDDEN, SHOWN, app, comment, each, number, project, promote, sql};
 const PATH: &str = "/projects/p/comments";
 
 #[testkit::test]
-async fn a_comment_is_made_and_read(db: PgPool) {
+async fn a_comment_is_created_and_read(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -48,7 +48,7 @@ async fn a_comment_is_made_and_read(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_is_said_is_kept_as_it_was_sent(db: PgPool) {
+async fn content_is_stored_unchanged(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -127,7 +127,7 @@ async fn comments_of_hidden_people_are_left_out(db: PgPool) {
 }
 
 #[testkit::test]
-async fn comments_on_what_is_not_visible_are_not_there(db: PgPool) {
+async fn comments_on_invisible_projects_are_not_found(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -171,7 +171,7 @@ async fn comments_on_what_is_not_visible_are_not_there(db: PgPool) {
         sql(&db, SHOWN[0], &[&ada.id]).await;
         sql(&db, SHOWN[1], &[&ada.id]).await;
     }
-    // Its author goes on as before.
+    // The author of the hidden project still has access.
     sql(&db, hidden, &[]).await;
     ada.post(PATH, body()).await.expect(201);
     assert_eq!(
@@ -188,7 +188,7 @@ async fn comments_on_what_is_not_visible_are_not_there(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_edit_changes_the_content_and_says_so(db: PgPool) {
+async fn an_edit_changes_content_and_updated_at(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -208,9 +208,9 @@ async fn an_edit_changes_the_content_and_says_so(db: PgPool) {
     assert_eq!(ada.get(&path).await.json(), edited);
 }
 
-/// A database that Prisma made may keep microseconds, which no client sees.
+/// A database that Prisma created may store microseconds, which clients do not see.
 #[testkit::test]
-async fn times_that_print_the_same_are_no_edit(db: PgPool) {
+async fn times_within_one_millisecond_are_not_an_edit(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -231,7 +231,7 @@ async fn times_that_print_the_same_are_no_edit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn updated_at_moves_with_a_real_change_only_and_then_strictly(db: PgPool) {
+async fn only_real_changes_advance_updated_at(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -247,7 +247,7 @@ async fn updated_at_moves_with_a_real_change_only_and_then_strictly(db: PgPool) 
         .await
         .expect(200);
     assert_eq!(answer.json(), before);
-    // A clock that goes backwards.
+    // The clock has gone backwards.
     sql(
         &db,
         r#"update comments set "updatedAt" = '2100-01-01'"#,
@@ -262,7 +262,7 @@ async fn updated_at_moves_with_a_real_change_only_and_then_strictly(db: PgPool) 
 }
 
 #[testkit::test]
-async fn an_edit_based_on_an_old_version_is_refused(db: PgPool) {
+async fn an_edit_of_an_old_version_is_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -276,7 +276,7 @@ async fn an_edit_based_on_an_old_version_is_refused(db: PgPool) {
     answer.expect_error(409, &["Comment was changed by another request"]);
     let now = ada.get(&path).await.json();
     assert_eq!(now["content"], "second");
-    // Any way to write the instant will do.
+    // The instant may be written with any offset.
     let current: Timestamp = now["updatedAt"].as_str().unwrap().parse().unwrap();
     let written = format!("{}+00:00", current.0.format("%Y-%m-%dT%H:%M:%S%.6f"));
     let body = json!({ "content": "third", "expectedUpdatedAt": written });
@@ -329,7 +329,7 @@ async fn the_author_the_projects_author_and_staff_delete_a_comment(db: PgPool) {
 }
 
 #[testkit::test]
-async fn rows_of_the_node_application_are_read_as_they_are(db: PgPool) {
+async fn rows_of_the_node_application_are_returned_unchanged(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;

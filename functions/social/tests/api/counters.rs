@@ -1,4 +1,4 @@
-//! Random operations over eight connections: afterwards every counter equals its rows.
+//! Random concurrent operations on eight connections. Afterwards every counter equals the number of its rows.
 
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -9,8 +9,7 @@ use testkit::database::with_connections;
 
 use crate::{DRIFT, number, project, sql};
 
-/// The same seed draws the same operations in the same order; how they interleave is up to PostgreSQL. Another one can be
-/// given as `COUNTERS_SEED`.
+/// Seed of the operations and their order; the interleaving is PostgreSQL's. The variable `COUNTERS_SEED` overrides it.
 const SEED: u64 = 0x00C0_DECA_FE00_0004;
 const CASES: usize = 1_000;
 const CONNECTIONS: usize = 8;
@@ -29,7 +28,7 @@ const ROWS: &str = "
         (select count(*) from follows), (select count(*) from likes), (select count(*) from comments)
     )";
 
-/// What somebody does at some moment.
+/// An operation of one of the users.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Like(usize, usize),
@@ -52,7 +51,7 @@ impl Operation {
         let user = random.random_range(..USERS);
         let other = random.random_range(..USERS);
         let project = random.random_range(..PROJECTS.len());
-        // Mostly for the better, or nobody could do anything any more.
+        // Most changes enable something, or soon no operation would be possible.
         let good = random.random_bool(0.75);
         match random.random_range(..100_u32) {
             0..22 => Self::Like(user, project),
@@ -98,7 +97,7 @@ impl Operation {
                 person(who).social.delete(&path).await
             }
             Self::Read(who, what) => person(who).social.get(READS[what]).await,
-            // The author of a project has its index.
+            // The author of a project has the project's index.
             Self::Publish(what, is_public) => {
                 let body = json!({ "isPublic": is_public });
                 person(what).projects.put(&thing(what), body).await
@@ -128,7 +127,7 @@ impl Operation {
     }
 }
 
-/// One person at each function that moves a counter.
+/// A user as a caller of each function that changes a counter.
 struct Person {
     social: Caller,
     projects: Caller,
@@ -174,7 +173,7 @@ impl World {
         }
     }
 
-    /// Puts back what was deleted.
+    /// Inserts deleted rows again.
     async fn restore(&mut self) {
         let (users, projects): (Vec<String>, Vec<String>) = sqlx::query_as(
             r#"select array(select id from "user"), array(select id from projects)"#,
@@ -194,7 +193,7 @@ impl World {
         }
     }
 
-    /// Where somebody's newest comment lives; nowhere without one.
+    /// Returns the path of the user's newest comment. The path is unknown if there is none.
     async fn newest_comment(&self, who: usize) -> String {
         let newest: Option<String> = sqlx::query_scalar(
             r#"select id from comments where "authorId" = $1 order by "createdAt" desc limit 1"#,
@@ -207,7 +206,7 @@ impl World {
     }
 }
 
-/// Tells how to repeat a run that has failed.
+/// Prints how to repeat the run if it fails.
 struct Run {
     seed: u64,
     case: usize,
@@ -228,7 +227,7 @@ impl Drop for Run {
 }
 
 #[testkit::test]
-async fn counters_equal_their_rows_after_whatever_happens_at_once(db: PgPool) {
+async fn counters_equal_their_rows_after_concurrent_operations(db: PgPool) {
     let connections = u32::try_from(CONNECTIONS).unwrap();
     let db = with_connections(&db, connections);
     let mut world = World::new(db).await;
@@ -251,6 +250,6 @@ async fn counters_equal_their_rows_after_whatever_happens_at_once(db: PgPool) {
         assert_eq!(number(&world.db, DRIFT, &[]).await, 0);
         counted += number(&world.db, ROWS, &[]).await;
     }
-    // There was something to count.
+    // Most cases must have rows to count.
     assert!(counted > 1_000, "{counted}");
 }

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::{HIDDEN, SHOWN, app, comment, each, project, sql};
 
 #[testkit::test]
-async fn the_feed_of_somebody_who_follows_nobody_is_empty(db: PgPool) {
+async fn the_feed_of_a_user_who_follows_no_users_is_empty(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "own", &ada.id, true).await;
@@ -16,7 +16,7 @@ async fn the_feed_of_somebody_who_follows_nobody_is_empty(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_feed_has_public_projects_of_the_people_followed(db: PgPool) {
+async fn the_feed_has_public_projects_of_followed_users(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -29,7 +29,7 @@ async fn the_feed_has_public_projects_of_the_people_followed(db: PgPool) {
     project(&db, "eves", &eve.id, true).await;
     let follow = |id: &str| format!("/users/{id}/follow");
     ada.put(&follow(&bob.id), json!({})).await.expect(200);
-    // Rows of another program may say that people follow themselves.
+    // Rows of another program may have users who follow themselves.
     sql(
         &db,
         r#"insert into follows (id, "followerId", "followingId") values ('self', $1, $1)"#,
@@ -58,7 +58,7 @@ async fn the_feed_has_public_projects_of_the_people_followed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn projects_are_shown_as_summaries(db: PgPool) {
+async fn projects_are_returned_as_summaries(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -140,7 +140,7 @@ async fn tags_must_all_match_and_one_of_the_languages(db: PgPool) {
 }
 
 #[testkit::test]
-async fn old_projects_are_found_behind_many_of_others(db: PgPool) {
+async fn older_projects_are_found_after_many_projects_of_others(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,

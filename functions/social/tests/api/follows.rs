@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::{DRIFT, HIDDEN, SHOWN, app, each, number, sql};
 
 #[testkit::test]
-async fn a_follow_is_made_once_and_ended_once(db: PgPool) {
+async fn a_repeated_follow_or_unfollow_changes_nothing(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let path = format!("/users/{}/follow", bob.id);
@@ -37,7 +37,7 @@ async fn a_follow_is_made_once_and_ended_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_follows_themselves(db: PgPool) {
+async fn users_cannot_follow_themselves(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let path = format!("/users/{}/follow", ada.id);
 
@@ -74,7 +74,7 @@ async fn a_hidden_user_can_only_be_unfollowed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn both_lists_are_newest_first_without_hidden_people(db: PgPool) {
+async fn both_lists_are_newest_first_without_hidden_users(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -96,7 +96,7 @@ async fn both_lists_are_newest_first_without_hidden_people(db: PgPool) {
     let following = format!("/users/{}/following", ada.id);
     let list = ada.get(&followers).await.expect(200).json();
     assert_eq!(each(&list, "id"), [&eve.id, &bob.id]);
-    // "Do I follow them", and do they follow me.
+    // `isFollowing` means that the caller follows the user; `isFollowedBy` means the reverse.
     assert_eq!(
         (&list[0]["isFollowing"], &list[1]["isFollowing"]),
         (&json!(true), &json!(false))

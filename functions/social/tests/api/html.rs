@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use crate::{app, comment, each, project};
 
 #[testkit::test]
-async fn html_comes_only_when_it_is_asked_for(db: PgPool) {
+async fn html_is_included_on_request_only(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -59,7 +59,7 @@ async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
-    // What grows most: many short elements, and signs that JSON escapes.
+    // These contents grow most: many short elements, and characters that JSON escapes.
     for content in [
         "> ".repeat(2_500),
         "*\n".repeat(2_500),

@@ -10,7 +10,7 @@ const PATH: &str = "/projects/p/comments";
 const COUNT: &str = "select count(*) from comments";
 
 #[testkit::test]
-async fn a_comment_that_is_sent_again_is_made_once(db: PgPool) {
+async fn a_repeated_request_creates_one_comment(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
     project(&db, "p", &ada.id, true).await;
@@ -29,7 +29,7 @@ async fn a_comment_that_is_sent_again_is_made_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn another_user_or_project_is_another_request(db: PgPool) {
+async fn a_key_belongs_to_one_user_and_project(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
     let bob = app.user("bob").await.header("idempotency-key", "k1");
@@ -47,7 +47,7 @@ async fn another_user_or_project_is_another_request(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refusal_is_not_kept(db: PgPool) {
+async fn an_error_is_not_stored(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
 
@@ -57,7 +57,7 @@ async fn a_refusal_is_not_kept(db: PgPool) {
 }
 
 #[testkit::test]
-async fn of_many_at_once_one_makes_the_comment(db: PgPool) {
+async fn concurrent_requests_create_one_comment(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await.header("idempotency-key", "k1");
     project(&db, "p", &ada.id, true).await;

@@ -1,4 +1,4 @@
-//! API keys: what they reach, and what they do not.
+//! Access with API keys.
 
 use axum::http::Method;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::{app, comment, project, promote, sql};
 
 const KEY: &str = "cc_oguqufGkipgmbZjaxCWoNLHIgQUEByabrQCAhRijgpNjzVftvTARCECDftLrkYhI";
 
-/// Somebody's key with those permissions, in place of any other.
+/// Replaces all keys by one of `owner` with these permissions. Returns a caller with the key.
 async fn key(app: &App, db: &PgPool, owner: &Caller, permissions: &str) -> Caller {
     sql(db, "delete from apikey", &[]).await;
     sql(
@@ -23,7 +23,7 @@ async fn key(app: &App, db: &PgPool, owner: &Caller, permissions: &str) -> Calle
     app.anyone().header("x-api-key", KEY)
 }
 
-/// Each read of the group.
+/// Each read request of the group.
 fn reads(user: &str, comment: &str) -> [String; 8] {
     [
         "/projects/p/comments".to_owned(),
@@ -37,7 +37,7 @@ fn reads(user: &str, comment: &str) -> [String; 8] {
     ]
 }
 
-/// Each write, in an order in which all have something to do.
+/// Each write request, in an order in which each changes something.
 fn writes(user: &str, comment: &str) -> Vec<(Method, String)> {
     vec![
         (Method::POST, "/projects/p/comments".to_owned()),
@@ -52,7 +52,7 @@ fn writes(user: &str, comment: &str) -> Vec<(Method, String)> {
 }
 
 #[testkit::test]
-async fn a_key_does_what_its_scopes_allow(db: PgPool) {
+async fn scopes_limit_a_key(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -87,7 +87,7 @@ async fn a_key_does_what_its_scopes_allow(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_nobody_knows_is_refused_on_open_routes_too(db: PgPool) {
+async fn an_unknown_key_is_rejected_on_public_routes_too(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -105,7 +105,7 @@ async fn a_key_nobody_knows_is_refused_on_open_routes_too(db: PgPool) {
 }
 
 #[testkit::test]
-async fn staff_do_not_moderate_by_key(db: PgPool) {
+async fn a_key_does_not_carry_the_staff_role(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -122,7 +122,7 @@ async fn staff_do_not_moderate_by_key(db: PgPool) {
         bob.get(&theirs).await.expect(200);
         key.delete(&own).await.expect(204);
     }
-    // A project's author is no staff.
+    // The project's author is not staff.
     let key = key(&app, &db, &ada, r#"{"api":["read","write"]}"#).await;
     let theirs = format!("/comments/{}", comment(&bob, "p", "x").await);
     key.delete(&theirs).await.expect(204);

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::{DRIFT, HIDDEN, SHOWN, app, each, number, project, sql};
 
 #[testkit::test]
-async fn a_like_is_made_once_and_taken_back_once(db: PgPool) {
+async fn a_repeated_like_or_unlike_changes_nothing(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -21,7 +21,7 @@ async fn a_like_is_made_once_and_taken_back_once(db: PgPool) {
     assert_eq!(unlike().await, json!({ "isLiked": false, "likeCount": 0 }));
     assert_eq!(like().await, json!({ "isLiked": true, "likeCount": 1 }));
     assert_eq!(like().await, json!({ "isLiked": true, "likeCount": 1 }));
-    // One's own project may be liked.
+    // A user may like their own project.
     let own = ada.put("/projects/p/like", json!({})).await.expect(200);
     assert_eq!(own.json(), json!({ "isLiked": true, "likeCount": 2 }));
     assert_eq!(unlike().await, json!({ "isLiked": false, "likeCount": 1 }));
@@ -49,7 +49,7 @@ async fn a_like_does_not_change_the_project(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_private_project_is_there_for_its_author_alone(db: PgPool) {
+async fn a_private_project_is_visible_to_its_author_alone(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "draft", &ada.id, false).await;
@@ -73,7 +73,7 @@ async fn a_private_project_is_there_for_its_author_alone(db: PgPool) {
 }
 
 #[testkit::test]
-async fn projects_of_hidden_authors_are_not_there(db: PgPool) {
+async fn projects_of_hidden_authors_are_not_found(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -97,7 +97,7 @@ async fn projects_of_hidden_authors_are_not_there(db: PgPool) {
 }
 
 #[testkit::test]
-async fn who_liked_is_listed_newest_first_without_hidden_people(db: PgPool) {
+async fn users_who_liked_are_listed_newest_first_without_hidden_ones(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -147,7 +147,7 @@ async fn who_liked_is_listed_newest_first_without_hidden_people(db: PgPool) {
 }
 
 #[testkit::test]
-async fn people_are_shown_with_what_is_public(db: PgPool) {
+async fn users_are_returned_with_their_public_fields(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -179,7 +179,7 @@ async fn people_are_shown_with_what_is_public(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_list_of_nobody_is_empty(db: PgPool) {
+async fn a_project_without_likes_has_an_empty_list(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;

@@ -1,4 +1,4 @@
-//! The specification of the social group, over HTTP and a real database.
+//! Tests of the social group over HTTP, with a real database.
 
 mod audit;
 mod comments;
@@ -21,12 +21,12 @@ mod routes;
 use sqlx::PgPool;
 use testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 
-/// A group over a fresh database.
+/// The social group over a fresh database.
 pub fn app(db: &PgPool) -> App {
     App::new(social::api(), db.clone())
 }
 
-/// Inserts a project and counts it.
+/// Inserts a project and increments the author's counter.
 pub async fn project(db: &PgPool, id: &str, author: &str, is_public: bool) {
     sqlx::query(
         r#"with made as (
@@ -43,7 +43,7 @@ pub async fn project(db: &PgPool, id: &str, author: &str, is_public: bool) {
     .expect("a project is inserted");
 }
 
-/// Comments, and returns the comment's id.
+/// Creates a comment, and returns its id.
 pub async fn comment(caller: &Caller, project: &str, content: &str) -> String {
     let answer = caller
         .post(
@@ -55,7 +55,7 @@ pub async fn comment(caller: &Caller, project: &str, content: &str) -> String {
     answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// Makes a user staff.
+/// Gives a user a staff role.
 pub async fn promote(db: &PgPool, user: &Caller, role: &str) {
     sql(
         db,
@@ -65,7 +65,7 @@ pub async fn promote(db: &PgPool, user: &Caller, role: &str) {
     .await;
 }
 
-/// Counters that differ from their rows; there must be none.
+/// Counts the counters that differ from their rows. The count must be zero.
 pub const DRIFT: &str = r#"
     select (
         select count(*) from "user" u
@@ -85,7 +85,7 @@ pub const DRIFT: &str = r#"
             )
     )"#;
 
-/// Follows `Link` to the end, and returns the ids of each page.
+/// Follows `Link` until the last page, and returns the ids of each page.
 pub async fn walk(caller: &Caller, path: &str) -> Vec<Vec<String>> {
     let (base, _) = path.split_once('?').unwrap_or((path, ""));
     let mut pages = Vec::new();

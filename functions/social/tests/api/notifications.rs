@@ -6,7 +6,7 @@ use testing::{App, Caller};
 
 use crate::{HIDDEN, SHOWN, app, comment, each, number, project, sql};
 
-/// Ada has a project, and Bob has liked it, commented on it and followed her, a day after the other.
+/// Bob likes Ada's project, comments on it and follows Ada, one day after the other.
 async fn acts(db: &PgPool) -> (App, Caller, Caller) {
     let app = app(db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
@@ -51,7 +51,7 @@ async fn unread(caller: &Caller) -> Value {
 }
 
 #[testkit::test]
-async fn others_acts_are_listed_newest_first(db: PgPool) {
+async fn actions_of_others_are_listed_newest_first(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
 
     let list = ada.get("/notifications").await.expect(200).json();
@@ -93,7 +93,7 @@ async fn others_acts_are_listed_newest_first(db: PgPool) {
 }
 
 #[testkit::test]
-async fn one_kind_can_be_asked_for(db: PgPool) {
+async fn the_list_can_be_filtered_by_type(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
 
     assert_eq!(ids(&ada, "type=like").await, ["like:l"]);
@@ -102,7 +102,7 @@ async fn one_kind_can_be_asked_for(db: PgPool) {
 }
 
 #[testkit::test]
-async fn own_acts_and_those_of_hidden_people_are_left_out(db: PgPool) {
+async fn own_actions_and_those_of_hidden_users_are_left_out(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
     ada.put("/projects/p/like", json!({})).await.expect(200);
     comment(&ada, "p", "mine").await;
@@ -119,7 +119,7 @@ async fn own_acts_and_those_of_hidden_people_are_left_out(db: PgPool) {
 }
 
 #[testkit::test]
-async fn undoing_an_act_removes_its_notice(db: PgPool) {
+async fn undoing_an_action_removes_its_notification(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
 
     bob.delete("/projects/p/like").await.expect(200);
@@ -134,7 +134,7 @@ async fn undoing_an_act_removes_its_notice(db: PgPool) {
 }
 
 #[testkit::test]
-async fn acts_on_a_project_that_became_private_are_still_told(db: PgPool) {
+async fn actions_on_a_project_that_became_private_are_still_listed(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
 
     sql(&db, r#"update projects set "isPublic" = false"#, &[]).await;
@@ -143,10 +143,10 @@ async fn acts_on_a_project_that_became_private_are_still_told(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_mark_divides_read_from_unread(db: PgPool) {
+async fn the_mark_separates_read_from_unread(db: PgPool) {
     let (_, ada, _) = acts(&db).await;
 
-    // Up to and with the instant itself.
+    // The mark includes the instant itself.
     let body = json!({ "before": "2025-01-02T00:00:00.000Z" });
     ada.put("/notifications/read", body).await.expect(204);
 
@@ -188,16 +188,16 @@ async fn the_mark_is_now_by_default_and_never_later(db: PgPool) {
     }
     let future = r#"select count(*) from "notificationMark" where "readUntil" > now() at time zone 'utc' + interval '1 second'"#;
     assert_eq!(number(&db, future, &[]).await, 0);
-    // What comes afterwards is unread.
+    // Later actions are unread.
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     comment(&bob, "p", "later").await;
     assert_eq!(unread(&ada).await, json!({ "unread": 1 }));
     assert_eq!(unread(&bob).await, json!({ "unread": 0 }));
 }
 
-/// A database that Prisma made may keep microseconds, which no client sees.
+/// A database that Prisma created may store microseconds, which clients do not see.
 #[testkit::test]
-async fn the_time_of_the_newest_marks_all_as_read(db: PgPool) {
+async fn the_time_of_the_newest_notification_marks_all_as_read(db: PgPool) {
     let (app, ada, bob) = acts(&db).await;
     for statement in [
         r#"alter table likes alter column "createdAt" type timestamp(6)"#,
@@ -233,7 +233,7 @@ async fn the_time_of_the_newest_marks_all_as_read(db: PgPool) {
 }
 
 #[testkit::test]
-async fn unread_ones_are_counted_up_to_a_hundred(db: PgPool) {
+async fn unread_notifications_are_counted_up_to_a_hundred(db: PgPool) {
     let (_, ada, bob) = acts(&db).await;
     sql(&db, "delete from likes", &[]).await;
     sql(&db, "delete from comments", &[]).await;
@@ -251,7 +251,7 @@ async fn unread_ones_are_counted_up_to_a_hundred(db: PgPool) {
 }
 
 #[testkit::test]
-async fn acts_of_one_instant_are_each_on_one_page(db: PgPool) {
+async fn actions_of_one_instant_are_each_on_one_page(db: PgPool) {
     let (app, ada, _) = acts(&db).await;
     let eve = app.user("eve").await;
     eve.put("/projects/p/like", json!({})).await.expect(200);
@@ -284,7 +284,7 @@ async fn acts_of_one_instant_are_each_on_one_page(db: PgPool) {
 }
 
 #[testkit::test]
-async fn old_acts_are_found_behind_many_of_others(db: PgPool) {
+async fn older_actions_are_found_after_many_on_other_projects(db: PgPool) {
     let (app, ada, bob) = acts(&db).await;
     let eve = app.user("eve").await;
     project(&db, "e", &eve.id, true).await;
@@ -294,7 +294,7 @@ async fn old_acts_are_found_behind_many_of_others(db: PgPool) {
            select 'e' || n, 'u' || n, 'e', timestamp '2025-02-01' + n * interval '1 hour' from generate_series(1, 60) n"#,
         r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
            select 'e' || n, 'x', 'u' || n, 'e', timestamp '2025-02-01' + n * interval '1 hour', now() from generate_series(1, 60) n"#,
-        // Of hers, a few are among those of the other project, and most are older.
+        // Some actions on Ada's project are between those on the other one, and most are older.
         r#"insert into likes (id, "userId", "projectId", "createdAt")
            select 'a' || n, 'u' || n, 'p', timestamp '2025-02-03' - n * interval '7 hours' from generate_series(1, 30) n"#,
         r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
@@ -316,7 +316,7 @@ async fn old_acts_are_found_behind_many_of_others(db: PgPool) {
         assert_eq!(pages.concat(), expected, "{limit}");
     }
     assert_eq!(unread(&ada).await, json!({ "unread": 63 }));
-    // Behind a mark there is nothing to be found.
+    // Actions before the mark are not counted.
     let body = json!({ "before": "2025-01-31T00:00:00Z" });
     ada.put("/notifications/read", body).await.expect(204);
     let newer = r#"

@@ -1,4 +1,4 @@
-//! Pages of every list: each row once, in order, whatever comes and goes meanwhile.
+//! Pages of every list: each row once and in order, even if rows are inserted or deleted meanwhile.
 
 use serde_json::{Value, json};
 use shared::http::Cursor;
@@ -7,8 +7,8 @@ use testing::Caller;
 
 use crate::{app, sql, walk};
 
-/// Ada (`u00`) has a project with 23 comments and likes, and 23 followers; she follows the same people, and each of them has
-/// a project. Four rows at a time share an instant, and the person `u07` is hidden.
+/// Ada (`u00`) has a project with 23 comments and likes, and 23 followers. She follows the same users, and each of them
+/// has a project. Four rows at a time share an instant, and user `u07` is hidden.
 async fn crowd(db: &PgPool) -> Caller {
     let app = app(db);
     for i in 0..24 {
@@ -40,7 +40,7 @@ async fn crowd(db: &PgPool) -> Caller {
     app.session("u00").await
 }
 
-/// Lists of the crowd, and statements that select the ids in their order.
+/// The lists, with statements that select the expected ids in order.
 const LISTS: [(&str, &str); 8] = [
     (
         "/projects/p00/comments?",
@@ -83,7 +83,7 @@ const LISTS: [(&str, &str); 8] = [
 ];
 
 #[testkit::test]
-async fn a_walk_yields_each_row_once_in_order(db: PgPool) {
+async fn the_pages_have_each_row_once_in_order(db: PgPool) {
     let ada = crowd(&db).await;
 
     for (path, order) in LISTS {
@@ -103,7 +103,7 @@ async fn a_walk_yields_each_row_once_in_order(db: PgPool) {
 }
 
 #[testkit::test]
-async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
+async fn inserted_and_deleted_rows_do_not_shift_pages(db: PgPool) {
     let ada = crowd(&db).await;
     let mut begun = Vec::new();
     for (path, order) in LISTS {
@@ -115,7 +115,7 @@ async fn rows_that_come_or_go_disturb_nobody(db: PgPool) {
         begun.push((rest.replace("limit=5", "limit=100"), all));
     }
 
-    // Newer rows of somebody else, and the very rows that the cursors stand on.
+    // Inserts newer rows of another user, and deletes the rows that the cursors point to.
     app(&db).insert_user("new", "New").await;
     for statement in [
         r#"insert into projects (id, title, "authorId", "updatedAt") values ('pnew', 'x', 'u05', now())"#,
@@ -156,7 +156,7 @@ async fn the_link_repeats_the_filters(db: PgPool) {
 }
 
 #[testkit::test]
-async fn cursors_of_others_are_refused(db: PgPool) {
+async fn foreign_and_malformed_cursors_are_rejected(db: PgPool) {
     let ada = crowd(&db).await;
     let newest = |keys: Value| Cursor::new("newest", keys).encode();
     let time = "2025-01-01T00:00:00";
@@ -197,7 +197,7 @@ async fn cursors_of_others_are_refused(db: PgPool) {
         let answer = ada.get(&format!("{path}&cursor={cursor}")).await;
         answer.expect_error(400, &["cursor must be a valid cursor"]);
     }
-    // Wherever it points to, a well-formed one of our own form is a place in the list.
+    // A well-formed cursor may point to any position in the list.
     for time in ["0001-01-01T00:00:00", "9999-12-31T23:59:59.999999999"] {
         for (path, _) in LISTS.iter().filter(|(path, _)| *path != LISTS[0].0) {
             let cursor = newest(json!([time, "like:x"]));

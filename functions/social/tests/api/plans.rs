@@ -1,4 +1,4 @@
-//! No list reads a whole table, and a page far into a list reads no more than the first.
+//! Plans of the lists: none reads a whole table, and a page far into a list reads no more than the first.
 
 use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -6,8 +6,8 @@ use testing::Caller;
 
 use crate::{app, sql};
 
-/// Ada (`u1`) has 40 projects, one of which (`p1`) has 3,000 likes and comments; 3,000 people follow her, and she follows
-/// 1,000, each of whom has made something. Of the 5,000 people some are hidden.
+/// Ada (`u1`) has 40 projects, one of which (`p1`) has 3,000 likes and comments. 3,000 users follow her. She follows
+/// 1,000 users with a project each. Some of the 5,000 users are hidden.
 const STATEMENTS: [&str; 6] = [
     r#"insert into "user" (id, name, email, "updatedAt", "isActive", banned)
        select 'u' || i, 'u', 'u' || i, now(), i % 500 <> 499, case when i % 500 = 498 then true end
@@ -50,10 +50,10 @@ const LISTS: [&str; 11] = [
     "/notifications?type=follow&unread=true&",
 ];
 
-/// How many pages of ten follow the first before the deep one.
+/// Number of pages of ten rows between the first page and the deep one.
 const DEPTH: usize = 20;
 
-/// One connection, which can be told to report what it has read, and somebody who reads.
+/// Inserts the rows. Returns a database with one connection, whose statistics can be flushed, and a caller.
 async fn crowd(db: &PgPool) -> (Db, Caller) {
     for statement in STATEMENTS {
         sql(db, statement, &[]).await;
@@ -63,21 +63,21 @@ async fn crowd(db: &PgPool) -> (Db, Caller) {
         .max_connections(1)
         .connect_with(options)
         .await
-        .expect("the database is there");
+        .expect("the database accepts a connection");
     let app = app(&db);
     let ada = app.session("u1").await;
     (app.state.db, ada)
 }
 
 #[testkit::test]
-async fn everything_is_read_from_indexes(db: PgPool) {
+async fn lists_are_read_from_indexes(db: PgPool) {
     let (db, ada) = crowd(&db).await;
 
     let paths = LISTS.iter().map(|path| format!("{path}limit=10"));
     let others = ["/notifications/count", "/comments/c1"].map(str::to_owned);
     for path in paths.chain(others) {
         let before = scans(&db).await;
-        // Often enough that the server may choose a plan for any values.
+        // After five executions the server may choose a generic plan.
         for _ in 0..7 {
             let answer = ada.get(&path).await.expect(200);
             assert!(answer.body.len() > 2, "{path}");
@@ -124,12 +124,12 @@ async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
         );
         assert!(
             of_deep <= of_first * 3 / 2 + 50,
-            "{list} reads {of_first} blocks, and then {of_deep}"
+            "{list}: the first page reads {of_first} blocks, the deep one {of_deep}"
         );
     }
 }
 
-/// Sequential scans of the large tables so far.
+/// Returns the number of sequential scans of the large tables.
 async fn scans(db: &Db) -> Vec<(String, i64)> {
     flush(db).await;
     sqlx::query_as(
@@ -138,10 +138,10 @@ async fn scans(db: &Db) -> Vec<(String, i64)> {
     )
     .fetch_all(db)
     .await
-    .expect("the statistics are there")
+    .expect("the statistics are read")
 }
 
-/// Blocks of tables and indexes that a page reads, once it is prepared and its rows are known to be visible.
+/// Returns how many blocks of tables and indexes a warm request for a page reads.
 async fn blocks(db: &Db, caller: &Caller, path: &str) -> i64 {
     caller.get(path).await.expect(200);
     let before = read(db).await;
@@ -158,7 +158,7 @@ async fn read(db: &Db) -> i64 {
     )
     .fetch_one(db)
     .await
-    .expect("the statistics are there")
+    .expect("the statistics are read")
 }
 
 async fn flush(db: &Db) {
@@ -169,6 +169,6 @@ async fn flush(db: &Db) {
         sqlx::query(statement)
             .execute(db)
             .await
-            .expect("the statistics are there");
+            .expect("the statistics are flushed");
     }
 }

@@ -1,4 +1,4 @@
-//! Many requests at once, over connections of their own.
+//! Concurrent requests on connections of their own.
 
 use futures_util::future::{join, join_all, join3};
 use serde_json::json;
@@ -8,7 +8,7 @@ use testkit::database::with_connections;
 
 use crate::{DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
 
-/// A group over sixteen connections, and the pool of these.
+/// The social group over a pool of sixteen connections, and the pool.
 fn app(db: &PgPool) -> (App, PgPool) {
     let db = with_connections(db, 16);
     (crate::app(&db), db)
@@ -22,7 +22,7 @@ async fn users(app: &App, count: usize) -> Vec<Caller> {
     users
 }
 
-/// The same person at the projects function.
+/// Returns the same user as a caller of the projects function.
 async fn at_projects(db: &PgPool, somebody: &Caller) -> Caller {
     let projects = App::new(projects::api(), db.clone());
     projects.session(&somebody.id).await
@@ -62,7 +62,7 @@ const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = 
 const LIKES: &str = r#"select "likeCount"::bigint from projects where id = 'p'"#;
 
 #[testkit::test]
-async fn fifty_likes_by_one_user_are_one(db: PgPool) {
+async fn fifty_concurrent_likes_by_one_user_are_one_like(db: PgPool) {
     let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -86,7 +86,7 @@ async fn fifty_likes_by_one_user_are_one(db: PgPool) {
 }
 
 #[testkit::test]
-async fn fifty_likes_by_fifty_users_are_fifty(db: PgPool) {
+async fn fifty_concurrent_likes_by_fifty_users_are_fifty_likes(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 50).await;
     project(&db, "p", &users[0].id, true).await;
@@ -104,7 +104,7 @@ async fn fifty_likes_by_fifty_users_are_fifty(db: PgPool) {
 }
 
 #[testkit::test]
-async fn storms_of_likes_and_their_withdrawal_leave_no_drift(db: PgPool) {
+async fn concurrent_likes_and_unlikes_keep_counters_correct(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 4).await;
     project(&db, "p", &users[0].id, true).await;
@@ -126,7 +126,7 @@ async fn storms_of_likes_and_their_withdrawal_leave_no_drift(db: PgPool) {
 }
 
 #[testkit::test]
-async fn fifty_follows_by_one_user_are_one(db: PgPool) {
+async fn fifty_concurrent_follows_by_one_user_are_one_follow(db: PgPool) {
     let (app, db) = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
 
@@ -141,7 +141,7 @@ async fn fifty_follows_by_one_user_are_one(db: PgPool) {
 }
 
 #[testkit::test]
-async fn fifty_follows_by_fifty_users_are_fifty(db: PgPool) {
+async fn fifty_concurrent_follows_by_fifty_users_are_fifty_follows(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 50).await;
     let ada = app.user("ada").await;
@@ -158,7 +158,7 @@ async fn fifty_follows_by_fifty_users_are_fifty(db: PgPool) {
 }
 
 #[testkit::test]
-async fn storms_of_follows_and_their_ends_leave_no_drift(db: PgPool) {
+async fn concurrent_follows_and_unfollows_keep_counters_correct(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 3).await;
 
@@ -179,12 +179,12 @@ async fn storms_of_follows_and_their_ends_leave_no_drift(db: PgPool) {
 }
 
 #[testkit::test]
-async fn crossing_follows_do_not_block_each_other(db: PgPool) {
+async fn mutual_follows_do_not_deadlock(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 4).await;
 
     for round in 0..10 {
-        // Everybody follows everybody else, and no longer, at once.
+        // Each user follows or unfollows all others concurrently.
         let pairs = users.iter().flat_map(|one| {
             let others = users.iter().filter(|other| other.id != one.id);
             others.map(move |other| async move {
@@ -208,7 +208,7 @@ async fn crossing_follows_do_not_block_each_other(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(db: PgPool) {
+async fn a_like_during_the_projects_deletion_succeeds_or_is_not_found(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 6).await;
     let owner = at_projects(&db, &users[0]).await;
@@ -231,7 +231,7 @@ async fn a_like_that_races_the_projects_deletion_is_made_or_not_found(db: PgPool
 }
 
 #[testkit::test]
-async fn a_like_that_waited_for_the_deletion_is_not_found(db: PgPool) {
+async fn a_like_that_waited_for_the_projects_deletion_is_not_found(db: PgPool) {
     let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -259,7 +259,7 @@ async fn a_like_that_waited_for_the_deletion_is_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(db: PgPool) {
+async fn a_comment_during_the_projects_deletion_succeeds_or_is_not_found(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 6).await;
     let owner = at_projects(&db, &users[0]).await;
@@ -293,7 +293,7 @@ async fn a_comment_that_races_the_projects_deletion_is_made_or_not_found(db: PgP
 }
 
 #[testkit::test]
-async fn a_project_flips_between_public_and_private_amid_likes_and_comments(db: PgPool) {
+async fn changes_of_visibility_keep_counters_correct(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 5).await;
     let owner = at_projects(&db, &users[0]).await;
@@ -337,7 +337,7 @@ async fn a_project_flips_between_public_and_private_amid_likes_and_comments(db: 
 }
 
 #[testkit::test]
-async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(db: PgPool) {
+async fn deactivations_during_likes_and_comments_keep_counters_correct(db: PgPool) {
     let (app, db) = app(&db);
     let users = users(&app, 4).await;
     let eve = &users[3];
@@ -377,7 +377,7 @@ async fn somebody_is_switched_off_and_on_amid_their_likes_and_comments(db: PgPoo
 }
 
 #[testkit::test]
-async fn of_edits_based_on_one_version_one_is_made(db: PgPool) {
+async fn one_of_concurrent_edits_of_a_version_succeeds(db: PgPool) {
     let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -399,7 +399,7 @@ async fn of_edits_based_on_one_version_one_is_made(db: PgPool) {
 }
 
 #[testkit::test]
-async fn of_deletions_at_once_one_is_made(db: PgPool) {
+async fn one_of_concurrent_deletions_succeeds(db: PgPool) {
     let (app, db) = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -414,7 +414,7 @@ async fn of_deletions_at_once_one_is_made(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_account_is_deleted_amid_its_likes_and_follows(db: PgPool) {
+async fn a_deletion_of_an_account_during_its_likes_and_follows_keeps_counters_correct(db: PgPool) {
     let (app, db) = app(&db);
     let accounts = App::new(users::api(), db.clone());
     let others = users(&app, 4).await;
@@ -425,7 +425,7 @@ async fn an_account_is_deleted_amid_its_likes_and_follows(db: PgPool) {
 
     for round in 0..15 {
         let eve = app.user("eve").await;
-        // The same person at the users function.
+        // The same user as a caller of the users function.
         let leaving = accounts.session(&eve.id).await;
         project(&db, "q", &eve.id, true).await;
         let theirs = join_all(others.iter().map(|other| async {

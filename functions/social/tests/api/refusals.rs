@@ -1,4 +1,4 @@
-//! Bad bodies, bad queries, and ids of nothing.
+//! Invalid bodies, invalid queries, and unknown ids.
 
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use crate::{app, comment, number, project};
 const PATH: &str = "/projects/p/comments";
 
 #[testkit::test]
-async fn a_comment_says_something_within_its_limits(db: PgPool) {
+async fn a_comment_must_have_content_within_its_limits(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -41,7 +41,7 @@ async fn a_comment_says_something_within_its_limits(db: PgPool) {
     }
     let answer = ada.post(PATH, json!({})).await;
     answer.expect_error(400, &[text, empty, long]);
-    // A bad body is named before a missing project is.
+    // An invalid body is reported before a missing project.
     let answer = ada.post("/projects/none/comments", json!({})).await;
     answer.expect_error(400, &[text, empty, long]);
     for length in [1, 4_999, 5_000] {
@@ -52,7 +52,7 @@ async fn a_comment_says_something_within_its_limits(db: PgPool) {
 }
 
 #[testkit::test]
-async fn no_other_column_can_be_written(db: PgPool) {
+async fn columns_that_are_not_fields_are_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -138,7 +138,7 @@ async fn instants_are_iso_8601(db: PgPool) {
 }
 
 #[testkit::test]
-async fn bodies_that_are_not_json_objects_are_refused(db: PgPool) {
+async fn bodies_that_are_not_json_objects_are_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -158,13 +158,13 @@ async fn bodies_that_are_not_json_objects_are_refused(db: PgPool) {
         let answer = send(content_type, "{\"content\":\"x\"}").await;
         answer.expect_error(415, &["Content-Type must be application/json"]);
     }
-    // Of a repeated key the last wins.
+    // The last of repeated keys is used.
     let answer = send("application/json", r#"{"content":5,"content":"last"}"#).await;
     assert_eq!(answer.expect(201).json()["content"], "last");
 }
 
 #[testkit::test]
-async fn ids_of_nothing_are_not_found(db: PgPool) {
+async fn unknown_ids_are_not_found(db: PgPool) {
     let ada = app(&db).user("ada").await;
 
     for id in [
@@ -205,7 +205,7 @@ async fn ids_of_nothing_are_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn queries_are_checked(db: PgPool) {
+async fn queries_are_validated(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -260,7 +260,7 @@ async fn queries_are_checked(db: PgPool) {
     ] {
         ada.get(path).await.expect_error(400, &[message]);
     }
-    // All that is wrong is said at once.
+    // All errors are reported at once.
     let answer = ada
         .get("/notifications?type=x&unread=x&limit=x&cursor=x")
         .await;

@@ -1,4 +1,4 @@
-//! Resources that several groups return are the same in each.
+//! A resource that several groups return has the same fields in each.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -6,7 +6,7 @@ use testing::App;
 
 use crate::{app, comment, project, sql};
 
-/// Fills every column of a user that answers contain.
+/// Sets every column of a user that responses contain.
 const FILL: &str = r#"
     update "user" set image = 'https://example.com/image.png', avatar = 'https://example.com/avatar.png', bio = 'Analyst',
         website = 'https://example.com', location = 'London', company = 'Example', skills = '{Rust,SQL}',
@@ -14,7 +14,7 @@ const FILL: &str = r#"
     where id = $1"#;
 
 #[testkit::test]
-async fn a_public_user_is_the_same_in_every_answer(db: PgPool) {
+async fn a_public_user_is_the_same_in_every_response(db: PgPool) {
     let social = app(&db);
     let (ada, bob) = (social.user("ada").await, social.user("bob").await);
     sql(&db, FILL, &[&bob.id]).await;
@@ -48,7 +48,7 @@ async fn a_public_user_is_the_same_in_every_answer(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_author_and_a_project_are_the_same_in_every_answer(db: PgPool) {
+async fn an_author_and_a_project_are_the_same_in_every_response(db: PgPool) {
     let social = app(&db);
     let (ada, bob) = (social.user("ada").await, social.user("bob").await);
     sql(&db, FILL, &[&bob.id]).await;
@@ -86,7 +86,7 @@ async fn an_author_and_a_project_are_the_same_in_every_answer(db: PgPool) {
     }
 }
 
-/// Asserts that every field of the part has the same value in the whole.
+/// Asserts that every field of `part` has the same value in `whole`.
 fn assert_same_fields(part: &Value, whole: &Value) {
     for (name, value) in part.as_object().expect("an object") {
         assert_eq!(whole.get(name), Some(value), "{name}");

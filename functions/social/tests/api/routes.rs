@@ -1,4 +1,4 @@
-//! The table of routes, and what the guard says on each.
+//! The table of routes, and the guard's decision on each.
 
 use axum::http::Method;
 use serde_json::json;
@@ -69,11 +69,11 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
 }
 
 #[testkit::test]
-async fn nobody_gets_in_without_a_session(db: PgPool) {
+async fn requests_without_a_session_are_rejected(db: PgPool) {
     let anyone = app(&db).anyone();
 
     for (method, path) in GUARDED {
-        // A bad body is not looked at before the credential.
+        // The credential is checked before the body.
         let body = (method != Method::GET).then(|| json!({ "bad": 1 }));
         let answer = anyone.send(method, path, body).await;
         answer.expect_error(401, &["Unauthorized"]);
@@ -81,7 +81,7 @@ async fn nobody_gets_in_without_a_session(db: PgPool) {
 }
 
 #[testkit::test]
-async fn deactivated_and_banned_callers_are_told_so(db: PgPool) {
+async fn deactivated_and_banned_callers_get_a_403(db: PgPool) {
     let app = app(&db);
 
     for hide in HIDDEN {
@@ -95,7 +95,7 @@ async fn deactivated_and_banned_callers_are_told_so(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_deactivated_caller_reads_as_anybody(db: PgPool) {
+async fn a_deactivated_caller_reads_as_an_anonymous_one(db: PgPool) {
     let app = app(&db);
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     project(&db, "p", &ada.id, true).await;
@@ -109,7 +109,7 @@ async fn a_deactivated_caller_reads_as_anybody(db: PgPool) {
 }
 
 #[testkit::test]
-async fn answers_say_how_long_they_may_be_kept(db: PgPool) {
+async fn responses_have_their_cache_control(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -145,7 +145,7 @@ async fn answers_say_how_long_they_may_be_kept(db: PgPool) {
 }
 
 #[testkit::test]
-async fn reads_take_two_round_trips_and_writes_at_most_four_beside_the_guard(db: PgPool) {
+async fn reads_and_writes_use_few_statements(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     project(&db, "p", &ada.id, true).await;
@@ -185,7 +185,7 @@ async fn reads_take_two_round_trips_and_writes_at_most_four_beside_the_guard(db:
 }
 
 #[testkit::test]
-async fn head_and_a_trailing_slash_answer_as_get_does(db: PgPool) {
+async fn head_and_a_trailing_slash_respond_like_get(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -251,7 +251,7 @@ async fn requests_are_counted_under_the_policies_of_the_contract(db: PgPool) {
             r#""write";q=60;w=60, "create";q=120;w=3600"#,
         ),
         (Method::DELETE, &format!("/comments/{id}"), None, write),
-        // What is refused is counted as well.
+        // Rejected requests are counted as well.
         (Method::PUT, "/projects/none/like", None, write),
     ] {
         let answer = ada.send(method, path, body).await;
@@ -273,7 +273,7 @@ async fn requests_are_counted_under_the_policies_of_the_contract(db: PgPool) {
     bob.get("/projects/p/likes").await.expect(200);
 }
 
-/// The policies of a header, in whatever order they stand there.
+/// Returns the policies of a header in sorted order.
 fn policies(header: &str) -> Vec<&str> {
     let mut policies: Vec<&str> = header.split(", ").collect();
     policies.sort_unstable();
