@@ -1,4 +1,4 @@
-//! Pictures of all formats and their oddities, made and checked by another library than the one under test.
+//! Pictures in all formats, with unusual properties. Another image library makes and checks them.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -12,7 +12,7 @@ use crate::stored::{complete, create_file, download, id, put, stored};
 
 const PILLOW: &str = "pillow==12.0.0";
 
-/// Runs the script; what it prints, unless it succeeds.
+/// Runs the script. The error is the script's output.
 fn script(programs: &Path, mode: &str, folder: &Path) -> Result<(), String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus.py");
     let mut command = Command::new(programs.join("python"));
@@ -24,7 +24,7 @@ fn script(programs: &Path, mode: &str, folder: &Path) -> Result<(), String> {
 }
 
 #[testkit::test]
-async fn pictures_keep_their_looks_and_nothing_else(db: PgPool) {
+async fn pictures_keep_their_appearance_and_lose_their_metadata(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let installed = python::environment("pillow", &[PILLOW]);
     let Some(programs) = python::or_skipped("Pillow", installed) else {
@@ -56,7 +56,7 @@ async fn pictures_keep_their_looks_and_nothing_else(db: PgPool) {
             let image = ada.get(&path).await.expect(200);
             fs::write(folder.join(format!("{name}.{format}")), image.body).unwrap();
         }
-        // Ten avatars are the most.
+        // A user can have ten avatars.
         ada.delete(&format!("/uploads/{id}")).await.expect(204);
     }
 

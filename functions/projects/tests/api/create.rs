@@ -8,7 +8,7 @@ use crate::{COLUMNS, app, number, with_column};
 const PROJECTS_COUNT: &str = r#"select "projectsCount"::int8 from "user" where id = $1"#;
 
 #[testkit::test]
-async fn a_project_is_made_and_shown_whole(db: PgPool) {
+async fn a_project_is_created_and_returned_whole(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
 
@@ -90,7 +90,7 @@ async fn a_title_is_enough_and_a_draft_is_not_counted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn nobody_makes_nothing(db: PgPool) {
+async fn an_anonymous_caller_creates_no_project(db: PgPool) {
     let anyone = app(&db).anyone();
 
     anyone
@@ -234,7 +234,7 @@ async fn lengths_are_counted_in_unicode_scalar_values(db: PgPool) {
 }
 
 #[testkit::test]
-async fn no_column_can_be_set_from_outside(db: PgPool) {
+async fn columns_that_are_not_fields_are_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
 
@@ -249,7 +249,7 @@ async fn no_column_can_be_set_from_outside(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_body_is_json_and_an_object(db: PgPool) {
+async fn a_body_must_be_a_json_object(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
 

@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use crate::{HIDDEN, app, comment, draft, like, number, project, sql};
 
 #[testkit::test]
-async fn a_project_goes_with_all_that_hangs_on_it(db: PgPool) {
+async fn a_project_is_deleted_with_its_comments_likes_and_files(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let id = project(&ada, "A").await;
@@ -40,7 +40,7 @@ async fn a_project_goes_with_all_that_hangs_on_it(db: PgPool) {
 }
 
 #[testkit::test]
-async fn others_are_refused_and_staff_are_not(db: PgPool) {
+async fn only_the_author_and_staff_may_delete(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
 

@@ -7,7 +7,7 @@ use crate::{HIDDEN, SHOWN, aged, app, create, like, sql};
 
 const HOUR: i64 = 3_600_000;
 
-/// One tag or language as `name count recent previous`.
+/// Returns the tags or languages, each as `name count recent previous`.
 fn lines(facets: &Value, kind: &str) -> Vec<String> {
     let line = |facet: &Value| {
         format!(
@@ -118,10 +118,10 @@ async fn tags_and_languages_are_counted_with_their_growth(db: PgPool) {
 }
 
 #[testkit::test]
-async fn kept_counts_are_those_of_the_projects(db: PgPool) {
+async fn stored_counts_equal_those_of_the_projects(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
-    // A filter that lets everything through has the projects themselves counted.
+    // With a filter that matches every project, the counts are made from the projects themselves.
     let check = async |what: &str| {
         let kept = app
             .anyone()
@@ -185,7 +185,7 @@ async fn kept_counts_are_those_of_the_projects(db: PgPool) {
 }
 
 #[testkit::test]
-async fn names_that_no_index_holds_are_left_out(db: PgPool) {
+async fn names_that_are_too_long_for_an_index_are_left_out(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     sql(
@@ -206,7 +206,7 @@ async fn names_that_no_index_holds_are_left_out(db: PgPool) {
 }
 
 #[testkit::test]
-async fn bad_queries_are_refused(db: PgPool) {
+async fn invalid_queries_are_rejected(db: PgPool) {
     let anyone = app(&db).anyone();
 
     for (query, message) in [

@@ -10,7 +10,7 @@ const UPLOAD: &str = r#"
     values ($1, $2, $3, 'project', $1, $4, 5, 7, $5, coalesce(timestamp '2025-01-01' + interval '1 second' * nullif($6, 'now')::int, now() at time zone 'utc'), now())"#;
 
 #[testkit::test]
-async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
+async fn files_are_listed_oldest_first_and_pending_ones_for_their_owner_only(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let id = project(&ada, "A").await;
@@ -67,7 +67,7 @@ async fn files_come_oldest_first_and_pending_ones_to_their_owner(db: PgPool) {
 }
 
 #[testkit::test]
-async fn files_of_a_draft_are_its_authors(db: PgPool) {
+async fn files_of_a_draft_are_listed_for_its_author_only(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let id = draft(&ada, "A").await;

@@ -1,4 +1,4 @@
-//! Comparisons that ignore case: a word finds itself, in every script and spelling.
+//! Comparisons that ignore case: a search for a word finds the word, in every script and spelling.
 
 use serde_json::json;
 use shared::uri_component;
@@ -42,7 +42,7 @@ const WORDS: [&str; 30] = [
     "ශ්\u{200d}රී",
 ];
 
-/// Ranges of letters of scripts with two cases, from which words are made.
+/// Ranges of letters in scripts with upper and lower case. The test makes random words of them.
 const CASED: [(u32, u32); 12] = [
     (0x41, 0x5a),
     (0xc0, 0xde),
@@ -62,7 +62,8 @@ fn encoded(text: &str) -> String {
     uri_component::encode(text)
 }
 
-/// The spellings of a word that must find it: as it is, in the other case where that case leads back, and decomposed.
+/// Returns the spellings that must find a word: unchanged, decomposed, in lower case, and in upper case if that is
+/// reversible.
 fn spellings(word: &str) -> Vec<String> {
     let mut spellings = vec![
         word.to_owned(),
@@ -85,7 +86,7 @@ async fn finds(anyone: &Caller, query: &str, id: &str) -> bool {
 }
 
 #[testkit::test]
-async fn a_word_finds_itself_in_every_spelling(db: PgPool) {
+async fn a_word_is_found_by_every_spelling(db: PgPool) {
     let app = app(&db);
     let (ada, anyone) = (app.user("ada").await, app.anyone());
 
@@ -140,10 +141,10 @@ async fn a_word_finds_itself_in_every_spelling(db: PgPool) {
 }
 
 #[testkit::test]
-async fn words_of_random_letters_find_themselves(db: PgPool) {
+async fn words_of_random_letters_are_found(db: PgPool) {
     let app = app(&db);
     let (ada, anyone) = (app.user("ada").await, app.anyone());
-    // Numerical Recipes' generator: the words differ, and every run has the same.
+    // The generator of Numerical Recipes gives different words, and the same ones in every run.
     let mut state = 20_260_107_u32;
     let mut random = move |below: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -171,7 +172,7 @@ async fn words_of_random_letters_find_themselves(db: PgPool) {
             }
         }
     }
-    println!("{tried} searches found their word");
+    println!("{tried} searches found the word");
     assert!(tried > 300, "{tried}");
 }
 
@@ -215,7 +216,7 @@ async fn tags_of_the_node_application_are_compared_folded(db: PgPool) {
 }
 
 #[testkit::test]
-async fn one_or_two_letters_match_at_the_start_of_a_word_only(db: PgPool) {
+async fn a_term_of_one_or_two_letters_matches_the_start_of_a_word(db: PgPool) {
     let app = app(&db);
     let (ada, anyone) = (app.user("ada").await, app.anyone());
     for (title, tags, language) in [
@@ -262,7 +263,7 @@ async fn one_or_two_letters_match_at_the_start_of_a_word_only(db: PgPool) {
         ("q=ng", vec![]),
         ("q=ngo", vec!["mongo"]),
         ("q=o%2B", vec![]),
-        // In a script without blanks a short term is found anywhere; joined letters are one word.
+        // Scripts without spaces match a short term anywhere. Combined letters are one word.
         ("q=%E5%86%99", vec!["用Go写的程序"]),
         ("q=%E7%A8%8B%E5%BA%8F", vec!["用Go写的程序"]),
         ("q=%E0%A4%A4%E0%A5%8D%E0%A4%B0", vec![]),

@@ -18,7 +18,7 @@ async fn post(caller: &Caller, key: &str, body: Value) -> Answer {
 }
 
 #[testkit::test]
-async fn a_retry_has_the_first_answer(db: PgPool) {
+async fn a_retry_returns_the_first_response(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let body = json!({ "title": "A" });
@@ -51,7 +51,7 @@ async fn a_retry_has_the_first_answer(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_is_free_again_after_a_day(db: PgPool) {
+async fn a_key_expires_after_a_day(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     post(&ada, "k", json!({ "title": "A" })).await.expect(201);
@@ -64,7 +64,7 @@ async fn a_key_is_free_again_after_a_day(db: PgPool) {
     sql(&db, age, &["24 hours"]).await;
     let again = post(&ada, "k", json!({ "title": "B" })).await.expect(201);
     assert_eq!(again.json()["title"], "B");
-    // Requests remove nothing of others.
+    // Requests do not remove expired keys of other users.
     assert_eq!(
         number(&db, r#"select count(*) from "idempotencyKey""#, &[]).await,
         2
@@ -72,7 +72,7 @@ async fn a_key_is_free_again_after_a_day(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_retry_does_not_make_a_deleted_project_again(db: PgPool) {
+async fn a_retry_does_not_create_a_deleted_project_again(db: PgPool) {
     let ada = app(&db).user("ada").await;
     let body = json!({ "title": "A" });
     let project = post(&ada, "k", body.clone()).await.expect(201).json();
@@ -87,7 +87,7 @@ async fn a_retry_does_not_make_a_deleted_project_again(db: PgPool) {
 }
 
 #[testkit::test]
-async fn refusals_are_not_kept(db: PgPool) {
+async fn errors_are_not_stored(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
 
@@ -105,7 +105,7 @@ async fn refusals_are_not_kept(db: PgPool) {
 }
 
 #[testkit::test]
-async fn keys_are_printable_and_not_too_long(db: PgPool) {
+async fn invalid_keys_are_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let refusal = "Idempotency-Key must be 1 to 255 printable ASCII characters";
@@ -130,7 +130,7 @@ async fn keys_are_printable_and_not_too_long(db: PgPool) {
 }
 
 #[testkit::test]
-async fn fifty_retries_at_once_make_one_project(db: PgPool) {
+async fn fifty_concurrent_retries_create_one_project(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
 
@@ -154,10 +154,10 @@ async fn fifty_retries_at_once_make_one_project(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_retry_of_a_running_request_is_told_so(db: PgPool) {
+async fn a_retry_of_a_running_request_is_a_conflict(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
-    // The first request waits for the author's row.
+    // The first request waits for a lock on the author's row.
     let mut blocker = db.begin().await.unwrap();
     sqlx::query(r#"select id from "user" where id = $1 for update"#)
         .bind(&ada.id)
@@ -180,7 +180,7 @@ async fn a_retry_of_a_running_request_is_told_so(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_request_that_breaks_off_leaves_no_claim(db: PgPool) {
+async fn a_cancelled_request_releases_its_key(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let mut blocker = db.begin().await.unwrap();
@@ -207,5 +207,5 @@ async fn a_request_that_breaks_off_leaves_no_claim(db: PgPool) {
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    panic!("the key stays claimed");
+    panic!("the key is still claimed");
 }

@@ -1,4 +1,4 @@
-//! `GET /images/{uploadId}` over a real bucket.
+//! `GET /images/{uploadId}` with a real bucket.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -27,7 +27,7 @@ fn size(answer: &Answer) -> (u32, u32) {
 }
 
 #[testkit::test]
-async fn an_image_comes_in_the_size_and_format_that_is_asked_for(db: PgPool) {
+async fn an_image_is_served_in_the_requested_size_and_format(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let png = encoded(&picture(400, 200), ImageFormat::Png);
     let (_, path) = avatar(&app, &png, "image/png").await;
@@ -57,7 +57,7 @@ async fn an_image_comes_in_the_size_and_format_that_is_asked_for(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_image_is_cached_as_its_file_is_visible(db: PgPool) {
+async fn the_cache_control_of_an_image_depends_on_its_visibility(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let ada = app.user("ada").await;
     let png = encoded(&picture(40, 40), ImageFormat::Png);
@@ -107,7 +107,7 @@ async fn an_image_is_cached_as_its_file_is_visible(db: PgPool) {
 }
 
 #[testkit::test]
-async fn twenty_requests_at_once_make_one_picture(db: PgPool) {
+async fn twenty_concurrent_requests_make_one_picture(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let png = encoded(&picture(800, 600), ImageFormat::Png);
     let (ada, path) = avatar(&app, &png, "image/png").await;
@@ -125,12 +125,12 @@ async fn twenty_requests_at_once_make_one_picture(db: PgPool) {
         assert_eq!(answer.body, answers[0].body);
     }
     assert_eq!(number(&db, "select count(*) from picture", &[]).await, 1);
-    // Making a picture is a write, and serving it is none.
+    // Making a picture counts as a write. Serving a stored one does not.
     assert_eq!(writes().await - before, 1);
 }
 
 #[testkit::test]
-async fn making_a_picture_needs_a_write_and_a_kept_one_does_not(db: PgPool) {
+async fn making_a_picture_counts_as_a_write_and_serving_one_does_not(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let png = encoded(&picture(40, 40), ImageFormat::Png);
     let (ada, path) = avatar(&app, &png, "image/png").await;
@@ -145,13 +145,13 @@ async fn making_a_picture_needs_a_write_and_a_kept_one_does_not(db: PgPool) {
     ada.get(&format!("{path}?w=16")).await.expect(200);
     ada.get(&format!("{path}?w=32")).await.expect(429);
 
-    // Somebody else may still make it.
+    // Another client may still make it.
     let answer = app.anyone().get(&format!("{path}?w=32")).await.expect(200);
     assert_eq!(size(&answer), (32, 32));
 }
 
 #[testkit::test]
-async fn a_kept_picture_that_is_lost_is_made_again(db: PgPool) {
+async fn a_lost_picture_is_made_again(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let png = encoded(&picture(40, 40), ImageFormat::Png);
     let (ada, path) = avatar(&app, &png, "image/png").await;
@@ -174,9 +174,9 @@ async fn a_kept_picture_that_is_lost_is_made_again(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_result_above_4_mib_is_a_redirect(db: PgPool) {
+async fn an_image_above_4_mib_is_a_redirect(db: PgPool) {
     let Some(app) = stored(&db) else { return };
-    // Noise, which no format makes smaller.
+    // No format compresses noise.
     let mut state = 1_u32;
     let noise = image::RgbImage::from_fn(1500, 1200, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -203,7 +203,7 @@ async fn a_result_above_4_mib_is_a_redirect(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_animation_gives_its_first_frame(db: PgPool) {
+async fn an_animation_is_reduced_to_its_first_frame(db: PgPool) {
     use image::{Delay, Frame, RgbaImage, codecs::gif::GifEncoder};
 
     let Some(app) = stored(&db) else { return };
@@ -227,7 +227,7 @@ async fn an_animation_gives_its_first_frame(db: PgPool) {
 }
 
 #[testkit::test]
-async fn deleting_a_file_ends_its_images(db: PgPool) {
+async fn deleting_a_file_deletes_its_images(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let png = encoded(&picture(40, 40), ImageFormat::Png);
     let (ada, path) = avatar(&app, &png, "image/png").await;
@@ -245,7 +245,7 @@ async fn deleting_a_file_ends_its_images(db: PgPool) {
 }
 
 #[testkit::test]
-async fn options_of_images_are_closed_lists(db: PgPool) {
+async fn options_of_images_are_validated(db: PgPool) {
     let app = app(&db);
     let lengths = "16, 32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840";
     let w = format!("w must be one of the following values: {lengths}");
@@ -277,7 +277,7 @@ async fn options_of_images_are_closed_lists(db: PgPool) {
             answer.expect_error(400, messages);
         }
     }
-    // What is no image has none.
+    // Files that are not images have no image.
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;
     insert(&db, ["f", &ada.id, &id, "text/plain", "ready", "1"]).await;

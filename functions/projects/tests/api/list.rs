@@ -89,7 +89,7 @@ async fn drafts_are_listed_for_their_author_alone(db: PgPool) {
 }
 
 #[testkit::test]
-async fn hidden_authors_and_likers_are_left_out(db: PgPool) {
+async fn projects_and_likes_of_hidden_users_are_left_out(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -236,7 +236,7 @@ async fn every_term_must_occur_somewhere(db: PgPool) {
 }
 
 #[testkit::test]
-async fn relevance_is_title_then_tag_then_the_rest(db: PgPool) {
+async fn relevance_ranks_title_then_tag_then_the_rest(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     for (title, description, tags) in [
@@ -254,7 +254,7 @@ async fn relevance_is_title_then_tag_then_the_rest(db: PgPool) {
         .await;
     }
 
-    // 8, 5, 4, 3, 2, 2: of the last two the newer one first.
+    // The scores are 8, 5, 4, 3, 2 and 2. The newer of the last two comes first.
     let expected = [
         "x rust web",
         "title rust",
@@ -275,7 +275,7 @@ async fn relevance_is_title_then_tag_then_the_rest(db: PgPool) {
 }
 
 #[testkit::test]
-async fn each_order_is_what_it_says(db: PgPool) {
+async fn each_sort_has_its_order(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -307,7 +307,7 @@ async fn each_order_is_what_it_says(db: PgPool) {
         ("likes", ["two", "three", "one"]),
         ("comments", ["one", "three", "two"]),
         ("views", ["two", "three", "one"]),
-        // 3, 2, 2.
+        // The scores are 3, 2 and 2.
         ("trending", ["two", "three", "one"]),
         ("relevance", ["three", "two", "one"]),
     ] {
@@ -337,7 +337,7 @@ async fn each_order_is_what_it_says(db: PgPool) {
 }
 
 #[testkit::test]
-async fn trending_counts_people_within_the_window(db: PgPool) {
+async fn trending_counts_users_within_the_window(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -350,13 +350,13 @@ async fn trending_counts_people_within_the_window(db: PgPool) {
         project(&ada, "liked").await,
         project(&ada, "own").await,
     );
-    // Two people: 4; somebody who repeats themselves counts once.
+    // Two users give 4 points. Repeated comments of one user count once.
     for _ in 0..5 {
         comment(&db, &bob.id, &talked).await;
     }
     comment(&db, &eve.id, &talked).await;
     like(&db, &bob.id, &liked).await;
-    // The author's own acts count nothing.
+    // Actions of the author do not count.
     like(&db, &ada.id, &own).await;
     comment(&db, &ada.id, &own).await;
     let order = async |window: &str| {
@@ -391,7 +391,7 @@ async fn trending_counts_people_within_the_window(db: PgPool) {
 }
 
 #[testkit::test]
-async fn bad_queries_are_refused(db: PgPool) {
+async fn invalid_queries_are_rejected(db: PgPool) {
     let anyone = app(&db).anyone();
     let many = |name: &str| vec![format!("{name}=a"); 11].join("&");
     let sorts = "sort must be one of the following values: newest, updated, likes, comments, views, trending, relevance";

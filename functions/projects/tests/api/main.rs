@@ -1,4 +1,4 @@
-//! The specification of the projects group, over HTTP and a real database.
+//! Tests of the projects group over HTTP, with a real database.
 
 mod corpus;
 mod create;
@@ -25,28 +25,28 @@ use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 use testing::{App, Caller, HIDDEN, SHOWN, each, number, sql};
 
-/// A group over a fresh database.
+/// The projects group over a fresh database.
 pub fn app(db: &PgPool) -> App {
     App::new(projects::api(), db.clone())
 }
 
-/// Makes a project as somebody; its id.
+/// Creates a project, and returns its id.
 pub async fn create(caller: &Caller, body: Value) -> String {
     let answer = caller.post("/projects", body).await.expect(201);
     answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// Makes a public project of that title; its id.
+/// Creates a public project with this title, and returns its id.
 pub async fn project(caller: &Caller, title: &str) -> String {
     create(caller, json!({ "title": title })).await
 }
 
-/// Makes a draft; its id.
+/// Creates a draft, and returns its id.
 pub async fn draft(caller: &Caller, title: &str) -> String {
     create(caller, json!({ "title": title, "isPublic": false })).await
 }
 
-/// Sets when a project was created, in milliseconds before now.
+/// Sets the time of creation to so many milliseconds before now.
 pub async fn aged(db: &PgPool, id: &str, milliseconds: i64) {
     sql(
         db,
@@ -58,7 +58,7 @@ pub async fn aged(db: &PgPool, id: &str, milliseconds: i64) {
     .await;
 }
 
-/// Inserts a like and counts it.
+/// Inserts a like and increments the project's counter.
 pub async fn like(db: &PgPool, user: &str, project: &str) {
     sql(
         db,
@@ -83,7 +83,7 @@ pub async fn comment(db: &PgPool, user: &str, project: &str) {
     .await;
 }
 
-/// The titles of a list's projects.
+/// Returns the titles of the projects of a list.
 pub async fn titles(caller: &Caller, path: &str) -> Vec<String> {
     let list = caller.get(path).await.expect(200).json();
     each(&list, "title")
@@ -132,7 +132,7 @@ pub const COLUMNS: [&str; 36] = [
     "accounts",
 ];
 
-/// A body with one of [`COLUMNS`] beside what is asked for.
+/// Returns the body with one of [`COLUMNS`] added.
 pub fn with_column(mut body: Map<String, Value>, column: &str) -> Value {
     body.insert(column.to_owned(), json!(1));
     Value::Object(body)

@@ -1,4 +1,4 @@
-//! Walking through the pages of `GET /projects`.
+//! Pages of `GET /projects`.
 
 use serde_json::json;
 use shared::http::Cursor;
@@ -20,7 +20,7 @@ const ORDERS: [&str; 10] = [
     "likedBy=fan",
 ];
 
-/// Twenty-six projects with many ties in everything they can be ordered by.
+/// Inserts 26 projects with many ties in every order.
 async fn fill(db: &PgPool, author: &str) {
     for statement in [
         r#"insert into "user" (id, name, email, "updatedAt") values ('fan', 'f', 'f', now()), ('other', 'o', 'o', now())
@@ -46,7 +46,7 @@ async fn fill(db: &PgPool, author: &str) {
     }
 }
 
-/// All pages, each reached by the link of the one before.
+/// Returns the ids of all pages, each of which is reached by the previous page's link.
 async fn walk(caller: &Caller, query: &str, limit: usize) -> Vec<String> {
     let mut path = format!("/projects?{query}&limit={limit}");
     let mut ids = Vec::new();
@@ -67,7 +67,7 @@ async fn walk(caller: &Caller, query: &str, limit: usize) -> Vec<String> {
 }
 
 #[testkit::test]
-async fn a_walk_meets_each_row_once(db: PgPool) {
+async fn the_pages_have_each_row_once(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     fill(&db, &ada.id).await;
@@ -114,7 +114,7 @@ async fn new_rows_do_not_shift_the_pages(db: PgPool) {
 }
 
 #[testkit::test]
-async fn trending_pages_look_at_the_same_time(db: PgPool) {
+async fn all_pages_of_trending_use_the_time_of_the_first(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     fill(&db, &ada.id).await;
@@ -168,7 +168,7 @@ async fn the_link_repeats_the_filters(db: PgPool) {
 }
 
 #[testkit::test]
-async fn foreign_and_malformed_cursors_are_refused(db: PgPool) {
+async fn foreign_and_malformed_cursors_are_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     fill(&db, &ada.id).await;
@@ -217,7 +217,7 @@ async fn foreign_and_malformed_cursors_are_refused(db: PgPool) {
             "{sort} {cursor}"
         );
     }
-    // Made up, but of the right form: it grants nothing and breaks nothing.
+    // Well-formed cursors with arbitrary values are accepted.
     for cursor in [
         Cursor::new("trending", (time, -1, time, "id")),
         Cursor::new("trending", (time, i32::MAX, time, "id")),
@@ -237,7 +237,7 @@ async fn foreign_and_malformed_cursors_are_refused(db: PgPool) {
         .expect(200);
 }
 
-/// What `trending` ranks by, read project by project.
+/// Ranks each project on its own, as `sort=trending` does.
 const TRENDING: &str = r#"
     select p.id
     from projects p
@@ -260,7 +260,7 @@ const TRENDING: &str = r#"
         p."createdAt" desc,
         p.id desc"#;
 
-/// What `relevance` ranks a single term by.
+/// Ranks each project for a single term, as `sort=relevance` does.
 const RELEVANCE: &str = r#"
     select p.id
     from projects p
@@ -273,7 +273,7 @@ const RELEVANCE: &str = r#"
         p.id desc"#;
 
 #[testkit::test]
-async fn ranks_are_those_of_each_project_on_its_own(db: PgPool) {
+async fn ranks_equal_those_of_the_plain_statement(db: PgPool) {
     for statement in [
         r#"insert into "user" (id, name, email, "updatedAt", "isActive")
            select 'u' || i, 'U', 'u' || i || '@test.example', now(), i <> 5 from generate_series(0, 8) i"#,
@@ -305,7 +305,7 @@ async fn ranks_are_those_of_each_project_on_its_own(db: PgPool) {
                now() at time zone 'utc' - interval '1 hour' - interval '1 day' * (n % 40),
                now()
            from generate_series(1, 400) n"#,
-        // Some have so many points that pages begin and end among them, the author's own among these here and there.
+        // Many projects have the same large score, so that pages begin and end among them. Some are the author's own.
         r#"insert into "user" (id, name, email, "updatedAt")
            select 'fan' || i, 'Fan', 'fan' || i || '@test.example', now() from generate_series(1, 30) i"#,
         r#"insert into likes (id, "userId", "projectId", "createdAt")
@@ -328,7 +328,7 @@ async fn ranks_are_those_of_each_project_on_its_own(db: PgPool) {
             .bind(argument)
             .fetch_all(&db)
             .await
-            .expect("the plain statement is good");
+            .expect("the plain statement succeeds");
         assert!(expected.len() > 10, "{query}: {expected:?}");
         for limit in [1, 7, 100] {
             assert_eq!(

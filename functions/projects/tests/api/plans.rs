@@ -1,4 +1,4 @@
-//! No list reads a whole table, whatever is asked.
+//! Plans of the lists: none reads a whole table.
 
 use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -37,13 +37,13 @@ const QUERIES: [&str; 17] = [
     "q=a1b2",
     "q=a1b2&sort=newest",
     "createdAfter=2025-01-14&sort=likes",
-    // Words that nearly all, many, and no projects have.
+    // Nearly all, many, and no projects contain these words.
     "q=title",
     "q=rust",
     "q=nowhere",
 ];
 
-/// Lists in which one can go far, each in another order.
+/// Long lists, each in another order.
 const LONG: [&str; 9] = [
     "sort=newest",
     "sort=updated",
@@ -56,7 +56,7 @@ const LONG: [&str; 9] = [
     "q=title",
 ];
 
-/// Twenty thousand projects, and one connection, which can be told to report what it has read.
+/// Inserts 20,000 projects. Returns a database with one connection, whose statistics can be flushed.
 async fn fill(db: &PgPool) -> PgPool {
     for statement in STATEMENTS {
         sqlx::query(statement)
@@ -81,7 +81,7 @@ async fn lists_are_read_from_indexes(db: PgPool) {
     for query in QUERIES {
         let before = scans(&db).await;
         for caller in [&ada, &app.anyone()] {
-            // Often enough that the server may choose a plan for any values.
+            // After a few executions the server may choose a generic plan.
             for _ in 0..4 {
                 let first = caller
                     .get(&format!("/projects?{query}&limit=5"))
@@ -133,12 +133,12 @@ async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
         let (thousandth, _) = page(&next.replace("limit=100&", "limit=2&")).await;
         assert!(
             thousandth <= first + 20,
-            "{query}: {thousandth} rows instead of {first}"
+            "{query}: the thousandth page reads {thousandth} rows, the first {first}"
         );
     }
 }
 
-/// Rows of projects read so far, one by one or by way of an index.
+/// Returns the number of rows of projects read so far, by scans of the table or of an index.
 async fn rows_read(db: &Db) -> i64 {
     flush(db).await;
     sqlx::query_scalar(
@@ -146,7 +146,7 @@ async fn rows_read(db: &Db) -> i64 {
     )
     .fetch_one(db)
     .await
-    .expect("the statistics are there")
+    .expect("the statistics are read")
 }
 
 async fn flush(db: &Db) {
@@ -157,11 +157,11 @@ async fn flush(db: &Db) {
         sqlx::query(statement)
             .execute(db)
             .await
-            .expect("the statistics are there");
+            .expect("the statistics are flushed");
     }
 }
 
-/// Sequential scans of the large tables so far.
+/// Returns the number of sequential scans of the large tables.
 async fn scans(db: &Db) -> Vec<(String, i64)> {
     flush(db).await;
     sqlx::query_as(
@@ -170,5 +170,5 @@ async fn scans(db: &Db) -> Vec<(String, i64)> {
     )
     .fetch_all(db)
     .await
-    .expect("the statistics are there")
+    .expect("the statistics are read")
 }

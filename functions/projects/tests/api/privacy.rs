@@ -1,4 +1,4 @@
-//! A private project, through every route, by everybody.
+//! Access to a private project, by route and caller.
 
 use axum::http::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::{app, create, each, number, sql};
 
 #[testkit::test]
-async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
+async fn a_draft_is_not_found_by_other_callers(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = create(
@@ -36,7 +36,7 @@ async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
     for (role, caller) in &callers {
         for route in projects::api().routes() {
             let path = route.rules.path.replace("{projectId}", &id);
-            // Files have their own tests.
+            // Routes of files are tested in `uploads`.
             if !route.rules.path.contains("{projectId}") {
                 continue;
             }
@@ -87,7 +87,7 @@ async fn a_draft_does_not_exist_for_anybody_else(db: PgPool) {
 }
 
 #[testkit::test]
-async fn deactivated_callers_see_as_nobody_and_write_nothing(db: PgPool) {
+async fn deactivated_callers_read_as_anonymous_ones_and_cannot_write(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = create(&ada, json!({ "title": "A", "isPublic": false })).await;

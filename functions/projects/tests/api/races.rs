@@ -1,4 +1,4 @@
-//! Many writers at once.
+//! Concurrent writers.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -6,13 +6,13 @@ use sqlx::PgPool;
 
 use crate::{app, draft, number, project, sql};
 
-/// The author's counter minus what it counts.
+/// The author's counter minus the number of their public projects.
 const DRIFT: &str = r#"
     select "projectsCount" - (select count(*) from projects p where p."authorId" = u.id and p."isPublic")
     from "user" u where u.id = $1"#;
 
 #[testkit::test]
-async fn of_fifty_editors_one_wins_each_round(db: PgPool) {
+async fn one_of_fifty_concurrent_editors_succeeds(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "start").await;
@@ -43,7 +43,7 @@ async fn of_fifty_editors_one_wins_each_round(db: PgPool) {
 }
 
 #[testkit::test]
-async fn every_change_has_a_time_of_its_own(db: PgPool) {
+async fn concurrent_changes_have_different_times(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "start").await;
@@ -71,7 +71,7 @@ async fn every_change_has_a_time_of_its_own(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_counter_follows_every_change(db: PgPool) {
+async fn the_counter_stays_correct_under_concurrent_changes(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let (first, second) = (project(&ada, "A").await, draft(&ada, "B").await);
@@ -111,7 +111,7 @@ async fn the_counter_follows_every_change(db: PgPool) {
 }
 
 #[testkit::test]
-async fn fifty_deletions_delete_once(db: PgPool) {
+async fn one_of_fifty_concurrent_deletions_succeeds(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;
@@ -133,7 +133,7 @@ async fn fifty_deletions_delete_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn fifty_views_of_one_viewer_count_once(db: PgPool) {
+async fn fifty_concurrent_views_of_one_viewer_count_once(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let id = project(&ada, "A").await;
@@ -156,7 +156,7 @@ async fn fifty_views_of_one_viewer_count_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn writes_that_meet_a_deletion_find_nothing(db: PgPool) {
+async fn writes_during_a_deletion_succeed_or_are_not_found(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
 
@@ -189,7 +189,7 @@ async fn writes_that_meet_a_deletion_find_nothing(db: PgPool) {
 }
 
 #[testkit::test]
-async fn comment_counts_survive_everything_at_once(db: PgPool) {
+async fn comment_counts_stay_correct_under_concurrent_requests(db: PgPool) {
     let app = app(&db);
     let (ada, bob, eve) = (
         app.user("ada").await,
@@ -228,7 +228,7 @@ async fn comment_counts_survive_everything_at_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn facets_survive_everything_at_once(db: PgPool) {
+async fn facets_stay_correct_under_concurrent_requests(db: PgPool) {
     let app = app(&db);
     let people = [app.user("ada").await, app.user("bob").await];
     let mut ids = Vec::new();

@@ -1,9 +1,9 @@
-//! What is mounted, and who may call it.
+//! The table of routes.
 
 use shared::openapi::{Group, document};
 
 #[test]
-fn the_table_of_routes_is_this() {
+fn routes_are_guarded_unless_the_contract_opens_them() {
     let open =
         "public: projects are there to be found and seen; handlers answer what the viewer may see";
     let files = "public: files are as public as their project, and avatars are public";
@@ -31,6 +31,6 @@ fn the_table_of_routes_is_this() {
 }
 
 #[test]
-fn every_route_is_described() {
+fn every_route_is_in_the_openapi_document() {
     document("1.0.0", vec![Group::from(&projects::api())]).unwrap();
 }

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::{HIDDEN, SHOWN, app, comment, create, like, project, sql};
 
 #[testkit::test]
-async fn a_public_project_is_for_everybody(db: PgPool) {
+async fn a_public_project_is_visible_to_everyone(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let id = project(&ada, "A").await;
@@ -39,7 +39,7 @@ async fn a_public_project_is_for_everybody(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_is_no_project_is_not_found(db: PgPool) {
+async fn unknown_ids_are_not_found(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
 
@@ -73,7 +73,7 @@ async fn what_is_no_project_is_not_found(db: PgPool) {
 }
 
 #[testkit::test]
-async fn unchanged_projects_are_not_sent_again(db: PgPool) {
+async fn an_unchanged_project_is_answered_with_304(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let id = project(&ada, "A").await;
@@ -92,7 +92,7 @@ async fn unchanged_projects_are_not_sent_again(db: PgPool) {
 }
 
 #[testkit::test]
-async fn content_comes_as_html_too(db: PgPool) {
+async fn content_is_also_returned_as_html(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = create(
@@ -122,7 +122,7 @@ async fn content_comes_as_html_too(db: PgPool) {
 }
 
 #[testkit::test]
-async fn html_that_would_grow_too_large_is_null(db: PgPool) {
+async fn html_that_is_too_large_is_null(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let head = format!("|{}\n|{}\n", "a|".repeat(1000), "-|".repeat(1000));

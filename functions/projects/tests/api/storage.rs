@@ -1,4 +1,4 @@
-//! Uploads over a real bucket: what the bucket refuses, what completing refuses, and what becomes of the rest.
+//! Uploads with a real bucket.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[testkit::test]
-async fn the_bucket_itself_refuses_what_was_not_declared(db: PgPool) {
+async fn the_bucket_rejects_undeclared_uploads(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let ada = app.user("ada").await;
     let made = create_file(&ada, None, "image/png", 5).await;
@@ -50,7 +50,7 @@ async fn the_bucket_itself_refuses_what_was_not_declared(db: PgPool) {
     assert_eq!(
         put_as(&longer, "image/png", b"12345").await,
         403,
-        "a longer life"
+        "a longer expiry"
     );
     let unsigned = url.split('?').next().unwrap();
     assert_eq!(
@@ -92,7 +92,7 @@ async fn an_upload_becomes_a_file(db: PgPool) {
         ready
     );
 
-    // Another object than the one that the signed URL writes.
+    // A late upload writes another object than the file's.
     let late = encoded(&picture(40, 30), ImageFormat::Png);
     put(&made, &late).await;
     let content = app
@@ -139,7 +139,7 @@ async fn every_type_that_is_declared_can_be_uploaded(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_file_that_lies_is_refused_and_removed(db: PgPool) {
+async fn a_file_of_another_type_is_rejected_and_removed(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let ada = app.user("ada").await;
     let png = encoded(&picture(64, 64), ImageFormat::Png);
@@ -207,7 +207,7 @@ async fn a_file_that_lies_is_refused_and_removed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn completing_at_once_gives_one_result(db: PgPool) {
+async fn concurrent_completions_return_one_result(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let ada = app.user("ada").await;
     let png = encoded(&picture(300, 200), ImageFormat::Png);
@@ -221,7 +221,7 @@ async fn completing_at_once_gives_one_result(db: PgPool) {
         assert_eq!(answer.expect(200).json(), first);
     }
 
-    // A request that died has left its lease behind; the next one waits for its end and starts again.
+    // A request that died has left its lease. The next one waits until the lease expires and starts again.
     let made = create_file(&ada, None, "image/png", png.len()).await;
     put(&made, &png).await;
     sql(
@@ -234,7 +234,7 @@ async fn completing_at_once_gives_one_result(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_download_has_the_name_of_the_file_whatever_it_is(db: PgPool) {
+async fn a_download_has_the_name_of_the_file(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let ada = app.user("ada").await;
     let project = project(&ada, "A").await;
@@ -293,7 +293,7 @@ async fn a_lost_object_is_404(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_private_project_ends_its_links(db: PgPool) {
+async fn files_of_a_project_that_becomes_private_are_not_found(db: PgPool) {
     let Some(app) = stored(&db) else { return };
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let project = draft(&ada, "A").await;
@@ -356,7 +356,7 @@ async fn the_job_removes_objects_of_deleted_and_expired_files(db: PgPool) {
         assert!(!storage.exists(key).await.unwrap(), "{key}");
     }
     assert!(storage.exists(&format!("files/{kept}")).await.unwrap());
-    // A late upload goes with the next run, and after eleven minutes nothing is left to do.
+    // The next run removes an object that was uploaded late. After eleven minutes nothing is left to do.
     assert_eq!(put(&expired, &png).await, 200);
     sql(
         &db,
@@ -373,7 +373,7 @@ async fn the_job_removes_objects_of_deleted_and_expired_files(db: PgPool) {
     assert_eq!(run().await.objects, 0);
 }
 
-/// A group whose storage is at that address.
+/// The projects group with its storage at this address.
 fn app_at(db: &PgPool, endpoint: &str) -> App {
     let variables = [
         ("S3_BUCKET", "cave"),
@@ -385,7 +385,7 @@ fn app_at(db: &PgPool, endpoint: &str) -> App {
 }
 
 #[testkit::test]
-async fn a_storage_that_fails_is_503_soon_and_then_at_once(db: PgPool) {
+async fn a_failing_storage_is_503_soon_and_then_at_once(db: PgPool) {
     let hanging = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let failing = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! A group with a real bucket, and what tests do with it.
+//! A group with a real bucket, and helpers for its files.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -7,14 +7,14 @@ use sqlx::PgPool;
 use testing::{Answer, App, Caller};
 use testkit::storage::LocalStorage;
 
-/// A group with a bucket. `None` where the storage cannot be had, and the test is skipped.
+/// The projects group with a bucket. Returns `None` where the storage is not available, so that the test is skipped.
 pub fn stored(db: &PgPool) -> Option<App> {
     let storage = LocalStorage::for_tests()?;
     let variables = storage.variables();
     Some(App::configured(projects::api(), db.clone(), &variables))
 }
 
-/// Creates a file of the declared type and size, for the project, or an avatar.
+/// Creates a file of the declared type and size, for the project or as an avatar.
 pub async fn create_file(
     caller: &Caller,
     project: Option<&str>,
@@ -31,14 +31,14 @@ pub async fn create_file(
     caller.post("/uploads", body).await.expect(201).json()
 }
 
-/// Uploads as the response says; the status.
+/// Uploads as the response describes, and returns the status.
 pub async fn put(made: &Value, bytes: &[u8]) -> u16 {
     let upload = &made["upload"];
     let content_type = upload["headers"]["Content-Type"].as_str().unwrap();
     put_as(upload["url"].as_str().unwrap(), content_type, bytes).await
 }
 
-/// Uploads to an address; the status.
+/// Uploads to an address, and returns the status.
 pub async fn put_as(url: &str, content_type: &str, bytes: &[u8]) -> u16 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = client.put(url).header("content-type", content_type);
@@ -46,7 +46,7 @@ pub async fn put_as(url: &str, content_type: &str, bytes: &[u8]) -> u16 {
     response.status().as_u16()
 }
 
-/// The id of a file that was made.
+/// Returns the id of a created file.
 pub fn id(made: &Value) -> &str {
     made["file"]["id"].as_str().unwrap()
 }
@@ -57,7 +57,7 @@ pub async fn complete(caller: &Caller, made: &Value) -> Answer {
     caller.post(&path, json!({})).await
 }
 
-/// Uploads and completes a file of a project; its id.
+/// Uploads and completes a file of a project, and returns its id.
 pub async fn file(
     caller: &Caller,
     project: Option<&str>,
@@ -70,7 +70,7 @@ pub async fn file(
     id(&made).to_owned()
 }
 
-/// Follows the redirect to a file's content: the headers and the bytes, or the status of the bucket's refusal.
+/// Follows the redirect to a file's content. Returns the headers and the bytes, or the bucket's status of an error.
 pub async fn download(answer: &Answer) -> Result<(reqwest::header::HeaderMap, Vec<u8>), u16> {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let response = client.get(answer.header("location")).send().await.unwrap();
@@ -81,7 +81,7 @@ pub async fn download(answer: &Answer) -> Result<(reqwest::header::HeaderMap, Ve
     Ok((headers, response.bytes().await.unwrap().to_vec()))
 }
 
-/// A picture in which each pixel says where it is.
+/// A picture in which the colour of each pixel encodes its position.
 pub fn picture(width: u32, height: u32) -> image::RgbImage {
     image::RgbImage::from_fn(width, height, |x, y| {
         let part = |place: u32, length: u32| u8::try_from(place * 255 / length.max(1)).unwrap();
@@ -89,7 +89,7 @@ pub fn picture(width: u32, height: u32) -> image::RgbImage {
     })
 }
 
-/// A picture, encoded.
+/// Encodes a picture.
 pub fn encoded(picture: &image::RgbImage, format: image::ImageFormat) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();

@@ -8,7 +8,7 @@ use crate::{COLUMNS, app, create, draft, number, project, sql, with_column};
 const PROJECTS_COUNT: &str = r#"select "projectsCount"::int8 from "user" where id = $1"#;
 
 #[testkit::test]
-async fn absent_fields_stay_and_null_clears(db: PgPool) {
+async fn absent_fields_are_kept_and_null_clears(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let whole = json!({ "title": "A", "description": "d", "content": "c", "tags": ["a"], "language": "Go" });
@@ -57,7 +57,7 @@ async fn the_time_moves_only_with_a_real_change(db: PgPool) {
         let answer = ada.put(&path, same).await.expect(200).json();
         assert_eq!(answer["updatedAt"], last);
     }
-    // Also where the clock is behind.
+    // The time also moves forward if the clock is behind.
     sql(
         &db,
         r#"update projects set "updatedAt" = "updatedAt" + interval '1 day'"#,
@@ -84,7 +84,7 @@ async fn the_time_moves_only_with_a_real_change(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_outdated_editor_is_told(db: PgPool) {
+async fn an_edit_of_an_old_version_is_rejected(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "0").await;
@@ -148,7 +148,7 @@ async fn only_the_author_edits(db: PgPool) {
             .await
             .expect(404);
     }
-    // A bad body is told before anything else.
+    // An invalid body is reported first.
     bob.put(&format!("/projects/{private}"), json!({ "title": "" }))
         .await
         .expect_error(400, &["title should not be empty"]);
@@ -181,7 +181,7 @@ async fn visibility_moves_the_counter_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn rules_and_closed_list_hold_here_too(db: PgPool) {
+async fn updates_have_the_same_rules_and_fields(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;

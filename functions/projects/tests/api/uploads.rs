@@ -1,4 +1,4 @@
-//! `/uploads`, as far as it needs no storage: what is refused, what is counted, and who sees what.
+//! `/uploads` without a storage: validation, quotas and visibility.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{app, draft, each, number, project, sql};
 const IMAGES: &str = "image/png, image/jpeg, image/webp, image/gif";
 const ALL: &str = "image/png, image/jpeg, image/webp, image/gif, application/pdf, text/plain, text/markdown, application/zip";
 
-/// A group with a storage that nothing listens at. Creating an upload sends nothing.
+/// The projects group with a storage at which nothing listens. Creating an upload sends no request.
 fn with_storage(db: &PgPool) -> App {
     let variables = [
         ("S3_BUCKET", "cave"),
@@ -30,7 +30,7 @@ fn of_project(id: &str) -> Value {
     json!({ "purpose": "project", "projectId": id, "filename": "a.pdf", "contentType": "application/pdf", "size": 5 })
 }
 
-/// Inserts a file: id, owner, project or an empty text, content type, status, age in hours.
+/// Inserts a file with id, owner, project or an empty text, content type, status, and age in hours.
 pub async fn insert(db: &PgPool, file: [&str; 6]) {
     sql(
         db,
@@ -43,7 +43,7 @@ pub async fn insert(db: &PgPool, file: [&str; 6]) {
 }
 
 #[testkit::test]
-async fn every_rule_of_a_new_file_is_checked(db: PgPool) {
+async fn every_rule_of_a_new_file_is_enforced(db: PgPool) {
     let app = with_storage(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;
@@ -180,7 +180,7 @@ async fn a_new_file_is_pending_and_has_an_address_to_upload_to(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_project_of_somebody_else_takes_no_files(db: PgPool) {
+async fn files_cannot_be_added_to_the_project_of_another_user(db: PgPool) {
     let app = with_storage(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     for id in [
@@ -196,7 +196,7 @@ async fn a_project_of_somebody_else_takes_no_files(db: PgPool) {
 }
 
 #[testkit::test]
-async fn quotas_hold_for_requests_at_once(db: PgPool) {
+async fn quotas_hold_under_concurrent_requests(db: PgPool) {
     let app = with_storage(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     sql(
@@ -222,7 +222,7 @@ async fn quotas_hold_for_requests_at_once(db: PgPool) {
         .await
         .expect_error(409, &["Project cannot have more files"]);
 
-    // Ten may be pending, whatever they are for; 15 belong to a project.
+    // A user may have ten pending files in total, and a project 15 files.
     let id = project(&bob, "B").await;
     assert_eq!(statuses(&bob, &of_project(&id), 12).await, expected(10, 2));
     bob.post("/uploads", avatar())
@@ -240,7 +240,7 @@ async fn quotas_hold_for_requests_at_once(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_pending_file_of_24_hours_is_gone(db: PgPool) {
+async fn a_pending_file_expires_after_24_hours(db: PgPool) {
     let app = with_storage(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;
@@ -261,7 +261,7 @@ async fn a_pending_file_of_24_hours_is_gone(db: PgPool) {
     ada.send(axum::http::Method::POST, "/uploads/a/complete", None)
         .await
         .expect_error(404, &["File not found"]);
-    // Nor does it count.
+    // An expired file does not count against the quota.
     for _ in 0..2 {
         ada.post("/uploads", of_project(&id)).await.expect(201);
     }
@@ -269,7 +269,7 @@ async fn a_pending_file_of_24_hours_is_gone(db: PgPool) {
 }
 
 #[testkit::test]
-async fn without_a_storage_rows_are_served_and_bytes_are_not(db: PgPool) {
+async fn without_a_storage_only_metadata_is_served(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     insert(&db, ["f", &ada.id, "", "image/png", "ready", "1"]).await;
@@ -305,7 +305,7 @@ async fn without_a_storage_rows_are_served_and_bytes_are_not(db: PgPool) {
 }
 
 #[testkit::test]
-async fn files_are_as_visible_as_their_project_and_avatars_as_their_owner(db: PgPool) {
+async fn files_are_visible_with_their_project_and_avatars_with_their_owner(db: PgPool) {
     let app = app(&db);
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let (open, closed) = (project(&ada, "A").await, draft(&ada, "B").await);
@@ -402,7 +402,7 @@ async fn only_the_owner_completes_and_only_the_owner_or_staff_deletes(db: PgPool
 }
 
 #[testkit::test]
-async fn an_avatar_that_is_deleted_is_nobodys_avatar(db: PgPool) {
+async fn deleting_an_avatar_clears_it_in_the_profile(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     for address in ["images/f", "uploads/f/content", "images/other"] {
@@ -428,7 +428,7 @@ async fn an_avatar_that_is_deleted_is_nobodys_avatar(db: PgPool) {
 }
 
 #[testkit::test]
-async fn whatever_deletes_a_file_records_its_objects(db: PgPool) {
+async fn every_deletion_of_a_file_records_its_objects(db: PgPool) {
     let app = app(&db);
     let expected = ["files/f", "images/f/64xany-inside.png", "pending/f"];
     for how in ["file", "project", "account"] {

@@ -34,7 +34,7 @@ async fn a_viewer_counts_once_a_day(db: PgPool) {
 }
 
 #[testkit::test]
-async fn strangers_are_told_apart_by_address_and_browser(db: PgPool) {
+async fn anonymous_viewers_are_distinguished_by_address_and_browser(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;
@@ -55,7 +55,7 @@ async fn strangers_are_told_apart_by_address_and_browser(db: PgPool) {
     let kept = r#"select count(*) from "projectView" where viewer like '%10.0.0.1%' or length(viewer) <> 43"#;
     assert_eq!(number(&db, kept, &[]).await, 0);
 
-    // Another day, another salt: nobody is recognised.
+    // The salt changes each day, so the viewers are new.
     sql(&db, r#"update "viewSalt" set day = day - 1"#, &[]).await;
     app.anyone().post(&path, json!({})).await.expect(204);
     assert_eq!(number(&db, VIEWS, &[&id]).await, 5);
