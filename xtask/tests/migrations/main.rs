@@ -5,6 +5,7 @@
 mod empty;
 mod failing;
 mod hand_made;
+mod plain_statements;
 mod prisma;
 mod refused;
 
