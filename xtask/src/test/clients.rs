@@ -1,12 +1,12 @@
-//! The official clients against the bundle.
+//! The official clients, the one in TypeScript and its example against the bundle.
 
 use std::{collections::HashMap, path::Path};
 
 use anyhow::Context as _;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use testkit::workspace;
-use tokio::process::Command;
+use testkit::{storage::LocalStorage, workspace};
+use tokio::{process::Command, task::spawn_blocking};
 
 use super::{node, outcome::Outcome, runner};
 use crate::{bundle, stage, tools};
@@ -22,7 +22,7 @@ const ADMIN: &str = r#"
 
 /// Installs the clients and runs their tests with `npm`.
 pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
-    let folder = workspace().join("xtask/clients");
+    let folder = workspace().join("clients");
     tools::run(
         Command::new(npm)
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
@@ -34,10 +34,13 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
     let auth = binaries.get("auth").context("auth was not built")?;
 
     let failed = |outcome: &Outcome| !outcome.is_success();
-    let settings = [
+    // A bucket for the uploads. Without one, their tests are skipped.
+    let storage = spawn_blocking(LocalStorage::for_tests).await?;
+    let mut settings = vec![
         ("ADMIN_USER_IDS", ADMIN_ID),
         ("API_KEY_RATE_LIMIT_MAX", "10"),
     ];
+    settings.extend(storage.iter().flat_map(|server| server.variables()));
     stage::with_bundle("clients", server, &settings, failed, async |stage| {
         let mut db = PgConnection::connect(&stage.database).await?;
         sqlx::query(ADMIN)
@@ -58,7 +61,8 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             .env("BASE_URL", stage.url())
             .env("DATABASE_URL", &stage.database)
             .env("PROVIDER_SETTINGS", provider.to_string())
-            .env("PROVIDER_URL", stage.provider.url());
+            .env("PROVIDER_URL", stage.provider.url())
+            .env("STORAGE", storage.map_or("", LocalStorage::endpoint));
         let mut done = 0_u32;
         let finished = runner::run("clients", &mut command, |line| {
             done += u32::from(line.trim_start().starts_with(['✔', '✖']));
