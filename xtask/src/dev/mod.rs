@@ -96,6 +96,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
     println!();
     println!("  Sign in from  {}", provider.url());
     println!("  API           {api}, described at {api}/docs");
+    println!("  Example app   `npm ci && npm run dev` in clients, then http://localhost:3000");
     println!("  Database      {database}");
     println!("  Uploads       {}", storage.answers);
     println!("  GitHub        {}", services.github);

@@ -1,6 +1,10 @@
 //! The official clients, the one in TypeScript and its example against the bundle.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, TcpListener},
+    path::Path,
+};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -36,9 +40,15 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
     let failed = |outcome: &Outcome| !outcome.is_success();
     // A bucket for the uploads. Without one, their tests are skipped.
     let storage = spawn_blocking(LocalStorage::for_tests).await?;
+    // The tests serve the example at this address.
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port();
+    let frontend = format!("http://localhost:{port}");
     let mut settings = vec![
         ("ADMIN_USER_IDS", ADMIN_ID),
         ("API_KEY_RATE_LIMIT_MAX", "10"),
+        ("FRONTEND_URL", frontend.as_str()),
     ];
     settings.extend(storage.iter().flat_map(|server| server.variables()));
     stage::with_bundle("clients", server, &settings, failed, async |stage| {
@@ -60,6 +70,7 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             .env("AUTH_BINARY", auth)
             .env("BASE_URL", stage.url())
             .env("DATABASE_URL", &stage.database)
+            .env("FRONTEND_URL", &frontend)
             .env("PROVIDER_SETTINGS", provider.to_string())
             .env("PROVIDER_URL", stage.provider.url())
             .env("STORAGE", storage.map_or("", LocalStorage::endpoint));
