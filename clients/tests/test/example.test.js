@@ -44,7 +44,7 @@ describe("the pages of the example", { skip }, () => {
     await accessible(reader);
     await reader.getByRole("link", { name: title }).click();
     await reader.getByRole("button", { name: `Like ${title}, 0 likes` }).click();
-    await reader.getByRole("button", { name: `Like ${title}, 1 likes`, pressed: true }).waitFor();
+    await reader.getByRole("button", { name: `Like ${title}, 1 like`, pressed: true }).waitFor();
     await reader.getByLabel("Your comment").fill("How *fast* is it?");
     await reader.getByRole("button", { name: "Comment" }).click();
     await reader.getByRole("list", { name: "Comments" }).getByText("How fast is it?").waitFor();
@@ -74,7 +74,7 @@ describe("the pages of the example", { skip }, () => {
     await page.getByRole("list", { name: "Days with contributions" }).waitFor();
     await page.getByRole("link", { name: title }).waitFor();
     await accessible(page);
-    await page.getByRole("link", { name: "1 followers, 0 following" }).click();
+    await page.getByRole("link", { name: "1 follower, 0 following" }).click();
     await page.getByRole("list", { name: "Followers" }).getByRole("link", { name: other.person.name }).waitFor();
     await accessible(page);
 
@@ -156,7 +156,7 @@ describe("the pages of the example", { skip }, () => {
     await page.keyboard.press("Enter");
     await tabTo(page, "button", `Like ${title}, 0 likes`);
     await page.keyboard.press("Space");
-    await page.getByRole("button", { name: `Like ${title}, 1 likes`, pressed: true }).waitFor();
+    await page.getByRole("button", { name: `Like ${title}, 1 like`, pressed: true }).waitFor();
     await page.reload();
     await tabTo(page, "button", "Sign out");
     await page.keyboard.press("Enter");
@@ -251,7 +251,7 @@ describe("the pages of the example", { skip }, () => {
       await page.getByRole("button", { name: `Like ${title}` }).click();
       await page.getByRole("button", { name: `Like ${title}, 0 likes`, disabled: true }).waitFor();
       await context.setOffline(false);
-      await page.getByRole("button", { name: `Like ${title}, 1 likes`, pressed: true }).waitFor();
+      await page.getByRole("button", { name: `Like ${title}, 1 like`, pressed: true }).waitFor();
       await page.getByText("You are offline.").waitFor({ state: "detached" });
     });
 

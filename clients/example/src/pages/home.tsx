@@ -8,6 +8,7 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
 import { useMe } from "../api";
+import { count } from "../parts/count";
 import { List } from "../parts/list";
 import { ProjectCard } from "../parts/project";
 import { Title } from "../parts/title";
@@ -50,7 +51,8 @@ function Landing() {
       <Title>Share what you build</Title>
       {stats && (
         <p>
-          {stats.users} people, {stats.projects} projects, {stats.comments} comments, {stats.likes} likes
+          {stats.users} people, {count(stats.projects, "project")}, {count(stats.comments, "comment")},{" "}
+          {count(stats.likes, "like")}
         </p>
       )}
       <h2>Popular projects</h2>
@@ -74,10 +76,10 @@ function TrendingTech() {
     <aside aria-labelledby="tech">
       <h2 id="tech">Trending tech</h2>
       <ul>
-        {data?.tags.map(({ count, name, previousCount, recentCount }) => (
+        {data?.tags.map(({ count: projects, name, previousCount, recentCount }) => (
           <li key={name}>
-            <Link href={`/projects?${new URLSearchParams({ tag: name })}`}>#{name}</Link> {count} projects, {recentCount} this
-            week, {previousCount} the week before
+            <Link href={`/projects?${new URLSearchParams({ tag: name })}`}>#{name}</Link> {count(projects, "project")},{" "}
+            {recentCount} this week, {previousCount} the week before
           </li>
         ))}
       </ul>

@@ -3,6 +3,7 @@ import { getContributionsOptions, getUserOptions, listProjectsInfiniteOptions } 
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
+import { count } from "../parts/count";
 import { Failure } from "../parts/failure";
 import { List } from "../parts/list";
 import { FollowButton, Picture } from "../parts/person";
@@ -47,7 +48,7 @@ function About({ person }: { person: PublicUser }) {
       </p>
       <p>
         <Link href={`/people/${person.id}/network`}>
-          {person.followersCount} followers, {person.followingCount} following
+          {count(person.followersCount, "follower")}, {person.followingCount} following
         </Link>
         {person.followsMe && " · follows you"}
       </p>
@@ -67,10 +68,10 @@ function Contributions({ userId }: { userId: string }) {
             {data.total} from {data.from} to {data.to}
           </p>
           <ol className="days" aria-label="Days with contributions">
-            {data.days.map(({ count, date }) => (
-              <li key={date} title={`${date}: ${count}`} data-count={Math.min(count, 4)}>
+            {data.days.map(({ count: contributions, date }) => (
+              <li key={date} title={`${date}: ${contributions}`} data-count={Math.min(contributions, 4)}>
                 <span className="hidden">
-                  {date}: {count}
+                  {date}: {contributions}
                 </span>
               </li>
             ))}

@@ -12,6 +12,7 @@ import { type FormEvent, useEffect } from "react";
 import { Link, useLocation } from "wouter";
 
 import { useMe } from "../api";
+import { count } from "../parts/count";
 import { Failure } from "../parts/failure";
 import { field } from "../parts/form";
 import { List } from "../parts/list";
@@ -60,7 +61,7 @@ function Content({ project }: { project: Project }) {
         <Picture person={project.author} />
         <Link href={`/people/${project.author.id}`}>{project.author.name}</Link>
         <span>{project.isPublic ? new Date(project.createdAt).toLocaleDateString("en") : "Draft, only for you"}</span>
-        <span>{project.viewCount} views</span>
+        <span>{count(project.viewCount, "view")}</span>
       </p>
       <p>{project.description}</p>
       {/* The API has sanitised it. */}

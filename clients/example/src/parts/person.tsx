@@ -4,6 +4,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Link } from "wouter";
 
 import { useMe } from "../api";
+import { count } from "./count";
 import { Failure } from "./failure";
 
 export function Picture({ person }: { person: Author | PublicUser }) {
@@ -22,7 +23,7 @@ export function PersonCard({ person }: { person: PublicUser }) {
       <p>{person.bio}</p>
       <p className="meta">
         {person.location && <span>{person.location}</span>}
-        <span>{person.followersCount} followers</span>
+        <span>{count(person.followersCount, "follower")}</span>
         {person.skills.map((skill) => (
           <span key={skill}>{skill}</span>
         ))}

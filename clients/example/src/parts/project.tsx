@@ -3,6 +3,7 @@ import { likeProjectMutation, unlikeProjectMutation } from "@codecave/api/query"
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "wouter";
 
+import { count } from "./count";
 import { Failure } from "./failure";
 
 /** A project in a list. */
@@ -16,8 +17,8 @@ export function ProjectCard({ project }: { project: ProjectSummary }) {
       <p className="meta">
         <Link href={`/people/${project.author.id}`}>{project.author.name}</Link>
         {project.language && <span>{project.language}</span>}
-        <span>{project.viewCount} views</span>
-        <span>{project.commentCount} comments</span>
+        <span>{count(project.viewCount, "view")}</span>
+        <span>{count(project.commentCount, "comment")}</span>
       </p>
       <Tags tags={project.tags} />
       <LikeButton project={project} />
@@ -45,7 +46,7 @@ export function LikeButton({ project }: { project: ProjectSummary }) {
     <>
       <button
         aria-pressed={project.isLiked}
-        aria-label={`Like ${project.title}, ${project.likeCount} likes`}
+        aria-label={`Like ${project.title}, ${count(project.likeCount, "like")}`}
         disabled={like.isPending || unlike.isPending}
         onClick={() => mutate({ path: { projectId: project.id } })}
       >
