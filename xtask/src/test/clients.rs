@@ -85,6 +85,7 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             suite: "clients",
             tally,
             failures,
+            flaky: Vec::new(),
             success: finished.status.success(),
             duration: finished.duration,
             log: finished.log,

@@ -109,6 +109,7 @@ async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
             skipped: 0,
         },
         failures: failures(&finished.lines),
+        flaky: Vec::new(),
         success: report.exit_code == 0,
         duration: finished.duration,
         log: finished.log,

@@ -44,6 +44,8 @@ pub struct Outcome {
     pub suite: &'static str,
     pub tally: Tally,
     pub failures: Vec<Failure>,
+    /// The tests that failed at first and passed when they were repeated.
+    pub flaky: Vec<String>,
     /// Whether the program that ran the tests ended with success.
     pub success: bool,
     pub duration: Duration,
@@ -61,6 +63,7 @@ impl Outcome {
                 ..Tally::default()
             },
             failures: Vec::new(),
+            flaky: Vec::new(),
             success: true,
             duration: Duration::ZERO,
             log: super::log(suite)?,
@@ -74,6 +77,7 @@ impl Outcome {
             self.log = other.log;
         }
         self.failures.extend(other.failures);
+        self.flaky.extend(other.flaky);
         self.success &= other.success;
         self.duration += other.duration;
     }
@@ -82,12 +86,16 @@ impl Outcome {
         self.success && self.tally.failed == 0
     }
 
-    /// Each failed test with the reason and the command that runs it again; empty if none failed.
+    /// Each failed test with the reason and the command that runs it again, and each that passed only when it was
+    /// repeated; empty if there are none.
     pub fn failures(&self) -> String {
+        let mut lines: Vec<String> = (self.flaky.iter())
+            .map(|test| format!("FLAKY {test}: passed at the second attempt"))
+            .collect();
         if self.is_success() {
-            return String::new();
+            lines.extend((!lines.is_empty()).then(String::new));
+            return lines.join("\n");
         }
-        let mut lines = Vec::new();
         for failure in &self.failures {
             lines.push(format!("FAILED {}", failure.test));
             lines.extend(failure.reason.iter().map(|line| format!("    {line}")));
@@ -123,6 +131,7 @@ mod tests {
                 reason: vec!["panicked at search.rs:3".to_owned()],
                 repeat: "cargo xtask test users search::finds".to_owned(),
             }],
+            flaky: vec!["users::api list::pages".to_owned()],
             success: false,
             duration: Duration::from_secs(1),
             log: "rust.log".into(),
@@ -131,12 +140,19 @@ mod tests {
         assert_eq!(outcome.to_string(), "rust: 3 passed, 1 failed, 0 skipped");
         assert_eq!(
             outcome.failures(),
-            "FAILED users::api search::finds\n    panicked at search.rs:3\n    \
+            "FLAKY users::api list::pages: passed at the second attempt\n\
+             FAILED users::api search::finds\n    panicked at search.rs:3\n    \
              again: cargo xtask test users search::finds\nThe whole output is in rust.log\n"
         );
 
         outcome.success = true;
         outcome.tally.failed = 0;
+        assert_eq!(
+            outcome.failures(),
+            "FLAKY users::api list::pages: passed at the second attempt\n"
+        );
+
+        outcome.flaky.clear();
         assert_eq!(outcome.failures(), "");
     }
 }

@@ -136,10 +136,13 @@ async fn run(
         report.progress()
     })
     .await?;
+    let tally = report.tally();
+    let (failures, flaky) = report.into_parts();
     Ok(Outcome {
         suite,
-        tally: report.tally(),
-        failures: report.failures(),
+        tally,
+        failures,
+        flaky,
         success: finished.status.success(),
         duration: finished.duration,
         log: finished.log,

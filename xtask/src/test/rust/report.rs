@@ -14,6 +14,8 @@ pub struct Report {
     /// From the lines that sum up.
     summed: Option<Tally>,
     failures: Vec<Failure>,
+    /// Tests that passed when they were repeated.
+    flaky: Vec<String>,
     /// Whether single failures are listed, which both programs do at the end.
     is_listing: bool,
     is_reason: bool,
@@ -26,13 +28,23 @@ impl Report {
             .split([' ', ';', ',', '('])
             .filter(|word| !word.is_empty())
             .collect();
-        match words.as_slice() {
+        // A test that is repeated has a line for each attempt, such as `TRY 2 PASS`.
+        let (attempt, words) = match words.as_slice() {
+            ["TRY", attempt, rest @ ..] => (attempt.parse::<u32>().ok(), rest),
+            words => (None, words),
+        };
+        match words {
             ["Starting", total, "tests" | "test", ..] => self.total = total.parse().ok(),
-            ["PASS" | "LEAK", "[", ..] => self.running.passed += 1,
+            ["PASS" | "LEAK", "[", _, test @ ..] => {
+                self.running.passed += 1;
+                if attempt.is_some() {
+                    self.flaky.push(test.join(" "));
+                }
+            }
             [status, "[", _, test @ ..] if is_failed(status) => {
                 if self.is_listing {
                     self.begin_failure(test);
-                } else {
+                } else if attempt != Some(1) {
                     self.running.failed += 1;
                 }
             }
@@ -92,9 +104,9 @@ impl Report {
         self.summed.unwrap_or(self.running)
     }
 
-    /// The failed tests.
-    pub fn failures(self) -> Vec<Failure> {
-        self.failures
+    /// The failed tests, and the names of those that passed when they were repeated.
+    pub fn into_parts(self) -> (Vec<Failure>, Vec<String>) {
+        (self.failures, self.flaky)
     }
 
     /// Begins a failed test from the words of its name: with nextest `users::api search::finds`.
@@ -144,7 +156,7 @@ impl Report {
 fn is_failed(status: &str) -> bool {
     matches!(
         status,
-        "FAIL" | "TIMEOUT" | "ABORT" | "XFAIL" | "FAIL-LEAK" | "LEAK-FAIL"
+        "FAIL" | "TIMEOUT" | "TMT" | "ABORT" | "XFAIL" | "FAIL-LEAK" | "LEAK-FAIL"
     ) || status.starts_with("SIG")
 }
 
@@ -207,7 +219,7 @@ mod tests {
             skipped: 1,
         };
         assert_eq!(report.tally(), tally);
-        let failures = report.failures();
+        let (failures, _) = report.into_parts();
         assert_eq!(failures.len(), 2);
         assert_eq!(failures[0].test, "users::api list::pages");
         assert_eq!(failures[0].repeat, "cargo xtask test users list::pages");
@@ -220,6 +232,34 @@ mod tests {
                 "right: 2"
             ]
         );
+        assert_eq!(failures[1].reason, ["(test timed out)"]);
+    }
+
+    #[test]
+    fn a_repeated_test_counts_once() {
+        let report = report(
+            "    Starting 3 tests across 1 binary\n\
+             \x20 TRY 1 FAIL [   0.210s] users::api list::pages\n\
+             \x20  TRY 1 TMT [   0.219s] users::api list::ends\n\
+             \x20 TRY 1 FAIL [   0.219s] users::api search::finds\n\
+             \x20 TRY 2 PASS [   0.019s] users::api search::finds\n\
+             \x20 TRY 2 FAIL [   0.114s] users::api list::pages\n\
+             \x20  TRY 2 TMT [   2.011s] users::api list::ends\n\
+             ────────────\n\
+             \x20    Summary [   4.273s] 3 tests run: 1 passed (1 flaky), 1 failed, 1 timed out, 0 skipped\n\
+             \x20 TRY 2 FAIL [   0.114s] (1/3) users::api list::pages\n  stderr ───\n\n\
+             \x20   thread 'list::pages' (12053) panicked at tests/api/list.rs:3:19:\n    no page\n    stack backtrace:\n\
+             \x20  TRY 2 TMT [   2.011s] (2/3) users::api list::ends\n  stdout ───\n\n    (test timed out)\n",
+        );
+
+        assert_eq!(report.progress().unwrap(), "3 of 3, 2 failed");
+        assert_eq!((report.tally().passed, report.tally().failed), (1, 2));
+        let (failures, flaky) = report.into_parts();
+        assert_eq!(flaky, ["users::api search::finds"]);
+        assert_eq!(failures.len(), 2);
+        assert_eq!(failures[0].test, "users::api list::pages");
+        assert_eq!(failures[0].reason[1], "no page");
+        assert_eq!(failures[1].repeat, "cargo xtask test users list::ends");
         assert_eq!(failures[1].reason, ["(test timed out)"]);
     }
 
@@ -248,7 +288,7 @@ mod tests {
             skipped: 4,
         };
         assert_eq!(report.tally(), tally);
-        let failures = report.failures();
+        let (failures, _) = report.into_parts();
         assert_eq!(failures[0].repeat, "cargo test list::pages");
         assert_eq!(failures[0].reason[1], "no page");
     }
