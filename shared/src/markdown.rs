@@ -114,6 +114,8 @@ pub fn to_html(markdown: &str) -> Option<String> {
 fn with_ipv6_hosts(html: String) -> String {
     const START: &str = "://%5B";
     const END: &str = "%5D";
+    /// The length of the longest address, which ends in an IPv4 address.
+    const MAX_ADDRESS: usize = 45;
     if !html.contains(START) {
         return html;
     }
@@ -129,7 +131,9 @@ fn with_ipv6_hosts(html: String) -> String {
                     .is_some_and(|before| before.ends_with(tag))
             })
         });
-        let address = after
+        // Only as far as an address reaches: a search to the end of the text for each start takes quadratic time.
+        let nearby = &after[..after.floor_char_boundary(MAX_ADDRESS + END.len())];
+        let address = nearby
             .split_once(END)
             .map(|(address, _)| address)
             .filter(|address| is_link && address.parse::<Ipv6Addr>().is_ok());
@@ -198,6 +202,7 @@ mod tests {
             "http://[::1]/",
             "https://[2001:db8::7]:8080/a?b=[c]#d",
             "http://[::ffff:1.2.3.4]",
+            "http://[0000:0000:0000:0000:0000:ffff:255.255.255.255]/",
         ] {
             let html = html(&format!("[a]({address}) ![b]({address})"));
             let host = address.split_once(']').unwrap().0;
