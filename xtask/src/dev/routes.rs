@@ -1,10 +1,10 @@
 //! Finds the function for a path.
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use matchit::Router;
 use serde_json::Value;
-use testkit::{cargo::cargo, workspace};
-use tokio::process::Command;
+
+use crate::manifest::Manifest;
 
 /// The routes of `cargo lambda watch` in `Cargo.toml`. They are matched by the same rules.
 pub struct Routes(Router<String>);
@@ -12,19 +12,8 @@ pub struct Routes(Router<String>);
 impl Routes {
     /// Reads the routes from the metadata of the workspace.
     pub async fn read() -> anyhow::Result<Self> {
-        let output = Command::new(cargo())
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .current_dir(workspace())
-            .output()
-            .await
-            .context("cargo cannot be run")?;
-        ensure!(
-            output.status.success(),
-            "Cargo.toml cannot be read: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-        let metadata: Value = serde_json::from_slice(&output.stdout)?;
-        Self::of(&metadata["metadata"]["lambda"]["watch"]["router"])
+        let manifest = Manifest::read().await?;
+        Self::of(&manifest.metadata["lambda"]["watch"]["router"])
     }
 
     fn of(table: &Value) -> anyhow::Result<Self> {

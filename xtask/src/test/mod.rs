@@ -18,7 +18,7 @@ use testkit::{
 };
 
 use self::outcome::Outcome;
-use crate::{migrate, packages};
+use crate::{manifest::Manifest, migrate};
 
 /// Which tests to run; without a name all of them
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,7 @@ impl Options {
 
 /// Runs the tests, all of them even when some fail, and reports each suite's result in one line.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let selection = options.selection(&packages::names().await?)?;
+    let selection = options.selection(&Manifest::read().await?.crates())?;
     match unless_stopped(all(selection)).await? {
         Some(outcome) => outcome,
         None => bail!("the tests were stopped"),

@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, num::NonZero, path::PathBuf, thread};
 
 use anyhow::{bail, ensure};
 use launch::StatusLine;
@@ -213,6 +213,7 @@ fn with_nextest(program: &PathBuf, packages: &[&str], filter: &Filter) -> Comman
         .args(["--hide-progress-bar", "--status-level", "all"])
         .args(["--final-status-level", "fail", "--failure-output", "final"])
         .args(["--success-output", "never", "--no-tests", "fail"])
+        .args(["--test-threads", &at_once().to_string()])
         .args(packages);
     if let Some(expression) = &filter.expression {
         command.args(["--filterset", expression]);
@@ -222,6 +223,13 @@ fn with_nextest(program: &PathBuf, packages: &[&str], filter: &Filter) -> Comman
     }
     command.args(&filter.names);
     command
+}
+
+/// How many tests run at once: half as many again as there are processors, because a third of the tests' time is waiting
+/// for servers that are slow or dead on purpose.
+fn at_once() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    processors + processors.div_ceil(2)
 }
 
 fn with_cargo(packages: &[&str], filter: &Filter) -> Command {
