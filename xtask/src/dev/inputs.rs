@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -110,9 +110,13 @@ impl Inputs {
 fn start(root: &Path) -> (Option<RecommendedWatcher>, mpsc::Receiver<()>) {
     let (report, reports) = mpsc::channel(1);
     let watch = || {
-        let mut watcher = notify::recommended_watcher(move |_| {
-            // A full channel holds a report already. Errors count as reports: something happened.
-            let _ = report.try_send(());
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Opening a folder is reported too, and each comparison opens all of them. Errors count as reports: something
+            // happened.
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                // A full channel holds a report already.
+                let _ = report.try_send(());
+            }
         })?;
         for place in PLACES {
             let path = root.join(place);
@@ -204,6 +208,18 @@ mod tests {
                 Path::new("functions/users/src/lib.rs")
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_comparison_does_not_report_itself() {
+        let root = workspace("quiet");
+        let mut inputs = Inputs::watch(&root);
+
+        assert!(inputs.compare().is_empty());
+        let report = timeout(Duration::from_millis(500), inputs.reports.recv()).await;
+
+        fs::remove_dir_all(root).unwrap();
+        assert!(report.is_err());
     }
 
     #[tokio::test]
