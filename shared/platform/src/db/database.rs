@@ -166,9 +166,9 @@ impl Db {
     }
 
     async fn acquire(&self) -> sqlx::Result<Lease> {
-        match self.0.primary.acquire().await {
+        match Lease::acquire(&self.0.primary).await {
             Err(error) if is_rejected_password(&error) && self.reread_secret().await => {
-                self.0.primary.acquire().await
+                Lease::acquire(&self.0.primary).await
             }
             result => result,
         }

@@ -8,7 +8,7 @@ use tokio::{runtime::Handle, sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     error::is_broken_connection,
-    pool::{Pool, TEST_TIMEOUT, responds},
+    pool::{Pool, TEST_TIMEOUT, Taken, responds},
     statement::{Statement, StatementOutput},
 };
 
@@ -28,21 +28,22 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub fn new(
-        pool: Pool,
-        connection: PgConnection,
-        opened_at: Instant,
-        slot: OwnedSemaphorePermit,
-    ) -> Self {
-        Self {
-            pool,
+    /// Takes a connection from the pool.
+    pub async fn acquire(pool: &Pool) -> sqlx::Result<Self> {
+        let Taken {
+            connection,
+            opened_at,
+            slot,
+        } = pool.take().await?;
+        Ok(Self {
+            pool: pool.clone(),
             connection: Some(connection),
             opened_at,
             slot: Some(slot),
             busy: false,
             has_output: false,
             in_transaction: false,
-        }
+        })
     }
 
     /// Runs a statement.

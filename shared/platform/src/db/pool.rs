@@ -10,14 +10,11 @@ use std::{
 
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
-use super::{
-    error::{is_broken_connection, is_not_ready, is_unreachable},
-    lease::Lease,
-};
+use super::error::{is_broken_connection, is_not_ready, is_unreachable};
 use crate::breaker::Breaker;
 
 /// A connection that was idle for longer is tested before use. The server may have closed it, or the instance may have been
@@ -60,6 +57,14 @@ struct Inner {
     unreachable: Breaker,
 }
 
+/// A connection taken from the pool.
+pub(super) struct Taken {
+    pub connection: PgConnection,
+    pub opened_at: Instant,
+    /// Held while the connection is in use.
+    pub slot: OwnedSemaphorePermit,
+}
+
 struct IdleConnection {
     connection: PgConnection,
     opened_at: Instant,
@@ -81,25 +86,28 @@ impl Pool {
         }))
     }
 
-    /// Returns an idle connection or opens a new one.
-    pub async fn acquire(&self) -> sqlx::Result<Lease> {
+    /// Takes an idle connection or opens a new one.
+    pub async fn take(&self) -> sqlx::Result<Taken> {
         let slot = timeout(SLOT_TIMEOUT, self.0.slots.clone().acquire_owned())
             .await
             .map_err(|_| sqlx::Error::PoolTimedOut)?
             .map_err(|_| sqlx::Error::PoolClosed)?;
         while let Some(mut idle) = self.pop() {
             if self.is_usable(&mut idle).await {
-                return Ok(Lease::new(
-                    self.clone(),
-                    idle.connection,
-                    idle.opened_at,
+                return Ok(Taken {
+                    connection: idle.connection,
+                    opened_at: idle.opened_at,
                     slot,
-                ));
+                });
             }
         }
         let opened_at = Instant::now();
         let connection = self.connect().await?;
-        Ok(Lease::new(self.clone(), connection, opened_at, slot))
+        Ok(Taken {
+            connection,
+            opened_at,
+            slot,
+        })
     }
 
     /// Keeps a connection for the next use.

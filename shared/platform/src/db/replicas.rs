@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{
     error::is_rejected_password,
+    lease::Lease,
     pool::{Pool, Timeouts},
     statement::{Statement, StatementOutput},
     timer::StatementTimer,
@@ -65,7 +66,7 @@ pub(super) async fn read(replicas: &[Replica], statement: &Statement) -> Replica
     for replica in replicas.iter().filter(|replica| !replica.failed.is_open()) {
         let _timer = StatementTimer::start(&statement.sql);
         let output = async {
-            let mut connection = replica.pool.acquire().await?;
+            let mut connection = Lease::acquire(&replica.pool).await?;
             connection.run(statement.clone()).await
         };
         match output.await {
