@@ -24,7 +24,9 @@ pub struct Report {
 impl Report {
     /// Takes the next line.
     pub fn read(&mut self, line: &str) {
-        let words: Vec<&str> = line
+        // Nothing stands between the bracket and a time of a thousand seconds or more.
+        let line_of_words = line.replace('[', " [ ");
+        let words: Vec<&str> = line_of_words
             .split([' ', ';', ',', '('])
             .filter(|word| !word.is_empty())
             .collect();
