@@ -17,8 +17,6 @@ use redis::{
 };
 use tokio::time::timeout;
 
-/// Timeout of a command.
-const COMMAND_TIMEOUT: Duration = Duration::from_millis(50);
 /// Timeout of opening a connection. Requests do not wait for it longer than for a command.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Minimum time between a failure and the next attempt to connect.
@@ -73,6 +71,8 @@ pub struct Redis(Arc<Inner>);
 struct Inner {
     /// `None` if the configured address is not valid.
     client: Option<Client>,
+    /// Timeout of a command.
+    timeout: Duration,
     connection: Mutex<Option<Connection>>,
 }
 
@@ -105,6 +105,7 @@ impl Redis {
         }
         Self(Arc::new(Inner {
             client: client.ok(),
+            timeout: config.timeout,
             connection: Mutex::default(),
         }))
     }
@@ -197,7 +198,7 @@ impl Redis {
     /// Runs a command. Returns `None` if it fails or takes too long.
     async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
         let pending = self.connection()?;
-        let result = timeout(COMMAND_TIMEOUT, async {
+        let result = timeout(self.0.timeout, async {
             let mut connection = pending.await?;
             let result: RedisResult<T> = command.query_async(&mut connection).await;
             match result {

@@ -5,7 +5,10 @@ mod log;
 mod redis;
 mod rows;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -205,6 +208,10 @@ fn app_state(db: &PgPool, variables: &[(&str, &str)]) -> AppState {
     let mut config = Config::read(variables, &[]).expect("the configuration is good");
     if !real_limits {
         config.quotas = GENEROUS;
+    }
+    // On a busy machine a command takes long.
+    if let Some(redis) = &mut config.redis {
+        redis.timeout = Duration::from_secs(5);
     }
     AppState::over(config, &[]).expect("the address is good")
 }

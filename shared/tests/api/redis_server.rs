@@ -88,6 +88,7 @@ async fn admissions_are_limited_from_the_last_one_on() {
         let redis = Redis::new(&RedisConfig {
             url: server.url(),
             password: None,
+            timeout: Duration::from_secs(5),
         });
         let admit = async |key: &str, requests: u32, seconds: u32| {
             let wait = redis.admit(key, requests, seconds).await;

@@ -1,5 +1,7 @@
 //! How to reach Redis.
 
+use std::time::Duration;
+
 use super::variables::Variables;
 
 /// How to reach Redis.
@@ -9,14 +11,20 @@ pub struct RedisConfig {
     pub url: String,
     /// Replaces the password of the address (`REDIS_PASSWORD`).
     pub password: Option<String>,
+    /// Timeout of a command.
+    pub timeout: Duration,
 }
 
 impl RedisConfig {
+    /// Timeout of a command, after which the request is served as if Redis were not configured.
+    pub const TIMEOUT: Duration = Duration::from_millis(50);
+
     /// Reads the variables; `None` if `REDIS_URL` is not set.
     pub fn read(variables: &Variables) -> Option<Self> {
         Some(Self {
             url: variables.get("REDIS_URL")?.to_owned(),
             password: variables.get("REDIS_PASSWORD").map(str::to_owned),
+            timeout: Self::TIMEOUT,
         })
     }
 }
