@@ -13,7 +13,7 @@ const REASON: usize = 3;
 /// npm, whose machine has Node too.
 pub fn package_manager() -> anyhow::Result<PathBuf> {
     let missing =
-        "is not on this machine, and the official clients need it; install Node.js 20 or newer";
+        "is not on this machine, and the official clients need it; install Node.js 20.19 or newer";
     programs::find("node").with_context(|| format!("node {missing}"))?;
     programs::find("npm").with_context(|| format!("npm {missing}"))
 }
