@@ -16,7 +16,8 @@ const source = new URL("../../functions/health/openapi.json", import.meta.url);
 export async function generate(folder) {
   const document = clientDocument(JSON.parse(await readFile(source, "utf8")));
   await createClient({
-    input: document,
+    // The generator changes what it reads.
+    input: structuredClone(document),
     output: { path: folder, importFileExtension: ".js", entryFile: false },
     logs: { level: "silent", file: false },
     plugins: [

@@ -28,8 +28,11 @@ export const operations = (document) =>
   );
 
 /** Names of the operation's parameters in that place. */
-export const parameters = ({ parameters = [] }, place) =>
-  parameters.filter((parameter) => parameter.in === place).map(({ name }) => name);
+export const parameters = ({ operation }, place, document) =>
+  (operation.parameters ?? [])
+    .map((parameter) => document.components.parameters?.[parameter.$ref?.split("/").at(-1)] ?? parameter)
+    .filter((parameter) => parameter.in === place)
+    .map(({ name }) => name);
 
 /** Replaces the response of every error by the error that the client throws, and adds that of a lost connection. */
 export function clientDocument(document) {

@@ -8,7 +8,7 @@ const capital = (name) => name[0].toUpperCase() + name.slice(1);
 /** Infinite query options for each operation that has pages. */
 export function infiniteModule(document) {
   const lists = operations(document)
-    .filter((operation) => parameters(operation, "query").includes("cursor"))
+    .filter((operation) => parameters(operation, "query", document).includes("cursor"))
     .sort((one, other) => (one.operationId < other.operationId ? -1 : 1));
   const ids = lists.map(({ operationId }) => operationId);
   const types = ids.map((id) => `${capital(id)}Data`);
@@ -38,7 +38,7 @@ export const ${id}InfiniteOptions = (options${isOptional ? "?" : ""}: Options<${
 /** What the client knows of single operations. */
 export function operationsModule(document) {
   const paths = operations(document)
-    .filter((operation) => parameters(operation, "header").includes("Idempotency-Key"))
+    .filter((operation) => parameters(operation, "header", document).includes("Idempotency-Key"))
     .map(({ path }) => `    '${path}',\n`);
   return `${header}/**
  * Paths whose \`POST\` takes \`Idempotency-Key\`
