@@ -11,7 +11,9 @@ export type ListResult<T, E> = Promise<
 /** Returns the cursor of the next page, which is in `Link`. Undefined on the last page. */
 export function nextCursor(response: Response): string | undefined {
   const [, target] = /<([^>]*)>; *rel="?next"?/.exec(response.headers.get("link") ?? "") ?? [];
-  return new URLSearchParams(target?.split("?")[1]).get("cursor") ?? undefined;
+  // React Native has no complete `URLSearchParams`.
+  const [, cursor] = /[?&]cursor=([^&]+)/.exec(target ?? "") ?? [];
+  return cursor && decodeURIComponent(cursor);
 }
 
 /**
