@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "@hey-api/openapi-ts";
 
 import { clientDocument } from "./generate/document.js";
-import { invalidatedBy } from "./generate/invalidations.js";
+import { consequences } from "./generate/invalidations.js";
 import { infiniteModule, operationsModule } from "./generate/modules.js";
 
 const source = new URL("../../functions/health/openapi.json", import.meta.url);
@@ -30,7 +30,7 @@ export async function generate(folder) {
         // These look for the cursor of the next page in the body. Those of infinite.gen.ts read `Link`.
         infiniteQueryKeys: false,
         infiniteQueryOptions: false,
-        mutationOptions: { meta: ({ operationId }) => ({ invalidates: invalidatedBy(operationId, document) }) },
+        mutationOptions: { meta: ({ operationId }) => consequences(operationId, document) },
       },
     ],
   });

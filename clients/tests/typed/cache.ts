@@ -61,11 +61,17 @@ export async function like(baseUrl: string, fetch: Fetch): Promise<void> {
   assert.equal(endless.getCurrentResult().data?.[0]?.likeCount, 1);
   assert.equal(projects[1]?.observer.getCurrentResult().data?.isLiked, true);
 
-  close.forEach((unsubscribe) => unsubscribe());
   const remove = new MutationObserver(queries, deleteProjectMutation({ client }));
   for (const { id } of projects) {
+    sent.length = 0;
     await remove.mutate({ path: { projectId: id } });
+    const [first, ...others] = sent;
+    assert.equal(first, `DELETE /projects/${id}`);
+    // What is deleted is not loaded again.
+    assert.deepEqual([...new Set(others)], ["GET /projects"]);
   }
+  assert.deepEqual(list.getCurrentResult().data, []);
+  close.forEach((unsubscribe) => unsubscribe());
   const again = new MutationObserver(queries, likeProjectMutation({ client }));
   const failure = await again.mutate({ path: { projectId: one.id } }).catch((error: LikeProjectError) => error);
   assert.equal("status" in failure && failure.status, 404);

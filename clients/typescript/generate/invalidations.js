@@ -126,8 +126,8 @@ const table = {
   verifyPassword: {},
 };
 
-/** Returns the queries that the mutation makes stale. */
-export function invalidatedBy(operationId, document) {
+/** Returns the queries that the mutation makes stale, and whether it deletes what its path names. */
+export function consequences(operationId, document) {
   const stale = table[operationId];
   if (!stale) {
     throw new Error(`generate/invalidations.js does not say what ${operationId} makes stale`);
@@ -142,5 +142,5 @@ export function invalidatedBy(operationId, document) {
       }
     }
   }
-  return stale;
+  return { invalidates: stale, ...(operationId.startsWith("delete") && { deletes: true }) };
 }

@@ -1,6 +1,6 @@
 // Options of TanStack Query for every operation, and a client that keeps the cache right.
 
-import { type Mutation, MutationCache, QueryCache, QueryClient, type UseMutationOptions } from "@tanstack/react-query";
+import { type Mutation, MutationCache, type Query, QueryCache, QueryClient, type UseMutationOptions } from "@tanstack/react-query";
 
 import { ApiError } from "./errors.js";
 import { completeUploadMutation } from "./generated/@tanstack/react-query.gen.js";
@@ -54,17 +54,22 @@ async function invalidate(
   mutation: Mutation<unknown, unknown, unknown, unknown>,
   variables: unknown,
 ): Promise<void> {
-  const stale = mutation.meta?.["invalidates"];
-  if (stale === "*") {
-    await queries.invalidateQueries();
-  } else if (stale) {
-    await queries.invalidateQueries({
-      predicate: ({ queryKey: [key] }) => {
-        const names = value(stale, value(key, "_id"));
-        return Array.isArray(names) && names.every((name) => of(variables, name) === undefined || of(variables, name) === of(key, name));
-      },
-    });
+  const { deletes, invalidates } = mutation.meta ?? {};
+  if (invalidates === "*") {
+    return queries.invalidateQueries();
   }
+  /** The parameters in which a query agrees with the mutation. Undefined if the query stays as it is. */
+  const shared = ({ queryKey: [key] }: Query) => {
+    const names = value(invalidates, value(key, "_id"));
+    const isStale = Array.isArray(names) && names.every((name) => [undefined, of(key, name)].includes(of(variables, name)));
+    return isStale ? names.length : undefined;
+  };
+  await queries.invalidateQueries({ predicate: (query) => shared(query) !== undefined, refetchType: "none" });
+  await queries.refetchQueries({
+    type: "active",
+    // What is deleted cannot be loaded again.
+    predicate: (query) => (deletes ? shared(query) === 0 : shared(query) !== undefined),
+  });
 }
 
 /** The parameter of the path. */

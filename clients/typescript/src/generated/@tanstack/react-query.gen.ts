@@ -404,7 +404,7 @@ export const deleteApiKeyMutation = (options?: Partial<Options<DeleteApiKeyData>
             });
             return data;
         },
-        meta: { invalidates: { listApiKeys: [], getApiKey: [] } }
+        meta: { invalidates: { listApiKeys: [], getApiKey: [] }, deletes: true }
     };
     return mutationOptions;
 };
@@ -548,7 +548,7 @@ export const deleteUserMutation = (options?: Partial<Options<DeleteUserData>>): 
             });
             return data;
         },
-        meta: { invalidates: {} }
+        meta: { invalidates: {}, deletes: true }
     };
     return mutationOptions;
 };
@@ -980,7 +980,7 @@ export const deleteCommentMutation = (options?: Partial<Options<DeleteCommentDat
                 listComments: [],
                 getContributions: [],
                 getStats: []
-            } }
+            }, deletes: true }
     };
     return mutationOptions;
 };
@@ -1326,7 +1326,7 @@ export const deleteProjectMutation = (options?: Partial<Options<DeleteProjectDat
                 listProjectFiles: ['projectId'],
                 listProjectFacets: [],
                 getContributions: []
-            } }
+            }, deletes: true }
     };
     return mutationOptions;
 };
@@ -1625,7 +1625,7 @@ export const deleteUploadMutation = (options?: Partial<Options<DeleteUploadData>
                 getProfile: [],
                 getUser: [],
                 getUserByGithub: []
-            } }
+            }, deletes: true }
     };
     return mutationOptions;
 };
@@ -1759,7 +1759,7 @@ export const deleteProfileMutation = (options?: Partial<Options<DeleteProfileDat
             });
             return data;
         },
-        meta: { invalidates: '*' }
+        meta: { invalidates: '*', deletes: true }
     };
     return mutationOptions;
 };
