@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::app_without_database;
 
 #[tokio::test]
-async fn the_document_is_public_json_and_conditional() {
+async fn the_document_is_public_and_has_an_etag() {
     let app = app_without_database(&[]);
 
     let answer = app.anyone().get("/openapi.json").await.expect(200);
@@ -23,7 +23,7 @@ async fn the_document_is_public_json_and_conditional() {
 }
 
 #[tokio::test]
-async fn the_viewer_lets_only_its_own_style_and_script_run() {
+async fn the_viewers_policy_allows_its_own_style_and_script_only() {
     let answer = app_without_database(&[])
         .anyone()
         .get("/docs")
@@ -47,7 +47,7 @@ async fn the_viewer_lets_only_its_own_style_and_script_run() {
 }
 
 #[tokio::test]
-async fn the_viewer_loads_nothing_from_elsewhere() {
+async fn the_viewer_loads_nothing_from_other_origins() {
     let page = app_without_database(&[]).anyone().get("/docs").await.text();
     for foreign in ["http://", "https://", "src=", "@import", "url("] {
         assert!(!page.contains(foreign), "{foreign}");

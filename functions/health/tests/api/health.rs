@@ -44,7 +44,7 @@ async fn live_needs_no_database() {
 }
 
 #[testkit::test]
-async fn ready_while_the_database_answers(db: PgPool) {
+async fn ready_while_the_database_responds(db: PgPool) {
     let answer = app(db, &[]).anyone().get("/health/ready").await.expect(200);
 
     assert_eq!(
@@ -59,7 +59,7 @@ async fn ready_while_the_database_answers(db: PgPool) {
 }
 
 #[testkit::test]
-async fn readiness_is_remembered_for_a_second(db: PgPool) {
+async fn readiness_is_cached_for_a_second(db: PgPool) {
     let app = app(db, &[]);
     app.anyone().get("/health/ready").await.expect(200);
 
@@ -75,7 +75,7 @@ async fn readiness_is_remembered_for_a_second(db: PgPool) {
 }
 
 #[tokio::test]
-async fn not_ready_without_a_database_within_two_seconds() {
+async fn without_a_database_not_ready_is_reported_within_two_seconds() {
     let started = Instant::now();
     let answer = app_without_database(&[])
         .anyone()
@@ -95,7 +95,7 @@ async fn not_ready_without_a_database_within_two_seconds() {
 }
 
 #[testkit::test]
-async fn replicas_that_answer_are_counted(db: PgPool) {
+async fn healthy_replicas_are_counted(db: PgPool) {
     let options = db.connect_options();
     let good = format!(
         "postgres://{}@{}:{}/{}",
@@ -124,7 +124,7 @@ async fn replicas_that_answer_are_counted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn details_name_what_is_not_configured(db: PgPool) {
+async fn details_report_services_that_are_not_configured(db: PgPool) {
     let app = app(db, &[("NODE_ENV", "test")]);
 
     let answer = app.anyone().get("/health?details=true").await.expect(200);
@@ -171,7 +171,7 @@ async fn details_check_every_service(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_optional_service_that_is_silent_degrades_within_a_second(db: PgPool) {
+async fn a_silent_optional_service_is_reported_as_degraded_within_a_second(db: PgPool) {
     let port = serve(silent).await;
     let (redis, meilisearch) = (
         format!("redis://127.0.0.1:{port}"),
@@ -228,7 +228,7 @@ async fn details_are_cached(db: PgPool) {
 }
 
 #[tokio::test]
-async fn details_are_true_or_false() {
+async fn details_must_be_a_boolean() {
     app_without_database(&[])
         .anyone()
         .get("/health?details=please")

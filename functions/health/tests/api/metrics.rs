@@ -7,7 +7,7 @@ use testing::sql;
 use crate::app;
 
 #[testkit::test]
-async fn nobody_reads_metrics_without_a_credential(db: PgPool) {
+async fn a_credential_is_required(db: PgPool) {
     let answer = app(db, &[("METRICS_TOKEN", "scrape-me")])
         .anyone()
         .get("/metrics")

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use crate::{app, app_without_database};
 
 #[tokio::test]
-async fn the_test_route_answers_a_bare_string() {
+async fn the_test_route_returns_a_plain_string() {
     let answer = app_without_database(&[])
         .anyone()
         .get("/sentry-test")
@@ -21,7 +21,7 @@ async fn the_test_route_answers_a_bare_string() {
 }
 
 #[tokio::test]
-async fn the_error_route_fails_as_any_bug_would() {
+async fn the_error_route_is_an_internal_error() {
     let answer = app_without_database(&[])
         .anyone()
         .get("/sentry-error")

@@ -5,8 +5,8 @@ use sqlx::PgPool;
 
 use crate::{app, app_without_database};
 
-/// Ada and Bob are active, Cleo is not. Each has a public project, Ada a private one as well; each comments on and likes
-/// everything.
+/// Inserts Ada and Bob, who are active, and Cleo, who is not. Each has a public project, and Ada also a private one. Each
+/// comments on everything and likes everything.
 async fn fill(db: &PgPool) {
     sqlx::raw_sql(
         r#"

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app_without_database;
 
 #[tokio::test]
-async fn the_root_greets_as_nest_did() {
+async fn the_root_returns_the_greeting_of_the_node_application() {
     let app = app_without_database(&[]);
 
     let answer = app.anyone().get("/").await.expect(200);
@@ -18,7 +18,7 @@ async fn the_root_greets_as_nest_did() {
 }
 
 #[tokio::test]
-async fn head_has_the_headers_alone() {
+async fn head_returns_headers_only() {
     let app = app_without_database(&[]);
 
     let answer = app.anyone().send(Method::HEAD, "/", None).await.expect(200);
@@ -28,7 +28,7 @@ async fn head_has_the_headers_alone() {
 }
 
 #[tokio::test]
-async fn a_session_is_not_looked_up_where_nothing_depends_on_it() {
+async fn routes_without_a_caller_look_up_no_session() {
     let app = app_without_database(&[]);
     let somebody = app.with_token("id", "token");
 
@@ -38,7 +38,7 @@ async fn a_session_is_not_looked_up_where_nothing_depends_on_it() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_gets_nests_404() {
+async fn an_unknown_path_returns_nestjs_404() {
     let app = app_without_database(&[]);
     let anyone = app.anyone();
     for (method, path) in [
@@ -59,7 +59,7 @@ async fn an_unknown_path_gets_nests_404() {
 }
 
 #[tokio::test]
-async fn one_trailing_slash_is_tolerated() {
+async fn one_trailing_slash_is_ignored() {
     let app = app_without_database(&[]);
     app.anyone().get("/health/").await.expect(200);
 }
