@@ -1,4 +1,4 @@
-//! Whatever happens, CloudFormation hears of it.
+//! Responses to CloudFormation, which gets one in every case.
 
 use std::{
     panic::panic_any,
@@ -15,7 +15,7 @@ async fn nothing(_: Duration) -> anyhow::Result<Outcome> {
 }
 
 #[tokio::test]
-async fn an_answer_has_what_cloudformation_needs_to_match_it() {
+async fn a_response_has_the_fields_that_cloudformation_requires() {
     let answer = CloudFormation::default()
         .ask("Create", LEFT, nothing)
         .await
@@ -51,7 +51,7 @@ async fn the_id_records_the_state_of_the_database() {
     assert_eq!(
         ask("Create", true).await,
         STATE,
-        "a failure needs an id, too"
+        "a failed creation also needs an id"
     );
 }
 
@@ -63,14 +63,14 @@ async fn a_rollback_succeeds_while_the_database_is_down() {
         place.ask("Update", LEFT, down).await.unwrap()
     };
 
-    // The failed deployment did not change the id, and this program's migrations were applied before it.
+    // The failed deployment did not change the id, so this program's migrations are already applied.
     let answer = ask(json!({ "PhysicalResourceId": STATE })).await;
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     assert_eq!(
         answer["Reason"],
         "nothing was to do: the database cannot be reached"
     );
-    // New migrations, another database or a new password are something to do.
+    // New migrations, another database or a new password require work, which fails.
     let other = ask(json!({ "PhysicalResourceId": "migrations-0@database" })).await;
     assert_eq!(other["Status"], "FAILED", "{other}");
     let rotation = ask(json!({
@@ -85,7 +85,7 @@ async fn a_rollback_succeeds_while_the_database_is_down() {
 #[tokio::test]
 async fn a_deletion_needs_no_database() {
     let answer = CloudFormation::default()
-        .ask("Delete", LEFT, async |_| panic!("it was asked"))
+        .ask("Delete", LEFT, async |_| panic!("a deletion does no work"))
         .await
         .unwrap();
 
@@ -94,7 +94,7 @@ async fn a_deletion_needs_no_database() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_with_its_reason() {
+async fn a_failure_is_reported_with_its_reason() {
     let answer = CloudFormation::default()
         .ask("Update", LEFT, async |_| {
             Err(anyhow::anyhow!("the cause").context("what failed"))
@@ -118,7 +118,7 @@ async fn a_panic_is_a_failure() {
 }
 
 #[tokio::test]
-async fn work_that_takes_too_long_is_a_failure_in_time() {
+async fn work_over_its_time_limit_is_a_failure() {
     let started = Instant::now();
 
     let answer = CloudFormation::default()
@@ -134,7 +134,7 @@ async fn work_that_takes_too_long_is_a_failure_in_time() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_get_through_is_tried_again() {
+async fn a_response_that_is_not_accepted_is_sent_again() {
     let answer = CloudFormation::refusing(2)
         .ask("Create", LEFT, nothing)
         .await
@@ -144,7 +144,7 @@ async fn an_answer_that_does_not_get_through_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_gets_through_is_an_error_of_the_function() {
+async fn a_response_that_is_never_accepted_is_an_error_of_the_function() {
     let started = Instant::now();
 
     let error = CloudFormation::refusing(u32::MAX)
@@ -162,7 +162,7 @@ async fn an_answer_that_never_gets_through_is_an_error_of_the_function() {
 }
 
 #[tokio::test]
-async fn a_long_reason_is_cut_between_two_characters() {
+async fn a_long_reason_is_truncated_between_two_characters() {
     let answer = CloudFormation::default()
         .ask("Create", LEFT, async |_| {
             Err(anyhow::anyhow!("€".repeat(5000)))

@@ -1,4 +1,4 @@
-//! The custom resource, asked as CloudFormation asks and answering over HTTP.
+//! The custom resource, which gets requests like those of CloudFormation and responds over HTTP.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -24,33 +24,33 @@ use migrate::{cloudformation::ResourceRequest, respond};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What a run may take, as Lambda would say: enough for the test, and little over what the answer needs.
+/// Time that Lambda leaves for a run: enough for the test, and little more than the response needs.
 const LEFT: Duration = Duration::from_secs(32);
 
-/// The place where CloudFormation expects its answers.
+/// The server that receives responses for CloudFormation.
 #[derive(Clone, Default)]
 struct CloudFormation {
     refusals: Arc<Mutex<u32>>,
     answers: Arc<Mutex<Vec<Value>>>,
-    /// Added to the request.
+    /// Fields that are added to the request.
     properties: Value,
 }
 
-/// State of a database that the program of these tests has migrated.
+/// State of a database after the migrations of these tests.
 const STATE: &str = "migrations-1@database";
 
-/// The address's signature, which has to arrive as it was given.
+/// Signature in the response URL. It must arrive unchanged.
 const SIGNATURE: &str = "X-Amz-Signature=a%2Fb%2Bc%3D&X-Amz-Expires=7200";
 
 impl CloudFormation {
-    /// One that refuses so many answers before it takes one.
+    /// Returns a server that rejects the first `count` responses.
     fn refusing(count: u32) -> Self {
         let place = Self::default();
         *place.refusals.lock().unwrap() = count;
         place
     }
 
-    /// One that adds these fields to the request.
+    /// Returns a server whose requests have these fields in addition.
     fn with(properties: Value) -> Self {
         Self {
             properties,
@@ -58,7 +58,7 @@ impl CloudFormation {
         }
     }
 
-    /// Has the request done by the work; what was answered, or that nothing could be.
+    /// Sends a request, which `work` serves. Returns the response, or the error if none was accepted.
     async fn ask(
         &self,
         request: &str,
@@ -81,12 +81,12 @@ impl CloudFormation {
         server.abort();
         outcome?;
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        assert_eq!(answers.len(), 1, "CloudFormation takes one answer");
+        assert_eq!(answers.len(), 1, "CloudFormation gets one response");
         Ok(answers[0].clone())
     }
 }
 
-/// A request as the documentation shows it.
+/// Returns a request as the AWS documentation shows it.
 fn event(request: &str, response_url: &str, properties: &Value) -> ResourceRequest {
     let mut event = json!({
         "RequestType": request,
@@ -113,7 +113,7 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    // Any difference to what was signed, and the storage behind the address refuses.
+    // The storage behind the URL rejects a request that differs from the signed one.
     assert_eq!(uri.query(), Some(SIGNATURE));
     assert_eq!(uri.path(), "/answers/a%7Cb");
     assert_eq!(headers.get("content-type"), None);
@@ -122,7 +122,10 @@ async fn take(
         *refusals -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    assert!(body.len() <= 4096, "CloudFormation takes no more");
+    assert!(
+        body.len() <= 4096,
+        "CloudFormation accepts at most 4,096 bytes"
+    );
     let answer = serde_json::from_slice(&body).unwrap();
     place.answers.lock().unwrap().push(answer);
     StatusCode::OK

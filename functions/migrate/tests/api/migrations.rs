@@ -1,4 +1,4 @@
-//! What the work does to a database.
+//! Effects of the custom resource on a database.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use sqlx::{
 
 use crate::{CloudFormation, LEFT};
 
-/// The variables of a deployment whose database this is.
+/// Returns the variables of a deployment with this database.
 fn variables(url: &str) -> Variables {
     [("DATABASE_URL", url), ("NODE_ENV", "production")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -24,7 +24,7 @@ fn of(db: &PgPool) -> Variables {
     variables(db.connect_options().to_url_lossy().as_str())
 }
 
-/// The project's migrations and these.
+/// Returns the project's migrations followed by these.
 fn with(migrations: &[(&'static str, &'static str)]) -> Migrator {
     let mut migrator = migrations::migrator();
     let all = migrator.migrations.to_mut();
@@ -49,7 +49,7 @@ async fn ask(request: &str, variables: &Variables, migrator: &Migrator) -> Value
         .unwrap()
 }
 
-/// The tables, and how many migrations are recorded.
+/// Returns the names of the tables and the number of recorded migrations.
 async fn state(db: &PgPool) -> (Vec<String>, usize) {
     let tables: Vec<String> = sqlx::query_scalar(
         "select table_name::text from information_schema.tables where table_schema = 'public' order by 1",
@@ -104,7 +104,7 @@ async fn an_update_with_a_migration_applies_it(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn an_older_program_leaves_a_newer_schema_alone(db: PgPool) {
+async fn an_older_program_does_not_change_a_newer_schema(db: PgPool) {
     let newer = with(&[("badges", "create table badges (id text primary key)")]);
     ask("Create", &of(&db), &newer).await;
     let before = state(&db).await;
@@ -139,7 +139,7 @@ async fn a_failing_migration_leaves_the_database_as_it_was(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn a_migration_that_takes_too_long_is_taken_back(db: PgPool) {
+async fn a_migration_over_its_time_limit_is_rolled_back(db: PgPool) {
     let slow = with(&[("slow", "select pg_sleep(60)")]);
     let variables = of(&db);
 
@@ -155,7 +155,7 @@ async fn a_migration_that_takes_too_long_is_taken_back(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn two_at_once_apply_each_migration_once(db: PgPool) {
+async fn concurrent_requests_apply_each_migration_once(db: PgPool) {
     let (variables, migrator) = (of(&db), with(&[]));
 
     let (one, other) = tokio::join!(
@@ -171,7 +171,7 @@ async fn two_at_once_apply_each_migration_once(db: PgPool) {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_waited_for_and_then_a_failure() {
+async fn an_unreachable_database_is_retried_and_then_a_failure() {
     let started = Instant::now();
 
     let variables = variables("postgres://codecave:hunter2@127.0.0.1:1/codecave");
@@ -194,12 +194,12 @@ async fn a_database_that_is_not_there_is_waited_for_and_then_a_failure() {
     );
     assert!(
         started.elapsed() > Duration::from_secs(1),
-        "it was tried once only"
+        "the connection was not retried"
     );
 }
 
 #[tokio::test]
-async fn a_wrong_address_is_not_quoted() {
+async fn an_invalid_address_is_not_quoted() {
     for url in ["hunter2", "postgres://codecave:hunter2@[x/codecave"] {
         let answer = ask("Create", &variables(url), &with(&[])).await;
 
@@ -212,7 +212,7 @@ async fn a_wrong_address_is_not_quoted() {
 }
 
 #[tokio::test]
-async fn a_missing_address_is_named() {
+async fn a_missing_address_is_reported() {
     let answer = ask("Create", &Variables::default(), &with(&[])).await;
 
     assert_eq!(answer["Reason"], "DATABASE_URL is missing");
@@ -220,7 +220,7 @@ async fn a_missing_address_is_named() {
 
 /// Behind a pooler, the functions cannot set these limits.
 #[testkit::test(empty)]
-async fn behind_a_pooler_the_role_has_the_limits_of_statements(db: PgPool) {
+async fn the_role_has_the_limits_of_statements_behind_a_pooler(db: PgPool) {
     let limits = async || -> (String, String, String, String) {
         let mut connection = db.acquire().await.unwrap().detach();
         let limits = sqlx::query_as(

@@ -1,4 +1,4 @@
-//! What the scheduled job removes.
+//! The scheduled job, which removes expired rows.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::storage::LocalStorage;
 
 const ENOUGH: Duration = Duration::from_mins(1);
 
-/// A user with a project; in every table that keeps something for a while, a row that has expired and one that has not.
+/// A user with a project, and one expired row and one live row in every table with an expiry.
 const ROWS: &str = r#"
     insert into "user" (id, name, email, "updatedAt") values ('u', 'U', 'u@test.example', now());
     insert into projects (id, title, "authorId", "updatedAt") values ('p', 'P', 'u', now());
@@ -48,7 +48,7 @@ fn total(removed: &RemovedRows) -> u64 {
 }
 
 #[testkit::test]
-async fn what_has_expired_goes_and_the_rest_stays(db: PgPool) {
+async fn expired_rows_are_removed_and_others_stay(db: PgPool) {
     let mut db = connection(&db).await;
     sqlx::raw_sql(ROWS).execute(&mut db).await.unwrap();
 
@@ -80,7 +80,7 @@ async fn what_has_expired_goes_and_the_rest_stays(db: PgPool) {
 }
 
 #[testkit::test]
-async fn many_rows_go_in_batches_as_far_as_time_allows(db: PgPool) {
+async fn rows_are_removed_in_batches_within_the_time_limit(db: PgPool) {
     let mut db = connection(&db).await;
     let rows = r#"insert into quota (key, count, "resetAt") select i, 1, '2020-01-01' from generate_series(1, 2500) i"#;
     sqlx::raw_sql(rows).execute(&mut db).await.unwrap();
@@ -97,7 +97,7 @@ async fn many_rows_go_in_batches_as_far_as_time_allows(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_rows_of_closed_accounts_go_in_steps(db: PgPool) {
+async fn rows_of_closed_accounts_are_removed_in_steps(db: PgPool) {
     let mut db = connection(&db).await;
     let rows = r#"
         insert into "user" (id, name, email, "updatedAt")
@@ -128,7 +128,7 @@ async fn the_rows_of_closed_accounts_go_in_steps(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_row_in_use_is_left_for_the_next_run(db: PgPool) {
+async fn a_locked_row_is_left_for_the_next_run(db: PgPool) {
     let mut connection = connection(&db).await;
     sqlx::raw_sql(ROWS).execute(&mut connection).await.unwrap();
     let mut request = db.begin().await.unwrap();
@@ -143,7 +143,7 @@ async fn a_row_in_use_is_left_for_the_next_run(db: PgPool) {
     assert_eq!((removed.counts[0], total(&removed)), (("sessions", 1), 1));
 }
 
-/// Columns that say how long a row lasts, of tables that the job need not clean.
+/// Columns with an expiry in tables that the job does not clean.
 const KEPT: [(&str, &str); 6] = [
     ("account", "accessTokenExpiresAt"),
     ("account", "refreshTokenExpiresAt"),
@@ -167,14 +167,14 @@ async fn every_table_whose_rows_expire_is_cleaned(db: PgPool) {
     for (table, column) in &columns {
         assert!(
             cleaned.contains(table) || KEPT.contains(&(table.as_str(), column.as_str())),
-            "{table}.{column} says when a row ends, and nothing removes it then"
+            "{table}.{column} is an expiry, and the job does not clean {table}"
         );
     }
     assert!(columns.len() >= 10, "{columns:?}");
 }
 
 #[testkit::test]
-async fn expired_uploads_and_the_objects_of_deleted_files_go_too(db: PgPool) {
+async fn expired_uploads_and_objects_of_deleted_files_are_removed(db: PgPool) {
     let Some(storage) = LocalStorage::for_tests() else {
         return;
     };
@@ -206,7 +206,7 @@ async fn expired_uploads_and_the_objects_of_deleted_files_go_too(db: PgPool) {
         sqlx::query_scalar(count).fetch_one(&db).await.unwrap()
     };
 
-    // A bucket that cannot be reached loses nothing.
+    // If the bucket cannot be reached, no key is lost.
     let failed = migrate::sweep(&variables("http://127.0.0.1:1"), ENOUGH).await;
     assert!(failed.is_err());
     assert_eq!(keys().await, 4);
@@ -225,7 +225,7 @@ async fn expired_uploads_and_the_objects_of_deleted_files_go_too(db: PgPool) {
         .await
         .unwrap();
     assert_eq!(left, ["pending23", "ready25"]);
-    // Keys stay as long as a client may still have a signed URL.
+    // Keys stay as long as a client may have a signed URL.
     assert_eq!(keys().await, 4);
     let older = r#"update "objectRemoval" set "createdAt" = "createdAt" - interval '12 minutes'"#;
     sqlx::raw_sql(older).execute(&db).await.unwrap();
