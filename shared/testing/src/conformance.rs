@@ -1,4 +1,4 @@
-//! Answers of the groups held to the document: what tests see is what clients are promised.
+//! Checks that the responses that tests receive conform to the OpenAPI document.
 
 use std::{
     collections::HashMap,
@@ -10,21 +10,20 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-/// As `cargo xtask openapi` wrote it last; a test of all groups fails where that was before the last change.
+/// The file that `cargo xtask openapi` wrote. Another test fails if the file is out of date.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../functions/health/openapi.json"
     );
-    let text = fs::read(path).expect("the document is there");
+    let text = fs::read(path).expect("the document can be read");
     serde_json::from_slice(&text).expect("the document is JSON")
 });
 
-/// Schemas that were compiled already, by operation and status.
+/// Compiled schemas, by operation and status.
 static VALIDATORS: Mutex<Option<HashMap<String, Arc<Validator>>>> = Mutex::new(None);
 
-/// Panics where the answer to a request is not one that the document knows. Groups and routes that it does not have are
-/// none of its business.
+/// Panics if the document does not allow the response. Ignores groups and routes that are not in the document.
 pub fn check(
     group: &str,
     method: &Method,
@@ -38,7 +37,7 @@ pub fn check(
     let answer = &operation["responses"][status.as_str()];
     assert!(
         !answer.is_null(),
-        "{id} answers {status}, which the document does not know: {}",
+        "{id} responds with {status}, which is not in the document: {}",
         String::from_utf8_lossy(body)
     );
     let answer = resolve(answer);
@@ -49,14 +48,14 @@ pub fn check(
     let Some(media_type) = media_type.filter(|_| method != Method::HEAD) else {
         return;
     };
-    // A bad API key is refused in words also where somebody without a credential gets an empty 401. OpenAPI cannot say that.
+    // An invalid API key gets a message even where a missing credential gets an empty 401. OpenAPI cannot describe both.
     if status == StatusCode::UNAUTHORIZED && answer["content"].is_null() {
         return;
     }
     let media = &answer["content"][media_type];
     assert!(
         media.is_object() || body.is_empty(),
-        "{id} answers {status} with {media_type}, which the document does not know"
+        "{id} responds with {status} and {media_type}, which is not in the document"
     );
     if media_type != "application/json" || body.is_empty() {
         return;
@@ -68,11 +67,12 @@ pub fn check(
         .collect();
     assert!(
         errors.is_empty(),
-        "{id} answers {status} with what the document does not allow: {errors:?} in {body}"
+        "{id} responds with {status} and a body that the document does not allow: {errors:?} in {body}"
     );
 }
 
-/// The operation that serves the path. Words come before parameters. Better Auth takes methods and paths to the letter.
+/// Returns the operation that serves the path. Literal segments precede parameters. Better Auth's methods and paths must
+/// match exactly.
 fn find(group: &str, method: &Method, path: &str) -> Option<&'static Value> {
     let (method, path) = match (method, path) {
         _ if group == "auth" => (method, path),
@@ -95,7 +95,7 @@ fn find(group: &str, method: &Method, path: &str) -> Option<&'static Value> {
         .filter(|operation| operation["tags"][0] == group)
 }
 
-/// What a reference leads to, or the thing itself.
+/// Returns the target of a reference, or the value itself.
 fn resolve(thing: &'static Value) -> &'static Value {
     thing["$ref"]
         .as_str()
@@ -109,7 +109,7 @@ fn validator(name: &str, schema: &Value) -> Arc<Validator> {
     if let Some(validator) = validators.get(name) {
         return validator.clone();
     }
-    // References lead to the document's components.
+    // References point to the components of the document.
     let mut whole: Map<String, Value> = schema.as_object().cloned().unwrap_or_default();
     whole.insert(
         "components".to_owned(),
@@ -118,7 +118,7 @@ fn validator(name: &str, schema: &Value) -> Arc<Validator> {
     let validator = jsonschema::options()
         .should_validate_formats(true)
         .build(&Value::Object(whole))
-        .expect("the document's schemas are good");
+        .expect("the document's schemas are valid");
     let validator = Arc::new(validator);
     validators.insert(name.to_owned(), validator.clone());
     validator

@@ -1,4 +1,4 @@
-//! People who send requests to a group's real router over a fresh database.
+//! Callers that send requests to a group's real router over a fresh database.
 
 mod conformance;
 mod log;
@@ -35,7 +35,7 @@ pub use self::{
 
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";
 
-/// Quotas that no test reaches by accident.
+/// Quotas that tests do not exceed by accident.
 const GENEROUS: Quotas = {
     let quota = Quota {
         requests: 1_000_000,
@@ -47,32 +47,32 @@ const GENEROUS: Quotas = {
         write: quota,
         create: quota,
         sentry: quota,
-        // So seldom that requests need the same statements each time.
+        // No request is sampled, so that equal requests execute equal statements.
         sample: u32::MAX,
     }
 };
 
-/// A group over a database of its own.
+/// A group with a database of its own.
 #[derive(Clone)]
 pub struct App {
-    /// What the handlers see.
+    /// State that the handlers receive.
     pub state: AppState,
     group: &'static str,
     router: Router,
 }
 
 impl App {
-    /// A group that needs nothing but [`AppState`], in development, with quotas out of reach.
+    /// Creates a group that needs only [`AppState`], in development mode, with quotas that tests do not exceed.
     pub fn new(api: Api, db: PgPool) -> Self {
         Self::configured(api, db, &[])
     }
 
-    /// The same with variables set as the environment would. `RATE_LIMITS=real` keeps the default quotas.
+    /// Like [`Self::new`], with these environment variables. `RATE_LIMITS=real` keeps the default quotas.
     pub fn configured(api: Api, db: PgPool, variables: &[(&str, &str)]) -> Self {
         Self::with_state(api, db, variables, |app| app)
     }
 
-    /// A group with a state of its own.
+    /// Like [`Self::configured`], with a state that is made from [`AppState`].
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a test hands its database over"
@@ -96,7 +96,7 @@ impl App {
         }
     }
 
-    /// A group that opens its connections itself, as a function does: to the addresses that the variables name.
+    /// Creates a group that connects to the addresses in the variables, as a deployed function does.
     pub fn connected(api: Api, variables: &[(&str, &str)]) -> Self {
         let variables = [
             ("BETTER_AUTH_SECRET", SECRET),
@@ -107,7 +107,7 @@ impl App {
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
         let state = AppState::new(variables, api.required_names(), api.secret_names())
-            .expect("the configuration is good");
+            .expect("the configuration is valid");
         Self {
             group: api.name(),
             router: api.router(state.clone()),
@@ -115,12 +115,12 @@ impl App {
         }
     }
 
-    /// Takes the database away from the group.
+    /// Closes the group's connections to the database.
     pub fn lose_database(&self) {
         self.state.db.close();
     }
 
-    /// Makes a user of that name with a session, and sends as them. E-mail: `NAME@test.example`, id: random.
+    /// Creates a user with a session, and returns a caller. The e-mail address is `NAME@test.example`, the id is random.
     pub async fn user(&self, name: &str) -> Caller {
         let id = random::id();
         self.insert_user(&id, name).await;
@@ -140,7 +140,7 @@ impl App {
         .expect("a user is inserted");
     }
 
-    /// Makes a session for a user that exists, and sends as them.
+    /// Creates a session of an existing user, and returns a caller.
     pub async fn session(&self, user_id: &str) -> Caller {
         let token = random::id();
         sqlx::query(
@@ -156,7 +156,7 @@ impl App {
         self.with_token(user_id, &token)
     }
 
-    /// Sends with the signed cookie of a session token.
+    /// Returns a caller with the signed cookie of a session token.
     pub fn with_token(&self, user_id: &str, token: &str) -> Caller {
         let cookies = &self.state.config.cookies;
         let cookie = format!("{}={}", cookies.name("session_token"), cookies.sign(token));
@@ -167,7 +167,7 @@ impl App {
         }
     }
 
-    /// Sends without a credential, from 127.0.0.1.
+    /// Returns a caller without a credential, whose address is 127.0.0.1.
     pub fn anyone(&self) -> Caller {
         Caller {
             group: self.group,
@@ -180,8 +180,7 @@ impl App {
     }
 }
 
-/// State over the database of a pool, configured by variables alone. The group opens as many connections of its own as the
-/// pool may have.
+/// Returns the state for a database, configured by variables alone. Its pool has the maximum of `db`'s.
 fn app_state(db: &PgPool, variables: &[(&str, &str)]) -> AppState {
     let mut address = db.connect_options().to_url_lossy();
     let mut pooler = "none";
@@ -203,9 +202,9 @@ fn app_state(db: &PgPool, variables: &[(&str, &str)]) -> AppState {
     .chain(variables)
     .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
     .collect();
-    // What is left of a quota is known exactly, unless a test is about the samples.
+    // The remaining quota is exact, unless a test is about sampling.
     let real_limits = variables.get("RATE_LIMITS") == Some("real");
-    let mut config = Config::read(variables, &[]).expect("the configuration is good");
+    let mut config = Config::read(variables, &[]).expect("the configuration is valid");
     if !real_limits {
         config.quotas = GENEROUS;
     }
@@ -213,16 +212,16 @@ fn app_state(db: &PgPool, variables: &[(&str, &str)]) -> AppState {
     if let Some(redis) = &mut config.redis {
         redis.timeout = Duration::from_secs(5);
     }
-    AppState::over(config, &[]).expect("the address is good")
+    AppState::over(config, &[]).expect("the address is valid")
 }
 
-/// Names the variable with the port of a transaction-mode pooler in front of the server. The whole suite can be run with it:
-/// the group reaches its database by way of the pooler then, the test itself still without.
+/// Names the variable with the port of a transaction-mode pooler in front of the server. If it is set, groups connect to
+/// their database through the pooler, and tests connect directly.
 const POOLER_PORT: &str = "TEST_POOLER_PORT";
-/// Names the variable with the value of `DATABASE_POOLER` for it.
+/// Names the variable with the value of `DATABASE_POOLER` for the pooler.
 const POOLER_MODE: &str = "TEST_POOLER_MODE";
 
-/// A field of each element of a list.
+/// Returns a field of each element of a list.
 pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
     list.as_array()
         .expect("a list")
@@ -231,12 +230,12 @@ pub fn each<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// Somebody who sends requests.
+/// A client that sends requests.
 #[derive(Clone)]
 pub struct Caller {
     group: &'static str,
     router: Router,
-    /// `user.id`; empty for somebody without a session.
+    /// Id of the user, or empty for a caller without a session.
     pub id: String,
     cookie: Option<String>,
     address: IpAddr,
@@ -244,19 +243,19 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Sends to another instance of the group.
+    /// Sends requests to another instance of the group.
     pub fn through(mut self, app: &App) -> Self {
         self.router = app.router.clone();
         self
     }
 
-    /// Sends from another address.
+    /// Sends requests from another address.
     pub fn from_address(mut self, address: &str) -> Self {
         self.address = address.parse().expect("an address");
         self
     }
 
-    /// Sends that header with each request.
+    /// Adds a header to each request.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers
             .append(name, value.parse().expect("a header value"));
@@ -268,27 +267,27 @@ impl Caller {
         self.cookie.as_deref()
     }
 
-    /// `GET`.
+    /// Sends `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None).await
     }
 
-    /// `POST` with JSON.
+    /// Sends `POST` with JSON.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    /// `PUT` with JSON.
+    /// Sends `PUT` with JSON.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
         self.send(Method::PUT, path, Some(body)).await
     }
 
-    /// `DELETE`.
+    /// Sends `DELETE`.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Any method, with JSON or without a body.
+    /// Sends any method, with JSON or without a body.
     pub async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         let body = match body {
@@ -301,7 +300,8 @@ impl Caller {
         self.request(request.body(body).expect("a request")).await
     }
 
-    /// Any request; the caller's cookie, headers and address are added. What a group answers must be in the OpenAPI document.
+    /// Sends any request with the caller's cookie, headers and address. Checks that the response conforms to the OpenAPI
+    /// document.
     pub async fn request(&self, mut request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         if let Some(cookie) = &self.cookie {
@@ -333,14 +333,14 @@ impl Caller {
     }
 }
 
-/// What came back.
+/// A response.
 #[derive(Clone)]
 pub struct Answer {
     /// Status.
     pub status: StatusCode,
     /// Headers.
     pub headers: HeaderMap,
-    /// Body as it came.
+    /// Body, unchanged.
     pub body: Vec<u8>,
 }
 
@@ -355,14 +355,14 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A header's value, or an empty text.
+    /// Returns a header's value, or an empty text.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// All values of a header.
+    /// Returns all values of a header.
     pub fn header_all(&self, name: &str) -> Vec<String> {
         self.headers
             .get_all(name)
@@ -371,7 +371,7 @@ impl Answer {
             .collect()
     }
 
-    /// The `message` of an error as a sorted list.
+    /// Returns the `message` of an error as a sorted list.
     pub fn messages(&self) -> Vec<String> {
         let mut messages: Vec<String> = match &self.json()["message"] {
             Value::Array(messages) => messages
@@ -379,20 +379,20 @@ impl Answer {
                 .map(|message| message.as_str().expect("text").to_owned())
                 .collect(),
             Value::String(message) => vec![message.clone()],
-            other => panic!("no message but {other}"),
+            other => panic!("expected messages, got {other}"),
         };
         messages.sort();
         messages
     }
 
-    /// Checks the status and hands the answer on.
+    /// Checks the status and returns the response.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
         self
     }
 
-    /// Checks status and `message` (compared as a set) of an error.
+    /// Checks status and `message` of an error. Messages are compared as a set.
     #[track_caller]
     pub fn expect_error(self, status: u16, messages: &[&str]) -> Self {
         assert_eq!(self.status.as_u16(), status, "{self:?}");

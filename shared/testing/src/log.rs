@@ -1,4 +1,4 @@
-//! The log of a test.
+//! Log lines of a test.
 
 use std::{
     io::{self, Write},
@@ -10,18 +10,18 @@ use tracing::{
     subscriber::{DefaultGuard, NoSubscriber},
 };
 
-/// Collects what the current thread logs, until it is dropped.
+/// Collects the lines that the current thread logs, until it is dropped.
 pub struct Log {
     written: Written,
     _guard: DefaultGuard,
 }
 
-/// A second subscriber. While there is only one, tracing remembers for all threads whether a line is enabled, as the first
-/// thread that reaches the line decides; the threads of other tests have it disabled.
+/// A second subscriber. With a single one, tracing caches for all threads whether a line is enabled, and the first thread
+/// that reaches the line decides; in threads of other tests the line is disabled.
 static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 impl Log {
-    /// Collects lines of that level and above.
+    /// Starts to collect lines of this level and above.
     pub fn capture(level: Level) -> Self {
         LazyLock::force(&SECOND);
         let written = Written::default();
@@ -37,13 +37,13 @@ impl Log {
         }
     }
 
-    /// Returns what was logged since the last call.
+    /// Returns the lines since the last call.
     pub fn take(&self) -> String {
         let bytes = std::mem::take(&mut *self.written.lock());
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Returns the audit lines among it.
+    /// Returns the audit lines since the last call.
     pub fn take_audit(&self) -> Vec<String> {
         self.take()
             .lines()

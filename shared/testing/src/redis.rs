@@ -1,25 +1,28 @@
-//! A server that speaks as Redis does.
+//! A server with Redis's protocol.
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
 
-/// Answers each command that comes in on a port of its own, in RESP 2, and tells its address.
+/// Responds to commands on a free port, in RESP 2. Returns the address.
 pub async fn serve_redis(
     answer: impl Fn(&[Vec<u8>]) -> Vec<u8> + Clone + Send + 'static,
 ) -> String {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
-        .expect("there is a free port");
-    let port = listener.local_addr().expect("it is bound").port();
+        .expect("a port is free");
+    let port = listener
+        .local_addr()
+        .expect("the listener has an address")
+        .port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let answer = answer.clone();
             tokio::spawn(async move {
                 let mut stream = BufReader::new(stream);
                 while let Some(command) = read(&mut stream).await {
-                    // Whoever has asked may be gone.
+                    // The client may have disconnected.
                     if stream.write_all(&answer(&command)).await.is_err() {
                         break;
                     }

@@ -1,4 +1,4 @@
-//! Statements of the tests' own.
+//! Statements that tests execute.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use shared::db::LostRace;
 use sqlx::PgPool;
 use tokio::time::sleep;
 
-/// How long a statement may take until it waits for a lock.
+/// Time limit until a statement waits for a lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs a statement with texts for its parameters.
+/// Executes a statement with text parameters.
 pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
     loop {
         let mut query = sqlx::query(statement);
@@ -18,7 +18,7 @@ pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
         }
         match query.execute(db).await {
             Ok(_) => return,
-            // PostgreSQL ended it in favour of a request of the test.
+            // PostgreSQL chose this statement as the victim of a deadlock.
             Err(error) if error.lost_race() => {}
             Err(error) => panic!("{statement}: {error}"),
         }
@@ -41,14 +41,14 @@ pub const HIDDEN: [&str; 3] = [
     r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' + interval '1 hour' where id = $1"#,
 ];
 
-/// Ends what the statement of [`HIDDEN`] in the same place did; the last one lets the ban expire.
+/// Reverses the statements of [`HIDDEN`], in the same order. The last one lets the ban expire.
 pub const SHOWN: [&str; 3] = [
     r#"update "user" set "isActive" = true where id = $1"#,
     r#"update "user" set banned = false where id = $1"#,
     r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
 ];
 
-/// Waits until that many statements in the database wait for a lock.
+/// Waits until `count` statements in the database wait for a lock.
 pub async fn blocked(db: &PgPool, count: i64) {
     let deadline = Instant::now() + PATIENCE;
     while number(db, BLOCKED, &[]).await < count {
