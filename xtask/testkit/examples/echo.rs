@@ -1,4 +1,4 @@
-//! A function that does what its event says, with an internal extension: what the emulator is tested with.
+//! The function under the tests of the emulator. The event selects what it does, and the variable `ECHO_INIT` how it starts.
 
 use std::{env, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Programs that cargo builds.
+//! Builds with cargo.
 
 use std::{collections::HashMap, ffi::OsString, path::PathBuf, process::Stdio};
 
@@ -8,7 +8,7 @@ use tokio::{io::AsyncReadExt as _, process::Command};
 
 use crate::{process::Group, workspace};
 
-/// Runs a build of cargo and returns the programs that it built, by name. Cargo reports progress on standard error.
+/// Runs a build, and returns the programs that it made, by name. Cargo reports progress on standard error.
 pub async fn executables(command: &mut Command) -> anyhow::Result<HashMap<String, PathBuf>> {
     let mut cargo = Group::spawn(
         command
@@ -29,12 +29,12 @@ pub async fn executables(command: &mut Command) -> anyhow::Result<HashMap<String
         .collect())
 }
 
-/// The cargo that runs this program.
+/// Returns the cargo that runs this program.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// The part of cargo's messages that names an artifact:
+/// The fields of a message of cargo that describe an artifact:
 /// <https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages>.
 #[derive(Deserialize)]
 struct BuildMessage {

@@ -32,13 +32,13 @@ const NO_TEMPLATE: &str = "3D000";
 /// The tables that a test starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// Those of all migrations.
+    /// The tables of all migrations.
     Migrated,
-    /// None.
+    /// No tables.
     Empty,
 }
 
-/// Runs a test on a database of its own, which is removed afterwards. `#[testkit::test]` calls this.
+/// Runs a test on a database of its own, and removes the database afterwards. `#[testkit::test]` calls this.
 pub fn run<F: Future<Output = ()>>(schema: Schema, test: fn(PgPool) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -51,7 +51,10 @@ pub fn run<F: Future<Output = ()>>(schema: Schema, test: fn(PgPool) -> F) {
         let pool = database.pool();
         let outcome = AssertUnwindSafe(test(pool.clone())).catch_unwind().await;
         pool.close().await;
-        database.remove().await.expect("the database is removed");
+        database
+            .remove()
+            .await
+            .expect("the database can be removed");
         outcome
     });
     if let Err(panic) = outcome {
@@ -59,23 +62,23 @@ pub fn run<F: Future<Output = ()>>(schema: Schema, test: fn(PgPool) -> F) {
     }
 }
 
-/// The address of a test's database, for another process.
+/// Returns the address of a test's database, for another process.
 pub fn address(db: &PgPool) -> String {
     let options = db.connect_options();
     database_address(options.get_database().unwrap_or_default())
         .expect("the server of a test has an address")
 }
 
-/// A pool of that many connections to the database of another pool.
+/// Returns a pool of that many connections to the database of another pool.
 pub fn with_connections(db: &PgPool, connections: u32) -> PgPool {
     PgPoolOptions::new()
         .max_connections(connections)
         .connect_lazy_with(db.connect_options().as_ref().clone())
 }
 
-/// A database of a test's own.
+/// The database of one test.
 pub struct TestDatabase {
-    /// A connection to another database of the server: the own one could not be removed with it.
+    /// A connection to another database of the server. PostgreSQL cannot drop a database from within.
     admin: PgConnection,
     name: String,
 }
@@ -104,29 +107,29 @@ impl TestDatabase {
         Ok(Self { admin, name })
     }
 
-    /// A pool that connects when a connection is first needed.
+    /// Returns a pool that connects when a connection is first needed.
     pub fn pool(&self) -> PgPool {
         let address = self.address();
         PgPoolOptions::new()
             .max_connections(5)
             .idle_timeout(Duration::from_secs(1))
             .connect_lazy(&address)
-            .expect("the address was used before")
+            .expect("the address is valid")
     }
 
-    /// The address of the database.
+    /// Returns the address of the database.
     pub fn address(&self) -> String {
-        database_address(&self.name).expect("the address was used before")
+        database_address(&self.name).expect("the address is valid")
     }
 
-    /// Ends the connections that are left and removes the database.
+    /// Terminates the remaining connections and removes the database.
     pub async fn remove(mut self) -> sqlx::Result<()> {
         drop_database(&mut self.admin, &self.name).await?;
         self.admin.close().await
     }
 }
 
-/// Removes databases that killed tests left on this machine's server, and templates of other migrations.
+/// Removes databases of tests that were killed on this machine, and templates of other migrations.
 pub async fn remove_leftovers(server: &str) -> sqlx::Result<()> {
     let mut admin = PgConnection::connect(server).await?;
     let names: Vec<String> = sqlx::query_scalar("select datname from pg_database")
@@ -142,7 +145,7 @@ pub async fn remove_leftovers(server: &str) -> sqlx::Result<()> {
     admin.close().await
 }
 
-/// The process that the database of a test belongs to.
+/// Returns the id of the process that created a test's database.
 fn process_of(database: &str) -> Option<i32> {
     let (process, _) = database.strip_prefix(TEST)?.split_once('_')?;
     process.parse().ok()
@@ -152,7 +155,7 @@ fn is_alive(process: i32) -> bool {
     kill(Pid::from_raw(process), None) != Err(Errno::ESRCH)
 }
 
-/// The address of a database on the server of the tests: that of `DATABASE_URL`, or the local one, which this starts.
+/// Returns the address of the server for tests: that of `DATABASE_URL`, or the local server's. Starts the local server.
 fn server() -> anyhow::Result<String> {
     static SERVER: OnceLock<Result<Postgres, String>> = OnceLock::new();
     let started = || match Postgres::given() {
@@ -175,7 +178,7 @@ fn database_address(name: &str) -> anyhow::Result<String> {
 }
 
 fn template_name(migrator: &Migrator) -> String {
-    // FNV-1a over the checksums, which are over the texts.
+    // FNV-1a over the checksums of the migrations.
     let hash = migrator
         .iter()
         .flat_map(|migration| migration.checksum.iter())
@@ -185,7 +188,7 @@ fn template_name(migrator: &Migrator) -> String {
     format!("{TEMPLATE}{hash:016x}")
 }
 
-/// Makes the template, unless another process has made it meanwhile.
+/// Creates the template, unless a concurrent process has created it.
 async fn make_template(
     admin: &mut PgConnection,
     name: &str,
@@ -201,7 +204,7 @@ async fn make_template(
             .fetch_one(&mut *admin)
             .await?;
     if !exists {
-        // It gets its name when it is complete.
+        // The template is renamed when it is complete.
         let draft = format!("{name}_draft");
         drop_database(admin, &draft).await?;
         copy(admin, &draft, "template0").await?;

@@ -1,4 +1,4 @@
-//! A local Sentry, as far as programs see it: it takes envelopes, at once or slowly.
+//! A local server with Sentry's protocol, which stores the envelopes it receives. It can respond slowly or with errors.
 //!
 //! <https://develop.sentry.dev/sdk/data-model/envelopes/>
 
@@ -22,7 +22,7 @@ use axum::{
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
-/// The server; dropping it ends it.
+/// A running server. Dropping it ends it.
 pub struct Ingest {
     port: u16,
     state: Shared,
@@ -34,27 +34,27 @@ type Shared = Arc<Inner>;
 #[derive(Default)]
 struct Inner {
     delay: Duration,
-    /// Requests that are still to be answered with 500.
+    /// Number of requests that still get a 500.
     failures: AtomicUsize,
     envelopes: Mutex<Vec<String>>,
 }
 
-/// What came in one request.
+/// The content of one request.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     pub text: String,
     pub headers: Value,
-    /// By their types.
+    /// Items with their types.
     pub items: Vec<(String, Value)>,
 }
 
 impl Ingest {
-    /// One that answers at once.
+    /// Starts a server that responds at once.
     pub async fn start() -> anyhow::Result<Self> {
         Self::slow(Duration::ZERO).await
     }
 
-    /// One that answers after a while.
+    /// Starts a server that waits before each response.
     pub async fn slow(delay: Duration) -> anyhow::Result<Self> {
         Self::serve(Inner {
             delay,
@@ -63,7 +63,7 @@ impl Ingest {
         .await
     }
 
-    /// One that answers 500 to the first requests and keeps nothing of them.
+    /// Starts a server that responds with 500 to the first requests and does not store them.
     pub async fn failing(times: usize) -> anyhow::Result<Self> {
         Self::serve(Inner {
             failures: AtomicUsize::new(times),
@@ -90,17 +90,17 @@ impl Ingest {
         })
     }
 
-    /// What `SENTRY_DSN` must be.
+    /// Returns the value of `SENTRY_DSN` for this server.
     pub fn dsn(&self) -> String {
         format!("http://key@127.0.0.1:{}/7", self.port)
     }
 
-    /// Everything that came, as it came.
+    /// Returns everything that was received, unchanged.
     pub fn text(&self) -> String {
         self.state.received().concat()
     }
 
-    /// The same, taken apart.
+    /// Returns the received envelopes, parsed.
     pub fn envelopes(&self) -> anyhow::Result<Vec<Envelope>> {
         let received = self.state.received();
         received.into_iter().map(parse).collect()
@@ -141,7 +141,9 @@ async fn take(State(state): State<Shared>, headers: HeaderMap, envelope: String)
 }
 
 fn parse(text: String) -> anyhow::Result<Envelope> {
-    let (headers, mut rest) = text.split_once('\n').context("an envelope of one line")?;
+    let (headers, mut rest) = text
+        .split_once('\n')
+        .context("an envelope has only one line")?;
     let headers = serde_json::from_str(headers)?;
     let mut items = Vec::new();
     while let Some((header, after)) = rest.split_once('\n') {
@@ -150,10 +152,10 @@ fn parse(text: String) -> anyhow::Result<Envelope> {
         let (item, after) = match header["length"].as_u64() {
             Some(length) => after
                 .split_at_checked(length.try_into()?)
-                .context("an item that breaks off")?,
+                .context("an item is incomplete")?,
             None => after.split_once('\n').unwrap_or((after, "")),
         };
-        let kind = header["type"].as_str().context("an item of no type")?;
+        let kind = header["type"].as_str().context("an item has no type")?;
         items.push((kind.to_owned(), serde_json::from_str(item)?));
         rest = after.strip_prefix('\n').unwrap_or(after);
     }

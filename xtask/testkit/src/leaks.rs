@@ -1,7 +1,7 @@
-//! Finds what belongs to a user or to the deployment alone in what the functions told: logs, events, metrics.
+//! Finds secrets and personal data in logs, events and metrics.
 //!
-//! Known values are looked for, and what looks like a secret whoever's it is: so it need not be known what the database no
-//! longer holds, or never held.
+//! Two kinds are searched for: known values, and texts that look like a secret. The second kind finds values that the
+//! database no longer holds or never held.
 
 use std::{borrow::Cow, collections::HashMap, fmt::Write as _};
 
@@ -10,17 +10,17 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-/// Length from which a run of letters and digits of a known value is looked for. Tokens have 24 and more.
+/// Minimum length of a run of letters and digits in a known value to be searched for. Tokens have at least 24.
 const RUN: usize = 24;
-/// Length from which a run of letters and digits that nobody knows counts as a key or a verifier. Ids and session tokens
-/// have 32, so those must be known.
+/// Minimum length of an unknown run of letters and digits to count as a key or a verifier. Ids and session tokens have 32,
+/// so they are found only if they are known.
 const LONG_RUN: usize = 48;
-/// How much is shown on each side of what was found.
+/// Number of characters that are shown on each side of a leak.
 const CONTEXT: usize = 160;
-/// How many leaks are shown.
+/// Maximum number of leaks that are shown.
 const SHOWN: usize = 5;
 
-/// As in the code that keeps them out: names of fields whose values are never told.
+/// Names of fields whose values are never logged, as in the code that filters them.
 const SECRET_NAMES: [&str; 8] = [
     "cookie",
     "authorization",
@@ -31,9 +31,9 @@ const SECRET_NAMES: [&str; 8] = [
     "apikey",
     "email",
 ];
-/// Stands where a value was kept out.
+/// The text that replaces filtered values.
 const FILTERED: &str = "[filtered]";
-/// Beginnings of what follows a name: cookies, headers, queries.
+/// Texts that precede a secret in cookies, headers and queries.
 const PREFIXES: [(&str, &str); 8] = [
     ("session_token=", "a session cookie"),
     ("session_data=", "a session cookie"),
@@ -45,7 +45,7 @@ const PREFIXES: [(&str, &str); 8] = [
     ("code_verifier", "an OAuth verifier"),
 ];
 
-/// Has every secret that the database ever holds noted, from now on: rows may be gone when it is asked for them.
+/// Records every secret that is stored from now on, because its row may be deleted before the check.
 const NOTE: &str = r#"
     create table noted_secret (kind text not null, value text not null);
     create function note_secrets() returns trigger language plpgsql as $$
@@ -68,22 +68,22 @@ const NOTE: &str = r#"
         for each row execute function note_secrets('key');
 "#;
 
-/// Makes a database of a test remember the secrets that are put into it.
+/// Prepares a test's database to record the secrets that are stored in it.
 pub async fn note(db: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::raw_sql(NOTE).execute(db).await.map(drop)
 }
 
-/// What must not be found.
+/// Values that must not be found.
 #[derive(Debug, Default)]
 pub struct Secrets {
-    /// Whole values, and what they are.
+    /// Whole values, and their kinds.
     values: Vec<(String, String)>,
-    /// Long runs of letters and digits of values.
+    /// Long runs of letters and digits in values, and their kinds.
     runs: HashMap<String, String>,
 }
 
 impl Secrets {
-    /// The values of those variables that are secrets.
+    /// Returns the values of the variables that are secrets.
     pub fn of_configuration<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
         let mut secrets = Self::default();
         for (name, value) in variables {
@@ -94,12 +94,12 @@ impl Secrets {
         secrets
     }
 
-    /// A value that must not be found anywhere.
+    /// Adds a value that must not be found.
     pub fn add(&mut self, kind: &str, value: &str) {
         self.values.push((kind.to_owned(), value.to_owned()));
     }
 
-    /// What the database has noted; tells how many values.
+    /// Adds the values that the database has recorded. Returns their number.
     pub async fn add_noted(&mut self, db: &mut PgConnection) -> sqlx::Result<usize> {
         let noted: Vec<(String, String)> =
             sqlx::query_as("select distinct kind, value from noted_secret")
@@ -113,13 +113,16 @@ impl Secrets {
         Ok(noted.len())
     }
 
-    /// Fails where the text holds a secret, with the kind of secret and the line that it is in, without it.
+    /// Returns an error if the text contains a secret. The error has the secret's kind and its line without the secret.
     pub fn check(&self, what: &str, text: &str) -> anyhow::Result<()> {
         let leaks: Vec<String> = text.lines().flat_map(|line| self.leaks(line)).collect();
         if leaks.is_empty() {
             return Ok(());
         }
-        let mut report = format!("the {what} hold what they must not, {} times:", leaks.len());
+        let mut report = format!(
+            "the {what} contain {} secrets or personal data:",
+            leaks.len()
+        );
         for leak in leaks.iter().take(SHOWN) {
             let _ = write!(report, "\n  {leak}");
         }
@@ -169,7 +172,7 @@ impl Secrets {
     }
 }
 
-/// Letters, digits, and what is between them in Base64 for addresses.
+/// Returns the runs of letters, digits and the two other characters of URL-safe Base64.
 fn runs(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'))
 }
@@ -182,7 +185,7 @@ fn is_of_address(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '@')
 }
 
-/// `ada@example.org`; not `codecave@1.0.0`, nor `key@127.0.0.1`, nor `@types/node`.
+/// Returns whether a word is an e-mail address. `codecave@1.0.0`, `key@127.0.0.1` and `@types/node` are not.
 fn is_address(word: &str) -> bool {
     let Some((name, host)) = word.split_once('@') else {
         return false;
@@ -195,7 +198,7 @@ fn is_address(word: &str) -> bool {
     !name.is_empty() && !domain.is_empty() && is_last
 }
 
-/// Texts in fields that are named like secrets, wherever they are.
+/// Collects the texts in fields with secret names, at any depth.
 fn secret_fields(value: Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -220,7 +223,7 @@ fn secret_fields(value: Value, found: &mut Vec<String>) {
     }
 }
 
-/// The line around the secret, which is left out.
+/// Returns the text around the secret, without the secret.
 fn without(line: &str, secret: &str) -> String {
     let Some((before, after)) = line.split_once(secret) else {
         return "a line".to_owned();
@@ -246,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_be_told_is_found_and_not_repeated() {
+    fn secrets_are_found_and_not_repeated() {
         let key = "k".repeat(64);
         for (line, kind) in [
             (
@@ -273,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_told_is_not_found() {
+    fn harmless_texts_are_not_found() {
         let id = "8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3EpAQ";
         for line in [
             &format!(r#"{{"userId":"{id}","requestId":"3f6c0a5e-6f0c-4c3a-9a55-0d6f7c3b1c11"}}"#),

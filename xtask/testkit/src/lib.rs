@@ -1,6 +1,6 @@
-//! Servers and checks that the tests of several crates and the developers' commands share.
+//! Servers and checks that tests of several crates and the developers' commands share.
 //!
-//! Nothing here depends on the code under test: `xtask` must compile before the metadata of its queries exists.
+//! Nothing here depends on the code under test, because `xtask` must compile before the metadata of its queries exists.
 
 pub mod cargo;
 pub mod database;
@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 
 pub use testkit_macros::test;
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 pub fn workspace() -> &'static Path {
     let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
     testkit.ancestors().nth(2).unwrap_or(testkit)
 }
 
-/// The folder for everything that can be built again: cargo's target folder.
+/// Returns cargo's target folder, for files that can be built again.
 pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || workspace().join("target"),

@@ -1,4 +1,4 @@
-//! Child processes that leave nothing behind.
+//! Child processes that leave no process behind.
 
 use std::{
     io,
@@ -20,13 +20,13 @@ use tokio::{
     time::sleep,
 };
 
-/// How long a group may take to end after SIGTERM, and after SIGKILL.
+/// Time that a group has to end after SIGTERM, and after SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a child may take to listen.
+/// Time that a child has to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Does the work unless Ctrl-C or SIGTERM comes first; then it is dropped where it stands.
+/// Runs `work` until it ends, or until Ctrl-C or SIGTERM, which cancels it.
 pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> io::Result<Option<T>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -37,7 +37,7 @@ pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> io::Result<Opti
     })
 }
 
-/// Waits until something listens on that port of this machine.
+/// Waits until a process listens on this port of this machine.
 pub async fn listening(port: u16) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
@@ -47,7 +47,7 @@ pub async fn listening(port: u16) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A child in a process group of its own, away from the terminal's Ctrl-C. Dropping it ends the whole group.
+/// A child in its own process group, which Ctrl-C in the terminal does not reach. Dropping it ends the group.
 pub struct Group {
     child: Child,
     id: Pid,
@@ -74,17 +74,17 @@ impl Group {
         Ok(self.child.wait().await?)
     }
 
-    /// Its standard output, where the command pipes it; once.
+    /// Returns the child's standard output, if it is piped. Only the first call returns it.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// Its standard error, where the command pipes it; once.
+    /// Returns the child's standard error, if it is piped. Only the first call returns it.
     pub fn stderr(&mut self) -> Option<ChildStderr> {
         self.child.stderr.take()
     }
 
-    /// Whether a process of the group is left. Reaps the child, which would count otherwise.
+    /// Returns whether a process of the group is alive. Reaps the child, because a zombie would count.
     fn is_alive(&mut self) -> bool {
         let _ = self.child.try_wait();
         killpg(self.id, None) != Err(Errno::ESRCH)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn dropping_a_group_ends_the_childs_children_too() {
+    async fn dropping_a_group_ends_the_children_of_the_child() {
         let mut command = Command::new("sh");
         command
             .args(["-c", "sleep 60 & echo $!; wait"])
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_that_has_ended_is_left_alone() {
+    async fn dropping_a_group_that_has_ended_does_nothing() {
         let mut group = Group::spawn(&mut Command::new("true")).unwrap();
         assert!(group.wait().await.unwrap().success());
 

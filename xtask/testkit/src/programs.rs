@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsStr, path::PathBuf};
 
-/// The program of that name on `PATH`.
+/// Returns the path of the program with that name on `PATH`.
 pub fn find(name: impl AsRef<OsStr>) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
     env::split_paths(&path)

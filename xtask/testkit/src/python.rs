@@ -1,4 +1,4 @@
-//! Python packages in environments of their own under `target/tools`.
+//! Python packages in virtual environments under `target/tools`.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::{programs, target};
 
-/// The folder with the programs of these packages, which are installed first if need be.
+/// Returns the folder with the programs of these packages. Installs the packages if necessary.
 pub fn environment(name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let tools = target().join("tools");
     let folder = tools.join(name);
@@ -14,7 +14,7 @@ pub fn environment(name: &str, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let installed = folder.join("installed");
     let wanted = packages.join("\n");
     fs::create_dir_all(&tools)?;
-    // Several tests may need the same at once. The lock ends with the process.
+    // Concurrent tests may need the same environment. The lock ends with the process.
     let lock = fs::File::create(tools.join(format!("{name}.lock")))?;
     lock.lock()?;
     if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
@@ -44,16 +44,16 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The result, or `None` after a message that a test is skipped. Where tests decide what lands, everything is there.
+/// Returns the value, or `None` after printing that a test is skipped. Panics if the variable `CI` is set.
 pub fn or_skipped<T>(what: &str, result: anyhow::Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) => {
             assert!(
                 std::env::var_os("CI").is_none(),
-                "{what} cannot be had: {error:#}"
+                "{what} is not available: {error:#}"
             );
-            eprintln!("skipped: {what} cannot be had: {error:#}");
+            eprintln!("skipped: {what} is not available: {error:#}");
             None
         }
     }

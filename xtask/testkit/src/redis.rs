@@ -1,4 +1,4 @@
-//! Real servers of Redis's protocol.
+//! Real servers with Redis's protocol.
 
 use std::{
     net::TcpListener,
@@ -14,7 +14,7 @@ use crate::{
     programs,
 };
 
-/// The programs by which Redis and Valkey are installed.
+/// Names of the programs of Redis and Valkey.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 
 /// A running server that stores nothing on disk. Dropping it ends it.
@@ -25,7 +25,7 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts each server that is on this machine. Without any, a message says so; under `CI` that is an error.
+    /// Starts each server that is installed. If there is none, prints a message, or returns an error under `CI`.
     pub async fn start_all() -> anyhow::Result<Vec<Self>> {
         let mut servers = Vec::new();
         for program in PROGRAMS.iter().filter_map(programs::find) {
@@ -66,12 +66,12 @@ impl RedisServer {
         Ok(server)
     }
 
-    /// The name of its program.
+    /// Returns the name of the program.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its address.
+    /// Returns the address of the server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }

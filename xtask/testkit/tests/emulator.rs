@@ -18,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// `examples/echo.rs`, built whichever tests are run.
+/// Starts an instance of `examples/echo.rs`. Builds it first, because cargo builds no examples for a selection of tests.
 async fn instance(init: &str) -> anyhow::Result<Instance> {
     static ECHO: OnceCell<PathBuf> = OnceCell::const_new();
     let built = async || {
@@ -30,7 +30,7 @@ async fn instance(init: &str) -> anyhow::Result<Instance> {
     Instance::start(echo, &[("ECHO_INIT", init)]).await
 }
 
-/// Waits for the line: what a process writes arrives by another way than what it answers.
+/// Waits until the process has written the line. Output may arrive later than the response.
 async fn says(instance: &Instance, line: &str) {
     let read = async {
         while !instance.logs().iter().any(|known| known == line) {
@@ -43,7 +43,7 @@ async fn says(instance: &Instance, line: &str) {
 }
 
 #[tokio::test]
-async fn an_event_is_answered() {
+async fn the_response_to_an_event_is_returned() {
     let echo = instance("").await.unwrap();
 
     let answer = echo.invoke(&json!({ "a": 1 })).await.unwrap();
@@ -57,7 +57,7 @@ async fn an_event_is_answered() {
     assert_eq!(
         answer.response["home"],
         json!(null),
-        "the environment leaks in"
+        "the environment is inherited"
     );
     assert!(echo.init() > Duration::ZERO);
     assert!(answer.duration > Duration::ZERO);
@@ -65,7 +65,7 @@ async fn an_event_is_answered() {
 }
 
 #[tokio::test]
-async fn invocations_take_turns() {
+async fn concurrent_invocations_are_served_one_by_one() {
     let echo = instance("").await.unwrap();
 
     let (first, second) = (json!(1), json!(2));
@@ -87,11 +87,11 @@ async fn an_error_is_reported() {
     assert_eq!(error["errorMessage"], "as asked");
     echo.invoke(&json!({}))
         .await
-        .expect("the instance lives on");
+        .expect("the instance serves another event");
 }
 
 #[tokio::test]
-async fn an_answer_over_six_megabytes_is_refused() {
+async fn a_response_over_six_mebibytes_is_rejected() {
     let echo = instance("").await.unwrap();
 
     let failure = echo.invoke(&json!({ "do": "grow" })).await.unwrap_err();
@@ -103,7 +103,7 @@ async fn an_answer_over_six_megabytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_is_noticed() {
+async fn the_end_of_the_process_is_reported() {
     let echo = instance("").await.unwrap();
     let failure = echo.invoke(&json!({ "do": "exit" })).await.unwrap_err();
     assert!(
@@ -122,7 +122,7 @@ async fn the_instance_is_busy_until_the_extension_is_done() {
     echo.invoke(&json!({})).await.unwrap();
     assert!(
         !echo.logs().contains(&"flushed true".to_owned()),
-        "the caller waits"
+        "the caller waits for the extension"
     );
     let answered = Instant::now();
     echo.settled().await.unwrap();
@@ -132,7 +132,7 @@ async fn the_instance_is_busy_until_the_extension_is_done() {
 }
 
 #[tokio::test]
-async fn a_frozen_instance_goes_on_where_it_was() {
+async fn a_frozen_instance_continues() {
     let echo = instance("extension").await.unwrap();
     echo.invoke(&json!({})).await.unwrap();
 
@@ -147,7 +147,7 @@ async fn a_frozen_instance_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn an_internal_extension_cannot_register_for_the_shutdown() {
+async fn an_internal_extension_cannot_register_for_the_shutdown_event() {
     let error = instance("shutdown").await.err().unwrap();
     assert!(format!("{error:#}").contains("did not start"), "{error:#}");
 }

@@ -1,12 +1,12 @@
-//! The attribute of tests that need a database.
+//! The attribute `#[testkit::test]`, for tests that need a database.
 
 use proc_macro::TokenStream;
 use quote::quote;
 use syn::{Ident, ItemFn, parse_macro_input};
 
-/// Makes an asynchronous function that takes a `PgPool` a test, with a database of its own.
+/// Turns an asynchronous function that takes a `PgPool` into a test with a database of its own.
 ///
-/// `#[testkit::test]` gives it a database with all migrations, `#[testkit::test(empty)]` one without tables. The database is
+/// `#[testkit::test]` creates a database with all migrations, `#[testkit::test(empty)]` one without tables. The database is
 /// removed when the test ends.
 #[proc_macro_attribute]
 pub fn test(schema: TokenStream, function: TokenStream) -> TokenStream {

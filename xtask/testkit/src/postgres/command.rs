@@ -1,4 +1,4 @@
-//! Commands of PostgreSQL.
+//! Running PostgreSQL's programs.
 
 use std::{
     io,
@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-/// Runs a command to its end. Its output is part of the error.
+/// Runs a command to its end. The error contains its output.
 pub(super) fn run(command: &mut Command) -> anyhow::Result<String> {
     let name = command.get_program().to_owned();
     let output = match command.stdin(Stdio::null()).output() {

@@ -1,4 +1,4 @@
-//! The folder of a local server, and the user who owns it.
+//! The folder of a local server, and its owner.
 
 use std::{
     fs,
@@ -9,14 +9,14 @@ use std::{
 use anyhow::{Context as _, bail};
 use nix::unistd::{self, Uid};
 
-/// A user other than the one who runs this program.
+/// A user other than the current one.
 #[derive(Clone, Copy, Debug)]
 pub struct User {
     pub uid: u32,
     pub gid: u32,
 }
 
-/// Whom PostgreSQL must run as, since it refuses to run as root. `None` is the present user.
+/// Returns the user that runs PostgreSQL, which refuses to run as root. `None` is the current user.
 pub fn server_user() -> anyhow::Result<Option<User>> {
     if !Uid::effective().is_root() {
         return Ok(None);
@@ -32,7 +32,7 @@ pub fn server_user() -> anyhow::Result<Option<User>> {
     bail!("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`");
 }
 
-/// Makes the folder `name` that belongs to `user`: under cargo's target folder or, where that user cannot get there, in
+/// Creates the folder `name`, owned by `user`. It is under cargo's target folder or, if the user cannot reach that, in
 /// the folder for temporary files.
 pub fn make(name: &str, user: Option<User>) -> anyhow::Result<PathBuf> {
     let target = crate::target();
@@ -46,20 +46,20 @@ pub fn make(name: &str, user: Option<User>) -> anyhow::Result<PathBuf> {
     let home = folder.join(name);
     fs::create_dir_all(&home)?;
     if let Some(user) = user {
-        // The folder for temporary files is everybody's: what lies there may have been put there by somebody else.
+        // Every user can write to the folder for temporary files, so an existing folder may belong to another user.
         for path in [&folder, &home] {
             let metadata = fs::symlink_metadata(path)?;
             if !metadata.is_dir() || ![0, user.uid].contains(&metadata.uid()) {
-                bail!("{} belongs to somebody else", path.display());
+                bail!("{} belongs to another user", path.display());
             }
         }
         chown(&home, Some(user.uid), Some(user.gid))
-            .with_context(|| format!("{} cannot be given away", home.display()))?;
+            .with_context(|| format!("{} cannot be given to the server's user", home.display()))?;
     }
     Ok(home)
 }
 
-/// Whether a folder and all that lead to it let `user` pass.
+/// Returns whether `user` may enter a folder and all of its ancestors.
 fn can_reach(folder: &Path, user: User) -> anyhow::Result<bool> {
     for ancestor in folder.canonicalize()?.ancestors() {
         let metadata = fs::metadata(ancestor)?;
@@ -77,7 +77,7 @@ fn can_reach(folder: &Path, user: User) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// FNV-1a: the same in every build, which the standard library does not promise of its hashes.
+/// FNV-1a. The standard library's hashes may change between builds.
 fn hash(path: &Path) -> u64 {
     path.as_os_str()
         .as_encoded_bytes()

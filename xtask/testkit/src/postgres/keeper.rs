@@ -1,4 +1,4 @@
-//! Runs a local server for as long as somebody uses it.
+//! Runs a local server as long as a process uses it.
 
 use std::{
     fs::{self, File},
@@ -18,17 +18,17 @@ use super::{
     server::Server,
 };
 
-/// Starts the server if it does not run, tells its port on standard output, and waits for the end of standard input. The
-/// last keeper stops the server.
+/// Starts the server if it does not run, prints its port, and waits for the end of standard input. The last keeper stops
+/// the server.
 pub async fn keep(server: Server) -> anyhow::Result<()> {
     let local = match Local::open(server).await.and_then(Local::start) {
         Ok((local, port)) => {
-            // Whoever asked may be gone by now; then the input has ended too.
+            // The process that started the keeper may have ended. Then standard input has ended too.
             writeln!(io::stdout(), "{port}").ok();
             local
         }
         Err(error) => {
-            // One line for the process that waits for it, which tells its user.
+            // The process that started the keeper reads one line.
             let complaint = format!("{error:#}").replace('\n', " ");
             writeln!(io::stdout(), "{complaint}").ok();
             return Ok(());
@@ -43,9 +43,9 @@ struct Local {
     binaries: Binaries,
     user: Option<User>,
     home: PathBuf,
-    /// Held for reading by every keeper of this server.
+    /// Every keeper of this server holds a shared lock.
     users: File,
-    /// Held while the server is started or stopped.
+    /// A keeper holds an exclusive lock while it starts or stops the server.
     change: File,
 }
 
@@ -78,7 +78,7 @@ impl Local {
     }
 
     fn leave(self) -> anyhow::Result<()> {
-        // In this order: who comes now waits for `users`, or holds it and waits for `change`.
+        // The order matters: a keeper that starts now waits for `users`, or holds it and waits for `change`.
         self.change.lock()?;
         self.users.unlock()?;
         if self.users.try_lock().is_ok() && self.running_port().is_some() {
@@ -91,7 +91,7 @@ impl Local {
         self.home.join("data")
     }
 
-    /// The port of a server that runs on this data and answers.
+    /// Returns the port of the server that runs on this data, if it accepts connections.
     fn running_port(&self) -> Option<u16> {
         let port = self.pid_file_line(3)?.parse().ok()?;
         run(&mut self.pg_ctl("status")).ok()?;
@@ -99,7 +99,8 @@ impl Local {
         Some(port)
     }
 
-    /// See <https://www.postgresql.org/docs/current/storage-file-layout.html>: the process id comes first, the port fourth.
+    /// Returns a line of the pid file. The first is the process id, the fourth the port:
+    /// <https://www.postgresql.org/docs/current/storage-file-layout.html>.
     fn pid_file_line(&self, index: usize) -> Option<String> {
         let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
         Some(text.lines().nth(index)?.trim().to_owned())
@@ -113,7 +114,7 @@ impl Local {
         let port = self.choose_port()?;
         let mut options = format!("-p {port} -h 127.0.0.1 -c unix_socket_directories= ");
         if self.server == Server::Test {
-            // What a test or a measurement reads must not depend on when the server tidies up.
+            // Results of tests and measurements must not depend on the time of autovacuum.
             options += "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
                         -c max_connections=300 -c autovacuum=off";
         }
@@ -129,11 +130,11 @@ impl Local {
     }
 
     fn initialise(&self) -> anyhow::Result<()> {
-        // An attempt that was interrupted leaves a folder that initdb refuses.
+        // `initdb` refuses a folder that an interrupted attempt has left.
         if self.data().exists() {
             fs::remove_dir_all(self.data())?;
         }
-        // Lower case beyond ASCII needs a locale that knows it, and its name depends on the system.
+        // `lower` needs a locale to convert characters beyond ASCII. The locale's name depends on the system.
         let locales = ["C.UTF-8", "en_US.UTF-8", "C"];
         let mut outcome = Ok(String::new());
         for locale in locales {
@@ -149,12 +150,12 @@ impl Local {
         outcome.map(|_| ())
     }
 
-    /// After a crash of the machine the pid file names a process that is gone, or has become another.
+    /// Removes a stale pid file, which a crash of the machine leaves. Its process id may belong to another process.
     fn clear_remains(&self) -> anyhow::Result<()> {
         let Some(pid) = self.pid_file_line(0) else {
             return Ok(());
         };
-        // Where nobody collects its status, a killed server stays in the list as a zombie.
+        // A killed server remains a zombie until its parent reads its status.
         let process = run(Command::new("ps").args(["-o", "stat=,comm=", "-p", &pid]));
         let process = process.unwrap_or_default();
         let is_server = process.ends_with("postgres") || process.ends_with("postmaster");
@@ -166,7 +167,7 @@ impl Local {
         Ok(())
     }
 
-    /// The port of the last time, if it is free.
+    /// Returns the port of the last run if it is free, else a free one.
     fn choose_port(&self) -> anyhow::Result<u16> {
         let file = self.home.join("port");
         let remembered = fs::read_to_string(&file)
@@ -190,7 +191,7 @@ impl Local {
         command
     }
 
-    /// A program of PostgreSQL on this server's data, as the user who owns it.
+    /// Returns a command for one of PostgreSQL's programs on this server's data, as the user who owns the data.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.binaries.program(name));
         command.current_dir(&self.home).arg("-D").arg(self.data());
@@ -201,7 +202,7 @@ impl Local {
     }
 }
 
-/// The end of the server's log, where it says why it does not start.
+/// Returns the last lines of the server's log.
 fn tail(log: &std::path::Path) -> String {
     let mut text = String::new();
     if let Ok(mut file) = File::open(log) {

@@ -1,8 +1,8 @@
-//! A PostgreSQL for development and tests: the database of `DATABASE_URL`, or a local server that runs while it is used.
+//! PostgreSQL for development and tests: the database of `DATABASE_URL`, or a local server that runs while it is used.
 //!
-//! Each process that uses the local server starts a keeper: another process, in a process group of its own, that waits for
-//! the end of its standard input. However the process ends, even by `SIGKILL`, its keeper notices. The last keeper stops
-//! the server.
+//! Each process that uses the local server starts a keeper. A keeper is a process in its own process group, which waits for
+//! the end of its standard input. The input ends with the process that uses the server, even after SIGKILL. The last keeper
+//! stops the server.
 
 mod binaries;
 mod command;

