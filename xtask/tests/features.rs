@@ -1,4 +1,4 @@
-//! Builds share their dependencies, so that none is compiled twice.
+//! Features of dependencies, which all builds share so that no dependency is compiled twice.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 

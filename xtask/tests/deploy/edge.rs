@@ -1,4 +1,4 @@
-//! What browsers meet: cookies, CORS, and the addresses of clients.
+//! Cookies, CORS, and addresses of clients.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +17,12 @@ fn variable(parameters: &[(&str, &str)], name: &str) -> String {
 }
 
 #[test]
-fn cookies_reach_the_api_from_every_frontend_that_a_deployment_may_have() {
+fn same_site_is_none_unless_the_frontend_is_on_the_same_site() {
     let same_site = |parameters: &[(&str, &str)]| variable(parameters, "COOKIE_SAME_SITE");
     let domain = ("DomainName", "api.codecave.tech");
     let public = ("PublicUrl", "https://codecave.tech");
 
-    // A page is never on the site of an execute-api address.
+    // The frontend and an execute-api address are never on the same site.
     assert_eq!(same_site(&[]), "none");
     assert_eq!(same_site(&[domain]), "lax");
     assert_eq!(same_site(&[public]), "lax");
@@ -31,7 +31,7 @@ fn cookies_reach_the_api_from_every_frontend_that_a_deployment_may_have() {
 }
 
 #[test]
-fn traffic_to_node_and_the_address_of_clients_cannot_be_forged() {
+fn the_node_address_and_the_header_of_clients_are_restricted() {
     let template = std::fs::read_to_string(testkit::workspace().join("template.yaml")).unwrap();
     let template: yaml_serde::Value = yaml_serde::from_str(&template).unwrap();
     let parameter = |name: &str| template["Parameters"][name].clone();
@@ -39,7 +39,7 @@ fn traffic_to_node_and_the_address_of_clients_cannot_be_forged() {
     assert_eq!(parameter("NodeUrl")["AllowedPattern"], "^(https://[^/]+)?$");
     assert_eq!(parameter("ClientIpHeader")["Default"], "");
     assert_eq!(variable(&[], "CLIENT_IP_HEADER"), "");
-    // The value that proves to the functions that a request came through the CDN.
+    // The functions trust the header with the client's address only in requests with this value, which the CDN adds.
     let secret = Stack::new(&[], &[]).unwrap().resource("AppSecret").unwrap();
     let secret = secret.unwrap()["GenerateSecretString"]["SecretStringTemplate"].clone();
     let secret: Value = serde_json::from_str(secret.as_str().unwrap()).unwrap();
@@ -61,10 +61,10 @@ fn names(list: &Value) -> BTreeSet<String> {
     }
 }
 
-/// The gateway replaces the CORS headers of the functions by these:
+/// The gateway replaces the CORS headers of the functions by its own:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 #[testkit::test]
-async fn the_gateway_adds_the_cors_headers_that_the_functions_would(db: PgPool) {
+async fn the_gateway_and_the_functions_have_the_same_cors_headers(db: PgPool) {
     let stack = Stack::new(
         &[("FrontendUrl", "https://one.example,https://two.example")],
         &[],
@@ -101,7 +101,7 @@ async fn the_gateway_adds_the_cors_headers_that_the_functions_would(db: PgPool) 
             cors["MaxAge"].to_string()
         );
     }
-    // It knows no patterns, so with these the functions answer alone.
+    // The gateway does not support patterns, so with them only the functions handle CORS.
     let patterns = [("TrustedOrigins", "https://*.example")];
     let api = Stack::new(&patterns, &[]).unwrap().resource("Api").unwrap();
     assert_eq!(api.unwrap().get("CorsConfiguration"), None);
@@ -112,7 +112,7 @@ async fn the_gateway_adds_the_cors_headers_that_the_functions_would(db: PgPool) 
 }
 
 #[testkit::test]
-async fn one_provider_is_enough_and_none_is_named(db: PgPool) {
+async fn one_provider_is_required(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
     let secret = &deployment.auth_secret;
     let only = json!({ "GITHUB_CLIENT_ID": "one", "GITHUB_CLIENT_SECRET": "two" });
@@ -158,7 +158,7 @@ async fn an_unknown_name_in_the_secret_is_logged_once(db: PgPool) {
         statuses.push(answer["statusCode"].as_u64().unwrap());
     }
 
-    assert_eq!(statuses, [200, 429], "the limit of the secret holds");
+    assert_eq!(statuses, [200, 429], "the limit in the secret applies");
     let logs = projects.logs();
     let lines: Vec<_> = logs
         .iter()

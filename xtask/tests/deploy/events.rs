@@ -1,4 +1,4 @@
-//! The events of `events/`, answered with the environment that the template declares.
+//! The events of `events/`, sent to functions with the environment of the template.
 
 use std::{collections::BTreeSet, fs};
 
@@ -29,7 +29,7 @@ fn every_operation_has_an_event_and_every_event_is_up_to_date() {
 }
 
 #[testkit::test(empty)]
-async fn a_new_stack_migrates_and_then_answers_all_events(db: PgPool) {
+async fn a_new_stack_migrates_and_then_serves_all_events(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
 
     let answer = deployment.migrate("Create").await.unwrap();
@@ -48,7 +48,7 @@ async fn a_new_stack_migrates_and_then_answers_all_events(db: PgPool) {
 }
 
 #[testkit::test]
-async fn another_answer_than_expected_is_noticed(db: PgPool) {
+async fn an_unexpected_status_is_reported(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("health").environment;
     environment.insert("SENTRY_TEST_ROUTES".to_owned(), "off".to_owned());
@@ -63,7 +63,7 @@ async fn another_answer_than_expected_is_noticed(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_frontend_that_the_functions_do_not_know_is_noticed(db: PgPool) {
+async fn a_missing_frontend_is_reported(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("users").environment;
     environment.remove("FRONTEND_URL").unwrap();
@@ -75,7 +75,7 @@ async fn a_frontend_that_the_functions_do_not_know_is_noticed(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn the_functions_ask_aws_for_what_the_template_allows_and_no_more(db: PgPool) {
+async fn the_functions_use_exactly_the_permissions_of_the_template(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
 
     deployment.check_permissions().await.unwrap();
@@ -91,7 +91,7 @@ async fn the_functions_ask_aws_for_what_the_template_allows_and_no_more(db: PgPo
 }
 
 #[testkit::test]
-async fn a_variable_that_the_template_forgets_is_noticed(db: PgPool) {
+async fn a_missing_variable_is_reported(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     for (variable, lacking) in [
         ("BETTER_AUTH_URL", "BETTER_AUTH_URL"),

@@ -1,4 +1,4 @@
-//! Events that clients can bring about, sent to the real binary under an emulated Lambda.
+//! Events with hostile input of clients, sent to the real binaries under an emulated Lambda.
 
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
@@ -8,18 +8,18 @@ use crate::{address, deployment};
 
 type Change = Box<dyn Fn(&mut Value)>;
 
-/// Changes of an event that leave the request what it was.
+/// Returns changes of an event that must not affect the session.
 fn changes() -> Vec<(&'static str, Change)> {
     let mut changes: Vec<(&'static str, Change)> = Vec::new();
     for host in ["", "a b", "http://x", "[::1", "a:99999", "é.example"] {
         let set = move |event: &mut Value| event["headers"]["host"] = json!(host);
-        changes.push(("a host that is none", Box::new(set)));
+        changes.push(("an invalid host", Box::new(set)));
         let set = move |event: &mut Value| event["requestContext"]["domainName"] = json!(host);
-        changes.push(("a domain that is none", Box::new(set)));
+        changes.push(("an invalid domain", Box::new(set)));
     }
     for query in ["a=b c", "a=\"b\"", "<>", "é", "%", "#"] {
         let set = move |event: &mut Value| event["rawQueryString"] = json!(query);
-        changes.push(("a query that is no part of an address", Box::new(set)));
+        changes.push(("an invalid query", Box::new(set)));
     }
     for cookie in ["straße=é", "a=\u{1f980}", "b=\u{1}", ";;="] {
         let set = move |event: &mut Value| {
@@ -30,7 +30,7 @@ fn changes() -> Vec<(&'static str, Change)> {
     }
     for header in ["user-agent", "referer"] {
         let set = move |event: &mut Value| event["headers"][header] = json!("é");
-        changes.push(("a header beyond ASCII", Box::new(set)));
+        changes.push(("a non-ASCII header", Box::new(set)));
     }
     let set = |event: &mut Value| {
         let cookies = event["cookies"].as_array_mut().unwrap();
@@ -42,7 +42,7 @@ fn changes() -> Vec<(&'static str, Change)> {
 }
 
 #[testkit::test]
-async fn a_session_is_seen_through_all_that_a_client_can_send(db: PgPool) {
+async fn hostile_input_does_not_hide_the_session(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
     let mut connection = PgConnection::connect(&address(&db)).await.unwrap();
     seed::sample(&mut connection).await.unwrap();
@@ -70,7 +70,7 @@ async fn a_session_is_seen_through_all_that_a_client_can_send(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_path_is_what_the_gateway_has_decoded(db: PgPool) {
+async fn the_decoded_path_of_the_gateway_is_not_decoded_again(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
     let auth = deployment.start("auth").await.unwrap();
 

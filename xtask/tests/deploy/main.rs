@@ -1,4 +1,4 @@
-//! What a deployment would be: the template's words, and the real binaries configured by them over a played AWS.
+//! Deployments: the template, and the real binaries with its configuration over an emulated AWS.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -24,7 +24,7 @@ use testkit::emulator::Instance;
 use tokio::sync::OnceCell;
 use xtask::{bundle, sam::deployment::Deployment};
 
-/// A deployment over the database, of binaries without optimisation.
+/// Returns a deployment with the database and with unoptimised binaries.
 async fn deployment(database: &str) -> Deployment {
     let binaries = binaries().await;
     Deployment::new(binaries, database).await.unwrap()
@@ -40,7 +40,7 @@ fn address(db: &PgPool) -> String {
     db.connect_options().to_url_lossy().into()
 }
 
-/// Why the function does not start, as its log has it.
+/// Returns the reason why the function does not start, from its log.
 fn reason(started: anyhow::Result<Instance>) -> String {
     let Err(error) = started else {
         panic!("it started")

@@ -1,4 +1,4 @@
-//! The custom resource, asked of the real binary.
+//! The custom resource of the real binary.
 
 use serde_json::json;
 use sqlx::{PgPool, migrate::Migrator};
@@ -6,7 +6,7 @@ use xtask::{migrate::migrator, sam::deployment::Deployment};
 
 use crate::{address, deployment};
 
-/// All migrations but the newest.
+/// Returns all migrations except the newest.
 fn older() -> Migrator {
     let mut migrator = migrator();
     migrator.migrations.to_mut().pop().unwrap();
@@ -20,7 +20,7 @@ async fn recorded(db: &PgPool) -> i64 {
         .unwrap()
 }
 
-/// Has every change of the schema fail.
+/// Rejects every change of the schema.
 const NO_CHANGES: &str = r"
     create function refuse() returns event_trigger language plpgsql as $$
     begin
@@ -39,7 +39,7 @@ async fn point_to(deployment: &Deployment, database: &str) {
 }
 
 #[testkit::test(empty)]
-async fn an_update_applies_what_is_new_and_nothing_twice(db: PgPool) {
+async fn an_update_applies_new_migrations_once(db: PgPool) {
     older().run(&db).await.unwrap();
     let newest = migrator().iter().last().unwrap().version;
     let deployment = deployment(&address(&db)).await;
@@ -60,7 +60,7 @@ async fn an_update_applies_what_is_new_and_nothing_twice(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_scheduled_event_removes_what_has_expired(db: PgPool) {
+async fn the_scheduled_event_removes_expired_rows(db: PgPool) {
     sqlx::raw_sql(r#"insert into quota (key, count, "resetAt") values ('a', 1, '2020-01-01'), ('b', 1, '2999-01-01')"#)
         .execute(&db)
         .await
@@ -77,7 +77,7 @@ async fn the_scheduled_event_removes_what_has_expired(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn a_migration_that_fails_is_taken_back_and_told_of(db: PgPool) {
+async fn a_failed_migration_is_rolled_back_and_reported(db: PgPool) {
     older().run(&db).await.unwrap();
     sqlx::raw_sql(NO_CHANGES).execute(&db).await.unwrap();
     let newest = migrator().iter().last().unwrap().version;
@@ -93,7 +93,7 @@ async fn a_migration_that_fails_is_taken_back_and_told_of(db: PgPool) {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_reached_fails_the_deployment_and_not_its_end() {
+async fn an_unreachable_database_fails_the_creation_but_not_the_deletion() {
     let deployment = deployment("unused").await;
     point_to(&deployment, "postgres://app:hunter2@127.0.0.1:1/app").await;
 
@@ -111,7 +111,7 @@ async fn a_database_that_cannot_be_reached_fails_the_deployment_and_not_its_end(
 }
 
 #[tokio::test]
-async fn a_setting_that_cannot_be_read_is_answered_too() {
+async fn an_invalid_setting_gets_a_response_too() {
     let mut deployment = deployment("unused").await;
     let environment = &mut deployment.function("migrate").environment;
     environment.insert("RUST_LOG".to_owned(), "info=loud=quiet".to_owned());

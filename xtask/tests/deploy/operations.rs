@@ -1,4 +1,4 @@
-//! Alarms and metrics, and what is written about them.
+//! Alarms, metrics and costs, and their descriptions in the documents.
 
 use std::{
     collections::BTreeSet,
@@ -35,7 +35,7 @@ fn alarms(stack: &Stack) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn every_alarm_reaches_somebody_and_has_a_runbook() {
+fn every_alarm_has_an_action_and_a_runbook() {
     let stack = Stack::new(ALL, &[]).unwrap();
     let runbook = document("operations.md");
     let alarms = alarms(&stack);
@@ -48,7 +48,7 @@ fn every_alarm_reaches_somebody_and_has_a_runbook() {
         assert!(name.ends_with(entry), "{name}: {description}");
         assert!(
             runbook.contains(&format!("\n### {entry}\n")),
-            "{entry} is not described"
+            "{entry} has no runbook"
         );
     }
     let made = Stack::new(&ALL[..4], &[]).unwrap();
@@ -56,9 +56,9 @@ fn every_alarm_reaches_somebody_and_has_a_runbook() {
     assert_eq!(*topic, "AlarmTopic");
 }
 
-/// A tenth of few requests is enough to go back to the version before.
+/// A tenth of failed requests rolls the deployment back, however few requests there are.
 #[test]
-fn a_version_is_judged_by_its_own_errors() {
+fn the_alarm_of_a_version_counts_its_own_errors() {
     let stack = Stack::new(ALL, &[]).unwrap();
     for function in FUNCTIONS {
         let name = function[..1].to_uppercase() + &function[1..];
@@ -74,7 +74,7 @@ fn a_version_is_judged_by_its_own_errors() {
         let expression = metrics[0]["Expression"].as_str().unwrap();
         assert!(
             !expression.contains(">="),
-            "it needs no number of requests: {expression}"
+            "the alarm has a minimum of requests: {expression}"
         );
         for metric in &metrics[1..] {
             let dimensions = metric["MetricStat"]["Metric"]["Dimensions"]
@@ -86,7 +86,7 @@ fn a_version_is_judged_by_its_own_errors() {
                     .any(|dimension| dimension["Value"] == version.as_str())
             );
         }
-        // As the functions write it.
+        // The functions write metrics with these names.
         let written = &metrics[1]["MetricStat"]["Metric"];
         assert_eq!(written["Namespace"], "codecave-test");
         assert_eq!(written["Dimensions"][0]["Value"], function);
@@ -94,7 +94,7 @@ fn a_version_is_judged_by_its_own_errors() {
 }
 
 #[test]
-fn deployments_do_not_share_metrics_and_the_document_counts_them() {
+fn deployments_have_metrics_of_their_own_whose_number_is_documented() {
     for function in Stack::new(&[], &[]).unwrap().functions().unwrap() {
         let namespace = function.environment.get("METRICS_NAMESPACE");
         let expected = (function.binary != "migrate").then(|| "codecave-test".to_owned());
@@ -110,7 +110,7 @@ fn deployments_do_not_share_metrics_and_the_document_counts_them() {
 }
 
 #[test]
-fn the_costs_in_the_document_are_those_of_the_template() {
+fn the_documented_costs_are_up_to_date() {
     let text = document("deployment.md");
     let table = costs::table().unwrap();
     assert!(
@@ -119,7 +119,7 @@ fn the_costs_in_the_document_are_those_of_the_template() {
     );
 }
 
-/// Files below the folder, through links, as `sam build --cached` and `sam sync` compare them.
+/// Collects the files of a folder. Follows links, as `sam build --cached` and `sam sync` do.
 fn files(folder: &Path, found: &mut BTreeSet<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -131,9 +131,9 @@ fn files(folder: &Path, found: &mut BTreeSet<PathBuf>) {
     }
 }
 
-/// SAM builds a function again only where a file in its folder has changed, and follows links to find out.
+/// SAM rebuilds a function only if a file in its folder changes. It follows links.
 #[test]
-fn a_change_of_shared_code_builds_every_function_again() {
+fn a_change_of_shared_code_rebuilds_every_function() {
     let mut shared = BTreeSet::new();
     for folder in ["shared", "migrations", ".sqlx"] {
         files(&workspace().join(folder), &mut shared);
@@ -150,13 +150,13 @@ fn a_change_of_shared_code_builds_every_function_again() {
     let settings = fs::read_to_string(workspace().join("samconfig.toml")).unwrap();
     assert!(
         !settings.contains("beta_features"),
-        "the build method is no beta feature"
+        "the build method needs no beta feature"
     );
 }
 
 #[test]
 fn every_configuration_name_can_be_set_in_the_secret() {
-    // Names that come before any secret is read, or that have a secret of their own.
+    // Names that are read before the secret, or that are in another secret.
     let elsewhere = [
         "APP_SECRETS_ID",
         "AUTH_SECRETS_ID",

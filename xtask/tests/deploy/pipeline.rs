@@ -1,4 +1,4 @@
-//! `.ci/deploy`, with programs in the place of AWS's that write down how they are called.
+//! `.ci/deploy`, with programs that record their arguments instead of the AWS CLI and SAM.
 
 use std::{
     fs::{self, Permissions},
@@ -9,7 +9,7 @@ use std::{
 
 use testkit::workspace;
 
-/// Deploys `auth` from version 7 to 8; the other functions stay at 7.
+/// Returns the version 7 of each alias, and version 8 of `auth` after the deployment.
 const AWS: &str = r#"#!/bin/sh
 echo "aws $*" >> "$CALLS"
 case "$*" in
@@ -23,7 +23,7 @@ echo "sam $*" >> "$CALLS"
 touch "$CALLS.deployed"
 "#;
 
-/// Runs the script; whether it succeeds, and the calls.
+/// Runs the script. Returns whether it succeeds, and the calls of the programs.
 fn deploy(check: &str) -> (bool, Vec<String>) {
     let folder = std::env::temp_dir().join(format!("xtask-pipeline-{}", uuid::Uuid::new_v4()));
     fs::create_dir(&folder).unwrap();
@@ -65,7 +65,7 @@ fn moved(calls: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn a_good_deployment_is_checked_and_stays() {
+fn a_deployment_that_passes_its_check_stays() {
     let (succeeded, calls) = deploy("true");
 
     assert!(succeeded, "{calls:#?}");
@@ -85,12 +85,12 @@ fn a_good_deployment_is_checked_and_stays() {
 }
 
 #[test]
-fn a_deployment_that_fails_its_check_goes_back() {
+fn a_deployment_that_fails_its_check_is_rolled_back() {
     let (succeeded, calls) = deploy("false");
 
     assert!(!succeeded);
     let moved = moved(&calls);
-    assert_eq!(moved.len(), 1, "only auth has another version: {calls:#?}");
+    assert_eq!(moved.len(), 1, "only auth has changed: {calls:#?}");
     assert!(
         moved[0]
             .contains("--function-name codecave-production-auth --name live --function-version 7")

@@ -1,4 +1,4 @@
-//! A password that changes while the function runs.
+//! Passwords that change while a function runs.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn status(projects: &Instance) -> u64 {
 }
 
 #[tokio::test]
-async fn a_rotated_password_is_read_again_and_the_instance_lives_on() {
+async fn an_instance_reads_a_rotated_password_again() {
     let server = Server::start().await;
     let deployment = deployment(&server.address("one")).await;
     assert_eq!(
@@ -28,7 +28,7 @@ async fn a_rotated_password_is_read_again_and_the_instance_lives_on() {
     server
         .execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'")
         .await;
-    // The connection that broke, and those that are refused while the secret is behind.
+    // The first request loses its connection. Until the secret changes, new connections are rejected.
     assert_eq!(status(&projects).await, 503);
     assert_eq!(status(&projects).await, 503);
 
@@ -39,13 +39,13 @@ async fn a_rotated_password_is_read_again_and_the_instance_lives_on() {
         .change_secret(secret, &rotated)
         .await
         .unwrap();
-    // The secret is asked for every five seconds at most.
+    // The function reads the secret at most every five seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert_eq!(status(&projects).await, 200);
 }
 
 #[tokio::test]
-async fn a_secret_that_rds_rotates_has_the_two_parts_that_change() {
+async fn a_secret_of_rds_supplies_user_and_password() {
     let server = Server::start().await;
     let mut deployment = deployment("unused").await;
     let address = format!("postgres://127.0.0.1:{}/app", server.port);

@@ -1,4 +1,4 @@
-//! Secrets that are there, missing, malformed or slow to come.
+//! Missing, malformed and slow secrets.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::{address, deployment, reason};
 
 #[testkit::test]
-async fn a_missing_secret_is_one_clear_error(db: PgPool) {
+async fn a_missing_secret_is_reported(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("users").environment;
     environment.insert("APP_SECRETS_ID".to_owned(), "nowhere".to_owned());
@@ -22,7 +22,7 @@ async fn a_missing_secret_is_one_clear_error(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_malformed_secret_is_named_and_not_quoted(db: PgPool) {
+async fn a_malformed_secret_is_reported_and_not_quoted(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
     let secret = &deployment.app_secret;
     for (text, complaint) in [
@@ -39,7 +39,7 @@ async fn a_malformed_secret_is_named_and_not_quoted(db: PgPool) {
 
         let logs = format!("{:#}", started.as_ref().err().unwrap());
         assert!(!logs.contains("hunter2"), "{logs}");
-        // The causes follow, one a line.
+        // The causes are on the following lines.
         assert_eq!(
             reason(started),
             format!("Error: the secret {secret} must be a JSON object of texts")
@@ -49,7 +49,7 @@ async fn a_malformed_secret_is_named_and_not_quoted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_slow_answer_is_waited_for_and_a_very_slow_one_is_not(db: PgPool) {
+async fn a_slow_response_is_waited_for_until_the_timeout(db: PgPool) {
     let deployment = deployment(&address(&db)).await;
 
     deployment.aws.be_slow(Duration::from_millis(1500));
@@ -63,12 +63,12 @@ async fn a_slow_answer_is_waited_for_and_a_very_slow_one_is_not(db: PgPool) {
         reason.ends_with("cannot be read: no answer within 5s"),
         "{reason}"
     );
-    // Lambda gives the whole init phase ten seconds.
+    // Lambda limits the init phase to ten seconds.
     assert!(started.elapsed() < Duration::from_secs(7));
 }
 
 #[testkit::test(empty)]
-async fn a_migration_without_its_secret_is_a_failure_and_answered(db: PgPool) {
+async fn a_migration_without_its_secret_responds_with_a_failure(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     let environment = &mut deployment.function("migrate").environment;
     environment.insert("DATABASE_SECRET_ID".to_owned(), "nowhere".to_owned());

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own.
+//! A PostgreSQL server of one test.
 
 use std::{
     fs::{self, Permissions},
@@ -10,7 +10,7 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-/// A server that asks `app` for a password, which the others on this machine do not.
+/// A server that requires a password of the user `app`, unlike the shared server.
 pub struct Server {
     folder: PathBuf,
     keeper: Child,
@@ -58,7 +58,7 @@ impl Server {
         PgConnection::connect(&url).await.unwrap()
     }
 
-    /// A setting of the server.
+    /// Returns the value of a setting.
     async fn show(&self, setting: &'static str) -> String {
         sqlx::query_scalar(setting)
             .fetch_one(&mut self.connect().await)
@@ -66,7 +66,7 @@ impl Server {
             .unwrap()
     }
 
-    /// Has the server speak TLS from now on, as `localhost`; the certificate, in PEM, which nobody else has signed.
+    /// Enables TLS with a self-signed certificate for `localhost`. Returns the certificate in PEM format.
     pub async fn speak_tls(&self) -> String {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let data = PathBuf::from(self.show("show data_directory").await);
@@ -92,7 +92,7 @@ impl Server {
             .unwrap();
     }
 
-    /// Makes a database like one of RDS: its owner is no superuser, but may create roles. The address, as a superuser.
+    /// Creates a database as on RDS: its owner is not a superuser, but may create roles. Returns the address for a superuser.
     pub async fn database_of_owner(&self) -> String {
         self.execute("create role owner login createrole password 'owned'")
             .await;
@@ -100,7 +100,7 @@ impl Server {
         format!("postgres://postgres@127.0.0.1:{}/codecave", self.port)
     }
 
-    /// The address for `app`, with that password.
+    /// Returns the address for `app` with this password.
     pub fn address(&self, password: &str) -> String {
         format!("postgres://app:{password}@127.0.0.1:{}/app", self.port)
     }

@@ -1,4 +1,4 @@
-//! The check of a deployment from outside, against real functions behind a gateway of this test's own.
+//! The smoke test of a deployment, against real functions behind a gateway of this test.
 
 use std::{collections::HashMap, net::Ipv4Addr, sync::Arc};
 
@@ -71,7 +71,7 @@ async fn forward(
 }
 
 #[testkit::test]
-async fn a_deployment_is_checked_from_outside(db: PgPool) {
+async fn the_smoke_test_passes_for_a_deployment_and_reports_failures(db: PgPool) {
     let mut deployment = deployment(&address(&db)).await;
     seed::sample(&mut db.acquire().await.unwrap())
         .await
@@ -91,10 +91,10 @@ async fn a_deployment_is_checked_from_outside(db: PgPool) {
     let mut functions = HashMap::new();
     for name in FUNCTIONS {
         let environment = &mut deployment.function(name).environment;
-        // The gateway of this test speaks http.
+        // The gateway of this test serves plain HTTP.
         environment.insert("COOKIE_SAME_SITE".to_owned(), "lax".to_owned());
         environment.insert("BETTER_AUTH_URL".to_owned(), url.clone());
-        // It runs five times from one address.
+        // The smoke test runs five times from one address.
         environment.insert("AUTH_RATE_LIMIT".to_owned(), "off".to_owned());
         functions.insert(name, deployment.start(name).await.unwrap());
     }

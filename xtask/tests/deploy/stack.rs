@@ -1,4 +1,4 @@
-//! The resources of a stack: what comes up, what stays, and what it costs when nobody is there.
+//! Resources of a stack: their creation, deletion and costs.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn the_proxy_can_assume_its_role() {
             "Action": "sts:AssumeRole",
         }])
     );
-    // It reads the secret that its clients log in with.
+    // The proxy reads the secret with which its clients log in.
     let read = &role["Policies"][0]["PolicyDocument"]["Statement"][0];
     let proxy = stack.resource("DatabaseProxy").unwrap().unwrap();
     assert_eq!(read["Resource"], proxy["Auth"][0]["SecretArn"]);
@@ -53,7 +53,7 @@ fn a_failed_first_deployment_rolls_back() {
         let database = stack.resource("Database").unwrap().unwrap();
         assert_eq!(database["DeletionProtection"], false);
         for (name, _) in stack.resources().unwrap() {
-            // Neither `Retain`, which would be left over, nor `Snapshot`, which an empty cluster does not need.
+            // `Retain` would leave the resource behind, and `Snapshot` is not needed for an empty cluster.
             let policy = stack.attribute(&name, "DeletionPolicy").unwrap().unwrap();
             assert!(
                 policy.is_null() || policy == "RetainExceptOnCreate" || policy == "Delete",
@@ -67,7 +67,7 @@ fn a_failed_first_deployment_rolls_back() {
 }
 
 #[test]
-fn data_outlive_the_application_unless_a_person_asked_for_their_deletion() {
+fn data_are_retained_unless_their_deletion_is_requested() {
     let policies = |stack: &Stack, name: &str| {
         ["DeletionPolicy", "UpdateReplacePolicy"]
             .map(|policy| stack.attribute(name, policy).unwrap().unwrap_or_default())
@@ -80,7 +80,7 @@ fn data_outlive_the_application_unless_a_person_asked_for_their_deletion() {
             "{name}"
         );
     }
-    // The stack that is kept has all that the cluster needs, and nothing that costs without the functions.
+    // The retained stack has everything that the cluster needs, and nothing that has costs without the functions.
     let data = std::fs::read_to_string(testkit::workspace().join("data.yaml")).unwrap();
     for (name, kind) in keeping.resources().unwrap() {
         let kept = data.contains(&format!("\n  {name}:\n"));
@@ -99,7 +99,7 @@ fn data_outlive_the_application_unless_a_person_asked_for_their_deletion() {
     let asked = [PRODUCTION, &[("DatabaseRetention", "delete")]].concat();
     let deleting = stack(&asked);
     for (name, _) in deleting.resources().unwrap() {
-        // CloudFormation deletes no bucket that has objects.
+        // CloudFormation does not delete a bucket with objects.
         if name == "FilesBucket" {
             continue;
         }
@@ -114,10 +114,10 @@ fn data_outlive_the_application_unless_a_person_asked_for_their_deletion() {
             "{name}: {replaced}"
         );
     }
-    // RDS would make a group of logs that nobody deletes.
+    // RDS would create a log group that is never deleted.
     let database = deleting.resource("Database").unwrap().unwrap();
     assert_eq!(database.get("EnableCloudwatchLogsExports"), None);
-    // Nothing is kept by being forgotten: the names of the kept ones exist only where they are kept.
+    // The names of retained resources exist only if they are retained.
     let names: Vec<_> = deleting
         .resources()
         .unwrap()
@@ -145,7 +145,7 @@ fn a_snapshot_is_restored_with_its_own_database_and_owner() {
 }
 
 #[test]
-fn a_development_stack_pays_for_nothing_while_it_is_idle() {
+fn an_idle_development_stack_has_no_costs_for_its_network_and_database() {
     let small = stack(&[]);
     for kind in ["AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::RDS::DBProxy"] {
         assert_eq!(names(&small, kind), [""; 0], "{kind}");
@@ -155,7 +155,7 @@ fn a_development_stack_pays_for_nothing_while_it_is_idle() {
     let scaling = &database["ServerlessV2ScalingConfiguration"];
     assert_eq!(scaling["MinCapacity"], 0);
     assert_eq!(scaling["SecondsUntilAutoPause"], 900);
-    // Without a NAT gateway the functions reach GitHub from outside of the network only.
+    // Without a NAT gateway the functions must run outside of the network to reach GitHub.
     let instance = small.resource("DatabaseInstance").unwrap().unwrap();
     assert_eq!(instance["PubliclyAccessible"], true);
     assert_eq!(instance["CACertificateIdentifier"], "rds-ca-rsa2048-g1");
@@ -166,7 +166,7 @@ fn a_development_stack_pays_for_nothing_while_it_is_idle() {
 }
 
 #[test]
-fn production_has_two_of_each() {
+fn production_has_two_gateways_and_two_database_instances() {
     let production = stack(PRODUCTION);
     let count = |kind| names(&production, kind).len();
     assert_eq!(count("AWS::EC2::NatGateway"), 2);
@@ -183,7 +183,7 @@ fn production_has_two_of_each() {
 }
 
 #[test]
-fn the_zones_have_rds_proxy() {
+fn the_availability_zones_support_rds_proxy() {
     let zones = |region| -> Vec<String> {
         let stack = stack(PRODUCTION).in_region(region);
         ["PrivateSubnetA", "PrivateSubnetB"]
@@ -202,7 +202,7 @@ fn the_zones_have_rds_proxy() {
 }
 
 #[test]
-fn the_version_of_the_database_stays_what_the_template_says() {
+fn the_version_of_the_database_is_fixed() {
     let stack = stack(&[("DatabaseEngineVersion", "17.4"), ("DatabaseStandby", "on")]);
     let database = stack.resource("Database").unwrap().unwrap();
     assert_eq!(database["EngineVersion"], "17.4");
@@ -215,7 +215,7 @@ fn the_version_of_the_database_stays_what_the_template_says() {
 }
 
 #[test]
-fn redis_and_replicas_can_be_reached_from_the_network() {
+fn the_network_rules_allow_redis_and_replicas() {
     let ports = |parameters: &[(&str, &str)]| -> BTreeSet<String> {
         let parameters = [PRODUCTION, parameters].concat();
         let group = stack(&parameters)
@@ -273,7 +273,7 @@ fn parameters_that_cannot_work_are_rejected() {
 }
 
 #[test]
-fn each_function_has_a_limit_of_its_own() {
+fn each_function_has_its_own_concurrency_limit() {
     let stack = stack(&[("ProjectsConcurrency", "7")]);
     for (function, expected) in [
         ("ProjectsFunction", json!(7)),

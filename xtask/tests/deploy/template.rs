@@ -1,10 +1,10 @@
-//! What the template says, for the ways to configure it.
+//! The environment, permissions and routes of the functions, by parameters of the template.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use xtask::{bundle::FUNCTIONS, template::Stack};
 
-/// Variables by function.
+/// Returns the variables by function.
 fn environments(parameters: &[(&str, &str)]) -> BTreeMap<String, BTreeMap<String, String>> {
     Stack::new(parameters, &[])
         .unwrap()
@@ -20,7 +20,7 @@ fn names(environment: &BTreeMap<String, String>) -> Vec<&str> {
 }
 
 #[test]
-fn every_function_is_there_once() {
+fn every_function_exists_once() {
     let binaries: BTreeSet<String> = environments(&[]).into_keys().collect();
 
     let expected = FUNCTIONS.into_iter().chain(["migrate"]);
@@ -28,7 +28,7 @@ fn every_function_is_there_once() {
 }
 
 #[test]
-fn each_function_is_given_what_its_group_needs() {
+fn each_function_has_the_variables_of_its_group() {
     let common = [
         "APP_SECRETS_ID",
         "BETTER_AUTH_TRUSTED_ORIGINS",
@@ -78,7 +78,7 @@ fn a_new_database_is_reached_over_verified_tls_and_not_as_its_owner() {
         ("on", "DatabaseProxy.Endpoint", "transaction"),
     ] {
         for (name, environment) in environments(&[("ConnectionProxy", proxy)]) {
-            // Migrations would pin a session of the proxy, which does not know the owner.
+            // Migrations would pin a connection of the proxy, and the proxy has no credentials of the owner.
             let (host, pooler, secret) = match name.as_str() {
                 "migrate" => (
                     "Database.Endpoint.Address",
@@ -96,7 +96,7 @@ fn a_new_database_is_reached_over_verified_tls_and_not_as_its_owner() {
 }
 
 #[test]
-fn an_existing_database_is_what_its_secret_says() {
+fn an_existing_database_is_configured_by_its_secret() {
     for (name, environment) in environments(&[("DatabaseSecretArn", "arn:mine")]) {
         assert_eq!(environment["DATABASE_SECRET_ID"], "arn:mine", "{name}");
         assert_eq!(environment.get("DATABASE_URL"), None, "{name}");
@@ -113,7 +113,7 @@ fn an_existing_database_is_what_its_secret_says() {
 }
 
 #[test]
-fn the_public_address_is_the_api_s_own_unless_told_otherwise() {
+fn the_public_address_is_the_apis_own_by_default() {
     let url =
         |parameters: &[(&str, &str)]| environments(parameters)["auth"]["BETTER_AUTH_URL"].clone();
 
@@ -125,7 +125,7 @@ fn the_public_address_is_the_api_s_own_unless_told_otherwise() {
 }
 
 #[test]
-fn policies_allow_each_function_its_secrets_by_name() {
+fn policies_allow_each_function_its_own_secrets() {
     for function in Stack::new(&[], &[]).unwrap().functions().unwrap() {
         let expected: &[(&str, &str)] = match function.binary.as_str() {
             "migrate" => &[
@@ -157,7 +157,7 @@ fn policies_allow_each_function_its_secrets_by_name() {
     }
 }
 
-/// The requests that `shared::storage` sends, and those that clients send with its URLs.
+/// The calls are those of `shared::storage` and of clients with signed URLs.
 #[test]
 fn policies_allow_the_calls_to_the_bucket_and_no_others() {
     let allowed = |bucket: &str| {
@@ -195,7 +195,7 @@ fn policies_allow_the_calls_to_the_bucket_and_no_others() {
 }
 
 #[test]
-fn a_group_can_be_left_to_the_node_deployment() {
+fn a_group_can_be_routed_to_the_node_application() {
     let node = ("NodeUrl", "https://node.codecave.tech");
     let stack = Stack::new(&[("UsersBackend", "node"), node], &[]).unwrap();
     let without = Stack::new(&[("UsersBackend", "node")], &[]).unwrap();
@@ -231,7 +231,7 @@ fn new_code_waits_for_the_migrations() {
     }
     let migration = &template["Resources"]["Migration"]["Properties"];
     let yaml_serde::Value::Tagged(code) = &migration["Code"] else {
-        panic!("it does not change with the code");
+        panic!("the resource does not depend on the code's version");
     };
     assert_eq!(code.value, "MigrateFunction.Version");
 }

@@ -1,11 +1,11 @@
-//! The database's certificate is checked.
+//! Verification of the database's certificate.
 
 use serde_json::json;
 
 use crate::{deployment, server::Server};
 
 #[tokio::test]
-async fn a_private_authority_is_trusted_when_the_secret_names_it() {
+async fn a_private_certificate_authority_in_the_secret_is_trusted() {
     let server = Server::start().await;
     let certificate = server.speak_tls().await;
     let deployment = deployment("unused").await;

@@ -1,5 +1,5 @@
-//! No request costs more than its size: hostile bodies, queries and cookies are compared with harmless text of the same
-//! size, in processor time, for every operation of the document.
+//! Costs of hostile requests, for every operation of the document. A hostile body, query or cookie takes little more
+//! processor time than harmless text of the same size.
 
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
@@ -14,25 +14,25 @@ use testing::{Answer, Caller, sql};
 
 use crate::bundle::{Bundle, Operation};
 
-/// The largest body that is let in.
+/// The largest accepted body.
 const BODY: usize = 1024 * 1024;
-/// The longest query that API Gateway lets in: 10,240 bytes of request line and headers.
+/// The longest query that API Gateway accepts. The request line and the headers may have 10,240 bytes.
 const QUERY: usize = 9_000;
-/// How much more a hostile request may cost than a harmless one. Without optimisation, making values of JSON is slower,
-/// compared with reading a text.
+/// Maximum ratio of the costs of a hostile and a harmless request. Without optimisation, parsing JSON values is slow compared
+/// with reading text.
 const RATIO: f64 = if cfg!(debug_assertions) { 40.0 } else { 20.0 };
-/// The largest refusal.
+/// Maximum size of an error response.
 const ANSWER: usize = 16 * 1024;
-/// Processor time below which a difference is that of two measurements, not of two requests.
+/// Processor time below which measurements are not compared.
 const NOISE: Duration = Duration::from_millis(2);
 
-/// A way to make a request expensive.
+/// A text that may make a request expensive.
 struct Hostile {
     kind: &'static str,
     text: String,
 }
 
-/// Repeats what `item` writes for 0, 1, …, between the ends, as far as the size allows.
+/// Repeats the output of `item` for 0, 1, …, between `start` and `end`, up to the size.
 fn filled(size: usize, start: &str, end: &str, mut item: impl FnMut(&mut String, usize)) -> String {
     let mut text = start.to_owned();
     for index in 0.. {
@@ -46,7 +46,7 @@ fn filled(size: usize, start: &str, end: &str, mut item: impl FnMut(&mut String,
     text + end
 }
 
-/// The names of the body's properties, and whether each is a list.
+/// Returns the names of the body's properties, and whether each is a list.
 fn properties(bundle: &Bundle, operation: &Operation) -> Vec<(String, bool)> {
     let names = bundle.fields(operation).unwrap_or_default();
     let samples = bundle.single_fields(operation);
@@ -210,14 +210,14 @@ fn cookies() -> Vec<Hostile> {
     ]
 }
 
-/// The processor time of this thread, on which the test's runtime does everything.
+/// Returns the processor time of this thread, which does all work of the test.
 fn processor_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
         .unwrap()
         .into()
 }
 
-/// Where a hostile text goes.
+/// The part of the request that contains the text.
 #[derive(Clone, Copy)]
 enum Place {
     Body,
@@ -257,7 +257,7 @@ impl Subject<'_> {
         (processor_time().saturating_sub(before), answer)
     }
 
-    /// Sends the hostile text, and as much harmless text. Returns the ratio of their costs.
+    /// Sends the hostile text and a harmless text of the same size. Returns the ratio of their costs.
     async fn compare(&self, place: Place, hostile: &Hostile) -> f64 {
         let Hostile { kind, text } = hostile;
         let harmless = match place {
@@ -267,7 +267,7 @@ impl Subject<'_> {
             }
         };
         let mut ratio = f64::INFINITY;
-        // Again where it is too much: the machine may have been busy.
+        // A high ratio is measured again, because the machine may have been busy.
         for _ in 0..3 {
             let (expected, _) = self.send(place, &harmless).await;
             let (cost, answer) = self.send(place, text).await;
@@ -341,7 +341,7 @@ async fn hostile_requests_cost_little_more_than_harmless_ones(db: PgPool) {
         };
         let mut all = Vec::new();
         if operation.method != Method::GET {
-            // Without optimisation, reading a body takes long: the largest goes to one operation of each function.
+            // Without optimisation, reading a body takes long. One operation of each function gets the largest body.
             let is_first = functions.insert(operation.function.clone());
             let size = if is_first || cfg!(not(debug_assertions)) {
                 BODY

@@ -1,4 +1,4 @@
-//! Nothing outlives what it belonged to: after a deletion, no column of any table holds a trace of it.
+//! Erasure: after a deletion, no column of any table contains a trace of the deleted object.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testing::{Caller, number, sql};
 
 use crate::bundle::{Bundle, Somebody};
 
-/// The columns in which a text occurs, of all columns with texts or JSON of all tables.
+/// Returns the columns with text or JSON, of all tables, that contain a text.
 async fn traces(db: &PgPool, text: &str) -> Vec<String> {
     let columns: Vec<(String, String)> = sqlx::query_as(
         "select table_name::text, column_name::text
@@ -22,7 +22,8 @@ async fn traces(db: &PgPool, text: &str) -> Vec<String> {
     assert!(columns.len() > 50, "only {} columns", columns.len());
     let mut found = Vec::new();
     for (table, column) in columns {
-        // It names objects that the scheduled job is to delete, by the ids of their files, which this test makes of the owner's.
+        // This table has the keys of objects that the scheduled job deletes. They contain ids of files, which this test makes
+        // from the owner's id.
         if table == "objectRemoval" {
             continue;
         }
@@ -45,13 +46,13 @@ async fn post(caller: &Caller, key: &'static str, path: &str, body: Value) -> Va
     caller.post(path, body).await.expect(201).json()
 }
 
-/// Somebody with a session, whose requests come from the frontend.
+/// Returns a user with a session, whose requests come from the frontend.
 async fn visitor(bundle: &Bundle, id: &str) -> Somebody {
     let somebody = bundle.session(id).await;
     somebody.header("origin", "http://localhost:3000")
 }
 
-/// Everything that a person can leave behind. Returns the id of a project of theirs.
+/// Stores everything that a user can leave behind. Returns the id of a project of theirs.
 async fn leave_traces(db: &PgPool, bundle: &Bundle, id: &str, other: &str) -> String {
     let person = visitor(bundle, id).await;
     let (users, projects, social) = (
@@ -92,7 +93,7 @@ async fn leave_traces(db: &PgPool, bundle: &Bundle, id: &str, other: &str) -> St
     auth.post("/api/auth/admin/impersonate-user", impersonate)
         .await
         .expect(200);
-    // A flow under way, and what other versions of Better Auth keep.
+    // The rows of a flow that has not ended, and rows of other versions of Better Auth.
     for (identifier, value) in [
         (
             "auth-state:x",
@@ -126,7 +127,7 @@ async fn leave_traces(db: &PgPool, bundle: &Bundle, id: &str, other: &str) -> St
     project
 }
 
-/// The other person, and a project of theirs.
+/// Inserts another user and an admin, and a project of the former.
 async fn others(db: &PgPool) {
     sqlx::raw_sql(
         r#"
@@ -176,7 +177,7 @@ async fn a_deleted_account_leaves_no_trace(db: PgPool) {
                     .await
                     .expect(200);
             }
-            // As the Node application does it.
+            // The Node application executes these statements.
             _ => {
                 sql(
                     &db,

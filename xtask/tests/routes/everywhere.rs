@@ -1,4 +1,4 @@
-//! Rules for every route that is not Better Auth's.
+//! Rules for every route outside of Better Auth.
 
 use axum::http::Method;
 use serde_json::{Value, json};
