@@ -9,7 +9,7 @@ use crate::api;
 
 const KEY: &str = "cc_oguqufGkipgmbZjaxCWoNLHIgQUEByabrQCAhRijgpNjzVftvTARCECDftLrkYhI";
 
-/// A key of a user with the columns that a test is about.
+/// Inserts a key of a user, and sets these columns.
 async fn insert_key(app: &App, user: &Caller, columns: &str) {
     let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::new(
         r#"insert into apikey (id, "referenceId", key, "createdAt", "updatedAt", "rateLimitTimeWindow", "rateLimitMax")
@@ -47,7 +47,7 @@ async fn keys(app: &App) -> i64 {
 }
 
 #[testkit::test]
-async fn a_key_is_its_owner_in_either_header(db: PgPool) {
+async fn a_key_identifies_its_owner_in_either_header(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let bob = app.user("bob").await;
@@ -80,7 +80,7 @@ async fn a_key_is_its_owner_in_either_header(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_does_not_reach_what_needs_a_session(db: PgPool) {
+async fn a_key_is_rejected_where_a_session_is_required(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "").await;
@@ -122,7 +122,7 @@ async fn scopes_are_enforced_by_method(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refused_key_is_refused_everywhere(db: PgPool) {
+async fn an_invalid_key_is_rejected_everywhere(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "enabled = false").await;
@@ -136,7 +136,7 @@ async fn a_refused_key_is_refused_everywhere(db: PgPool) {
             app.anyone().header("x-api-key", &KEY.repeat(5)),
             app.anyone().header("authorization", &bearer),
             app.anyone().header("authorization", "Bearer "),
-            // With a good session, too.
+            // A valid session does not help.
             ada.clone().header("x-api-key", &unknown),
             ada.clone().header("authorization", &bearer),
         ] {
@@ -149,7 +149,7 @@ async fn a_refused_key_is_refused_everywhere(db: PgPool) {
     assert_eq!(keys(&app).await, 0);
 }
 
-/// What a caller with a bad credential is told, whatever is wrong with it.
+/// Asserts that a response rejects a credential. The response does not depend on the reason.
 #[track_caller]
 fn refused(answer: &Answer) {
     assert_eq!(answer.status, 401, "{answer:?}");
@@ -162,7 +162,7 @@ fn refused(answer: &Answer) {
 }
 
 #[testkit::test]
-async fn what_is_no_key_leaves_the_cookie_to_speak(db: PgPool) {
+async fn headers_without_a_key_leave_the_decision_to_the_cookie(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
 
@@ -178,7 +178,7 @@ async fn what_is_no_key_leaves_the_cookie_to_speak(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_key_of_an_inactive_owner_is_refused_or_anonymous(db: PgPool) {
+async fn the_key_of_an_inactive_owner_is_rejected_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "").await;
@@ -200,7 +200,7 @@ async fn the_key_of_an_inactive_owner_is_refused_or_anonymous(db: PgPool) {
 }
 
 #[testkit::test]
-async fn ten_remaining_uses_are_ten_under_parallel_requests(db: PgPool) {
+async fn ten_remaining_uses_are_ten_under_concurrent_requests(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "remaining = 10").await;
@@ -213,7 +213,7 @@ async fn ten_remaining_uses_are_ten_under_parallel_requests(db: PgPool) {
     let statuses = requests.join_all().await;
 
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 10);
-    // The first request that finds no use left deletes the key: after that it is unknown.
+    // The first request without a remaining use deletes the key. It is unknown to later requests.
     assert!(
         statuses
             .iter()
@@ -224,7 +224,7 @@ async fn ten_remaining_uses_are_ten_under_parallel_requests(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_keys_own_limit_holds_under_parallel_requests(db: PgPool) {
+async fn a_keys_own_limit_holds_under_concurrent_requests(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, r#""rateLimitMax" = 10"#).await;
@@ -252,7 +252,7 @@ async fn a_keys_own_limit_holds_under_parallel_requests(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refill_and_a_new_window_begin_once_under_parallel_requests(db: PgPool) {
+async fn a_refill_and_a_new_window_begin_once_under_concurrent_requests(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     for columns in [
@@ -280,7 +280,7 @@ async fn a_refill_and_a_new_window_begin_once_under_parallel_requests(db: PgPool
 }
 
 #[testkit::test]
-async fn a_refill_comes_due(db: PgPool) {
+async fn a_due_refill_sets_the_remaining_uses(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(
@@ -328,7 +328,7 @@ async fn a_due_refill_does_not_lift_the_rate_limit(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_that_is_never_refilled_ends_with_its_last_use(db: PgPool) {
+async fn a_key_without_refill_is_deleted_after_its_last_use(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "remaining = 0").await;
@@ -342,7 +342,7 @@ async fn a_key_that_is_never_refilled_ends_with_its_last_use(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_key_without_limits_is_touched_once_a_minute(db: PgPool) {
+async fn the_last_use_of_a_key_without_limits_is_stored_once_a_minute(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, r#""rateLimitEnabled" = false"#).await;
@@ -365,7 +365,7 @@ async fn a_key_without_limits_is_touched_once_a_minute(db: PgPool) {
     with_key(&app).get("/me").await.expect(200);
     assert!(touched().await >= first);
 
-    // With a limit each use counts.
+    // With a limit, each use is counted.
     execute(&app, r#"update apikey set "rateLimitEnabled" = true"#).await;
     for _ in 0..2 {
         with_key(&app).get("/me").await.expect(200);

@@ -1,4 +1,4 @@
-//! Credentials, inactive callers, Origin, bodies.
+//! The guard: credentials, inactive callers, origins and bodies.
 
 use axum::{
     body::Body,
@@ -19,7 +19,7 @@ async fn change(app: &App, sql: &'static str, id: &str) {
 }
 
 #[testkit::test]
-async fn a_route_needs_a_session_unless_it_is_opened(db: PgPool) {
+async fn a_route_requires_a_session_unless_it_is_public(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
 
@@ -49,7 +49,7 @@ async fn a_route_needs_a_session_unless_it_is_opened(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_forged_expired_or_unknown_session_is_no_session(db: PgPool) {
+async fn forged_expired_and_unknown_sessions_are_rejected(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let cookie = ada.cookie().unwrap().to_owned();
@@ -127,7 +127,7 @@ async fn an_impersonated_session_is_never_extended(db: PgPool) {
 }
 
 #[testkit::test]
-async fn deactivated_and_banned_callers_are_refused_or_anonymous(db: PgPool) {
+async fn deactivated_and_banned_callers_are_rejected_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     for (name, sql) in [
         (
@@ -162,7 +162,7 @@ async fn deactivated_and_banned_callers_are_refused_or_anonymous(db: PgPool) {
 }
 
 #[testkit::test]
-async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
+async fn roles_are_read_from_the_column_or_the_configuration(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -184,7 +184,7 @@ async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
     assert_eq!(root.get("/me").await.json()["isAdmin"], true);
     assert_eq!(moderator.get("/me").await.json()["isAdmin"], false);
     assert_eq!(moderator.get("/me").await.json()["isStaff"], true);
-    // Roles are what stands between the commas, to the letter.
+    // A column may list several roles, which are separated by commas and compared exactly.
     for role in ["Admin", " admin", "user, moderator", "admins"] {
         let other = app.user("other").await;
         sqlx::query(r#"update "user" set role = $2 where id = $1"#)
@@ -216,7 +216,7 @@ async fn roles_come_from_the_column_or_the_configuration(db: PgPool) {
 }
 
 #[testkit::test]
-async fn an_unknown_api_key_is_refused_on_open_routes_too(db: PgPool) {
+async fn an_unknown_api_key_is_rejected_on_public_routes_too(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     for (name, value) in [
@@ -233,7 +233,7 @@ async fn an_unknown_api_key_is_refused_on_open_routes_too(db: PgPool) {
 }
 
 #[testkit::test]
-async fn another_site_cannot_write_with_the_cookie(db: PgPool) {
+async fn requests_of_other_sites_cannot_write_with_the_cookie(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let note = json!({"text": "hi"});
@@ -274,7 +274,7 @@ async fn send(
 }
 
 #[testkit::test]
-async fn bodies_are_small_json_objects(db: PgPool) {
+async fn bodies_must_be_small_json_objects(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let json = Some("application/json");
@@ -328,7 +328,7 @@ async fn bodies_are_small_json_objects(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_body_of_one_mebibyte_passes_and_one_more_byte_does_not(db: PgPool) {
+async fn a_body_may_have_one_mebibyte(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let body = |size: usize| format!("{{\"x\":\"{}\"}}", "a".repeat(size - 8));
@@ -351,7 +351,7 @@ async fn a_body_of_one_mebibyte_passes_and_one_more_byte_does_not(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_callers_row_comes_in_the_same_round_trip(db: PgPool) {
+async fn the_callers_row_is_read_in_the_guards_statement(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
 

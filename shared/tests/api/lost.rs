@@ -1,4 +1,4 @@
-//! Connections that the server has closed, and statements that it no longer knows: nobody sees a failure.
+//! Connections that the server has closed, and prepared statements that are stale. Requests do not fail because of them.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use sqlx::{ConnectOptions as _, PgPool};
 use testing::App;
 
 use crate::{
-    between::{Between, Way},
     outage::app,
+    proxy::{Proxy, ProxyState},
 };
 
-/// Ends all connections of the group, as a restart of the server does.
+/// Terminates all connections of the group, as a restart of the server does.
 async fn terminate(db: &PgPool) {
     let ended: i64 = sqlx::query_scalar(
-        // The processes are chosen first: in one condition, others could be ended, too.
+        // The CTE selects the processes first. Otherwise processes that do not match might be terminated.
         "with connection as materialized (
              select pid from pg_stat_activity
              where datname = current_database() and application_name = 'codecave'
@@ -27,11 +27,11 @@ async fn terminate(db: &PgPool) {
     assert!(ended > 0);
 }
 
-/// Ends all connections without a farewell.
-async fn break_once(between: &Between) {
-    between.way.send(Way::Broken).unwrap();
+/// Closes all connections without a message of PostgreSQL.
+async fn break_once(proxy: &Proxy) {
+    proxy.state.send(ProxyState::Broken).unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    between.way.send(Way::Open).unwrap();
+    proxy.state.send(ProxyState::Open).unwrap();
 }
 
 fn connected(db: &PgPool) -> App {
@@ -39,7 +39,7 @@ fn connected(db: &PgPool) -> App {
 }
 
 #[testkit::test]
-async fn the_first_request_after_a_restart_is_answered(db: PgPool) {
+async fn the_first_request_after_a_restart_succeeds(db: PgPool) {
     let app = connected(&db);
     let ada = app.user("ada").await;
 
@@ -56,23 +56,23 @@ async fn the_first_request_after_a_restart_is_answered(db: PgPool) {
     }
 }
 
-/// The connection ends without a farewell.
+/// The connection is closed without a message of PostgreSQL.
 #[testkit::test]
-async fn a_read_that_lost_its_connection_is_repeated(db: PgPool) {
-    let between = Between::new(&db).await;
-    let app = app(&between.address);
+async fn a_read_that_lost_its_connection_is_retried(db: PgPool) {
+    let proxy = Proxy::new(&db).await;
+    let app = app(&proxy.address);
     let ada = app.user("ada").await;
 
     for _ in 0..3 {
         ada.get("/me").await.expect(200);
-        break_once(&between).await;
+        break_once(&proxy).await;
         ada.get("/me").await.expect(200);
     }
 }
 
-/// The server says that it has stopped the statement, so it was rolled back.
+/// PostgreSQL reports that it terminated the statement, so the statement was rolled back.
 #[testkit::test]
-async fn a_write_that_was_rolled_back_is_done_once(db: PgPool) {
+async fn a_write_that_was_rolled_back_is_retried_once(db: PgPool) {
     let app = connected(&db);
     app.user("ada").await;
     let write = tokio::spawn({
@@ -97,11 +97,11 @@ async fn a_write_that_was_rolled_back_is_done_once(db: PgPool) {
     assert_eq!(bio, "x");
 }
 
-/// Whether the write was done is unknown.
+/// It is unknown whether the write was committed.
 #[testkit::test]
-async fn a_write_that_lost_its_connection_is_not_repeated(db: PgPool) {
-    let between = Between::new(&db).await;
-    let app = app(&between.address);
+async fn a_write_that_lost_its_connection_is_not_retried(db: PgPool) {
+    let proxy = Proxy::new(&db).await;
+    let app = app(&proxy.address);
     app.user("ada").await;
     let write = tokio::spawn({
         let db = app.state.db.clone();
@@ -114,11 +114,11 @@ async fn a_write_that_lost_its_connection_is_not_repeated(db: PgPool) {
         }
     });
     tokio::time::sleep(Duration::from_millis(200)).await;
-    break_once(&between).await;
+    break_once(&proxy).await;
 
     write.await.unwrap().unwrap_err();
 
-    // The server does not notice that its client is gone, and finishes.
+    // The server does not notice that the client has disconnected, and commits the write.
     tokio::time::sleep(Duration::from_millis(800)).await;
     let bio: String = sqlx::query_scalar("select bio from \"user\"")
         .fetch_one(&db)
@@ -128,7 +128,7 @@ async fn a_write_that_lost_its_connection_is_not_repeated(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_column_may_change_its_type_under_warm_connections(db: PgPool) {
+async fn a_column_may_change_its_type_under_prepared_statements(db: PgPool) {
     let app = connected(&db);
     let ada = app.user("ada").await;
 
@@ -148,7 +148,7 @@ async fn a_column_may_change_its_type_under_warm_connections(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_transaction_may_be_retried_after_such_a_change(db: PgPool) {
+async fn a_transaction_is_retried_after_a_column_has_changed_its_type(db: PgPool) {
     let app = connected(&db);
     app.user("ada").await;
     let read = || async {
@@ -168,7 +168,7 @@ async fn a_transaction_may_be_retried_after_such_a_change(db: PgPool) {
     app.state.db.retry(read).await.unwrap();
 }
 
-/// A cancelled request leaves a statement behind, or an open transaction.
+/// A cancelled request may leave a statement or a transaction open.
 #[testkit::test]
 async fn cancelled_requests_leave_nothing_open(db: PgPool) {
     for connections in ["1", "10"] {

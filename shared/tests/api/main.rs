@@ -1,15 +1,15 @@
-//! The guard and the request stack, over a small group of their own.
+//! The guard and the request stack, tested with a small group.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api_key;
-mod between;
-mod doors;
+mod event_sources;
 mod fuzz;
 mod guard;
 mod lost;
 mod outage;
 mod pooler;
+mod proxy;
 mod quota;
 mod redis;
 mod redis_server;
@@ -68,7 +68,7 @@ async fn fails() -> Result<NoContent> {
     Err(anyhow::anyhow!("password=hunter2").into())
 }
 
-/// Which database has answered.
+/// Returns the name of the database that executed the query.
 async fn database(State(app): State<AppState>) -> Result<Json<Value>> {
     let name: String = sqlx::query_scalar("select current_database()::text")
         .fetch_one(&app.db)
@@ -90,7 +90,7 @@ async fn projects(State(app): State<AppState>) -> Result<Json<Value>> {
     Ok(Json(json!({"projects": count})))
 }
 
-/// A page with a next one.
+/// Returns a page that has a next one.
 async fn pages(Query(page): Query<PageQuery>) -> Page<i64> {
     let rows = (0..page.fetch()).collect();
     page.page(rows, |row| Cursor::new("newest", (*row, "id")))
@@ -103,7 +103,7 @@ fields! {
     }
 }
 
-/// What reached the handler.
+/// Returns the request as the handler receives it.
 async fn echo(
     viewer: Viewer,
     address: ClientAddress,
@@ -125,7 +125,7 @@ async fn hello() -> Response {
     "hello".into_response()
 }
 
-/// Routes of every kind.
+/// Returns routes of every kind.
 fn api() -> Api {
     let guarded = [
         get("getMe", "/me", who),

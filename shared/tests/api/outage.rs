@@ -1,4 +1,4 @@
-//! A database that is down, silent, away for a while, or replaced by another.
+//! Databases that are down, silent, temporarily unavailable, or replaced.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     api,
-    between::{Between, Way},
+    proxy::{Proxy, ProxyState},
 };
 
 pub fn unavailable(answer: &Answer) {
@@ -22,7 +22,7 @@ pub fn unavailable(answer: &Answer) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
-/// Under Lambda an instance has one connection; one that were lost would be the last.
+/// Returns a group with one connection, as under Lambda, so that a lost connection leaves none.
 pub fn app(address: &str) -> App {
     App::connected(
         api(),
@@ -31,14 +31,14 @@ pub fn app(address: &str) -> App {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_503() {
+async fn a_port_without_a_listener_is_503() {
     let app = app("postgres://nobody@127.0.0.1:9/none");
     let ada = app.with_token("ada", "token");
 
     let started = Instant::now();
     unavailable(&ada.get("/me").await);
     assert!(started.elapsed() < Duration::from_millis(500));
-    // The refusal is not asked for again for a second, and nothing is waited for.
+    // For a second, requests fail at once without a new attempt to connect.
     let started = Instant::now();
     for _ in 0..5 {
         unavailable(&ada.get("/me").await);
@@ -56,7 +56,7 @@ async fn a_port_where_nobody_listens_is_503() {
 }
 
 #[tokio::test]
-async fn a_server_that_accepts_and_is_silent_is_503() {
+async fn a_server_that_accepts_connections_and_is_silent_is_503() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let app = app(&format!("postgres://nobody@127.0.0.1:{port}/none"));
@@ -65,7 +65,7 @@ async fn a_server_that_accepts_and_is_silent_is_503() {
     for open in [false, true] {
         let started = Instant::now();
         let answer = if open {
-            // Counting and reading need two statements.
+            // The request needs two statements: one counts the request, and one reads.
             app.anyone().get("/people").await
         } else {
             ada.get("/me").await
@@ -81,30 +81,30 @@ async fn a_server_that_accepts_and_is_silent_is_503() {
 }
 
 #[testkit::test]
-async fn a_server_that_goes_and_comes_back_is_used_again(db: PgPool) {
-    let between = Between::new(&db).await;
-    let app = app(&between.address);
+async fn a_server_that_comes_back_is_used_again(db: PgPool) {
+    let proxy = Proxy::new(&db).await;
+    let app = app(&proxy.address);
     let ada = app.user("ada").await;
     ada.get("/me").await.expect(200);
 
-    between.way.send(Way::Broken).unwrap();
+    proxy.state.send(ProxyState::Broken).unwrap();
     unavailable(&ada.get("/me").await);
     unavailable(&ada.get("/me").await);
 
-    between.way.send(Way::Open).unwrap();
+    proxy.state.send(ProxyState::Open).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     ada.get("/me").await.expect(200);
 }
 
-/// As after a failover in which the old server lost its network: nobody ever says that the connection is dead.
+/// As after a failover in which the old server has lost its network, so that no error ends the connection.
 #[testkit::test]
-async fn a_connection_that_falls_silent_is_replaced(db: PgPool) {
-    let between = Between::new(&db).await;
-    let app = app(&between.address);
+async fn a_connection_that_becomes_silent_is_replaced(db: PgPool) {
+    let proxy = Proxy::new(&db).await;
+    let app = app(&proxy.address);
     let ada = app.user("ada").await;
     ada.get("/me").await.expect(200);
 
-    between.way.send(Way::Silent).unwrap();
+    proxy.state.send(ProxyState::Silent).unwrap();
     let started = Instant::now();
     unavailable(&ada.get("/me").await);
     assert!(
@@ -113,30 +113,30 @@ async fn a_connection_that_falls_silent_is_replaced(db: PgPool) {
         started.elapsed()
     );
 
-    between.way.send(Way::Open).unwrap();
+    proxy.state.send(ProxyState::Open).unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     ada.get("/me").await.expect(200);
 }
 
-/// The caller hangs up while the server is silent.
+/// The client disconnects while the server is silent.
 #[testkit::test]
-async fn a_request_that_is_given_up_takes_no_connection_with_it(db: PgPool) {
-    let between = Between::new(&db).await;
-    let app = app(&between.address);
+async fn a_cancelled_request_does_not_keep_its_connection(db: PgPool) {
+    let proxy = Proxy::new(&db).await;
+    let app = app(&proxy.address);
     let ada = app.user("ada").await;
     ada.get("/me").await.expect(200);
 
-    between.way.send(Way::Silent).unwrap();
+    proxy.state.send(ProxyState::Silent).unwrap();
     tokio::time::timeout(Duration::from_millis(200), ada.get("/me"))
         .await
         .unwrap_err();
 
-    between.way.send(Way::Open).unwrap();
+    proxy.state.send(ProxyState::Open).unwrap();
     ada.get("/me").await.expect(200);
 }
 
 #[testkit::test]
-async fn a_primary_that_became_a_standby_is_left(db: PgPool) {
+async fn connections_to_a_demoted_primary_are_closed(db: PgPool) {
     let app = app(db.connect_options().to_url_lossy().as_str());
     let ada = app.user("ada").await;
     let process = async || -> i32 {
@@ -147,13 +147,13 @@ async fn a_primary_that_became_a_standby_is_left(db: PgPool) {
     };
     for write in [false, true] {
         let before = process().await;
-        // A standby refuses writes in these words, on the connections that it had as a primary, too.
+        // A standby rejects writes with this error, also on connections from before it was demoted.
         sqlx::query("set default_transaction_read_only = on")
             .execute(&app.state.db)
             .await
             .unwrap();
 
-        // The request is served, and its count is lost.
+        // The request succeeds, but it is not counted.
         let answer = if write {
             ada.put("/notes", json!({})).await
         } else {
@@ -169,7 +169,7 @@ async fn a_primary_that_became_a_standby_is_left(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_statement_over_its_time_is_503_and_the_connection_stays(db: PgPool) {
+async fn a_statement_over_its_timeout_is_503_and_keeps_the_connection(db: PgPool) {
     let app = app(db.connect_options().to_url_lossy().as_str());
     let ada = app.user("ada").await;
     let process = async || -> i32 {

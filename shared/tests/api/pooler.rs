@@ -1,4 +1,4 @@
-//! What a transaction-mode pooler sees of the protocol.
+//! Messages of the protocol that a transaction-mode pooler receives.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +12,10 @@ use tokio::{
 
 use crate::api;
 
-/// The type of a message of the client, and its content; the startup message has no type.
+/// Type and content of a client's message. The startup message has no type.
 type Message = (char, String);
 
-/// Forwards connections to the database, and keeps what the clients send. Returns its address.
+/// Starts a proxy to the database that records the clients' messages. Returns its address.
 async fn recorded(db: &PgPool) -> (String, Arc<Mutex<Vec<Message>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut address = db.connect_options().to_url_lossy();
@@ -57,7 +57,7 @@ async fn recorded(db: &PgPool) -> (String, Arc<Mutex<Vec<Message>>>) {
     (address.into(), messages)
 }
 
-/// <https://www.postgresql.org/docs/current/protocol-message-formats.html>
+/// Reads a message: <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 async fn message(from: &mut OwnedReadHalf, is_first: bool) -> Option<(char, Vec<u8>)> {
     let kind = if is_first {
         ' '
@@ -70,7 +70,7 @@ async fn message(from: &mut OwnedReadHalf, is_first: bool) -> Option<(char, Vec<
     Some((kind, bytes))
 }
 
-/// Requests of every kind, a transaction and one that is dropped.
+/// Sends requests of every kind, and executes a transaction that is committed and one that is dropped.
 async fn visit(app: &App) {
     let ada = app.user("ada").await;
     for _ in 0..3 {
@@ -88,7 +88,8 @@ async fn visit(app: &App) {
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
 }
 
-/// Words of statements that bind a client to a connection of the server: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html>.
+/// Returns whether a statement pins a connection:
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-pinning.html>.
 fn pins(text: &str) -> bool {
     let words: Vec<String> = text
         .split(|c: char| !c.is_alphanumeric() && c != '_')
@@ -112,7 +113,7 @@ fn pins(text: &str) -> bool {
 }
 
 #[testkit::test]
-async fn nothing_pins_a_connection_of_the_pooler(db: PgPool) {
+async fn no_statement_pins_a_connection_of_the_pooler(db: PgPool) {
     let (address, messages) = recorded(&db).await;
     let variables = [
         ("DATABASE_URL", address.as_str()),
@@ -132,7 +133,7 @@ async fn nothing_pins_a_connection_of_the_pooler(db: PgPool) {
     for (_, text) in of('Q').chain(of('P')) {
         assert!(!pins(text), "{text:?}");
     }
-    // Each statement is parsed once, by a name, and then bound in one round trip.
+    // Each named statement is parsed once, and each of its executions is one round trip.
     let (parsed, bound) = (of('P').count(), of('B').count());
     assert!(parsed > 5 && bound > 2 * parsed, "{parsed} and {bound}");
     for (_, text) in of('P') {
@@ -161,7 +162,7 @@ async fn an_older_pooler_gets_unnamed_statements_in_transactions(db: PgPool) {
     assert!(of('Q').any(|(_, text)| text.starts_with("begin")));
 }
 
-/// Without a pooler, the limits are options of the connection.
+/// Without a pooler, the limits are options in the startup message.
 #[testkit::test]
 async fn a_direct_connection_has_its_limits_from_the_start(db: PgPool) {
     let (address, _) = recorded(&db).await;

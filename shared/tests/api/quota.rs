@@ -36,7 +36,7 @@ async fn reads_and_writes_have_their_own_quotas(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_creation_counts_twice_and_pro_doubles_both(db: PgPool) {
+async fn a_creation_counts_against_two_quotas_which_pro_users_have_doubled(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -88,7 +88,7 @@ async fn failed_credentials_are_counted_by_network(db: PgPool) {
 }
 
 #[testkit::test]
-async fn failed_keys_are_counted_where_nothing_else_is(db: PgPool) {
+async fn failed_keys_are_counted_on_routes_without_quota(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -106,7 +106,7 @@ async fn failed_keys_are_counted_where_nothing_else_is(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_header_of_the_proxy_is_believed_with_its_secret_only(db: PgPool) {
+async fn the_proxys_header_is_trusted_only_with_its_secret(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -134,7 +134,7 @@ async fn a_header_of_the_proxy_is_believed_with_its_secret_only(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_sentry_routes_are_counted_by_address_for_everybody(db: PgPool) {
+async fn the_sentry_routes_are_counted_by_address_for_every_caller(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -148,7 +148,7 @@ async fn the_sentry_routes_are_counted_by_address_for_everybody(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_quota_holds_under_parallel_requests(db: PgPool) {
+async fn a_quota_holds_under_concurrent_requests(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -168,7 +168,7 @@ async fn a_quota_holds_under_parallel_requests(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_window_ends(db: PgPool) {
+async fn a_quota_is_restored_after_its_window(db: PgPool) {
     let app = App::configured(
         api(),
         db,
@@ -190,7 +190,7 @@ async fn a_window_ends(db: PgPool) {
     ada.get("/me").await.expect(200);
 }
 
-/// Requests until the first one is refused.
+/// Sends requests until one is rejected. Returns the number of accepted ones, at most `most`.
 async fn admitted(caller: &Caller, path: &str, most: u32) -> u32 {
     for admitted in 0..most {
         match caller.get(path).await.status.as_u16() {
@@ -202,7 +202,7 @@ async fn admitted(caller: &Caller, path: &str, most: u32) -> u32 {
 }
 
 #[testkit::test]
-async fn sampled_limits_are_kept_within_a_fifth(db: PgPool) {
+async fn sampled_limits_are_accurate_within_a_fifth(db: PgPool) {
     let app = App::configured(api(), db.clone(), &[("RATE_LIMITS", "real")]);
     let ada = app.user("ada").await;
 
@@ -214,7 +214,7 @@ async fn sampled_limits_are_kept_within_a_fifth(db: PgPool) {
     assert!(anonymous.abs_diff(300) <= 60, "{anonymous}");
 }
 
-/// The sum of all counters.
+/// Returns the sum of all counters.
 async fn counted(db: &PgPool) -> i64 {
     testing::number(db, "select coalesce(sum(count), 0)::bigint from quota", &[]).await
 }
@@ -258,9 +258,9 @@ async fn failed_credentials_are_never_sampled(db: PgPool) {
     }
 }
 
-/// The store is locked, missing, or may not be written.
+/// The table of counters is locked, missing, or read-only.
 #[testkit::test]
-async fn limits_fail_open_for_everybody(db: PgPool) {
+async fn limits_fail_open_for_every_caller(db: PgPool) {
     let address = db.connect_options().to_url_lossy();
     let app = || App::connected(api(), &[("DATABASE_URL", address.as_str())]);
     let ada = app().user("ada").await;

@@ -1,4 +1,4 @@
-//! The same answers with Redis, without it, and with one that fails.
+//! Responses with Redis, without it, and with a Redis that fails. They are the same.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::api;
 
-/// As much of a Redis as is asked for here, without the passing of time.
+/// A Redis with the commands that the group uses. Its keys do not expire.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<HashMap<String, Vec<u8>>>>);
 
@@ -87,7 +87,7 @@ fn count(answer: &Answer) -> Value {
 }
 
 #[testkit::test]
-async fn what_anonymous_visitors_see_is_kept_until_something_is_hidden(db: PgPool) {
+async fn anonymous_responses_are_cached_until_something_is_hidden(db: PgPool) {
     let server = Server::default();
     let app = App::configured(api(), db.clone(), &[("REDIS_URL", &server.start().await)]);
     let ada = app.user("ada").await;
@@ -113,7 +113,7 @@ async fn what_anonymous_visitors_see_is_kept_until_something_is_hidden(db: PgPoo
         .await
         .expect(200);
     assert_eq!(head.header("content-length"), first.body.len().to_string());
-    // Whoever is known sees what is, and so does who asks something else.
+    // Callers with a session and requests with another query get the present state.
     assert_eq!(count(&ada.get("/people?a=1&b=2").await.expect(200)), 2);
     assert_eq!(count(&app.anyone().get("/people?a=1").await.expect(200)), 2);
 
@@ -123,7 +123,7 @@ async fn what_anonymous_visitors_see_is_kept_until_something_is_hidden(db: PgPoo
 }
 
 #[testkit::test]
-async fn refusals_and_what_is_not_shared_are_not_kept(db: PgPool) {
+async fn errors_and_private_responses_are_not_cached(db: PgPool) {
     let server = Server::default();
     let app = App::configured(api(), db, &[("REDIS_URL", &server.start().await)]);
 
@@ -136,7 +136,7 @@ async fn refusals_and_what_is_not_shared_are_not_kept(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_page_comes_back_with_its_link(db: PgPool) {
+async fn a_cached_page_has_its_link(db: PgPool) {
     let server = Server::default();
     let app = App::configured(api(), db, &[("REDIS_URL", &server.start().await)]);
 
@@ -188,7 +188,7 @@ async fn requests_are_counted_in_redis(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_redis_that_fails_changes_no_answer(db: PgPool) {
+async fn a_failing_redis_changes_no_response(db: PgPool) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let silent = format!("redis://127.0.0.1:{port}");

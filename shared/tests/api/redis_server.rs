@@ -1,4 +1,4 @@
-//! The scripts and the cache on real servers: Redis and Valkey, where they are on this machine.
+//! The scripts and the cache on real servers: Redis and Valkey, if they are installed.
 
 use std::time::{Duration, Instant};
 
@@ -25,12 +25,12 @@ fn app(db: &PgPool, server: &RedisServer, quota: &str) -> App {
 }
 
 #[testkit::test]
-async fn a_window_of_requests_ends(db: PgPool) {
+async fn a_quota_is_restored_after_its_window(db: PgPool) {
     for server in RedisServer::start_all().await.unwrap() {
         let ada = app(&db, &server, "2/1").user("ada").await;
         let started = Instant::now();
         let mut statuses = Vec::new();
-        // As many requests as it takes to use up a window, and then until the next one begins.
+        // Sends requests until the window's quota is exhausted and the next window has begun.
         while !statuses.ends_with(&[429, 200]) {
             let answer = ada.get("/me").await;
             if answer.status == 429 {
@@ -50,7 +50,7 @@ async fn a_window_of_requests_ends(db: PgPool) {
 }
 
 #[testkit::test]
-async fn requests_at_once_are_each_counted(db: PgPool) {
+async fn concurrent_requests_are_each_counted(db: PgPool) {
     for server in RedisServer::start_all().await.unwrap() {
         let ada = app(&db, &server, "10/60").user("ada").await;
 
@@ -64,7 +64,7 @@ async fn requests_at_once_are_each_counted(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_cached_list_is_dropped_when_something_is_hidden(db: PgPool) {
+async fn a_cached_list_is_invalidated_when_something_is_hidden(db: PgPool) {
     for server in RedisServer::start_all().await.unwrap() {
         let app = app(&db, &server, "100/60");
         let people = async || {
@@ -83,7 +83,7 @@ async fn a_cached_list_is_dropped_when_something_is_hidden(db: PgPool) {
 }
 
 #[tokio::test]
-async fn admissions_are_limited_from_the_last_one_on() {
+async fn the_window_of_admissions_starts_at_the_last_one() {
     for server in RedisServer::start_all().await.unwrap() {
         let redis = Redis::new(&RedisConfig {
             url: server.url(),

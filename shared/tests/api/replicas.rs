@@ -1,4 +1,4 @@
-//! Who reads from a replica.
+//! Reads from replicas.
 
 use serde_json::json;
 use sqlx::{ConnectOptions as _, PgPool};
@@ -8,7 +8,7 @@ use crate::api;
 
 const NOWHERE: &str = "postgres://nobody@127.0.0.1:9/none";
 
-/// The primary's address, and that of another database in the place of a replica. Its name tells who has answered.
+/// Returns the primary's address, and that of another database as the replica. The database's name identifies the server.
 fn addresses(db: &PgPool) -> (String, String) {
     let primary = db.connect_options().to_url_lossy();
     let mut replica = primary.clone();
@@ -22,7 +22,7 @@ async fn answered(app: &App) -> String {
 }
 
 #[testkit::test]
-async fn anonymous_reads_go_to_a_replica_and_all_else_to_the_primary(db: PgPool) {
+async fn only_anonymous_reads_use_a_replica(db: PgPool) {
     let (primary, replica) = addresses(&db);
     let app = App::connected(
         api(),
@@ -37,7 +37,7 @@ async fn anonymous_reads_go_to_a_replica_and_all_else_to_the_primary(db: PgPool)
     let answer = app.anyone().get("/where").await.expect(200);
     assert_eq!(answer.json(), json!({"database": "postgres"}));
     assert_ne!(answer.header("ratelimit"), "");
-    // Whoever is signed in sees what they have written.
+    // Callers with a session read their own writes.
     assert_eq!(ada.get("/where").await.expect(200).json(), own);
     let expired = app.with_token("nobody", "unknown");
     assert_eq!(expired.get("/where").await.expect(200).json(), own);
@@ -49,7 +49,7 @@ async fn anonymous_reads_go_to_a_replica_and_all_else_to_the_primary(db: PgPool)
             .json(),
         own
     );
-    // An answer that is never kept must be true now.
+    // A response that is never cached must be up to date.
     assert_eq!(app.anyone().get("/where/now").await.expect(200).json(), own);
 }
 
@@ -72,9 +72,9 @@ async fn the_second_replica_and_then_the_primary_take_over(db: PgPool) {
     assert_eq!(answered(&app(NOWHERE, NOWHERE)).await, own);
 }
 
-/// The replica may lack what was made a moment ago.
+/// A replica may lack recent changes.
 #[testkit::test]
-async fn a_replica_that_cannot_answer_is_passed_over(db: PgPool) {
+async fn the_primary_is_used_if_a_replica_fails(db: PgPool) {
     let (primary, replica) = addresses(&db);
     let app = App::connected(
         api(),
@@ -84,13 +84,13 @@ async fn a_replica_that_cannot_answer_is_passed_over(db: PgPool) {
         ],
     );
 
-    // The other database has no such table.
+    // The other database does not have the table.
     let answer = app.anyone().get("/people").await.expect(200);
     assert_eq!(answer.json(), json!({"people": 0}));
 }
 
 #[testkit::test]
-async fn without_the_primary_a_replica_still_answers(db: PgPool) {
+async fn a_replica_serves_reads_without_the_primary(db: PgPool) {
     let (_, replica) = addresses(&db);
     let app = App::connected(
         api(),

@@ -1,4 +1,4 @@
-//! Headers, CORS, HEAD, slashes, caching, failures.
+//! The request stack: headers, CORS, HEAD, slashes, caching and failures.
 
 use axum::http::Method;
 use serde_json::json;
@@ -7,7 +7,7 @@ use testing::App;
 
 use crate::api;
 
-/// The headers of every answer, and what they say.
+/// The security headers of every response.
 const SECURITY: [(&str, &str); 13] = [
     (
         "strict-transport-security",
@@ -34,7 +34,7 @@ const SECURITY: [(&str, &str); 13] = [
 ];
 
 #[testkit::test]
-async fn every_answer_has_the_security_headers(db: PgPool) {
+async fn every_response_has_the_security_headers(db: PgPool) {
     let app = App::new(api(), db);
     for (method, path) in [
         (Method::GET, "/open"),
@@ -104,7 +104,7 @@ async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
 }
 
 #[testkit::test]
-async fn preflights_are_answered_on_every_path(db: PgPool) {
+async fn preflights_are_served_on_every_path(db: PgPool) {
     let app = App::new(api(), db);
     for path in ["/me", "/nope"] {
         let answer = app
@@ -131,7 +131,7 @@ async fn preflights_are_answered_on_every_path(db: PgPool) {
 }
 
 #[testkit::test]
-async fn unknown_routes_and_methods_answer_as_nestjs_does(db: PgPool) {
+async fn unknown_routes_and_methods_respond_like_nestjs(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     ada.send(Method::PATCH, "/me?x=1", None)
@@ -149,7 +149,7 @@ async fn unknown_routes_and_methods_answer_as_nestjs_does(db: PgPool) {
 }
 
 #[testkit::test]
-async fn head_is_get_without_a_body_and_one_trailing_slash_is_tolerated(db: PgPool) {
+async fn head_is_get_without_a_body_and_one_trailing_slash_is_ignored(db: PgPool) {
     let app = App::new(api(), db);
     let get = app.anyone().get("/open/?a=b").await.expect(200);
     let head = app
@@ -164,7 +164,7 @@ async fn head_is_get_without_a_body_and_one_trailing_slash_is_tolerated(db: PgPo
 }
 
 #[testkit::test]
-async fn what_is_not_kept_has_an_etag_too(db: PgPool) {
+async fn a_response_that_is_not_cached_also_has_an_etag(db: PgPool) {
     let app = App::new(api(), db);
 
     let answer = app.anyone().get("/where/now").await.expect(200);
@@ -233,7 +233,7 @@ async fn a_known_etag_is_answered_with_304(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_failure_tells_nothing_and_the_next_request_is_served(db: PgPool) {
+async fn a_failure_reveals_nothing_and_the_next_request_is_served(db: PgPool) {
     let app = App::new(api(), db);
     for path in ["/panics", "/fails"] {
         let answer = app.anyone().get(path).await.expect(500);
@@ -247,7 +247,7 @@ async fn a_failure_tells_nothing_and_the_next_request_is_served(db: PgPool) {
 }
 
 #[tokio::test]
-async fn without_a_database_the_answer_is_503_and_open_pages_live() {
+async fn without_a_database_only_public_routes_are_served() {
     let options = "postgres://nobody@127.0.0.1:9/none"
         .parse::<sqlx::postgres::PgConnectOptions>()
         .unwrap();
@@ -268,7 +268,7 @@ async fn without_a_database_the_answer_is_503_and_open_pages_live() {
 }
 
 #[testkit::test]
-async fn a_nul_in_a_query_is_refused_whoever_reads_it(db: PgPool) {
+async fn a_nul_in_a_query_is_rejected_on_every_route(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let refusal = ["x must not contain NUL characters"];

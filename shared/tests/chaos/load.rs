@@ -1,4 +1,4 @@
-//! Reads and writes, one after the other on several tasks, and what became of them.
+//! Tasks that send reads and writes one after the other, and record the results.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ const READERS: usize = 6;
 const WRITERS: usize = 4;
 /// Pause between two requests of a task.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long a request may take, on a machine that does other things, too.
+/// Maximum duration of a request on a busy machine.
 const PATIENCE: Duration = Duration::from_millis(2500);
 
 fields! {
@@ -78,7 +78,7 @@ fn api() -> Api {
     )
 }
 
-/// The requests of one task.
+/// The results of one task.
 #[derive(Default)]
 struct Outcome {
     statuses: BTreeMap<u16, usize>,
@@ -93,7 +93,7 @@ impl Outcome {
     }
 }
 
-/// Requests that go on until they are finished.
+/// Requests that are sent until [`Load::finish`].
 pub struct Load {
     app: App,
     ada: Caller,
@@ -153,7 +153,7 @@ impl Load {
         }
     }
 
-    /// Waits until requests are answered again, and checks what became of all of them.
+    /// Waits until a request succeeds, and checks the results of all requests.
     pub async fn finish(self, server: &Server, name: &str) {
         let calm = Instant::now();
         while self
@@ -165,7 +165,7 @@ impl Load {
         {
             assert!(
                 calm.elapsed() < Duration::from_secs(5),
-                "it does not recover"
+                "requests still fail"
             );
             sleep(Duration::from_millis(20)).await;
         }

@@ -1,5 +1,5 @@
-//! A database that stops, restarts, freezes and refuses, under a load of reads and writes: nothing but 200 and 503 is answered,
-//! nobody waits long, no acknowledged write is lost, and none is done twice.
+//! A database that stops, restarts, freezes or rejects writes, under a load of reads and writes. Every request gets 200 or
+//! 503 within a time limit, no acknowledged write is lost, and no write is repeated.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
@@ -15,7 +15,7 @@ use self::{load::Load, server::Server};
 const CALM: Duration = Duration::from_millis(700);
 
 #[tokio::test]
-async fn a_fast_restart() {
+async fn requests_survive_a_fast_restart() {
     let server = Server::start("fast").await;
     let load = Load::start(&server).await;
     for _ in 0..3 {
@@ -26,7 +26,7 @@ async fn a_fast_restart() {
 }
 
 #[tokio::test]
-async fn an_immediate_restart() {
+async fn requests_survive_an_immediate_restart() {
     let server = Server::start("immediate").await;
     let load = Load::start(&server).await;
     for _ in 0..3 {
@@ -37,7 +37,7 @@ async fn an_immediate_restart() {
 }
 
 #[tokio::test]
-async fn a_stop_of_some_seconds() {
+async fn requests_survive_a_stop_of_three_seconds() {
     let server = Server::start("stop").await;
     let load = Load::start(&server).await;
     sleep(CALM).await;
@@ -48,7 +48,7 @@ async fn a_stop_of_some_seconds() {
 }
 
 #[tokio::test]
-async fn a_freeze_of_some_seconds() {
+async fn requests_survive_a_freeze_of_four_seconds() {
     let server = Server::start("freeze").await;
     let load = Load::start(&server).await;
     sleep(CALM).await;
@@ -59,7 +59,7 @@ async fn a_freeze_of_some_seconds() {
 }
 
 #[tokio::test]
-async fn a_time_without_writes() {
+async fn requests_survive_a_read_only_database() {
     let server = Server::start("read-only").await;
     let load = Load::start(&server).await;
     for setting in ["on", "off"] {
@@ -75,7 +75,7 @@ async fn a_time_without_writes() {
 }
 
 #[tokio::test]
-async fn connections_that_are_ended_again_and_again() {
+async fn requests_survive_repeated_terminations_of_connections() {
     let server = Server::start("terminate").await;
     let load = Load::start(&server).await;
     for _ in 0..60 {

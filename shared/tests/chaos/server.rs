@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, which can be stopped, restarted and frozen.
+//! A PostgreSQL server of one test, which can be stopped, restarted and frozen.
 
 use std::{
     fs,
@@ -57,7 +57,7 @@ impl Server {
         server.parent().unwrap().clone_into(&mut self.programs);
         for statement in [
             "create database app",
-            // The servers of tests acknowledge commits that are in no file yet.
+            // Servers of tests acknowledge a commit before it is written to a file.
             "alter database app set synchronous_commit = on",
         ] {
             sqlx::query(statement).execute(&mut admin).await.unwrap();
@@ -88,16 +88,16 @@ impl Server {
         format!("postgres://postgres@127.0.0.1:{}/app", self.port)
     }
 
-    /// Starts a server that was stopped, with the options that it had.
+    /// Starts a stopped server with its previous options.
     pub async fn start_again(&self) {
-        // A line with the program, its data and its options, quoted for a shell.
+        // The file has one line with the program, its data and its options, quoted for a shell.
         let line = fs::read_to_string(self.data.join("postmaster.opts")).unwrap();
         let data = format!("\"{}\"", self.data.display());
         let (_, options) = line.trim().split_once(&data).unwrap();
         self.control(&["start", "-o", options]).await;
     }
 
-    /// Runs `pg_ctl` as the user who owns the data, and waits for it.
+    /// Runs `pg_ctl` as the user who owns the data, and waits for its end.
     pub async fn control(&self, arguments: &[&str]) {
         let owner = fs::metadata(&self.data).unwrap();
         let mut command = Command::new(self.programs.join("pg_ctl"));
@@ -110,7 +110,7 @@ impl Server {
             .current_dir(&self.data)
             .uid(owner.uid())
             .gid(owner.gid());
-        // Its output would be inherited by the server, which outlives the command.
+        // The server outlives the command and would inherit a pipe.
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let status = tokio::task::spawn_blocking(move || command.status()).await;
         assert!(status.unwrap().unwrap().success(), "pg_ctl {arguments:?}");
@@ -128,7 +128,7 @@ impl Server {
         command
             .args(["-s", signal, &process])
             .args(children.split_whitespace());
-        // A process may have ended meanwhile.
+        // A process may already have ended, so the status is ignored.
         tokio::task::spawn_blocking(move || command.status())
             .await
             .unwrap()

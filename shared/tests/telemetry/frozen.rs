@@ -1,4 +1,4 @@
-//! In an emulated Lambda that stops the process between invocations.
+//! Telemetry in an emulated Lambda that freezes the process between invocations.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use crate::{
 
 pub const NO_DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none");
 
-/// An API Gateway event, payload format 2.0.
+/// Returns an API Gateway event with payload format 2.0.
 pub fn get(path: &str) -> Value {
     json!({
         "version": "2.0",
@@ -55,7 +55,7 @@ pub async fn instance(name: &str, variables: &[(&str, &str)]) -> Instance {
 }
 
 #[tokio::test]
-async fn a_hundred_of_a_hundred_errors_survive_the_freeze() {
+async fn every_error_is_sent_before_the_freeze() {
     let ingest = Ingest::slow(Duration::from_millis(15)).await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let function = instance("trouble", &variables).await;
@@ -66,7 +66,7 @@ async fn a_hundred_of_a_hundred_errors_survive_the_freeze() {
         function.freeze().await.unwrap();
         function.thaw().unwrap();
     }
-    // Whatever has not come by now never does: the process does not run any more.
+    // The process is frozen, so nothing more is sent.
     function.freeze().await.unwrap();
 
     assert_eq!(ingest.events().len(), 100);
@@ -79,7 +79,7 @@ async fn a_hundred_of_a_hundred_errors_survive_the_freeze() {
 }
 
 #[tokio::test]
-async fn the_last_error_has_come_when_the_process_is_stopped() {
+async fn the_last_error_is_sent_before_the_process_is_frozen() {
     let ingest = Ingest::slow(Duration::from_millis(100)).await;
     let variables = [
         NO_DATABASE,
@@ -97,7 +97,7 @@ async fn the_last_error_has_come_when_the_process_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_sentry_that_takes_too_long_holds_the_instance_once_and_briefly() {
+async fn a_slow_sentry_delays_the_freeze_once_and_briefly() {
     let ingest = Ingest::slow(Duration::from_mins(1)).await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let function = instance("trouble", &variables).await;
@@ -115,7 +115,7 @@ async fn a_sentry_that_takes_too_long_holds_the_instance_once_and_briefly() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_none_does_not_hold_the_instance() {
+async fn an_invalid_event_does_not_delay_the_freeze() {
     let ingest = Ingest::start().await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let function = instance("trouble", &variables).await;
@@ -126,14 +126,14 @@ async fn an_event_that_is_none_does_not_hold_the_instance() {
     function.settled().await.unwrap();
     assert!(answered.elapsed() < Duration::from_secs(2));
 
-    // The count of what is over is still right.
+    // The failed invocation does not disturb the count of requests that are over.
     function.invoke(&get("/fails")).await.unwrap();
     function.freeze().await.unwrap();
     assert_eq!(ingest.events().len(), 1);
 }
 
 #[testkit::test]
-async fn where_there_is_nothing_to_send_nothing_is_sent(db: PgPool) {
+async fn nothing_is_sent_without_errors_and_traces(db: PgPool) {
     let ingest = Ingest::start().await;
     let (database, dsn) = (address(&db), ingest.dsn());
     let variables = [
@@ -166,19 +166,19 @@ async fn where_there_is_nothing_to_send_nothing_is_sent(db: PgPool) {
 }
 
 #[tokio::test]
-async fn without_sentry_there_is_no_extension() {
+async fn no_extension_is_registered_without_sentry() {
     let function = instance("trouble", &[NO_DATABASE]).await;
     let answer = function.invoke(&get("/fine")).await.unwrap();
     assert_eq!(answer.response["statusCode"], 204);
 
     let status = function.stop().await.unwrap();
 
-    // SIGTERM is for instances with extensions: this one was killed.
+    // Lambda sends SIGTERM only to instances with extensions. This one got SIGKILL.
     assert_eq!(format!("{status}"), "signal: 9 (SIGKILL)");
 }
 
 #[tokio::test]
-async fn an_instance_with_sentry_ends_on_sigterm_when_all_is_sent() {
+async fn an_instance_with_sentry_sends_everything_and_ends_on_sigterm() {
     let ingest = Ingest::start().await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let function = instance("trouble", &variables).await;
@@ -194,7 +194,7 @@ async fn an_instance_with_sentry_ends_on_sigterm_when_all_is_sent() {
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 const EMF_SCHEMA: &str = include_str!("emf-schema.json");
 
-/// What the schema cannot say: each name that is referred to is there, texts for dimensions and numbers for metrics.
+/// Checks what the schema cannot express: each referenced name exists, dimensions are texts, and metrics are numbers.
 fn check_references(line: &Value) {
     for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {
         for set in directive["Dimensions"].as_array().unwrap() {
@@ -210,7 +210,7 @@ fn check_references(line: &Value) {
     }
 }
 
-/// Namespace, metric and values of the dimensions of every custom metric of the lines: each is paid for.
+/// Returns namespace, metric and values of the dimensions of each custom metric. AWS charges for each.
 fn custom_metrics(lines: &[&Value]) -> BTreeSet<(String, String, Vec<String>)> {
     let mut metrics = BTreeSet::new();
     for line in lines {
@@ -241,7 +241,7 @@ fn custom_metrics(lines: &[&Value]) -> BTreeSet<(String, String, Vec<String>)> {
 }
 
 #[testkit::test]
-async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
+async fn metrics_are_written_in_the_embedded_metric_format(db: PgPool) {
     let database = address(&db);
     let variables = [
         ("DATABASE_URL", &*database),
@@ -283,7 +283,7 @@ async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
         check_references(line);
         assert_eq!(line["function"], "health");
     }
-    // As docs/telemetry.md counts them: seven of the function, three of each of the five routes, one of the version.
+    // The count of docs/telemetry.md: seven of the function, three of each of the five routes, one of the version.
     let metrics = custom_metrics(&lines);
     assert_eq!(metrics.len(), 7 + 3 * 5 + 1, "{metrics:#?}");
     assert!(
@@ -313,7 +313,7 @@ async fn metrics_leave_as_lines_that_cloudwatch_reads(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_session_is_told_under_lambda_too(db: PgPool) {
+async fn the_user_is_reported_under_lambda_too(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
     let (database, dsn) = (address(&db), ingest.dsn());
@@ -333,6 +333,6 @@ async fn a_session_is_told_under_lambda_too(db: PgPool) {
     assert_eq!(
         line["requestId"],
         ingest.events()[0]["tags"]["request_id"],
-        "the platform's id"
+        "the request id of Lambda"
     );
 }

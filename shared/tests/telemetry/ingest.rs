@@ -1,4 +1,4 @@
-//! What a local Sentry was told.
+//! A local Sentry whose envelopes are checked for secrets.
 
 use std::{ops::Deref, time::Duration};
 
@@ -8,7 +8,7 @@ use testkit::{
     leaks::Secrets,
 };
 
-/// The server; dropping it ends it.
+/// A running server. Dropping it ends it.
 pub struct Ingest(ingest::Ingest);
 
 impl Ingest {
@@ -16,17 +16,17 @@ impl Ingest {
         Self::slow(Duration::ZERO).await
     }
 
-    /// Answers after a while.
+    /// Starts a server that waits before each response.
     pub async fn slow(delay: Duration) -> Self {
         Self(ingest::Ingest::slow(delay).await.unwrap())
     }
 
-    /// Answers 500 to the first requests.
+    /// Starts a server that responds with 500 to the first requests.
     pub async fn failing(times: usize) -> Self {
         Self(ingest::Ingest::failing(times).await.unwrap())
     }
 
-    /// What came, in which there must be nothing that looks like a secret, whoever asks.
+    /// Returns the received envelopes. Panics if they contain a text that looks like a secret.
     pub fn envelopes(&self) -> Vec<Envelope> {
         Secrets::default().check("events", &self.text()).unwrap();
         self.0.envelopes().unwrap()
@@ -49,7 +49,7 @@ impl Ingest {
         self.items("transaction")
     }
 
-    /// Sentry's logs, one by one.
+    /// Returns the received log records of Sentry.
     pub fn logs(&self) -> Vec<Value> {
         self.items("log")
             .iter()

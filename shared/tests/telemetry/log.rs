@@ -1,4 +1,4 @@
-//! Log lines: a request's own, those on its way, and how much of them is wanted.
+//! Log lines: those of requests, those of handlers, and their selection.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[testkit::test]
-async fn a_request_is_one_line_with_these_fields(db: PgPool) {
+async fn a_request_is_logged_as_one_line_with_these_fields(db: PgPool) {
     let ada = ada(&db).await;
     let program = Program::start("trouble", &[("DATABASE_URL", &address(&db))]).await;
 
@@ -79,10 +79,10 @@ async fn a_request_is_one_line_with_these_fields(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_slow_statement_is_told_of_with_its_route(db: PgPool) {
+async fn a_slow_statement_is_logged_with_its_route(db: PgPool) {
     let program = Program::start("trouble", &[("DATABASE_URL", &address(&db))]).await;
 
-    // sqlx has words of its own for what takes a second.
+    // sqlx itself logs statements that take a second.
     for seconds in ["0", "0.25", "1.1"] {
         let answer = program.get(&format!("/slow/{seconds}")).send().await;
         assert_eq!(answer.unwrap().status(), 204);
@@ -105,7 +105,7 @@ async fn a_slow_statement_is_told_of_with_its_route(db: PgPool) {
 }
 
 #[tokio::test]
-async fn rust_log_decides_what_is_written() {
+async fn rust_log_selects_the_lines() {
     let ingest = Ingest::start().await;
     for (filter, expected) in [
         ("info", &["listening", "a word on the way", "request"][..]),
@@ -136,7 +136,7 @@ async fn rust_log_decides_what_is_written() {
 
 #[tokio::test]
 async fn a_terminal_gets_text() {
-    // `script` gives the program a terminal.
+    // `script` runs the program in a terminal.
     let Some(script) = testkit::programs::find("script") else {
         eprintln!("skipped: there is no `script` on this machine");
         return;
@@ -173,7 +173,7 @@ async fn a_terminal_gets_text() {
 }
 
 #[testkit::test]
-async fn server_timing_is_told_where_it_is_switched_on(db: PgPool) {
+async fn server_timing_is_sent_if_it_is_enabled(db: PgPool) {
     let ada = ada(&db).await;
     let database = address(&db);
     for (switch, expected) in [("on", true), ("off", false)] {

@@ -1,5 +1,5 @@
-//! Telemetry of the real programs: logs, metrics and what a local Sentry receives, over plain HTTP and in an emulated Lambda
-//! that freezes the process between invocations.
+//! Telemetry of the real programs: logs, metrics, and the data that Sentry receives. The programs serve plain HTTP, or run
+//! in an emulated Lambda that freezes the process between invocations.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,9 +12,9 @@ mod prometheus;
 mod rotation;
 mod scan;
 mod sentry;
+mod sentry_outage;
 mod serving;
 mod spans;
-mod weather;
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ use shared::http::Api;
 use sqlx::PgPool;
 use testing::{App, Caller};
 
-/// How long something may take to arrive.
+/// Time limit for events and lines to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Somebody with a session, whose cookie the programs take.
+/// Returns a user with a session, whose cookie the programs accept.
 async fn ada(db: &PgPool) -> Caller {
     let app = App::new(Api::new("people", "People", []), db.clone());
     app.user("ada").await

@@ -1,4 +1,4 @@
-//! Nobody waits for Sentry.
+//! Durations of requests and of the shutdown with a slow Sentry.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,7 @@ use crate::{
 };
 
 const ROUNDS: usize = 200;
-/// Between two requests, so that what is sent of one does not take the processor from the next: it is waiting that is
-/// measured.
+/// Pause between two requests, so that sending events of one does not slow down the next.
 const PAUSE: Duration = Duration::from_millis(5);
 
 async fn trouble(dsn: &str) -> Program {
@@ -27,7 +26,8 @@ async fn trouble(dsn: &str) -> Program {
     .await
 }
 
-/// The median times of a request that fails, of each program. They take turns, so that all meet the same machine.
+/// Returns the median duration of a failing request for each program. The programs take turns, so that a busy machine
+/// affects all of them.
 async fn medians<const N: usize>(programs: &[Program; N]) -> [Duration; N] {
     let mut times = [const { Vec::new() }; N];
     for _ in 0..ROUNDS {
@@ -51,7 +51,7 @@ fn percent(time: Duration, of: Duration) -> f64 {
 }
 
 #[tokio::test]
-async fn a_slow_or_dead_sentry_delays_no_response() {
+async fn a_slow_or_unreachable_sentry_delays_no_response() {
     let fast = Ingest::start().await;
     let slow = Ingest::slow(Duration::from_secs(1)).await;
     let dead = format!("http://key@127.0.0.1:{}/7", free_port());
@@ -70,13 +70,13 @@ async fn a_slow_or_dead_sentry_delays_no_response() {
         percent(slow, fast),
         percent(dead, fast),
     );
-    // A response that waited would take a second; the margin is for a busy machine.
+    // A response that waits for Sentry would take a second. The margin allows for a busy machine.
     assert!(slow < fast + Duration::from_millis(100));
     assert!(dead < fast + Duration::from_millis(100));
 }
 
 #[tokio::test]
-async fn shutting_down_sends_what_is_left() {
+async fn the_shutdown_sends_pending_events() {
     let ingest = Ingest::slow(Duration::from_millis(300)).await;
     let program = Program::start(
         "trouble",
@@ -97,7 +97,7 @@ async fn shutting_down_sends_what_is_left() {
 }
 
 #[tokio::test]
-async fn a_dead_sentry_does_not_hold_up_the_end() {
+async fn an_unreachable_sentry_does_not_delay_the_shutdown() {
     let never = Ingest::slow(Duration::from_mins(10)).await;
     for dsn in [
         never.dsn(),

@@ -1,4 +1,4 @@
-//! The programs under test, built and started.
+//! The programs under test.
 
 use std::{
     collections::HashMap,
@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::PATIENCE;
 
-/// The variables that each program needs, in the words of `testing`.
+/// Variables of every program, equal to those in `testing`.
 pub const COMMON: [(&str, &str); 6] = [
     (
         "BETTER_AUTH_SECRET",
@@ -33,13 +33,13 @@ pub const COMMON: [(&str, &str); 6] = [
     ),
     ("BETTER_AUTH_URL", "http://localhost:3001"),
     ("NODE_ENV", "test"),
-    // So seldom is a read counted that all have the same statements.
+    // No read is sampled, so that equal requests execute equal statements.
     ("RATE_LIMIT_READ", "1000000000/60"),
     ("RATE_LIMIT_ANON", "1000000000/60"),
     ("RATE_LIMIT_SAMPLE", "30000000"),
 ];
 
-/// The built program of that name: a function, or `examples/trouble.rs`.
+/// Builds and returns a program: a function, or `examples/trouble.rs`.
 pub async fn binary(name: &str) -> PathBuf {
     static TROUBLE: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
     static FUNCTIONS: OnceCell<HashMap<String, PathBuf>> = OnceCell::const_new();
@@ -63,7 +63,7 @@ pub async fn binary(name: &str) -> PathBuf {
     programs[name].clone()
 }
 
-/// A program that serves plain HTTP; dropping it kills it.
+/// A program that serves plain HTTP. Dropping it kills the process.
 pub struct Program {
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
@@ -73,7 +73,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it with these variables and none else but [`COMMON`], and waits until it listens.
+    /// Starts a program with only these variables and [`COMMON`], and waits until it listens.
     pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
         let port = free_port();
         Self::on_port(name, port, variables).await
@@ -126,12 +126,12 @@ impl Program {
         self.request(Method::GET, path)
     }
 
-    /// What it wrote so far.
+    /// Returns the lines that the program has written.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }
 
-    /// Ends it as container platforms do, and returns what it wrote.
+    /// Ends the program as container platforms do. Returns the lines that it has written.
     pub async fn stop(mut self) -> (ExitStatus, Vec<String>) {
         let pid = self.child.id().unwrap().to_string();
         let signal = Command::new("kill").args(["-TERM", &pid]).status();
@@ -146,12 +146,12 @@ impl Program {
     }
 }
 
-/// There must be nothing in the log that looks like a secret, whatever a test is about.
+/// Asserts that the log contains no text that looks like a secret.
 fn check(lines: &[String]) {
     Secrets::default().check("logs", &lines.join("\n")).unwrap();
 }
 
-/// Log lines as JSON; every one of them must be.
+/// Parses the log lines, all of which must be JSON.
 pub fn parsed(lines: &[String]) -> Vec<Value> {
     check(lines);
     lines
@@ -160,7 +160,7 @@ pub fn parsed(lines: &[String]) -> Vec<Value> {
         .collect()
 }
 
-/// The lines of that message.
+/// Returns the lines with this message.
 pub fn with_message<'l>(log: &'l [Value], message: &str) -> Vec<&'l Value> {
     log.iter()
         .filter(|line| line["message"] == message)

@@ -11,7 +11,7 @@ use crate::{
     program::{Program, parsed, with_message},
 };
 
-/// Every name that the contract promises.
+/// The names of all metrics in the contract.
 const FAMILIES: [&str; 15] = [
     "cache_requests_total",
     "codecave_comments",
@@ -38,7 +38,7 @@ fn counter(sample: &Sample) -> f64 {
 }
 
 #[testkit::test]
-async fn totals_equal_the_requests_that_were_made(db: PgPool) {
+async fn totals_equal_the_requests(db: PgPool) {
     ada(&db).await;
     let database = address(&db);
     let variables = [("DATABASE_URL", &*database), ("METRICS_TOKEN", "scrape-me")];
@@ -58,7 +58,7 @@ async fn totals_equal_the_requests_that_were_made(db: PgPool) {
     let made_up = reqwest::Method::from_bytes(b"BREW").unwrap();
     let status = program.request(made_up, "/health").send().await.unwrap();
     expected.insert(("OTHER", "unmatched", status.status().as_u16()), 1);
-    // The scrape itself is counted when it is answered.
+    // The scrape itself is counted after its response.
     expected.insert(("GET", "/metrics", 200), 0);
     let limited = expected[&("GET", "/sentry-test", 429)];
 
@@ -145,7 +145,7 @@ async fn totals_equal_the_requests_that_were_made(db: PgPool) {
     assert!(by_label("codecave_database_connections", "state")["active"] > 0.5);
     assert!((counter(samples("codecave_users")[0]) - 1.0).abs() < 0.5);
 
-    // Each name has one type and one place, and nothing was passed over.
+    // Each name has one type and occurs once, and no name is missing.
     let types: Vec<&str> = text
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
@@ -156,7 +156,7 @@ async fn totals_equal_the_requests_that_were_made(db: PgPool) {
 }
 
 #[testkit::test]
-async fn the_first_scrape_shows_every_name_in_two_round_trips(db: PgPool) {
+async fn the_first_scrape_has_every_name_and_two_statements(db: PgPool) {
     let ada = ada(&db).await;
     let (database, cookie) = (address(&db), ada.cookie().unwrap());
     let variables = [("DATABASE_URL", &*database), ("ADMIN_USER_IDS", &ada.id)];

@@ -1,4 +1,4 @@
-//! Addresses that change while a program runs.
+//! Addresses in a secret that change while a program runs.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::program::Program;
 
-/// A Secrets Manager with one secret. Without it, every request fails.
+/// An emulated Secrets Manager with one secret. Without the secret, every request fails.
 #[derive(Clone, Default)]
 struct Secrets(Arc<Mutex<(Option<Value>, usize)>>);
 
@@ -35,7 +35,7 @@ impl Secrets {
         self.0.lock().unwrap().0 = secret;
     }
 
-    /// Requests since the last call.
+    /// Returns the number of requests since the last call.
     fn take_requests(&self) -> usize {
         std::mem::take(&mut self.0.lock().unwrap().1)
     }
@@ -53,7 +53,7 @@ async fn read(State(secrets): State<Secrets>) -> axum::response::Response {
     }
 }
 
-/// A PostgreSQL that rejects every password. Returns its address.
+/// Starts a PostgreSQL server that rejects every password. Returns its address.
 async fn rejecting() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -84,14 +84,14 @@ async fn start(secrets: &Secrets) -> Program {
         ("AWS_SECRET_ACCESS_KEY", "x"),
     ];
     let program = Program::start("trouble", &variables).await;
-    // The program connects at its start, but not for this test to count.
+    // The requests of the program's start are not counted.
     sleep(Duration::from_millis(300)).await;
     secrets.take_requests();
     program
 }
 
 #[testkit::test]
-async fn a_rotated_password_reaches_the_replicas(db: PgPool) {
+async fn a_rotated_password_is_used_for_the_replicas(db: PgPool) {
     let replica = TestDatabase::create(Schema::Empty).await.unwrap();
     let secret = |replica: &str| json!({ "DATABASE_URL": address(&db), "DATABASE_READ_REPLICA_PRIMARY_URL": replica });
     let secrets = Secrets::default();
@@ -103,7 +103,7 @@ async fn a_rotated_password_reaches_the_replicas(db: PgPool) {
     assert_eq!(answer.status(), 204);
     assert_eq!(secrets.take_requests(), 1);
 
-    // A replica that failed is passed over for ten seconds.
+    // A replica that failed is not used for ten seconds.
     sleep(Duration::from_millis(10_500)).await;
     let answer = program.get("/slow/0").send().await.unwrap();
     assert_eq!(answer.status(), 204);
@@ -121,11 +121,11 @@ async fn a_rotated_password_reaches_the_replicas(db: PgPool) {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_read_is_not_read_by_every_request() {
+async fn a_failing_secret_is_not_read_by_every_request() {
     let secrets = Secrets::default();
     secrets.set(Some(json!({ "DATABASE_URL": rejecting().await })));
     let program = start(&secrets).await;
-    // The program has read the secret again at its start.
+    // The program has read the secret again at its start, and reads it at most every five seconds.
     sleep(Duration::from_secs(5)).await;
     secrets.set(None);
 
@@ -144,7 +144,7 @@ async fn a_secret_that_cannot_be_read_is_not_read_by_every_request() {
     }
     let together = started.elapsed();
     assert!(together < Duration::from_secs(2), "{together:?}");
-    // One read, with the retries of the SDK.
+    // The secret is read once, with the retries of the SDK.
     let requests = secrets.take_requests();
     assert!((1..=3).contains(&requests), "{requests}");
     program.stop().await;

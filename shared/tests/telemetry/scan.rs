@@ -1,4 +1,4 @@
-//! Nothing that telemetry writes holds what belongs to a user alone.
+//! Scans of logs, events and metrics for secrets and personal data.
 
 use provider::{Person, Provider};
 use reqwest::Method;
@@ -18,7 +18,7 @@ use crate::{
 
 const ADDRESS: &str = "203.0.113.77";
 
-/// Signs in as a browser does: redirects followed by hand, cookies kept.
+/// Signs in like a browser, which follows redirects and stores cookies.
 async fn sign_in(auth: &Program, provider: &Provider, person: &Person) -> Vec<String> {
     let answer = auth
         .request(Method::POST, "/api/auth/sign-in/social")
@@ -58,7 +58,7 @@ fn cookies(answer: &reqwest::Response) -> Vec<String> {
 }
 
 #[testkit::test]
-async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
+async fn secrets_of_a_user_are_not_written(db: PgPool) {
     let ingest = Ingest::start().await;
     leaks::note(&mut db.acquire().await.unwrap()).await.unwrap();
     let provider = Provider::start().await.unwrap();
@@ -105,7 +105,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     secrets.add("an address", ADDRESS);
     let mut connection = db.acquire().await.unwrap();
     let noted = secrets.add_noted(&mut connection).await.unwrap();
-    // An address, a session, the token of an account, and the state of a sign-in.
+    // At least an e-mail address, a session, a token of the account, and the state of the sign-in.
     assert!(noted >= 4, "{secrets:?}");
 
     let mut log = Vec::new();
@@ -118,7 +118,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
     secrets.check("metrics", &metrics).unwrap();
     secrets.check("events", &ingest.text()).unwrap();
 
-    // What the scan has seen.
+    // The scanned texts must contain these requests.
     let requests = with_message(&log, "auth request");
     assert_eq!(requests.len(), 3, "{log:#?}");
     assert_eq!(requests[0]["method"], "POST");
@@ -145,7 +145,7 @@ async fn a_run_with_a_known_user_tells_none_of_their_secrets(db: PgPool) {
 }
 
 #[testkit::test]
-async fn keys_and_passwords_are_told_to_nobody(db: PgPool) {
+async fn keys_and_passwords_are_not_written(db: PgPool) {
     const PASSWORD: &str = "a password that nobody has";
     let ingest = Ingest::start().await;
     let provider = Provider::start().await.unwrap();
@@ -206,7 +206,7 @@ async fn keys_and_passwords_are_told_to_nobody(db: PgPool) {
         .fetch_one(&db)
         .await
         .unwrap();
-    // Failures are told to Sentry.
+    // Failures are sent to Sentry.
     execute("alter table apikey rename to gone; alter table account rename to lost").await;
     get(&users, "/users/profile", "x-api-key", key, 500).await;
     get(&auth, "/api/auth/get-session", "x-api-key", key, 500).await;

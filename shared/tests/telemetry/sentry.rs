@@ -1,4 +1,4 @@
-//! What Sentry is told of a failure, and what it is not told of all else.
+//! Events that failures send to Sentry, and requests that send none.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 }
 
 #[tokio::test]
-async fn a_failure_is_one_event_with_what_is_known_of_it() {
+async fn a_failure_is_one_event_with_its_context() {
     let ingest = Ingest::start().await;
     let program = Program::start(
         "trouble",
@@ -63,7 +63,7 @@ async fn a_failure_is_one_event_with_what_is_known_of_it() {
             "function": "trouble", "cold_start": "true",
         })
     );
-    // What has no level is an error.
+    // Without a level, Sentry assumes an error.
     assert_eq!(event.get("level"), None);
     assert_eq!(event["release"], "codecave@abc123");
     assert_eq!(event["environment"], "staging");
@@ -82,7 +82,7 @@ async fn a_failure_is_one_event_with_what_is_known_of_it() {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
 
-    // The log tells the same.
+    // The log has the same ids and causes.
     let log = crate::program::parsed(&lines);
     let line = with_message(&log, "request")[0];
     assert_eq!(line["requestId"], request_id.as_str());
@@ -142,7 +142,7 @@ async fn a_panic_is_one_event_and_the_next_request_is_served(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_refusal_is_no_event(db: PgPool) {
+async fn a_rejected_request_sends_no_event(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
     let (dsn, database) = (ingest.dsn(), address(&db));
@@ -171,7 +171,7 @@ async fn a_refusal_is_no_event(db: PgPool) {
 }
 
 #[tokio::test]
-async fn an_address_is_sent_only_where_that_is_wanted() {
+async fn addresses_are_sent_only_if_that_is_enabled() {
     for (wanted, expected) in [("false", None), ("true", Some("203.0.113.9"))] {
         let ingest = Ingest::start().await;
         let program = Program::start(
@@ -196,7 +196,7 @@ async fn an_address_is_sent_only_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_a_careless_handler_tells_is_scrubbed() {
+async fn secrets_in_messages_of_a_handler_are_filtered() {
     let ingest = Ingest::start().await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let program = Program::start("trouble", &variables).await;
@@ -218,7 +218,7 @@ async fn what_a_careless_handler_tells_is_scrubbed() {
 }
 
 #[tokio::test]
-async fn traces_and_errors_are_sampled_on_their_own() {
+async fn traces_and_errors_are_sampled_independently() {
     for (errors, traces, expected) in [("1", "0", (5, 0)), ("0", "1", (0, 5))] {
         let ingest = Ingest::start().await;
         let program = Program::start(
@@ -243,7 +243,7 @@ async fn traces_and_errors_are_sampled_on_their_own() {
 }
 
 #[tokio::test]
-async fn what_happens_on_the_way_is_among_sentrys_logs() {
+async fn lines_of_handlers_are_sent_as_logs() {
     let ingest = Ingest::start().await;
     let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
     let program = Program::start("trouble", &variables).await;
@@ -267,7 +267,7 @@ async fn what_happens_on_the_way_is_among_sentrys_logs() {
 }
 
 #[tokio::test]
-async fn a_malformed_address_of_sentry_is_told_at_start_without_it() {
+async fn a_malformed_dsn_is_reported_at_start_and_not_quoted() {
     let output = tokio::process::Command::new(crate::program::binary("trouble").await)
         .env_clear()
         .envs([NO_DATABASE, ("SENTRY_DSN", "not a dsn with a key")])
@@ -282,7 +282,7 @@ async fn a_malformed_address_of_sentry_is_told_at_start_without_it() {
 }
 
 #[testkit::test]
-async fn the_two_test_routes_are_heard(db: PgPool) {
+async fn the_two_test_routes_send_events(db: PgPool) {
     let ingest = Ingest::start().await;
     let (dsn, database) = (ingest.dsn(), address(&db));
     let variables = [("DATABASE_URL", &*database), ("SENTRY_DSN", &dsn)];

@@ -1,4 +1,4 @@
-//! Plain HTTP, and several requests at a time under Lambda.
+//! Serving of plain HTTP, and of concurrent requests under Lambda.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ async fn connect(program: &Program) -> TcpStream {
     TcpStream::connect(address).await.unwrap()
 }
 
-/// Reads one response, whose body has a length. Returns its head.
+/// Reads one response, whose body has a content length. Returns its head.
 async fn response(connection: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -45,7 +45,7 @@ async fn response(connection: &mut TcpStream) -> String {
     head
 }
 
-/// Sends all of a request whose body is too large before it reads, as proxies do.
+/// Sends a request with a body that is too large. Like proxies, sends the whole body before reading the response.
 async fn send_too_much(connection: &mut TcpStream, mebibytes: usize) {
     let head = format!(
         "POST /size HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -58,7 +58,7 @@ async fn send_too_much(connection: &mut TcpStream, mebibytes: usize) {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_answered_and_the_connection_goes_on() {
+async fn a_body_over_the_limit_keeps_the_connection_usable() {
     let program = trouble(&[]).await;
     let mut connection = connect(&program).await;
 
@@ -75,9 +75,9 @@ async fn a_body_over_the_limit_is_answered_and_the_connection_goes_on() {
     assert!(head.starts_with("http/1.1 204 "), "{head}");
 }
 
-/// A body that no handler reads is left over, too.
+/// A body that no handler reads must be skipped.
 #[tokio::test]
-async fn a_body_without_a_route_does_not_disturb_the_next_request() {
+async fn a_body_without_a_route_does_not_affect_the_next_request() {
     let program = trouble(&[]).await;
     let mut connection = connect(&program).await;
 
@@ -95,7 +95,7 @@ async fn a_body_without_a_route_does_not_disturb_the_next_request() {
 }
 
 #[tokio::test]
-async fn the_answer_to_a_huge_body_can_be_read() {
+async fn the_response_to_a_huge_body_can_be_read() {
     let program = trouble(&[]).await;
     let mut connection = connect(&program).await;
 
@@ -107,7 +107,7 @@ async fn the_answer_to_a_huge_body_can_be_read() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_given_up() {
+async fn a_request_with_an_endless_head_times_out() {
     let program = trouble(&[]).await;
     let mut slow = connect(&program).await;
     let mut idle = connect(&program).await;
@@ -121,7 +121,7 @@ async fn a_head_that_does_not_end_is_given_up() {
     timeout(Duration::from_secs(20), sends).await.unwrap();
     assert!(started.elapsed() > Duration::from_secs(9));
 
-    // A connection that is kept for later may stay longer.
+    // An idle connection has a longer timeout.
     idle.write_all(b"GET /fine HTTP/1.1\r\nhost: x\r\n\r\n")
         .await
         .unwrap();
@@ -132,7 +132,7 @@ async fn a_head_that_does_not_end_is_given_up() {
 #[tokio::test]
 async fn a_connection_over_the_limit_waits() {
     let program = trouble(&[("HTTP_MAX_CONNECTIONS", "2")]).await;
-    // The test that the program listens was a connection, too.
+    // The connection that checked whether the program listens must be closed first.
     sleep(Duration::from_millis(100)).await;
     let request = b"GET /fine HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut open = [connect(&program).await, connect(&program).await];
@@ -151,7 +151,7 @@ async fn a_connection_over_the_limit_waits() {
 }
 
 #[tokio::test]
-async fn busy_processors_refuse_what_does_not_fit_and_serve_the_rest() {
+async fn requests_beyond_the_capacity_are_rejected_and_others_served() {
     let program = trouble(&[]).await;
     let work = async || {
         let answer = program.get("/work").send().await.unwrap();
@@ -176,7 +176,7 @@ async fn busy_processors_refuse_what_does_not_fit_and_serve_the_rest() {
 }
 
 #[testkit::test]
-async fn a_request_is_finished_at_the_end(db: PgPool) {
+async fn the_shutdown_waits_for_running_requests(db: PgPool) {
     let database = address(&db);
     let program = Program::start("trouble", &[("DATABASE_URL", &database)]).await;
     let request = program.get("/slow/1").send();
@@ -189,9 +189,9 @@ async fn a_request_is_finished_at_the_end(db: PgPool) {
     assert_eq!(answer.await.unwrap().unwrap().status(), 204);
 }
 
-/// Lambda Managed Instances.
+/// As on Lambda Managed Instances.
 #[testkit::test]
-async fn an_instance_serves_as_many_requests_as_lambda_says(db: PgPool) {
+async fn an_instance_serves_concurrent_requests_up_to_lambdas_limit(db: PgPool) {
     let database = address(&db);
     let variables = [
         ("DATABASE_URL", database.as_str()),

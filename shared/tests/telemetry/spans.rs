@@ -1,4 +1,4 @@
-//! Traces: transactions, their spans, and whose trace they belong to.
+//! Traces: transactions, their spans, and their trace ids.
 
 use serde_json::Value;
 use sqlx::PgPool;
@@ -6,7 +6,7 @@ use testkit::database::address;
 
 use crate::{ada, ingest::Ingest, program::Program};
 
-/// What a transaction's spans were about.
+/// Returns the operations and descriptions of a transaction's spans.
 fn spans(transaction: &Value) -> Vec<(&str, &str)> {
     transaction["spans"]
         .as_array()
@@ -71,7 +71,7 @@ async fn a_request_is_a_transaction_with_its_statements_and_without_their_values
 }
 
 #[testkit::test]
-async fn a_function_names_its_transactions_by_the_route(db: PgPool) {
+async fn transactions_are_named_after_their_routes(db: PgPool) {
     let ingest = Ingest::start().await;
     let ada = ada(&db).await;
     let (dsn, database) = (ingest.dsn(), address(&db));
@@ -132,7 +132,7 @@ async fn the_callers_trace_is_continued() {
             &[
                 ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
                 ("SENTRY_DSN", &ingest.dsn()),
-                // The caller has decided.
+                // The caller's decision overrides this rate.
                 ("SENTRY_TRACES_SAMPLE_RATE", "0.000001"),
             ],
         )
@@ -158,7 +158,7 @@ async fn the_callers_trace_is_continued() {
             .unwrap();
         let head = &envelope.headers["trace"];
         assert_eq!(head["trace_id"], trace_id, "{}", envelope.text);
-        // The head of the trace has the word, where there is one.
+        // The key is that of the head of the trace if the request has one.
         let key = if with_baggage { "frontend" } else { "key" };
         assert_eq!(head["public_key"], key);
         assert!(lines.concat().contains(trace_id), "{lines:#?}");
@@ -166,7 +166,7 @@ async fn the_callers_trace_is_continued() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_read_is_a_span() {
+async fn reading_a_secret_is_a_span() {
     let ingest = Ingest::start().await;
     let program = Program::start(
         "trouble",
@@ -192,7 +192,7 @@ async fn a_secret_that_is_read_is_a_span() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_asked_is_a_span() {
+async fn a_request_to_a_service_is_a_span() {
     let ingest = Ingest::start().await;
     let program = Program::start(
         "health",

@@ -1,4 +1,4 @@
-//! A way to the database that can break.
+//! A proxy in front of the database, whose connections can break.
 
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio::{
@@ -7,23 +7,23 @@ use tokio::{
     sync::watch,
 };
 
-/// How the way to the database is.
+/// What the proxy does with connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum ProxyState {
     Open,
-    /// Bytes are taken and none come back.
+    /// Accepts bytes and returns none.
     Silent,
-    /// Connections break, and new ones are refused as soon as they are made.
+    /// Closes connections, including new ones.
     Broken,
 }
 
-/// A server between a function and the database.
-pub struct Between {
+/// A proxy between a function and the database.
+pub struct Proxy {
     pub address: String,
-    pub way: watch::Sender<Way>,
+    pub state: watch::Sender<ProxyState>,
 }
 
-impl Between {
+impl Proxy {
     pub async fn new(db: &PgPool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut address = db.connect_options().to_url_lossy();
@@ -34,20 +34,20 @@ impl Between {
         address
             .set_port(Some(listener.local_addr().unwrap().port()))
             .unwrap();
-        let (way, watched) = watch::channel(Way::Open);
+        let (state, watched) = watch::channel(ProxyState::Open);
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let (behind, mut way) = (behind.clone(), watched.clone());
+                let (behind, mut state) = (behind.clone(), watched.clone());
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(behind).await.unwrap();
-                    if *way.borrow() == Way::Open {
+                    if *state.borrow() == ProxyState::Open {
                         tokio::select! {
                             _ = copy_bidirectional(&mut near, &mut far) => return,
-                            _ = way.wait_for(|way| *way != Way::Open) => {}
+                            _ = state.wait_for(|state| *state != ProxyState::Open) => {}
                         }
                     }
-                    // What was silent once stays so: that server will never answer.
-                    if *way.borrow() == Way::Silent {
+                    // A silent connection stays silent when the proxy is opened again.
+                    if *state.borrow() == ProxyState::Silent {
                         std::future::pending::<()>().await;
                     }
                 });
@@ -55,7 +55,7 @@ impl Between {
         });
         Self {
             address: address.into(),
-            way,
+            state,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The doors that a request may come in by: API Gateway's HTTP and REST APIs, a Function URL, a load balancer, plain HTTP.
+//! Requests from all event sources: HTTP and REST APIs of API Gateway, Function URLs, load balancers and plain HTTP.
 
 use axum::{body::Body, http::Request};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -11,7 +11,7 @@ use crate::api;
 
 const BODY: &str = r#"{"text":"Grüße 👋"}"#;
 
-/// A request as a function makes it of an event.
+/// Converts an event to a request, as a function does.
 fn arrived(event: &Value) -> Request<Body> {
     let event: HttpEvent = serde_json::from_str(&event.to_string()).unwrap();
     let request = event.into_request().unwrap();
@@ -58,7 +58,7 @@ fn load_balancer(path: &str, query: &Value, cookies: &str) -> Value {
 }
 
 #[testkit::test]
-async fn a_request_is_the_same_by_every_door(db: PgPool) {
+async fn a_request_is_the_same_from_every_event_source(db: PgPool) {
     let app = App::new(api(), db.clone());
     let behind_balancer = App::configured(api(), db, &[("CLIENT_IP_HEADER", "x-forwarded-for")]);
     let ada = app.user("ada").await;
@@ -83,11 +83,11 @@ async fn a_request_is_the_same_by_every_door(db: PgPool) {
     let decoded = json!({"tag": ["c++", "a&b"], "q": ["x", "ü y"]});
     let encoded = json!({"tag": ["c%2B%2B", "a%26b"], "q": ["x", "%C3%BC%20y"]});
     let path = "/echo/a%20b%252Fc";
-    // An HTTP API decodes the path, a Function URL does not.
+    // An HTTP API decodes the path. A Function URL does not.
     let decoded_path = "/echo/a b%2Fc";
     let mut function_url = http_api(path, query, &["theme=dark", session], "$default");
     function_url["requestContext"]["domainName"] = json!("x.lambda-url.eu-central-1.on.aws");
-    for (door, app, event) in [
+    for (source, app, event) in [
         (
             "HTTP API",
             &app,
@@ -112,7 +112,7 @@ async fn a_request_is_the_same_by_every_door(db: PgPool) {
         ),
     ] {
         let answer = send(&by(app), &event).await;
-        assert_eq!(answer, expected, "{door}");
+        assert_eq!(answer, expected, "{source}");
     }
 }
 
@@ -121,7 +121,7 @@ async fn send(caller: &Caller, event: &Value) -> Value {
 }
 
 #[testkit::test]
-async fn a_stage_is_no_part_of_what_was_not_found(db: PgPool) {
+async fn the_error_of_an_unknown_path_does_not_contain_the_stage(db: PgPool) {
     let app = App::new(api(), db);
     for event in [
         rest_api("/nope/", &json!({"a": ["b"]}), "", "prod"),
@@ -134,7 +134,7 @@ async fn a_stage_is_no_part_of_what_was_not_found(db: PgPool) {
     }
 }
 
-/// Paths as a client sends them, decoded, and as they are named where there is no route.
+/// Paths as a client sends them, decoded, and as the error message contains them if they have no route.
 const PATHS: [(&str, &str, Option<&str>); 13] = [
     ("/echo/%61", "/echo/a", None),
     ("/%65cho/a", "/echo/a", None),
@@ -152,7 +152,7 @@ const PATHS: [(&str, &str, Option<&str>); 13] = [
 ];
 
 #[testkit::test]
-async fn a_path_means_the_same_by_every_door(db: PgPool) {
+async fn a_path_is_the_same_from_every_event_source(db: PgPool) {
     let app = App::new(api(), db);
     let anyone = app.anyone();
 
@@ -163,7 +163,7 @@ async fn a_path_means_the_same_by_every_door(db: PgPool) {
             .unwrap();
         let mut function_url = http_api(sent, "", &[], "$default");
         function_url["requestContext"]["domainName"] = json!("x.lambda-url.eu-central-1.on.aws");
-        for (door, request) in [
+        for (source, request) in [
             ("plain HTTP", plain),
             ("HTTP API", arrived(&http_api(decoded, "", &[], "$default"))),
             (
@@ -183,13 +183,13 @@ async fn a_path_means_the_same_by_every_door(db: PgPool) {
             } else {
                 let id = decoded.strip_prefix("/echo/").unwrap();
                 let id = id.trim_end_matches('/');
-                assert_eq!(answer.expect(200).json()["id"], id, "{sent} {door}");
+                assert_eq!(answer.expect(200).json()["id"], id, "{sent} {source}");
             }
         }
     }
 }
 
-/// Events that a client can bring about, and whether the caller's session is still seen.
+/// Returns events with hostile input of clients.
 fn hostile(session: &str) -> Vec<(&'static str, Value)> {
     let event = |change: &dyn Fn(&mut Value)| {
         let mut event = http_api("/echo/x", "q=1", &[session], "$default");
@@ -327,7 +327,7 @@ fn hostile(session: &str) -> Vec<(&'static str, Value)> {
 }
 
 #[testkit::test]
-async fn no_event_of_a_client_hides_the_session_or_fails(db: PgPool) {
+async fn hostile_events_neither_hide_the_session_nor_fail(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     let session = ada.cookie().unwrap();
@@ -343,7 +343,7 @@ async fn no_event_of_a_client_hides_the_session_or_fails(db: PgPool) {
 }
 
 #[testkit::test]
-async fn what_a_query_holds_reaches_the_handler(db: PgPool) {
+async fn special_characters_in_a_query_reach_the_handler(db: PgPool) {
     let app = App::new(api(), db);
     for (query, expected) in [
         ("q=a b", "a b"),

@@ -1,4 +1,4 @@
-//! Sentry in trouble: an emulated instance serves on, and is not held.
+//! A Sentry that is slow, fails or is unreachable. It delays neither responses nor the freeze of an instance.
 
 use std::{
     net::Ipv4Addr,
@@ -21,7 +21,7 @@ use crate::{
     program::{free_port, parsed, with_message},
 };
 
-/// How long an instance may be held after a response.
+/// Maximum delay of the freeze after a response.
 const HELD: Duration = Duration::from_millis(300);
 
 fn dsn(port: u16) -> String {
@@ -34,7 +34,7 @@ async fn listener() -> (TcpListener, u16) {
     (listener, port)
 }
 
-/// A server that sends `response` to each connection, a byte at a time, and then nothing more.
+/// Starts a server that sends `response` byte by byte on each connection and then waits.
 async fn paced(response: &'static str, pause: Duration) -> u16 {
     let (listener, port) = listener().await;
     tokio::spawn(async move {
@@ -67,7 +67,7 @@ async fn refusing_all(status: StatusCode) -> u16 {
     port
 }
 
-/// A port that answers no attempt to connect, because its queue is full. The connections in the queue keep it so.
+/// Returns a port that does not respond to attempts to connect, because its queue is full. The connections keep it full.
 async fn dead() -> (TcpListener, Vec<TcpStream>, u16) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -81,7 +81,7 @@ async fn dead() -> (TcpListener, Vec<TcpStream>, u16) {
     (listener, waiting, address.port())
 }
 
-/// Invokes a function whose handler fails, and checks how long each invocation holds the instance. Returns its log.
+/// Invokes a function whose handler fails, and checks the delay of each freeze. Returns the log of the function.
 async fn endure(dsn: &str) -> Vec<serde_json::Value> {
     let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", dsn)]).await;
     let mut held = Vec::new();
@@ -102,7 +102,7 @@ async fn endure(dsn: &str) -> Vec<serde_json::Value> {
     parsed(&function.logs())
 }
 
-/// The number of envelopes that the log reports as dropped. It reports them once a minute.
+/// Returns the number of dropped envelopes in the log, which reports them once a minute.
 fn dropped(log: &[serde_json::Value]) -> u64 {
     let lines = with_message(log, "Sentry envelopes were dropped");
     assert!(lines.len() <= 2, "{lines:#?}");
@@ -113,47 +113,47 @@ fn dropped(log: &[serde_json::Value]) -> u64 {
 }
 
 #[tokio::test]
-async fn a_sentry_that_never_answers_holds_nobody() {
+async fn a_sentry_that_never_responds_delays_nothing() {
     endure(&dsn(paced("", Duration::ZERO).await)).await;
 }
 
 #[tokio::test]
-async fn a_sentry_that_sends_a_byte_a_second_holds_nobody() {
+async fn a_sentry_that_sends_a_byte_a_second_delays_nothing() {
     let response = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
     endure(&dsn(paced(response, Duration::from_secs(1)).await)).await;
 }
 
 #[tokio::test]
-async fn a_sentry_that_is_gone_holds_nobody() {
+async fn a_sentry_that_accepts_no_connections_delays_nothing() {
     let (_listener, _waiting, port) = dead().await;
     endure(&dsn(port)).await;
 }
 
 #[tokio::test]
-async fn a_sentry_that_refuses_connections_holds_nobody() {
+async fn a_sentry_that_refuses_connections_delays_nothing() {
     let log = endure(&dsn(free_port())).await;
     assert!(dropped(&log) > 0, "{log:#?}");
 }
 
 #[tokio::test]
-async fn a_sentry_that_answers_429_holds_nobody() {
+async fn a_sentry_that_responds_with_429_delays_nothing() {
     let log = endure(&dsn(refusing_all(StatusCode::TOO_MANY_REQUESTS).await)).await;
     assert!(dropped(&log) > 0, "{log:#?}");
 }
 
 #[tokio::test]
-async fn a_sentry_that_fails_holds_nobody() {
+async fn a_sentry_that_fails_delays_nothing() {
     let log = endure(&dsn(refusing_all(StatusCode::BAD_GATEWAY).await)).await;
     assert!(dropped(&log) > 0, "{log:#?}");
 }
 
 #[tokio::test]
-async fn a_sentry_whose_name_is_unknown_holds_nobody() {
+async fn a_sentry_with_an_unknown_name_delays_nothing() {
     endure("http://key@sentry.invalid/7").await;
 }
 
 #[tokio::test]
-async fn requests_behind_a_captured_error_do_not_wait_for_sentry() {
+async fn requests_after_an_error_do_not_wait_for_sentry() {
     let dsn = dsn(paced("", Duration::ZERO).await);
     let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", &dsn)]).await;
 
@@ -171,7 +171,7 @@ async fn requests_behind_a_captured_error_do_not_wait_for_sentry() {
 }
 
 #[tokio::test]
-async fn the_troubles_of_sentry_are_logged_and_never_sent_to_it() {
+async fn failures_of_sentry_are_logged_and_not_sent_to_it() {
     let ingest = Ingest::failing(10).await;
     let variables = [
         NO_DATABASE,
