@@ -8,9 +8,9 @@ use testkit::workspace;
 
 use crate::template::Stack;
 
-/// What to do with the table
+/// Options of `cargo xtask costs`
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Options {
+pub struct CostsOptions {
     /// Write the table into docs/deployment.md
     #[arg(long)]
     write: bool,
@@ -33,7 +33,7 @@ const PER_FUNCTION: usize = 7;
 const PER_VERSION: usize = 1;
 
 /// Prints or writes the table.
-pub fn run(options: Options) -> anyhow::Result<()> {
+pub fn run(options: CostsOptions) -> anyhow::Result<()> {
     let table = table()?;
     if !options.write {
         print!("{table}");
@@ -73,12 +73,12 @@ pub fn table() -> anyhow::Result<String> {
     let mut existing = development.clone();
     existing.push(("DatabaseSecretArn".to_owned(), "arn".to_owned()));
     let columns = [
-        ("Idle, existing database", Deployment::new(&existing, 0.0)?),
-        ("Idle, development", Deployment::new(&development, 0.0)?),
-        ("Idle, production", Deployment::new(&production, 0.0)?),
+        ("Idle, existing database", PricedStack::new(&existing, 0.0)?),
+        ("Idle, development", PricedStack::new(&development, 0.0)?),
+        ("Idle, production", PricedStack::new(&production, 0.0)?),
         (
             "30 million requests, production",
-            Deployment::new(&production, BUSY)?,
+            PricedStack::new(&production, BUSY)?,
         ),
     ];
     let mut table = START.to_owned();
@@ -130,14 +130,14 @@ fn environment(name: &str) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 /// A stack and the requests that it serves.
-struct Deployment {
+struct PricedStack {
     stack: Stack,
     resources: Vec<(String, String)>,
     /// In millions.
     requests: f64,
 }
 
-impl Deployment {
+impl PricedStack {
     fn new(parameters: &[(String, String)], requests: f64) -> anyhow::Result<Self> {
         let parameters: Vec<_> = parameters
             .iter()

@@ -21,7 +21,7 @@ use crate::{
 
 /// Options of `cargo xtask invoke`
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub struct InvokeOptions {
     /// Name of a file in events/, without `.json`
     event: String,
     /// Port of a running `cargo xtask dev` or `cargo lambda watch`; if nothing listens, the function is started
@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 /// Sends the event to the running function, or else starts the function for it. Prints the response.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &InvokeOptions) -> anyhow::Result<()> {
     let event = read(&options.event)?;
     let function = function(&options.event)?;
     let answer = match running(options.port, function, &event).await? {

@@ -34,7 +34,7 @@ use crate::{
 
 /// Options of `cargo xtask load`
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub struct LoadOptions {
     /// Address of a running API [default: the release binaries behind `cargo lambda watch`'s gateway]
     #[arg(long)]
     url: Option<String>,
@@ -83,14 +83,14 @@ const SIGNED_IN: [(u32, &str, &str); 9] = [
 ];
 
 /// Starts the functions, unless the options name a running API, and sends the load.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &LoadOptions) -> anyhow::Result<()> {
     match unless_stopped(load(options)).await? {
         Some(outcome) => outcome,
         None => Ok(()),
     }
 }
 
-async fn load(options: &Options) -> anyhow::Result<()> {
+async fn load(options: &LoadOptions) -> anyhow::Result<()> {
     let wrk = programs::find("wrk")
         .context("wrk is not on this machine, and the load needs it (Debian: wrk)")?;
     if let Some(url) = &options.url {
@@ -179,7 +179,7 @@ async fn shoot(
     wrk: &Path,
     url: &str,
     cookie: Option<&str>,
-    options: &Options,
+    options: &LoadOptions,
 ) -> anyhow::Result<()> {
     let script = target().join("load.lua");
     let requests = requests(url, cookie).await?;
@@ -198,7 +198,7 @@ async fn shoot(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Project {
+struct ListedProject {
     id: String,
     author_id: String,
 }
@@ -206,7 +206,7 @@ struct Project {
 /// Returns the requests as a list in Lua. They name projects that the API lists.
 async fn requests(url: &str, cookie: Option<&str>) -> anyhow::Result<String> {
     let client = Client::builder().no_proxy().build()?;
-    let projects: Vec<Project> = client
+    let projects: Vec<ListedProject> = client
         .get(format!("{url}/projects?limit=100&sort=likes"))
         .send()
         .await?

@@ -23,11 +23,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the database, all functions and a sign-in provider on this machine
-    Dev(dev::Options),
+    Dev(dev::DevOptions),
     /// Run all tests with everything that they need
     Test(test::Options),
     /// Send an event of events/ to its function and print the response
-    Invoke(invoke::Options),
+    Invoke(invoke::InvokeOptions),
     /// Apply the migrations that the database lacks
     Migrate,
     /// Fill the database with sample users and projects
@@ -43,9 +43,9 @@ enum Command {
     /// Measure the release binaries against their floors and budgets
     Bench(bench::Options),
     /// Measure all functions under load over HTTP
-    Load(load::Options),
+    Load(load::LoadOptions),
     /// Draw a flame graph of a function under load
-    Profile(profile::Options),
+    Profile(profile::ProfileOptions),
     /// Write the metadata of all queries into .sqlx
     SqlxPrepare {
         /// Write nothing; fail if .sqlx is not up to date
@@ -53,11 +53,11 @@ enum Command {
         check: bool,
     },
     /// Check the SAM template, build the functions with it, and run them as Lambda would
-    Sam(sam::Options),
+    Sam(sam::SamOptions),
     /// Check a deployment from outside: health, sign-in, CORS, errors, documents
-    Smoke(smoke::Options),
+    Smoke(smoke::SmokeOptions),
     /// Print what a deployment costs a month, counted from the template
-    Costs(costs::Options),
+    Costs(costs::CostsOptions),
     /// Run a local server until standard input ends
     #[command(hide = true)]
     KeepPostgres { server: Server },

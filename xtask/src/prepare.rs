@@ -111,12 +111,12 @@ impl Refresh {
 /// Returns the names of the files whose query is in one of the sources.
 fn quoted(queries: &Queries, sources: &[String]) -> anyhow::Result<BTreeSet<String>> {
     #[derive(Deserialize)]
-    struct Metadata {
+    struct QueryMetadata {
         query: String,
     }
     let mut names = BTreeSet::new();
     for (name, text) in queries {
-        let metadata: Metadata =
+        let metadata: QueryMetadata =
             serde_json::from_str(text).with_context(|| format!("{name} in .sqlx"))?;
         // With its quotes, because a query may be the beginning of another.
         let literal = format!("\"{}\"", metadata.query);

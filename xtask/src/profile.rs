@@ -36,7 +36,7 @@ const NO_LIMIT: &str = "1000000000/60";
 
 /// Options of `cargo xtask profile`
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub struct ProfileOptions {
     /// Function to profile
     #[arg(default_value = "projects", value_parser = bundle::FUNCTIONS)]
     function: String,
@@ -59,7 +59,7 @@ pub struct Options {
 
 /// Builds the function with optimisations and line numbers, sends it requests over plain HTTP while perf records, and
 /// writes the flame graph.
-pub async fn run(options: &Options, database: &str) -> anyhow::Result<()> {
+pub async fn run(options: &ProfileOptions, database: &str) -> anyhow::Result<()> {
     let perf = programs::find("perf").context(
         "perf is not on this machine, and the profile needs it; install linux-perf (Debian) or \
          linux-tools-generic (Ubuntu); there is no perf for other systems than Linux",
@@ -102,7 +102,7 @@ async fn build(function: &str) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("{function} has no binary"))
 }
 
-fn start(binary: &Path, options: &Options, database: &str) -> anyhow::Result<Child> {
+fn start(binary: &Path, options: &ProfileOptions, database: &str) -> anyhow::Result<Child> {
     let url = format!("http://localhost:{}", options.port);
     let mut command = Command::new(binary);
     crate::variables::without_configuration(&mut command);
@@ -121,7 +121,7 @@ fn start(binary: &Path, options: &Options, database: &str) -> anyhow::Result<Chi
         .with_context(|| format!("{} cannot be run", binary.display()))
 }
 
-async fn ready(client: &Client, url: &str, options: &Options) -> anyhow::Result<()> {
+async fn ready(client: &Client, url: &str, options: &ProfileOptions) -> anyhow::Result<()> {
     let deadline = Instant::now() + START_TIMEOUT;
     loop {
         match ask(client, url, options).await {
@@ -138,7 +138,7 @@ async fn ready(client: &Client, url: &str, options: &Options) -> anyhow::Result<
 async fn ask(
     client: &Client,
     url: &str,
-    options: &Options,
+    options: &ProfileOptions,
 ) -> reqwest::Result<reqwest::StatusCode> {
     let mut request = client.get(url);
     if let Some(cookie) = &options.cookie {
@@ -151,7 +151,7 @@ async fn ask(
 }
 
 /// Sends requests for the time of the load, and returns their number.
-async fn load(client: &Client, url: &str, options: &Options) -> anyhow::Result<u64> {
+async fn load(client: &Client, url: &str, options: &ProfileOptions) -> anyhow::Result<u64> {
     let deadline = Instant::now() + Duration::from_secs(options.seconds);
     let counts = try_join_all((0..options.connections.max(1)).map(async |_| {
         let mut count = 0;
@@ -189,7 +189,7 @@ async fn draw(
     perf: &Path,
     data: &Path,
     folder: &Path,
-    options: &Options,
+    options: &ProfileOptions,
 ) -> anyhow::Result<PathBuf> {
     let stacks = folder.join("stacks.txt");
     tools::run(

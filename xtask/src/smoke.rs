@@ -9,18 +9,18 @@ use serde_json::{Value, json};
 /// Maximum time of one request. A database that pauses needs about 15 s for the first one.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// What to check
+/// Options of `cargo xtask smoke`
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub struct SmokeOptions {
     /// Public address of the API, for example <https://api.codecave.tech>
     url: String,
-    /// An origin of the frontend, whose pages may send credentials
+    /// Origin of the frontend, whose pages may send credentials
     #[arg(long, default_value = "https://codecave.tech")]
     origin: String,
-    /// Providers that are configured, separated by commas
+    /// Configured sign-in providers, separated by commas
     #[arg(long, default_value = "github,google", value_delimiter = ',')]
     providers: Vec<String>,
-    /// API key for a request that needs a user; the default is that of `CODECAVE_API_KEY`
+    /// API key for a request that needs a user; the default is the value of `CODECAVE_API_KEY`
     #[arg(long)]
     key: Option<String>,
     /// Seconds to wait until the deployment is ready
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Runs all checks and prints a line for each.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &SmokeOptions) -> anyhow::Result<()> {
     let smoke = Smoke {
         base: options.url.trim_end_matches('/').to_owned(),
         client: Client::builder()
@@ -79,7 +79,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 struct Smoke {
     base: String,
     client: Client,
-    options: Options,
+    options: SmokeOptions,
 }
 
 impl Smoke {

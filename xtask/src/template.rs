@@ -25,7 +25,7 @@ pub struct Stack {
 
 /// A function as the stack would have it.
 #[derive(Debug)]
-pub struct Function {
+pub struct StackFunction {
     /// Name in the template, which is also that of its folder in what `sam build` makes.
     pub logical_id: String,
     /// Name of its binary.
@@ -111,7 +111,7 @@ impl Stack {
     }
 
     /// All functions.
-    pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
+    pub fn functions(&self) -> anyhow::Result<Vec<StackFunction>> {
         entries(&self.template, "Resources")
             .filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function")
             .map(|(name, resource)| self.function(name, resource))
@@ -178,7 +178,7 @@ impl Stack {
             .collect()
     }
 
-    fn function(&self, name: &str, resource: &Value) -> anyhow::Result<Function> {
+    fn function(&self, name: &str, resource: &Value) -> anyhow::Result<StackFunction> {
         let mut environment = BTreeMap::new();
         for source in [
             &self.template["Globals"]["Function"],
@@ -204,7 +204,7 @@ impl Stack {
             }
         }
         let binary = &resource["Metadata"]["BuildProperties"]["Binary"];
-        Ok(Function {
+        Ok(StackFunction {
             logical_id: name.to_owned(),
             binary: binary.as_str().context("a binary has a name")?.to_owned(),
             environment,

@@ -14,7 +14,7 @@ use crate::{
 
 /// The workspace that is built.
 #[derive(Clone, Debug)]
-pub struct Project {
+pub struct Workspace {
     /// The workspace's root.
     pub root: PathBuf,
     /// Cargo's target folder.
@@ -23,7 +23,7 @@ pub struct Project {
     pub database: String,
 }
 
-impl Project {
+impl Workspace {
     /// The folder into which a build writes the metadata of the queries that it checks.
     pub fn learned(&self) -> PathBuf {
         self.target.join("dev-queries")
@@ -34,17 +34,20 @@ impl Project {
 /// stop the build of the others.
 ///
 /// Selects the whole workspace, so that the functions and the tests use the same builds of their dependencies.
-pub async fn build(project: &Project, progress: impl FnMut(&Progress)) -> anyhow::Result<Built> {
+pub async fn build(
+    workspace: &Workspace,
+    progress: impl FnMut(&Progress),
+) -> anyhow::Result<Built> {
     let mut command = Command::new(cargo());
     command
         .args(["build", "--workspace", "--keep-going"])
         .args(FUNCTIONS.map(|name| format!("--bin={name}")))
         .arg("--target-dir")
-        .arg(&project.target)
-        .current_dir(&project.root)
-        .env("DATABASE_URL", &project.database)
+        .arg(&workspace.target)
+        .current_dir(&workspace.root)
+        .env("DATABASE_URL", &workspace.database)
         .env("SQLX_OFFLINE", "false")
-        .env("SQLX_OFFLINE_DIR", project.learned());
+        .env("SQLX_OFFLINE_DIR", workspace.learned());
     compiler::run(&mut command, progress).await
 }
 

@@ -15,7 +15,7 @@ use testkit::emulator::Failure;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 use super::{
-    functions::{Function, NoAnswer},
+    functions::{LocalFunction, NoAnswer},
     gateway::{self, MAX_EVENT, refusal},
     routes::Routes,
 };
@@ -49,14 +49,14 @@ pub struct Status {
 /// The functions behind one address.
 pub struct Front {
     routes: Routes,
-    functions: BTreeMap<&'static str, Function>,
+    functions: BTreeMap<&'static str, LocalFunction>,
     /// Maximum time that a request waits for a build.
     pub(super) patience: Duration,
     status: watch::Sender<Status>,
 }
 
 impl Front {
-    pub fn new(routes: Routes, functions: BTreeMap<&'static str, Function>) -> Self {
+    pub fn new(routes: Routes, functions: BTreeMap<&'static str, LocalFunction>) -> Self {
         Self {
             routes,
             functions,
@@ -80,7 +80,7 @@ impl Front {
     }
 
     /// The functions by name.
-    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &Function)> {
+    pub fn functions(&self) -> impl Iterator<Item = (&'static str, &LocalFunction)> {
         self.functions
             .iter()
             .map(|(name, function)| (*name, function))

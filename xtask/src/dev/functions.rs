@@ -20,7 +20,7 @@ const MAX_INSTANCES: usize = 4;
 pub type Environment = Arc<Vec<(String, String)>>;
 
 /// One function. Dropping it stops its instances.
-pub struct Function {
+pub struct LocalFunction {
     environment: Environment,
     permits: Semaphore,
     pool: Mutex<Pool>,
@@ -46,7 +46,7 @@ pub enum NoAnswer {
     Failed(#[from] Failure),
 }
 
-impl Function {
+impl LocalFunction {
     /// A function that has not been built yet.
     pub fn new(environment: Environment) -> Self {
         Self {

@@ -26,9 +26,9 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use self::{
-    build::Project,
+    build::Workspace,
     front::Front,
-    functions::{Environment, Function},
+    functions::{Environment, LocalFunction},
     routes::Routes,
     storage::PendingStorage,
     workshop::Workshop,
@@ -40,7 +40,7 @@ pub(crate) const SECRET: &str = "a-secret-for-development-only-0123456789";
 
 /// Options of `cargo xtask dev`
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub struct DevOptions {
     /// Port of the API
     #[arg(long, default_value_t = 3001)]
     port: u16,
@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 /// Runs everything until Ctrl-C or SIGTERM, and then stops every process that it started.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &DevOptions) -> anyhow::Result<()> {
     if let Some(outcome) = Box::pin(unless_stopped(serve(options))).await? {
         return outcome;
     }
@@ -61,7 +61,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn serve(options: &Options) -> anyhow::Result<()> {
+async fn serve(options: &DevOptions) -> anyhow::Result<()> {
     claim(options.port, "--port")?;
     claim(options.provider_port, "--provider-port")?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
@@ -84,12 +84,12 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 
     let addresses = format!("API {api}, sign in at {}", provider.url());
     let front = front(routes, variables);
-    let project = Project {
+    let workspace = Workspace {
         root: workspace().to_owned(),
         target: target(),
         database: database.clone(),
     };
-    let mut workshop = Workshop::new(front.clone(), project, addresses)?;
+    let mut workshop = Workshop::new(front.clone(), workspace, addresses)?;
     let server = tokio::spawn(front.serve(listener));
     workshop.open(&mut stages).await?;
 
@@ -112,7 +112,7 @@ async fn serve(options: &Options) -> anyhow::Result<()> {
 /// Creates the HTTP server. The functions are not built yet.
 fn front(routes: Routes, variables: Variables) -> Arc<Front> {
     let environment: Environment = Arc::new(variables.into_pairs());
-    let function = |name| (name, Function::new(environment.clone()));
+    let function = |name| (name, LocalFunction::new(environment.clone()));
     Arc::new(Front::new(routes, FUNCTIONS.map(function).into()))
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     Stages,
-    build::Project,
+    build::Workspace,
     front::{Front, Problem},
     functions::Function,
     routes::Routes,
@@ -63,8 +63,8 @@ impl Fixture {
         fs::write(self.root.join("migrations/20300101000000_things.sql"), text).unwrap();
     }
 
-    fn project(&self, database: &str) -> Project {
-        Project {
+    fn workspace(&self, database: &str) -> Workspace {
+        Workspace {
             root: self.root.clone(),
             target: self.root.join("target"),
             database: database.to_owned(),
@@ -80,7 +80,7 @@ impl Drop for Fixture {
 
 async fn front() -> Front {
     let environment = Arc::new(Vec::new());
-    let functions = FUNCTIONS.map(|name| (name, Function::new(Arc::clone(&environment))));
+    let functions = FUNCTIONS.map(|name| (name, LocalFunction::new(Arc::clone(&environment))));
     let mut front = Front::new(Routes::read().await.unwrap(), functions.into());
     front.patience = Duration::from_secs(1);
     front
@@ -123,8 +123,8 @@ async fn changed_sources_are_built_and_their_errors_are_returned(db: PgPool) {
     let front = Arc::new(front().await);
     let api = serve(&front).await;
     let database = url(&db);
-    let project = fixture.project(&database);
-    let mut workshop = Workshop::new(front, project, "addresses".to_owned()).unwrap();
+    let workspace = fixture.workspace(&database);
+    let mut workshop = Workshop::new(front, workspace, "addresses".to_owned()).unwrap();
     workshop.open(&mut Stages::default()).await.unwrap();
     tokio::select! {
         ended = workshop.run() => panic!("{ended:?}"),

@@ -14,7 +14,7 @@ use launch::without_escapes;
 
 use super::{
     Stages,
-    build::{self, Project},
+    build::{self, Workspace},
     front::{Front, Problem, for_all},
     inputs::Inputs,
 };
@@ -27,7 +27,7 @@ use crate::{
 /// Builds and restarts the functions when their sources change, and reports the result.
 pub struct Workshop {
     front: Arc<Front>,
-    project: Project,
+    workspace: Workspace,
     refresh: Refresh,
     inputs: Inputs,
     /// Addresses that each report repeats, because the first lines have scrolled away by then.
@@ -48,14 +48,14 @@ struct Round {
 
 impl Workshop {
     /// Starts to watch the sources. Nothing is built yet.
-    pub fn new(front: Arc<Front>, project: Project, addresses: String) -> anyhow::Result<Self> {
-        fs::create_dir_all(project.learned())?;
+    pub fn new(front: Arc<Front>, workspace: Workspace, addresses: String) -> anyhow::Result<Self> {
+        fs::create_dir_all(workspace.learned())?;
         front.building("the first build has begun");
         Ok(Self {
             front,
-            refresh: Refresh::start(&project.root)?,
-            inputs: Inputs::watch(&project.root),
-            project,
+            refresh: Refresh::start(&workspace.root)?,
+            inputs: Inputs::watch(&workspace.root),
+            workspace,
             addresses,
         })
     }
@@ -67,7 +67,7 @@ impl Workshop {
             "Building the functions",
             "(some minutes the first time, seconds from then on)",
         );
-        let built = build::build(&self.project, |progress| {
+        let built = build::build(&self.workspace, |progress| {
             line.update(&progress.to_string());
             self.front.building(&progress.to_string());
         })
@@ -114,20 +114,20 @@ impl Workshop {
         loop {
             self.front.building("the sources have just changed");
             if changed.iter().any(|path| is_migration(path)) {
-                let folder = self.project.root.join("migrations");
-                match migrate::run_from(&folder, &self.project.database).await {
+                let folder = self.workspace.root.join("migrations");
+                match migrate::run_from(&folder, &self.workspace.database).await {
                     Ok(outcome) => {
                         let names = outcome.applied.iter();
                         migrated.extend(names.map(|(version, name)| format!("{version} {name}")));
                         // Every query is checked against the new schema.
-                        prepare::invalidate(&self.project.root)?;
+                        prepare::invalidate(&self.workspace.root)?;
                         self.inputs.forget();
                     }
                     Err(error) => return Ok(Round::not_migrated(&error)),
                 }
             }
             let front = &self.front;
-            let build = build::build(&self.project, |progress| {
+            let build = build::build(&self.workspace, |progress| {
                 front.building(&progress.to_string());
             });
             let built = tokio::select! {
@@ -151,7 +151,7 @@ impl Workshop {
         round.problems = build::problems(&built);
         round.warnings = built.warnings;
         if built.errors.is_empty() {
-            round.refreshed = self.refresh.run(&self.project.learned())?;
+            round.refreshed = self.refresh.run(&self.workspace.learned())?;
         }
         round.diagnostics = built
             .errors

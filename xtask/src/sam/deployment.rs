@@ -18,7 +18,7 @@ use url::Url;
 use super::aws::Aws;
 use crate::{
     dev, events, seed,
-    template::{Function, Stack},
+    template::{Stack, StackFunction},
 };
 
 /// A frontend's origin that the functions would not know by themselves.
@@ -45,7 +45,7 @@ pub struct Deployment {
     /// ARN of the secret from which the functions learn the address of the database, or its user.
     pub database_secret: String,
     database: String,
-    functions: BTreeMap<String, Function>,
+    functions: BTreeMap<String, StackFunction>,
     binaries: HashMap<String, PathBuf>,
 }
 
@@ -147,7 +147,7 @@ impl Deployment {
     }
 
     /// The function as the template has it, to be changed before it starts.
-    pub fn function(&mut self, name: &str) -> &mut Function {
+    pub fn function(&mut self, name: &str) -> &mut StackFunction {
         self.functions
             .entry(name.to_owned())
             .or_insert_with(|| unreachable!("the template has no {name}"))

@@ -27,19 +27,19 @@ const MAX_ZIP_WITH_CODECS: u64 = 7_000_000;
 /// The glibc of Amazon Linux 2023.
 const MAX_GLIBC: (u32, u32) = (2, 34);
 
-/// What to check
+/// Options of `cargo xtask sam`
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Options {
-    /// Only the template, without building the functions
+pub struct SamOptions {
+    /// Check only the template, without building the functions
     #[arg(long)]
     lint: bool,
-    /// With what was built before
+    /// Use the functions that the previous run built
     #[arg(long)]
     built: bool,
 }
 
 /// Checks the template and, unless only that is asked for, builds the functions and runs them.
-pub async fn check(options: Options) -> anyhow::Result<()> {
+pub async fn check(options: SamOptions) -> anyhow::Result<()> {
     let sam = Tools::sam().await?;
     lint(&sam).await?;
     if options.lint {

@@ -20,7 +20,7 @@ use crate::{address, deployment};
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    options: smoke::Options,
+    options: smoke::SmokeOptions,
 }
 
 fn serve(listener: TcpListener, functions: HashMap<&'static str, Instance>) {
