@@ -1,4 +1,5 @@
-//! The store of the rate limits' counters in PostgreSQL, as one instance sees it: which reads it counts, and whether it works.
+//! The counters of the rate limits in PostgreSQL, as one instance uses them: which reads it counts, and whether
+//! counting works.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -68,8 +69,7 @@ impl LimitStore {
     }
 }
 
-/// Chooses one of so many requests, at random among each run of that many. So the share is exact, and nobody can predict
-/// the choice.
+/// Chooses one of `n` requests, at random within each run of `n`. The share is exact, and the choice cannot be predicted.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     every: u32,
@@ -145,7 +145,8 @@ mod tests {
         }
     }
 
-    /// Of many callers who share an instance, each one's count is right on average, wherever it stands among the others.
+    /// If many callers share an instance, the count of each is right on average, wherever its requests are in the
+    /// sequence.
     #[test]
     fn the_samples_of_many_callers_are_unbiased() {
         const CALLERS: usize = 7;

@@ -12,8 +12,8 @@ use pulldown_cmark::{Event, Options, Parser, html};
 
 /// Maximum size of the result. A response may have 4 MiB.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
-/// Maximum nesting depth of elements. Deeper elements are rendered on the last level. For some tags the sanitiser searches
-/// all open elements, so its run time grows with the depth.
+/// Maximum nesting depth of elements. Deeper elements are rendered on the last level. For some tags the sanitiser
+/// searches all open elements, so its run time grows with the depth.
 const MAX_DEPTH: usize = 100;
 
 /// The allowed elements and attributes. Raw HTML is dropped before, so the list is a second line of defence.
@@ -79,8 +79,8 @@ fn alignments() -> HashMap<&'static str, HashSet<&'static str>> {
     HashMap::from([("align", HashSet::from(["left", "center", "right"]))])
 }
 
-/// Renders `CommonMark` with GitHub's tables, task lists and strikethrough as sanitised HTML. Returns `None` if the result
-/// is larger than 2 MiB. The run time is linear in the length of the text, whatever it contains.
+/// Renders `CommonMark` with GitHub's tables, task lists and strikethrough as sanitised HTML. Returns `None` if the
+/// result is larger than 2 MiB. The run time is linear in the length of the text, whatever it contains.
 pub fn to_html(markdown: &str) -> Option<String> {
     let extensions =
         Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
@@ -109,8 +109,8 @@ pub fn to_html(markdown: &str) -> Option<String> {
     (clean.len() <= MAX_BYTES).then_some(clean)
 }
 
-/// Restores the brackets around IPv6 addresses in links, which the renderer encodes and the sanitiser then takes for no
-/// host. Only the renderer's own tags match, as above.
+/// Restores the brackets around IPv6 addresses in links. The renderer encodes them, and without them the sanitiser does
+/// not accept the host. Only the renderer's own tags match, as above.
 fn with_ipv6_hosts(html: String) -> String {
     const START: &str = "://%5B";
     const END: &str = "%5D";
@@ -332,7 +332,8 @@ mod tests {
         for text in texts {
             let started = Instant::now();
             let html = to_html(&text);
-            // This is without optimisation. A release build takes 0.2 seconds for a text of ten times the length.
+            // The limit is for an unoptimised build. A release build takes 0.2 seconds for a text of ten times the
+            // length.
             assert!(
                 started.elapsed() < Duration::from_secs(5),
                 "{}",

@@ -33,13 +33,13 @@ const WITHOUT_BLANKS: [(char, char); 18] = [
     ('\u{30000}', '\u{3ffff}'),
 ];
 
-/// Most terms that one search may have.
+/// Maximum number of terms of a search.
 pub const MAX_TERMS: usize = 8;
 
-/// A word of a search. The texts are spelled as the client sent them: the statement folds them.
+/// A word of a search. The texts are unchanged, because the statement folds them.
 #[derive(Clone, Debug)]
 pub struct Term {
-    /// As the client sent it.
+    /// The text as the client sent it.
     pub text: String,
     /// A pattern of `like` that matches the term anywhere.
     pub pattern: String,
@@ -56,7 +56,7 @@ impl Term {
         }
     }
 
-    /// Whether an index of trigrams finds the term: it has three letters or digits in a row.
+    /// Returns whether a trigram index can find the term, which requires three letters or digits in a row.
     pub fn is_indexed(&self) -> bool {
         self.text
             .split(|c: char| !c.is_alphanumeric())
@@ -74,7 +74,7 @@ pub fn anywhere(text: &str) -> String {
     format!("%{}%", escaped(text))
 }
 
-/// Returns a pattern of `like` that matches what starts with the text.
+/// Returns a pattern of `like` that matches texts that start with the text.
 pub fn beginning(text: &str) -> String {
     format!("{}%", escaped(text))
 }
@@ -85,8 +85,8 @@ fn escaped(text: &str) -> String {
         .replace('_', r"\_")
 }
 
-/// Whether the term consists of one or two letters or digits, with their combining marks. In the middle of a word, so short
-/// a term is found by chance; in a script without blanks it can be a word.
+/// Returns whether the term consists of one or two letters or digits, with their combining marks. Inside of a word such a
+/// short term matches by chance, but in a script without blanks it can be a word.
 fn is_short(term: &str) -> bool {
     let mut letters = 0;
     for c in term.chars() {

@@ -24,7 +24,7 @@ use crate::{config::Required, state::AppState};
 
 type Around<S> = Arc<dyn Fn(S, Request, Next) -> BoxFuture<'static, Response> + Send + Sync>;
 
-/// A group: its name, its routes, and the secrets that it may be given.
+/// A group: its name, its routes, and the secrets that it may read.
 #[derive(Clone)]
 pub struct Api<S = AppState> {
     name: &'static str,
@@ -42,10 +42,10 @@ where
     S: Clone + Send + Sync + 'static,
     AppState: FromRef<S>,
 {
-    /// A group with the name of its folder in `functions/`, and a line on what its routes are about.
+    /// Creates a group. `name` is that of its folder in `functions/`, and `about` describes its routes in one line.
     ///
     /// # Panics
-    /// If the rules of a route contradict each other, or two routes have one name.
+    /// If the rules of a route contradict each other, or if two routes have the same name.
     pub fn new(
         name: &'static str,
         about: &'static str,
@@ -70,12 +70,12 @@ where
         }
     }
 
-    /// A group that speaks Better Auth's protocol: paths match exactly, HEAD is not GET, and a request without a route
-    /// is answered with 404 and nothing. Its handlers verify origin, credential, body and limits themselves, in that
-    /// protocol's order and words, so the guard lets every request pass.
+    /// Creates a group with Better Auth's protocol: paths match exactly, HEAD is not GET, and a request without a route
+    /// gets an empty 404. Its handlers verify origin, credential, body and limits themselves, in the order and with the
+    /// messages of that protocol, so the guard lets every request pass.
     ///
     /// # Panics
-    /// As [`Self::new`]; also if a route says who may call it.
+    /// As for [`Self::new`], or if a route has rules for its callers.
     pub fn better_auth(
         name: &'static str,
         about: &'static str,
@@ -95,13 +95,13 @@ where
         self
     }
 
-    /// Variables without which this group does not start in production, beside those that all groups need.
+    /// Variables that this group requires in production, in addition to those of all groups.
     pub fn requires(mut self, required: Required) -> Self {
         self.required = required;
         self
     }
 
-    /// Runs `work` around the whole group, inside the request stack: also for requests that have no route.
+    /// Runs `work` around the whole group, inside the request stack, also for requests without a route.
     pub fn around<F>(mut self, work: impl Fn(S, Request, Next) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
@@ -112,49 +112,49 @@ where
         self
     }
 
-    /// Opens the connection to the database when a request needs it, and not at the start: for a group most of whose
-    /// requests need none.
+    /// Connects to the database when a request needs it, and not at the start. This suits a group whose requests mostly
+    /// do not need the database.
     pub fn connecting_late(mut self) -> Self {
         self.connects_late = true;
         self
     }
 
-    /// Whether the connection to the database waits for a request.
+    /// Returns whether the group connects to the database only when a request needs it.
     pub fn connects_late(&self) -> bool {
         self.connects_late
     }
 
-    /// Whether it speaks Better Auth's protocol.
+    /// Returns whether the group has Better Auth's protocol.
     pub fn is_exact(&self) -> bool {
         self.exact
     }
 
-    /// The group's name, as in `functions/`.
+    /// Returns the group's name, as in `functions/`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What its routes are about.
+    /// Returns the description of the group's routes.
     pub fn about(&self) -> &'static str {
         self.about
     }
 
-    /// Names that this group may take from the deployment's secret.
+    /// Returns the names that this group may take from the deployment's secret.
     pub fn secret_names(&self) -> &'static [&'static str] {
         self.secrets
     }
 
-    /// Variables that this group needs beside the common ones.
+    /// Returns the variables that this group requires in addition to the common ones.
     pub fn required_names(&self) -> Required {
         self.required
     }
 
-    /// All routes in their order.
+    /// Returns all routes in their order.
     pub fn routes(&self) -> &[Route<S>] {
         &self.routes
     }
 
-    /// A line for each route: method, path, and who may call it.
+    /// Returns a line for each route, with method, path and access.
     pub fn table(&self) -> Vec<String> {
         self.routes
             .iter()
@@ -172,7 +172,7 @@ where
             .collect()
     }
 
-    /// The router with every route behind the guard, inside the request stack.
+    /// Returns the router with every route behind the guard, inside the request stack.
     ///
     /// # Panics
     /// If two routes have the same method and path.
@@ -220,7 +220,7 @@ where
     }
 }
 
-/// The NestJS response to a path or method that no route has; for a handler whose route is switched off.
+/// Returns NestJS's response to an unknown path or method, for a handler whose route is switched off.
 pub fn no_route(request: &Request) -> Response {
     let original = request.extensions().get::<stack::OriginalRequest>();
     original.map_or_else(

@@ -14,19 +14,19 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{Error, Result};
 
-/// Most pieces of work that wait for a thread.
+/// Maximum number of tasks that wait for a thread.
 const MAX_WAITING: usize = 64;
 
-/// As many pieces of work run at a time as there are processors.
+/// At most one task per processor runs at a time.
 static THREADS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, Into::into)));
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs work that takes long without waiting for anything, such as hashing a password. Other requests go on meanwhile. An
-/// instance that serves one request at a time runs the work at once.
+/// Runs work that uses a processor for long, such as hashing a password, while other requests are served. An instance
+/// that serves one request at a time runs the work directly.
 ///
 /// # Errors
-/// 503 if too much work waits already.
+/// 503 if too many tasks are waiting.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     if under_lambda() && lambda_concurrency() == 1 {
         return Ok(work());
@@ -45,19 +45,19 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     }
 }
 
-/// A piece of work that waits for a thread.
+/// A task that waits for a thread.
 struct Waiting;
 
 impl Waiting {
     fn start() -> Result<Self> {
         let waiting = WAITING.fetch_add(1, Ordering::Relaxed);
-        // From here on, dropping it counts down.
+        // From here on, the counter is decremented on drop.
         let started = Self;
         if waiting < MAX_WAITING {
             Ok(started)
         } else {
             Err(Error::Unavailable(anyhow::anyhow!(
-                "{waiting} pieces of work wait for a processor"
+                "{waiting} tasks wait for a processor"
             )))
         }
     }

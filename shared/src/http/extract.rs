@@ -1,4 +1,4 @@
-//! Extractors and answers of handlers: what is wrong with a request is said in our shape.
+//! Extractors and responses of handlers. Invalid requests are rejected in the format of the API.
 
 use axum::{
     extract::FromRequestParts,
@@ -15,17 +15,17 @@ use super::{
     json::json_response,
 };
 
-/// Longest id that is looked up; anything longer names nothing.
+/// Maximum length of an id. Longer ids are not found.
 const MAX_ID_LENGTH: usize = 255;
 
-/// As an extractor, the checked JSON body; as an answer, 200 with JSON.
+/// The validated JSON body as an extractor, and a JSON response with the status 200.
 #[derive(Clone, Debug)]
 pub struct Json<T>(pub T);
 
 impl<T: FromFields, S: Send + Sync> FromRequestParts<S> for Json<T> {
     type Rejection = Error;
 
-    /// The guard has read and parsed the body by now.
+    /// The guard has already read and parsed the body.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         let body = parts.extensions.remove::<JsonBody>().unwrap_or_default();
         read(Fields::of_body(body.0)).map(Self)
@@ -47,7 +47,7 @@ impl<T: ToSchema> Output for Json<T> {
     }
 }
 
-/// The checked query.
+/// The validated query.
 #[derive(Clone, Debug)]
 pub struct Query<T>(pub T);
 
@@ -71,8 +71,8 @@ fn read<T: FromFields>(mut fields: Fields) -> Result<T, Error> {
     Ok(value)
 }
 
-/// The path's one id. Ids are opaque: whatever cannot be one (too long, not UTF-8, with a NUL) is looked up as an empty
-/// text, which names nothing, so that the answer is the same 404 as for an unknown id.
+/// The id in the path. Ids are opaque. An invalid id (too long, not UTF-8, or with a NUL) becomes an empty text, which is
+/// never found, so the response is the same 404 as for an unknown id.
 #[derive(Clone, Debug)]
 pub struct Path(pub String);
 
@@ -100,7 +100,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// 201 with the thing made and the path where it lives.
+/// 201 with the created resource and its path.
 #[derive(Clone, Debug)]
 pub struct Created<T>(pub String, pub T);
 

@@ -78,7 +78,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>> {
         ))
 }
 
-/// Whether the work of a request is still to be done.
+/// A started request, whose work is to be done or was done before.
 #[must_use]
 pub enum Attempt<T> {
     /// The work is to be done in the transaction, which [`First::answer`] commits.
@@ -179,13 +179,13 @@ impl First {
 struct StoredResponse {
     request_hash: Vec<u8>,
     status: i16,
-    /// `None` where what it repeats was deleted.
+    /// `None` if the created resource was deleted.
     body: Option<String>,
     location: Option<String>,
 }
 
 impl StoredResponse {
-    /// Returns the response again, or 409 if what it is about was deleted, and the body with it.
+    /// Returns the stored response, or 409 if the created resource was deleted and the body with it.
     fn replay(self) -> Result<Response> {
         if self.body.is_none() {
             return Err(Error::Conflict("What the first request made was deleted"));

@@ -1,8 +1,8 @@
-//! The path of a request, in one form for every front door.
+//! The path of a request, normalised for all event sources.
 //!
-//! API Gateway's HTTP APIs decode the path before a function sees it. So that a path means the same everywhere, it is
-//! percent-decoded once, wherever the request comes from, and nothing else is done to it: dot segments, blanks, control
-//! characters and doubled slashes stay. The router matches the decoded path, encoded again in one way.
+//! API Gateway's HTTP APIs decode the path before the function is invoked. To give a path one meaning, it is decoded
+//! exactly once for every event source. Nothing else is changed: dot segments, blanks, control characters and doubled
+//! slashes stay. The router matches the decoded path, which is encoded again in one form.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use axum::{
 use lambda_http::{RequestExt, request::RequestContext};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-/// The bytes beside letters and digits that a path holds as they are: `pchar` of RFC 3986, and the slash.
+/// The bytes besides letters and digits that are not encoded in a path: `pchar` of RFC 3986, and the slash.
 const PLAIN: &[u8] = b"-._~!$&'()*+,;=:@/";
 
 /// All bytes but those of [`PLAIN`].
@@ -30,14 +30,14 @@ const ENCODED: &AsciiSet = &{
     set
 };
 
-/// Brings the path of a request into the form that routes match: percent-decoded, without the stage of a gateway.
+/// Normalises the path for the router: decoded once, and without the stage of a gateway.
 pub(super) fn normalize(request: &mut Request) {
     let extensions = request.extensions();
     let (path, stage) = match extensions.get() {
         Some(RequestContext::ApiGatewayV2(context)) => {
             let raw = extensions.raw_http_path();
             let domain = context.domain_name.as_deref().unwrap_or_default();
-            // A Function URL sends the same events, but with the path as the client wrote it.
+            // The events of a Function URL have the same format, but the path is as the client sent it.
             let path = if domain.contains(".lambda-url.") {
                 decoded(raw)
             } else {
@@ -56,7 +56,7 @@ pub(super) fn normalize(request: &mut Request) {
     }
 }
 
-/// The path decoded once, and encoded in one way.
+/// Decodes the path once, and encodes it in one form.
 fn decoded(path: &str) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || PLAIN.contains(&byte);
     if path.bytes().all(is_plain) {
@@ -94,7 +94,7 @@ pub(super) fn drop_trailing_slash(request: &mut Request) {
     }
 }
 
-/// Replaces the path. A URI cannot hold a path of more than 64 KiB, which no front door delivers.
+/// Replaces the path. No event source accepts a path of more than 64 KiB, which a URI cannot contain.
 fn set_path(request: &mut Request, path: &str) {
     let path_and_query = match request.uri().query() {
         Some(query) => PathAndQuery::try_from(format!("{path}?{query}")),

@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 use super::describe::Operation;
 use super::describe::{self, Endpoint, Failure, ParameterPlace, Property, Schema};
 
-/// Who may call a route.
+/// Access to a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody; a caller with a credential is recognised. The reason says why the route is open.
+    /// Every caller. Callers with a credential are identified. The value is the reason why the route is public.
     Public(&'static str),
-    /// Anybody, as far as the guard is concerned: the handler verifies credentials itself. The reason says why.
+    /// Every caller, because the handler verifies credentials itself. The value is the reason.
     ByHandler(&'static str),
     /// A session cookie or an API key.
     Session,
@@ -25,7 +25,7 @@ pub enum Access {
     Metrics,
 }
 
-/// Which quotas a request is counted under.
+/// The quotas that a request counts against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateClass {
     /// None.
@@ -62,45 +62,46 @@ pub struct RouteRules {
     pub method: Method,
     /// Path in axum's syntax, e.g. `/users/{userId}`.
     pub path: &'static str,
-    /// Who may call it.
+    /// Access to the route.
     pub access: Access,
-    /// Which quotas its requests are counted under.
+    /// The quotas that its requests count against.
     pub counted_as: RateClass,
-    /// How responses may be stored.
+    /// Caching of its responses.
     pub cache: Cache,
-    /// Responses to anonymous visitors may come from Redis.
+    /// Whether Redis may cache responses to anonymous requests.
     pub cached_in_redis: bool,
-    /// A success purges cached anonymous responses.
+    /// Whether a success purges cached anonymous responses.
     pub purges_cache: bool,
-    /// The caller's whole row is loaded with the session.
+    /// Whether the caller's whole row is loaded with the session.
     pub with_account: bool,
 }
 
 impl RouteRules {
-    /// Whether the route only reads.
+    /// Returns whether the route only reads.
     pub fn is_read(&self) -> bool {
         self.method == Method::GET
     }
 
-    /// Whether anybody may call it without a credential.
+    /// Returns whether the route accepts callers without a credential.
     pub fn is_open(&self) -> bool {
         matches!(self.access, Access::Public(_) | Access::ByHandler(_))
     }
 }
 
-/// One route. Without a call of [`public`](Self::public) it needs a session or an API key.
+/// One route. It requires a session or an API key unless it is made [`public`](Self::public).
 #[derive(Clone)]
 pub struct Route<S> {
     /// The rules of its requests.
     pub rules: RouteRules,
     pub(super) handler: MethodRouter<S>,
-    /// The first mistake in its rules; reported when the router is built.
+    /// The first contradiction in its rules, which is reported when the router is built.
     mistake: Option<&'static str>,
     #[cfg(feature = "description")]
     pub(crate) operation: Operation,
 }
 
-/// `GET` (and `HEAD`), counted as a read. `name` is the operation's: `<verb><Resource>`, e.g. `listProjects`.
+/// A route for `GET` and `HEAD`, counted as a read. `name` is that of the operation: `<verb><Resource>`, e.g.
+/// `listProjects`.
 pub fn get<S, T>(name: &'static str, path: &'static str, handler: impl Endpoint<T, S>) -> Route<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -109,7 +110,7 @@ where
     Route::new(name, Method::GET, MethodFilter::GET, path, handler)
 }
 
-/// `POST`, counted as a write.
+/// A route for `POST`, counted as a write.
 pub fn post<S, T>(name: &'static str, path: &'static str, handler: impl Endpoint<T, S>) -> Route<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -118,7 +119,7 @@ where
     Route::new(name, Method::POST, MethodFilter::POST, path, handler)
 }
 
-/// `PUT`, counted as a write.
+/// A route for `PUT`, counted as a write.
 pub fn put<S, T>(name: &'static str, path: &'static str, handler: impl Endpoint<T, S>) -> Route<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -127,7 +128,7 @@ where
     Route::new(name, Method::PUT, MethodFilter::PUT, path, handler)
 }
 
-/// `DELETE`, counted as a write.
+/// A route for `DELETE`, counted as a write.
 pub fn delete<S, T>(
     name: &'static str,
     path: &'static str,
@@ -176,12 +177,12 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         }
     }
 
-    /// Anybody may call it. The reason is for the reader, and for the table of routes.
+    /// Accepts every caller. The reason is for readers and for the table of routes.
     pub fn public(self, reason: &'static str) -> Self {
         self.access(Access::Public(reason))
     }
 
-    /// Accepts a session cookie, and no API key.
+    /// Accepts a session cookie, but no API key.
     pub fn session_only(self) -> Self {
         self.access(Access::SessionOnly)
     }
@@ -199,7 +200,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self
     }
 
-    /// The handler verifies credentials, origin, body and limits itself, in the protocol of its group.
+    /// Lets the handler verify credentials, origin, body and limits, in the protocol of its group.
     pub(super) fn by_handler(self, reason: &'static str) -> Self {
         let mut route = self.access(Access::ByHandler(reason));
         route.rules.counted_as = RateClass::Unlimited;
@@ -207,18 +208,18 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         route
     }
 
-    /// Makes something: counted under `create` too.
+    /// Counts requests against the quota `create`, too.
     pub fn creates(self) -> Self {
         self.counted_as(RateClass::Create)
     }
 
-    /// Counted under other quotas than its method says.
+    /// Counts requests against other quotas than those of the method.
     pub fn counted_as(mut self, class: RateClass) -> Self {
         self.rules.counted_as = class;
         self
     }
 
-    /// Responses are stored by other rules than a list's.
+    /// Caches responses by other rules than those of lists.
     pub fn cached(mut self, cache: Cache) -> Self {
         if !self.rules.is_read() {
             self.mistake = Some("has a cache rule and is no GET");
@@ -227,7 +228,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self
     }
 
-    /// Every anonymous visitor gets the same response for some seconds, so that Redis may store it.
+    /// Lets Redis cache the response to anonymous requests for some seconds.
     pub fn cached_in_redis(mut self) -> Self {
         if !self.rules.is_read() {
             self.mistake = Some("is stored in Redis and is no GET");
@@ -236,7 +237,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self
     }
 
-    /// A success purges the anonymous responses that Redis stores, because it may remove something from them.
+    /// Purges the cached anonymous responses after a success, which may remove something from them.
     pub fn purges_cache(mut self) -> Self {
         if self.rules.is_read() {
             self.mistake = Some("purges the cache and changes nothing");
@@ -251,7 +252,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self
     }
 
-    /// Panics where the rules contradict each other or the handler, with the route's name.
+    /// Panics with the route's name if its rules contradict each other or the handler.
     pub(super) fn check(&self) {
         let name = self.rules.name;
         if let Some(mistake) = self.mistake {
@@ -279,29 +280,29 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     }
 }
 
-/// What the signature of the handler does not say, for the OpenAPI document.
+/// The parts of the OpenAPI document that the signature of the handler does not contain.
 impl<S: Clone + Send + Sync + 'static> Route<S> {
-    /// One line on what it does, in the third person: "Lists projects, newest first".
+    /// Sets the summary: one line in the third person, such as "Lists projects, newest first".
     pub fn summary(self, summary: &'static str) -> Self {
         self.describe(|operation| operation.summary = summary)
     }
 
-    /// The rest, in Markdown.
+    /// Sets the description, in Markdown.
     pub fn description(self, description: &'static str) -> Self {
         self.describe(|operation| operation.description = description)
     }
 
-    /// The handler requires a session, although the guard does not look for one.
+    /// Documents that the handler requires a session, although the guard does not.
     pub fn signed_in(self) -> Self {
         self.describe(|operation| operation.signed_in = true)
     }
 
-    /// A parameter of the query that may be left out.
+    /// Adds an optional parameter of the query.
     pub fn query(self, name: &'static str, about: &'static str, schema: fn() -> Schema) -> Self {
         self.parameter(ParameterPlace::Query, false, name, about, schema)
     }
 
-    /// A parameter of the query without which the request is rejected with 400.
+    /// Adds a required parameter of the query. A request without it gets a 400.
     pub fn required_query(
         self,
         name: &'static str,
@@ -311,7 +312,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self.parameter(ParameterPlace::Query, true, name, about, schema)
     }
 
-    /// A parameter of the path that is no opaque id.
+    /// Adds a parameter of the path that is not an opaque id.
     pub fn path_parameter(
         self,
         name: &'static str,
@@ -340,12 +341,12 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// A JSON response of this type.
+    /// Adds a JSON response of this type.
     pub fn json<T: ToSchema>(self, status: u16) -> Self {
         self.describe(|operation| operation.json_of::<T>(status))
     }
 
-    /// A JSON response of either type.
+    /// Adds a JSON response of one of two types.
     pub fn json_either<T: ToSchema, U: ToSchema>(self, status: u16) -> Self {
         self.describe(|operation| {
             operation.json_of::<T>(status);
@@ -355,7 +356,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// A JSON response of this type, or `null`.
+    /// Adds a JSON response of this type, or `null`.
     pub fn json_or_null<T: ToSchema>(self, status: u16) -> Self {
         self.describe(|operation| {
             operation.json_of::<T>(status);
@@ -363,7 +364,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// A whole list as JSON.
+    /// Adds a JSON response with a complete list.
     pub fn list<T: ToSchema>(self) -> Self {
         self.describe(|operation| {
             operation.json_of::<T>(200);
@@ -371,12 +372,12 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// A JSON object of any properties.
+    /// Adds a JSON response with an object of any properties.
     pub fn json_object(self, status: u16) -> Self {
         self.describe(|operation| operation.json(status, describe::object()))
     }
 
-    /// A response in another media type than JSON, e.g. `text/html`.
+    /// Adds a response in another media type than JSON, e.g. `text/html`.
     pub fn media(self, status: u16, media_type: &'static str) -> Self {
         self.describe(|operation| {
             let schema = media_type
@@ -386,22 +387,22 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// An `ETag`, which the handler sets and compares, of a response in another media type than JSON.
+    /// Adds an `ETag`, which the handler sets and compares, to a response in another media type than JSON.
     pub fn with_etag(self) -> Self {
         self.describe(|operation| operation.header(200, "ETag"))
     }
 
-    /// A redirect with 302.
+    /// Adds a redirect with the status 302.
     pub fn redirect(self) -> Self {
         self.describe(|operation| operation.header(302, "Location"))
     }
 
-    /// Refuses with these statuses too, and the error body.
+    /// Adds errors with these statuses and an error body.
     pub fn fails(self, statuses: &'static [u16]) -> Self {
         self.failing(statuses, Failure::Error)
     }
 
-    /// Refuses with these statuses and no body.
+    /// Adds errors with these statuses and without a body.
     pub fn fails_empty(self, statuses: &'static [u16]) -> Self {
         self.failing(statuses, Failure::Empty)
     }
@@ -413,7 +414,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         })
     }
 
-    /// Properties of a response's type that may be missing, here and wherever else the type is used.
+    /// Documents properties of a response's type that may be missing, wherever the type is used.
     pub fn may_lack<T: ToSchema>(self, properties: &'static [&'static str]) -> Self {
         self.describe(|operation| {
             operation
@@ -428,7 +429,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self
     }
 
-    /// Nothing that describes the API is linked into a deployed function.
+    /// Without this feature, the functions contain no description of the API.
     #[cfg(not(feature = "description"))]
     fn describe(self, _: impl FnOnce(&mut describe::Operation)) -> Self {
         self

@@ -1,4 +1,4 @@
-//! The parts that operations share: refusals, headers, security schemes, and the schemas of all types.
+//! Components that operations share: error responses, headers, security schemes, and the schemas of all types.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use utoipa::openapi::{
 use super::schema;
 use crate::http::describe::{self, NamedSchema, Operation, Usage};
 
-/// Statuses that a refusal can have, with their names in the document.
+/// Statuses of error responses, with their names in the document.
 const REFUSALS: [(u16, &str, &str); 13] = [
     (400, "BadRequest", "The body or the query is invalid"),
     (401, "Unauthorized", "No valid credential"),
@@ -49,7 +49,7 @@ const REFUSALS: [(u16, &str, &str); 13] = [
     ),
 ];
 
-/// Headers of answers.
+/// Headers of responses.
 const HEADERS: [(&str, &str); 10] = [
     ("X-Request-Id", "Identifies this request in the logs"),
     (
@@ -83,7 +83,7 @@ pub(super) const SECURE_SESSION: &str = "secureSession";
 pub(super) const API_KEY: &str = "apiKey";
 pub(super) const BEARER: &str = "bearer";
 
-/// A reference to one of the document's headers.
+/// Returns a reference to one of the document's headers.
 pub(super) fn header(name: &str) -> Ref {
     Ref::new(format!("#/components/headers/{name}"))
 }
@@ -127,7 +127,8 @@ impl Schemas {
         }
     }
 
-    /// Responses say what is always there; bodies are closed, but for Better Auth's, which ignores what it does not know.
+    /// Completes the schemas. In responses all properties are required. Bodies are closed except Better Auth's, which
+    /// ignores unknown properties.
     pub(super) fn finish(self, problems: &mut Vec<String>) -> Components {
         let mut known: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
         for (named, exact) in self.named {

@@ -1,4 +1,4 @@
-//! The document of all groups: what routes say, joined with what their rules imply.
+//! The document of all groups. It combines the descriptions of routes with the consequences of their rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ use crate::{
 pub struct Group {
     name: &'static str,
     about: &'static str,
-    /// Better Auth's protocol instead of ours.
+    /// Whether the group has Better Auth's protocol.
     exact: bool,
     routes: Vec<(RouteRules, Operation)>,
 }
@@ -54,10 +54,10 @@ where
     }
 }
 
-/// The document of all groups.
+/// Creates the document of all groups.
 ///
 /// # Errors
-/// A route without a summary, a name used twice, or one name for two schemas. All are reported together.
+/// Reports all routes without a summary, names that are used twice, and names of two different schemas.
 pub fn document(version: &str, groups: Vec<Group>) -> anyhow::Result<OpenApi> {
     let mut problems = Vec::new();
     let mut paths = Paths::new();
@@ -106,7 +106,7 @@ pub fn document(version: &str, groups: Vec<Group>) -> anyhow::Result<OpenApi> {
         .build())
 }
 
-/// Whether requests are counted under a quota.
+/// Returns whether requests count against a quota.
 fn is_limited(rules: &RouteRules) -> bool {
     rules.counted_as != RateClass::Unlimited
 }
@@ -121,7 +121,7 @@ fn http_method(method: &Method) -> anyhow::Result<HttpMethod> {
     })
 }
 
-/// Adds to an operation what its rules and the request stack give it.
+/// Adds the parts that follow from the route's rules and the request stack.
 fn describe(
     operation: Operation,
     rules: &RouteRules,
@@ -164,7 +164,7 @@ fn describe(
             names.push("ETag");
             conditional = true;
         }
-        // The handler of a route without JSON may set one.
+        // The handler of a route without JSON may set an `ETag`.
         conditional |= answer.headers.contains(&"ETag");
         if is_limited(rules) && !exact {
             names.extend(["RateLimit", "RateLimit-Policy"]);
@@ -255,7 +255,7 @@ fn header_parameter(name: &str, description: &str, schema: Schema) -> Parameter 
         .build()
 }
 
-/// The parameters that the path names and the operation does not describe: opaque ids.
+/// Returns the parameters of the path that the operation does not describe. They are opaque ids.
 fn path_parameters(operation: &Operation, path: &str) -> Vec<Parameter> {
     path.split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
@@ -275,7 +275,7 @@ fn path_parameters(operation: &Operation, path: &str) -> Vec<Parameter> {
         .collect()
 }
 
-/// Any one of these lets the caller in; the empty one is for anonymous callers.
+/// Returns the alternatives of credentials. The empty one is for anonymous callers.
 fn security(operation: &Operation, rules: &RouteRules) -> Vec<SecurityRequirement> {
     let nothing: [&str; 0] = [];
     let needs = |name: &str| SecurityRequirement::new(name, nothing);
@@ -291,9 +291,9 @@ fn security(operation: &Operation, rules: &RouteRules) -> Vec<SecurityRequiremen
     }
 }
 
-/// Every status that the operation may refuse with, the stack's included.
+/// Returns every status of an error response, including those of the request stack.
 fn refusals(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<u16, Failure> {
-    // A bad API key is refused on public routes too, and so is one without the scope.
+    // An invalid API key, or one without the scope, is rejected on public routes too.
     let mut statuses = vec![401, 403, 500, 503];
     let takes_query = operation
         .parameters
@@ -308,7 +308,7 @@ fn refusals(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<
             statuses.extend([400, 413, 415]);
         }
     } else {
-        // A NUL in the query, whether or not the handler reads it.
+        // A NUL in the query is rejected even if the handler does not read the query.
         statuses.push(400);
         if is_limited(rules) {
             statuses.push(429);

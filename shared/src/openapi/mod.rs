@@ -1,14 +1,14 @@
-//! OpenAPI 3.1: the document of all groups, made of their routes.
+//! The OpenAPI 3.1 document of all groups, which is generated from their routes.
 //!
-//! A route says its names and rules, its handler's signature the parameters, bodies and responses
-//! ([`describe`](crate::http::describe)). From the rules follow who may call (security, 401, 403), limits (429,
-//! `RateLimit`), bodies (400, 413, 415), caching (`ETag`, 304), path parameters and their 404, and 500 and 503. Every
-//! other refusal is named by [`Route::fails`](crate::http::Route::fails).
+//! A route has its name and its rules. The handler's signature describes the parameters, bodies and responses
+//! ([`describe`](crate::http::describe)). The rules determine access (security, 401, 403), limits (429, `RateLimit`), bodies
+//! (400, 413, 415), caching (`ETag`, 304), path parameters and their 404, and 500 and 503. All other errors are listed
+//! with [`Route::fails`](crate::http::Route::fails).
 //!
-//! Responses derive [`utoipa::ToSchema`]. Every property counts as required, as absent values are `null`; what may be
-//! missing is named by [`Route::may_lack`](crate::http::Route::may_lack). Bodies are closed, as their validation is.
+//! Responses derive [`utoipa::ToSchema`]. Every property is required, because absent values are `null`. Properties that
+//! may be missing are listed with [`Route::may_lack`](crate::http::Route::may_lack). Bodies are closed, as in their validation.
 //!
-//! Nothing of this is linked into a deployed function.
+//! The document is not linked into deployed functions.
 
 mod components;
 mod document;

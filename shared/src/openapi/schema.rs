@@ -1,4 +1,4 @@
-//! What is true of all schemas of bodies and of responses.
+//! Common changes to all schemas of bodies and responses.
 
 use utoipa::openapi::{
     ArrayBuilder, Object, ObjectBuilder, RefOr, Schema,
@@ -9,7 +9,7 @@ fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// Properties of answers are always there, but for the optional ones.
+/// Makes all properties of a response required, except the optional ones.
 pub(super) fn require_all(schema: &mut RefOr<Schema>, optional: &[&str]) {
     each_object(schema, &mut |object| {
         let names = object.properties.keys();
@@ -20,7 +20,7 @@ pub(super) fn require_all(schema: &mut RefOr<Schema>, optional: &[&str]) {
     });
 }
 
-/// No other properties than those named.
+/// Closes a schema to other properties.
 pub(super) fn close(schema: &mut RefOr<Schema>) {
     each_object(schema, &mut |object| {
         if object.additional_properties.is_none() {
@@ -29,7 +29,7 @@ pub(super) fn close(schema: &mut RefOr<Schema>) {
     });
 }
 
-/// Visits the object itself and those written inside it, references aside.
+/// Visits the object itself and the objects inside it. References are not followed.
 fn each_object(schema: &mut RefOr<Schema>, visit: &mut impl FnMut(&mut Object)) {
     let RefOr::T(schema) = schema else { return };
     match schema {
@@ -59,7 +59,7 @@ fn each_item(items: &mut [RefOr<Schema>], visit: &mut impl FnMut(&mut Object)) {
     }
 }
 
-/// The body of an error, as NestJS writes it.
+/// The error body in the format of NestJS.
 pub(super) fn error() -> Object {
     let message = OneOfBuilder::new()
         .item(string())
@@ -83,7 +83,7 @@ pub(super) fn error() -> Object {
         .build()
 }
 
-/// The body of an error of `/api/auth`, as Better Auth writes it. Its 500 and 503 have a `statusCode` too.
+/// The error body of `/api/auth`, in the format of Better Auth. For 500 and 503 it also has a `statusCode`.
 pub(super) fn auth_error() -> Object {
     ObjectBuilder::new()
         .description(Some("Why Better Auth's endpoints refused a request"))

@@ -1,4 +1,4 @@
-//! What the document says of a made-up group.
+//! The document of a sample group.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! Events of API Gateway, Function URLs and load balancers, as requests.
 //!
-//! `lambda_http` panics on a `Host` header that is no host, on a query that is no part of a URI, and on some paths; it
-//! ignores all cookies where one holds a byte beyond ASCII, and takes no event with such a byte in another header. None of
-//! these may cost more than the header or the cookie itself, so the parts of an event that clients choose reach the request
-//! without its help.
+//! `lambda_http` panics on an invalid `Host` header, on an invalid query, and on some paths. It ignores all cookies if one
+//! contains a non-ASCII byte, and rejects an event with such a byte in another header. These inputs must not affect
+//! more than the header or the cookie itself. So the parts of an event that clients choose are added to the request
+//! without `lambda_http`.
 
 use std::convert::Infallible;
 
@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, value::RawValue};
 use tower::{ServiceExt as _, service_fn, util::BoxCloneService};
 
-/// What a query cannot hold as it is.
+/// Characters that must be encoded in a query.
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
 
 /// An event without the parts that clients choose freely, and those parts.
@@ -34,12 +34,12 @@ pub struct HttpEvent {
     parts: FreeParts,
 }
 
-/// The parts of an event that clients choose freely.
+/// The parts of an event that clients choose.
 #[derive(Clone, Debug, Default)]
 struct FreeParts {
     path: String,
     query: String,
-    /// Headers that `lambda_http` does not take.
+    /// Headers that `lambda_http` rejects.
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for HttpEvent {
         let event = if let Ok(event) = serde_json::from_str(text.get()) {
             event
         } else {
-            // Of what a client chooses, only a header can be the reason.
+            // A header is the only part chosen by the client that can cause this error.
             let mut event: Value = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
             parts.headers = take_unusual_headers(&mut event);
             serde_json::from_value(event).map_err(D::Error::custom)?
@@ -109,7 +109,7 @@ impl HttpEvent {
         Self { event, parts }
     }
 
-    /// The request, as the router gets it.
+    /// Returns the request for the router.
     ///
     /// # Errors
     /// If the path and the query are too long for a URI.
@@ -118,7 +118,7 @@ impl HttpEvent {
     }
 }
 
-/// A path and a query of more than 64 KiB.
+/// The path and the query have more than 64 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UriTooLong;
 
@@ -136,7 +136,7 @@ impl FreeParts {
         }
     }
 
-    /// A cookie with a control character is not sent by browsers, and no header can hold it.
+    /// Adds the cookies except those with a control character, which browsers do not send and a header cannot contain.
     fn add_cookies(&mut self, cookies: &[String]) {
         let is_possible = |cookie: &&str| !cookie.bytes().any(|byte| byte.is_ascii_control());
         let cookies: Vec<&str> = cookies
@@ -159,7 +159,7 @@ impl FreeParts {
         for (name, value) in headers {
             request.headers_mut().append(name, value);
         }
-        // The request stack decodes the path; here it only has to fit into a URI.
+        // The request stack decodes the path. Here it only has to be valid in a URI.
         let mut uri = encoded_path(&path);
         if !query.is_empty() {
             uri.push('?');
@@ -176,14 +176,14 @@ fn encoded_path(path: &str) -> String {
     format!("{slash}{}", utf8_percent_encode(path, NOT_IN_PATH))
 }
 
-/// A query of decoded names and values.
+/// Encodes a query of decoded names and values.
 fn encoded_query(query: &QueryMap) -> String {
     form_urlencoded::Serializer::new(String::new())
         .extend_pairs(query.iter())
         .finish()
 }
 
-/// A query of names and values as the client has encoded them.
+/// Joins names and values that the client has encoded.
 fn joined_query(query: &QueryMap) -> String {
     let pairs: Vec<String> = query
         .iter()
@@ -192,13 +192,14 @@ fn joined_query(query: &QueryMap) -> String {
     pairs.join("&")
 }
 
-/// Whether the domain is that of a Function URL, which the request stack asks for. No other domain reaches the URI.
+/// Returns whether the domain is that of a Function URL. The request stack needs to know it; no other domain is put
+/// into the URI.
 fn is_function_url(domain: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     domain.ends_with(".on.aws") && domain.bytes().all(is_plain)
 }
 
-/// Takes the headers out of an event that `lambda_http` does not take. Names and values that no header can have are dropped.
+/// Removes the headers that `lambda_http` rejects from an event, and returns them. Invalid names and values are dropped.
 fn take_unusual_headers(event: &mut Value) -> Vec<(HeaderName, HeaderValue)> {
     let is_usual = |name: &str, value: &str| {
         HeaderName::try_from(name).is_ok() && HeaderValue::from_str(value).is_ok()

@@ -12,20 +12,21 @@ use platform::{telemetry, time::Timestamp};
 use tokio::{sync::mpsc, time::timeout};
 use tower::{Layer, Service};
 
-/// Maximum time that Sentry is waited for after a response. With the work around it, the instance is held for 300 ms at most.
+/// Maximum time to wait for Sentry after a response. In total, the extension holds the instance for at most 300 ms.
 const TIME_LIMIT: Duration = Duration::from_millis(250);
 /// The extension gives up this long before the end of the invocation's time.
 const MARGIN: Duration = Duration::from_millis(200);
 
-/// Notifies the extension that an invocation has ended. It is a layer around the Lambda runtime's own service, so it runs
-/// after the response or the failure has been handed over.
+/// Notifies the extension that an invocation has ended. It wraps the Lambda runtime's own service, so it runs after the
+/// response or the failure has been sent.
 #[derive(Clone)]
 pub(super) struct FlushExtension(mpsc::UnboundedSender<()>);
 
 impl FlushExtension {
     /// Registers an internal extension for INVOKE and runs it in the background. For each invocation it waits for the
-    /// response and then for Sentry. Lambda freezes an instance only after all its extensions have requested the next event,
-    /// so nothing is lost. Lambda returns the response at once, so the client does not wait. (AWS, Lambda Extensions API.)
+    /// response and then for Sentry. Lambda freezes an instance only after all its extensions have requested the next
+    /// event, so nothing is lost. Lambda returns the response at once, so the client does not wait. (AWS, Lambda
+    /// Extensions API.)
     pub async fn register() -> anyhow::Result<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));

@@ -32,12 +32,12 @@ enum Phase {
 pub(super) struct HeadClock(Mutex<Phase>);
 
 impl HeadClock {
-    /// The head is complete.
+    /// Records that the head is complete.
     pub fn serving(&self) {
         self.set(Phase::Serving);
     }
 
-    /// The request is answered.
+    /// Records that the response has been sent.
     pub fn idle(&self) {
         self.set(Phase::Idle);
     }

@@ -1,4 +1,4 @@
-//! What a handler has left of a request's body.
+//! The part of a request's body that the handler has not read.
 
 use std::{
     pin::Pin,
@@ -12,14 +12,14 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-/// Bytes that are read before the response.
+/// Maximum number of bytes that are read before the response.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// Bytes that are read after the response, on a connection that is closed then.
+/// Maximum number of bytes that are read after the response. The connection is closed then.
 const MAX_BYTES_AFTERWARDS: usize = 64 * 1024 * 1024;
-/// Maximum time for each of both.
+/// Maximum duration of each of the two reads.
 const TIME_LIMIT: Duration = Duration::from_secs(3);
 
-/// The place to which a body returns that was dropped before its end.
+/// Receives a body that is dropped before its end.
 #[derive(Clone, Default)]
 pub(super) struct Leftover(Arc<Mutex<Option<Incoming>>>);
 
@@ -38,7 +38,7 @@ impl Leftover {
     }
 }
 
-/// A request's body. If it is dropped before its end, the rest can be read by the server.
+/// A request's body. If it is dropped before its end, the server can read the rest.
 pub(super) struct WatchedBody {
     /// `None` only while it is dropped.
     body: Option<Incoming>,
@@ -81,8 +81,8 @@ impl Drop for WatchedBody {
     }
 }
 
-/// Reads the rest of a body within bounds. Returns whether its end was reached. If not, reading goes on in the background,
-/// within bounds, so that the sender can read the response.
+/// Reads the rest of a body within bounds. Returns whether its end was reached. If not, reading goes on in the
+/// background, within bounds, so that the sender can read the response.
 pub(super) async fn drain(mut body: Incoming) -> bool {
     if discard(&mut body, MAX_BYTES).await {
         return true;

@@ -23,8 +23,8 @@ use super::{
     leftover::{Leftover, drain},
 };
 
-/// An idle connection is closed after this time. It is longer than the 60 s for which proxies keep connections, so that no
-/// proxy sends a request on a connection that is just being closed.
+/// An idle connection is closed after this time. It is longer than the 60 s for which proxies keep connections, so that
+/// no proxy sends a request on a connection that is just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// At the end, requests that are being served have this time. It is longer than the limit of a request.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -121,10 +121,10 @@ async fn serve_connection(
     }
 }
 
-/// Responds to a request. What the handler has left of the body is read first, within bounds: a sender that still sends would
-/// otherwise see a closed connection instead of the response.
+/// Responds to a request. First reads the part of the body that the handler has not read, within bounds. Otherwise a
+/// client that is still sending would see a closed connection instead of the response.
 async fn respond(router: Router, peer: SocketAddr, request: Request<Incoming>) -> Response {
-    // Such a sender waits for a response before it sends the body.
+    // A client that sent `Expect: 100-continue` waits for a response before it sends the body.
     let waits = request.headers().contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
     let leftover = Leftover::default();

@@ -1,4 +1,4 @@
-//! Handlers describe their operation by their signature.
+//! Descriptions of operations by the signatures of their handlers.
 
 use axum::{
     Extension,
@@ -10,19 +10,19 @@ use axum::{
 
 use super::Operation;
 
-/// What a handler takes: an extractor.
+/// A parameter of a handler: an extractor.
 pub trait Input {
-    /// Adds what the extractor reads of a request.
+    /// Adds the parts of a request that the extractor reads.
     fn describe(_: &mut Operation) {}
 }
 
-/// What a handler returns.
+/// The result of a handler.
 pub trait Output {
-    /// Adds the responses that it may become.
+    /// Adds the responses that the result may become.
     fn describe(_: &mut Operation) {}
 }
 
-/// A handler whose parameters and result describe its operation.
+/// A handler whose signature describes its operation.
 pub trait Endpoint<T, S>: Handler<T, S> {
     /// Describes the operation.
     fn describe(operation: &mut Operation);
@@ -68,7 +68,7 @@ impl Input for HeaderMap {}
 impl Input for Request {}
 impl<T> Input for Extension<T> {}
 
-/// A response that the route itself describes.
+/// The route itself describes this response.
 impl Output for Response {}
 
 impl<T> Output for Html<T> {

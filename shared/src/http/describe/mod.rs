@@ -1,8 +1,8 @@
-//! What routes say of themselves for the OpenAPI document: their parameters, bodies and responses.
+//! Descriptions of routes for the OpenAPI document: parameters, bodies and responses.
 //!
-//! A handler's signature says most of it: its extractors and its result implement [`Input`] and [`Output`]. The rest is
-//! said by the methods of [`Route`](super::Route). Without the feature `description` none of this is called, and so it
-//! is not linked into a deployed function.
+//! Most of a description follows from the handler's signature: its extractors and its result implement [`Input`] and
+//! [`Output`]. The methods of [`Route`](super::Route) add the rest. Without the feature `description` none of them is
+//! called, so they are not linked into deployed functions.
 
 mod endpoint;
 mod operation;

@@ -1,4 +1,4 @@
-//! One operation as its route and its handler describe it.
+//! The description of an operation by its route and its handler.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,26 @@ use super::{
     schema::{self, NamedSchema, Schema, Usage},
 };
 
-/// One operation: what its route says beside its method and path.
+/// The description of an operation, without its method and path.
 #[derive(Clone, Default)]
 pub struct Operation {
-    /// One line on what it does.
+    /// One line that describes the operation.
     pub summary: &'static str,
-    /// The rest, in Markdown; may be empty.
+    /// Further text in Markdown, or empty.
     pub description: &'static str,
-    /// A session is needed although the guard does not look for one (`/api/auth`).
+    /// Whether the handler requires a session although the guard does not (`/api/auth`).
     pub signed_in: bool,
-    /// The handler rejects anonymous callers.
+    /// Whether the handler rejects anonymous callers.
     pub takes_user: bool,
-    /// `Idempotency-Key` is accepted.
+    /// Whether `Idempotency-Key` is accepted.
     pub idempotent: bool,
     /// Parameters of path and query.
     pub parameters: Vec<(ParameterPlace, Property)>,
-    /// What is sent.
+    /// The body of the request.
     pub body: Option<Body>,
-    /// Responses of a request that succeeds, by status.
+    /// Responses to successful requests, by status.
     pub answers: BTreeMap<u16, Answer>,
-    /// Statuses of refusals beside those that follow from the route.
+    /// Statuses of errors, in addition to those that follow from the route.
     pub failures: BTreeMap<u16, Failure>,
     /// Schemas of bodies and responses.
     pub schemas: Vec<NamedSchema>,
@@ -36,7 +36,7 @@ pub struct Operation {
     pub optional: Vec<(String, &'static [&'static str])>,
 }
 
-/// Where a parameter stands.
+/// The part of the request that contains a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterPlace {
     /// In the path.
@@ -45,32 +45,32 @@ pub enum ParameterPlace {
     Query,
 }
 
-/// What is sent.
+/// The body of a request.
 #[derive(Clone)]
 pub struct Body {
-    /// What it may be.
+    /// Schema of the body.
     pub schema: Schema,
-    /// Whether it must be there.
+    /// Whether the body is required.
     pub required: bool,
-    /// In which media types.
+    /// Accepted media types.
     pub media_types: &'static [&'static str],
 }
 
-/// The response of a request that succeeds.
+/// A response to a successful request.
 #[derive(Clone, Default)]
 pub struct Answer {
-    /// Media types, with the schema of each where there is one.
+    /// Media types, with their schemas if they have one.
     pub content: Vec<(&'static str, Option<Schema>)>,
-    /// Headers by the names that the document has for them.
+    /// Names of headers in the document's components.
     pub headers: Vec<&'static str>,
 }
 
-/// The body of a refusal.
+/// The body of an error response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The error body of the group's protocol.
+    /// The error format of the group's protocol.
     Error,
-    /// Nothing.
+    /// No body.
     Empty,
 }
 
@@ -83,7 +83,7 @@ impl Operation {
         self.parameters.extend(parameters);
     }
 
-    /// Sets a body of these properties, unless there are none. It may be left out where none is required.
+    /// Sets a body with these properties, if there are any. The body is optional if no property is required.
     pub fn body_as(
         &mut self,
         name: &str,

@@ -9,16 +9,16 @@ use super::schema::Schema;
 pub struct Property {
     /// Its name on the wire.
     pub name: &'static str,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
-    /// What it may be.
+    /// Its schema.
     pub schema: Schema,
-    /// What it is for; may be empty.
+    /// Its description, or empty.
     pub about: &'static str,
 }
 
 impl Property {
-    /// One that may be absent.
+    /// Creates an optional property.
     pub fn new(name: &'static str, schema: impl Into<Schema>) -> Self {
         Self {
             name,
@@ -28,7 +28,7 @@ impl Property {
         }
     }
 
-    /// Says what it is for.
+    /// Sets the description.
     pub fn about(mut self, about: &'static str) -> Self {
         if !about.is_empty() {
             self.about = about;
@@ -42,7 +42,7 @@ impl Property {
         self
     }
 
-    /// Takes the description out of the schema: a parameter has it beside its schema.
+    /// Removes the description from the schema, because a parameter has it beside its schema.
     pub(super) fn without_description(mut self) -> Self {
         match &mut self.schema {
             RefOr::T(UtoipaSchema::Object(object)) => object.description = None,
@@ -54,7 +54,7 @@ impl Property {
     }
 }
 
-/// An object of these properties.
+/// Returns the schema of an object with these properties.
 pub fn object_of(properties: Vec<Property>, about: &str) -> Schema {
     let mut object = ObjectBuilder::new().schema_type(Type::Object);
     if !about.is_empty() {

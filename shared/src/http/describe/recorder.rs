@@ -1,9 +1,9 @@
-//! Recording of the fields that are read, so that what validates a body also describes it.
+//! Records the fields that are read, so that the code that validates a body also describes it.
 
 use super::property::Property;
 
-/// Properties in the order in which they are read. By default nothing is recorded, and without the
-/// feature `description` nothing ever is.
+/// Records properties in the order in which they are read. By default, and without the feature `description`, nothing is
+/// recorded.
 #[derive(Default)]
 pub struct Recorder {
     #[cfg(feature = "description")]
@@ -11,7 +11,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder that keeps what is read.
+    /// Creates a recorder that records properties.
     pub fn on() -> Self {
         Self {
             #[cfg(feature = "description")]
@@ -19,7 +19,7 @@ impl Recorder {
         }
     }
 
-    /// Adds a property, where properties are recorded.
+    /// Adds a property if the recorder is on.
     #[cfg(feature = "description")]
     pub fn record(&mut self, property: impl FnOnce() -> Property) {
         if let Some(properties) = &mut self.properties {
@@ -27,11 +27,11 @@ impl Recorder {
         }
     }
 
-    /// Adds nothing.
+    /// Does nothing.
     #[cfg(not(feature = "description"))]
     pub fn record(&mut self, _: impl FnOnce() -> Property) {}
 
-    /// What was read.
+    /// Returns the recorded properties.
     pub fn into_properties(self) -> Vec<Property> {
         #[cfg(feature = "description")]
         return self.properties.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Schemas: those of values that rules describe, and those of types.
+//! Schemas of values with rules, and of types.
 
 use utoipa::{
     PartialSchema, ToSchema,
@@ -11,12 +11,12 @@ use utoipa::{
 /// A JSON schema, or a reference to one.
 pub type Schema = RefOr<utoipa::openapi::Schema>;
 
-/// A text; lengths count Unicode scalar values, as JSON Schema does.
+/// A text. Lengths are numbers of Unicode scalar values, as in JSON Schema.
 pub fn text(min: Option<usize>, max: Option<usize>) -> Schema {
     string().min_length(min).max_length(max).into()
 }
 
-/// A whole number within the bounds.
+/// An integer between two bounds.
 pub fn integer(min: i64, max: i64) -> Schema {
     let number = |number: i64| utoipa::Number::Int(isize::try_from(number).unwrap_or(isize::MAX));
     ObjectBuilder::new()
@@ -55,7 +55,7 @@ pub fn date_time() -> Schema {
         .into()
 }
 
-/// A list; in a query, the name is repeated.
+/// A list. In a query, its name is repeated.
 pub fn list(items: Schema, max_items: Option<usize>) -> Schema {
     ArrayBuilder::new().items(items).max_items(max_items).into()
 }
@@ -69,7 +69,7 @@ fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-/// The same schema, which also allows `null`.
+/// The schema, extended by `null`.
 pub fn nullable(schema: Schema) -> Schema {
     use utoipa::openapi::Schema as S;
     let with_null = |kind: &mut SchemaType| {
@@ -90,7 +90,7 @@ pub fn nullable(schema: Schema) -> Schema {
     }
 }
 
-/// `null`, or what the schema says.
+/// `null` or the schema.
 pub fn or_null(schema: impl Into<Schema>) -> Schema {
     OneOfBuilder::new()
         .item(ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null)))
@@ -98,7 +98,7 @@ pub fn or_null(schema: impl Into<Schema>) -> Schema {
         .into()
 }
 
-/// What one or both of the schemas say; objects are open, so the richer one may fit both.
+/// One or both of the schemas. Objects are open, so the larger object may match both.
 pub fn either(one: Ref, other: Ref) -> Schema {
     AnyOfBuilder::new().item(one).item(other).into()
 }

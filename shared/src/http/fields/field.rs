@@ -1,6 +1,6 @@
 //! A field that is being read, and the messages of failing rules.
 
-/// Most messages that one response reports.
+/// Maximum number of messages in a response.
 const MAX_MESSAGES: usize = 50;
 
 /// The messages of the rules that fail so far.
@@ -8,7 +8,7 @@ const MAX_MESSAGES: usize = 50;
 pub(super) struct Failures(Vec<String>);
 
 impl Failures {
-    /// Adds a message, unless it is there already or there are too many.
+    /// Adds a message, unless it is a duplicate or there are too many.
     pub fn add(&mut self, message: String) {
         if self.0.len() < MAX_MESSAGES && !self.0.contains(&message) {
             self.0.push(message);
@@ -25,7 +25,7 @@ impl Failures {
     }
 }
 
-/// A field that is being read: its name for messages, and where messages go.
+/// A field that is being read: its name in messages, and the receiver of the messages.
 pub struct Field<'f> {
     pub(super) name: &'static str,
     pub(super) from_query: bool,
@@ -33,18 +33,18 @@ pub struct Field<'f> {
 }
 
 impl Field<'_> {
-    /// Reports a failing rule, in the words that follow the field's name.
+    /// Reports a failing rule. The message is the field's name followed by `words`.
     pub fn refuse(&mut self, words: impl std::fmt::Display) {
         self.failures.add(format!("{} {words}", self.name));
     }
 
-    /// Reports a failing rule of an element, in the words that follow the field's name.
+    /// Reports a failing rule of an element. The message is the field's name followed by `words`.
     pub fn refuse_element(&mut self, words: impl std::fmt::Display) {
         self.failures
             .add(format!("each value in {} {words}", self.name));
     }
 
-    /// Whether values are text, as in a query.
+    /// Returns whether all values are texts, as in a query.
     pub fn is_of_query(&self) -> bool {
         self.from_query
     }

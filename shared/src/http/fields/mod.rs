@@ -1,8 +1,8 @@
-//! Bodies and queries, read field by field: every failing rule of every field is reported in one response, with the
-//! messages of class-validator 0.14.
+//! Bodies and queries, read field by field. One response reports every failing rule of every field, with the messages of
+//! class-validator 0.14.
 //!
-//! A field's rules are a value, such as `text().max(500).nullable()`. The same value validates requests and describes
-//! the field in the OpenAPI document, so neither can forget the other.
+//! The rules of a field are a value, such as `text().max(500).nullable()`. This value validates requests and describes
+//! the field in the OpenAPI document, so the two always agree.
 
 mod field;
 mod rule;
@@ -20,16 +20,16 @@ pub use self::{
 };
 use super::describe::{Property, Recorder};
 
-/// Most properties that a body may have.
+/// Maximum number of properties of a body.
 const MAX_PROPERTIES: usize = 100;
 
-/// A type that is read from the fields of a body or a query; usually written with [`fields!`](crate::fields). Failing
-/// rules are reported to `fields`; the value is used only when there are none.
+/// A type that is read from the fields of a body or a query. It is usually declared with [`fields!`](crate::fields).
+/// Failing rules are reported to `fields`, and the value is used only if no rule fails.
 pub trait FromFields: Sized {
-    /// Describes the whole body in the OpenAPI document.
+    /// Description of the body in the OpenAPI document.
     const ABOUT: &str = "";
 
-    /// Reads and checks all fields.
+    /// Reads and validates all fields.
     fn from_fields(fields: &mut Fields) -> Self;
 }
 
@@ -37,7 +37,7 @@ pub trait FromFields: Sized {
 #[derive(Default)]
 pub struct Fields {
     values: Map<String, Value>,
-    /// Values of a query are text, and of a repeated name all values are kept.
+    /// Values of a query are texts, and all values of a repeated name are kept.
     from_query: bool,
     known: Vec<&'static str>,
     failures: Failures,
@@ -52,7 +52,7 @@ impl Fields {
         }
     }
 
-    /// Keeps every value of a query, as a list by name.
+    /// Collects all values of a query in a list by name.
     pub(super) fn of_query(query: &str) -> Self {
         let mut values = Map::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -70,7 +70,7 @@ impl Fields {
         }
     }
 
-    /// The properties that `T` reads, in their order, with the rules of each.
+    /// Returns the properties that `T` reads, in order, with the rules of each.
     pub(super) fn describe<T: FromFields>() -> Vec<Property> {
         let mut fields = Self {
             recorder: Recorder::on(),
@@ -80,7 +80,7 @@ impl Fields {
         fields.recorder.into_properties()
     }
 
-    /// Reads the field of that name by its rules.
+    /// Reads a field and validates it with the rules.
     pub fn read<R: Rule>(&mut self, name: &'static str, rule: R) -> R::Value {
         self.recorder.record(|| rule.property(name));
         self.known.push(name);
@@ -93,12 +93,12 @@ impl Fields {
         rule.read(value, field)
     }
 
-    /// Whether the request has the field, `null` included.
+    /// Returns whether the request has the field, even if it is `null`.
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// Reports a failing rule. The message is complete; it names the field itself.
+    /// Reports a failing rule. The message is complete and contains the field's name.
     pub fn refuse(&mut self, message: impl Into<String>) {
         self.failures.add(message.into());
     }
@@ -136,7 +136,7 @@ impl Fields {
     }
 }
 
-/// Declares a body or a query: a struct whose fields have their name on the wire and their rules beside them.
+/// Declares a body or a query as a struct. Each field has its name on the wire and its rules.
 ///
 /// ```ignore
 /// fields! {
@@ -149,8 +149,8 @@ impl Fields {
 /// }
 /// ```
 ///
-/// The documentation of the struct and of its fields goes into the OpenAPI document too. With `: Serialize` after its
-/// name, the struct is written as an object of those fields that the request has; all its fields are `Option`s then.
+/// The doc comments of the struct and its fields are also used in the OpenAPI document. With `: Serialize` after its
+/// name, the struct is serialised as an object of the fields that the request has. All its fields must be `Option`s then.
 #[macro_export]
 macro_rules! fields {
     (
@@ -215,7 +215,7 @@ macro_rules! fields {
     };
 }
 
-/// The name as far as it may be repeated to the client.
+/// Returns the part of the name that may be repeated to the client.
 fn clean(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(100).collect()
 }

@@ -1,72 +1,72 @@
-//! What may be asked of a field as a whole: whether it may be absent or null, and what the value is then.
+//! Rules for a field as a whole: whether it may be absent or null, and its value in that case.
 
 use serde_json::Value;
 
 use super::Field;
 use crate::http::describe::{self, Property, Schema};
 
-/// All rules of one field, which read it and describe it.
+/// All rules of one field. They read it and describe it.
 pub trait Rule: Sized {
-    /// What the handler gets.
+    /// The value for the handler.
     type Value;
 
-    /// Reads the field; failing rules are reported to `field`. `None` where the request does not have it.
+    /// Reads the field, and reports failing rules to `field`. `value` is `None` if the request does not have the field.
     fn read(self, value: Option<Value>, field: Field<'_>) -> Self::Value;
 
     /// Describes the field.
     fn property(&self, name: &'static str) -> Property;
 
-    /// Says in the OpenAPI document what the field is for.
+    /// Sets the description in the OpenAPI document.
     fn about(self, text: &'static str) -> About<Self> {
         About { rule: self, text }
     }
 
-    /// Changes the value after it has been read.
+    /// Converts the value after it has been read.
     fn map<T>(self, change: fn(Self::Value) -> T) -> Mapped<Self, T> {
         Mapped { rule: self, change }
     }
 }
 
-/// What is asked of a field's value.
+/// Rules for the value of a field.
 pub trait Check: Sized {
-    /// What a good value becomes.
+    /// The type of a valid value.
     type Output;
 
-    /// Checks a value; failing rules are reported to `field`, and `None` is returned then.
+    /// Validates a value. If rules fail, reports them to `field` and returns `None`.
     fn check(&self, value: &Value, field: &mut Field<'_>) -> Option<Self::Output>;
 
-    /// Describes good values.
+    /// Returns the schema of valid values.
     fn schema(&self) -> Schema;
 
-    /// Of a repeated name in a query, whether all values are checked together instead of the last alone.
+    /// Whether all values of a repeated name in a query are validated together, instead of the last one alone.
     const TAKES_LISTS: bool = false;
 
-    /// The field must be there.
+    /// Requires the field.
     fn required(self) -> Required<Self> {
         Required(self)
     }
 
-    /// The field may be absent; `null` is rejected.
+    /// Allows the field to be absent. `null` is rejected.
     fn optional(self) -> Optional<Self> {
         Optional(self)
     }
 
-    /// The field may be absent, and may be `null`, which is `Some(None)`.
+    /// Allows the field to be absent or `null`. `null` becomes `Some(None)`.
     fn nullable(self) -> Nullable<Self> {
         Nullable(self)
     }
 
-    /// The field may be absent, which is the default; `null` is rejected.
+    /// Allows the field to be absent, in which case the value is the default. `null` is rejected.
     fn or(self, default: Self::Output) -> WithDefault<Self> {
         WithDefault(self, default)
     }
 
-    /// The field may be absent or `null`, which mean the same.
+    /// Allows the field to be absent or `null`, which have the same meaning.
     fn or_null(self) -> OrNull<Self> {
         OrNull(self)
     }
 
-    /// Checks the field's value, of a repeated name in a query the last.
+    /// Validates the field's value. Of a repeated name in a query, this is the last value.
     #[doc(hidden)]
     fn check_field(&self, mut value: Value, field: &mut Field<'_>) -> Option<Self::Output> {
         if field.is_of_query()
@@ -178,7 +178,7 @@ impl<R: Rule> Rule for About<R> {
 
     fn property(&self, name: &'static str) -> Property {
         let property = self.rule.property(name);
-        // An inner text comes with rules that several bodies share.
+        // Rules that several bodies share may have a description already.
         if property.about.is_empty() {
             property.about(self.text.trim())
         } else {

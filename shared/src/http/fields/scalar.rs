@@ -1,4 +1,4 @@
-//! Numbers, booleans, words from a list, and dates.
+//! Integers, booleans, enumerations and dates.
 
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Number, Value};
@@ -9,7 +9,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A whole number within the bounds.
+/// An integer between two bounds.
 pub fn integer(min: i64, max: i64) -> Integer {
     Integer { min, max }
 }
@@ -19,7 +19,7 @@ pub fn boolean() -> Boolean {
     Boolean
 }
 
-/// One of the given words, as the value beside it.
+/// One of the given words. The value is the one next to the word.
 pub fn one_of<T: Copy>(choices: &'static [(&'static str, T)]) -> OneOf<T> {
     OneOf(choices)
 }
@@ -67,7 +67,7 @@ impl Check for Integer {
     }
 }
 
-/// JavaScript's integers: `5` and `5.0` are the same number.
+/// Converts a number as JavaScript does, where `5` and `5.0` are the same.
 fn whole(number: &Number) -> Option<i64> {
     number.as_i64().or_else(|| {
         let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
@@ -134,7 +134,7 @@ impl Check for DateTime {
     type Output = Timestamp;
 
     fn check(&self, value: &Value, field: &mut Field<'_>) -> Option<Timestamp> {
-        // The years of ISO 8601; PostgreSQL knows fewer than chrono does.
+        // Years have four digits in ISO 8601. PostgreSQL supports fewer years than chrono.
         let time = value
             .as_str()
             .filter(|text| has_iso_form(text))
@@ -151,7 +151,8 @@ impl Check for DateTime {
     }
 }
 
-/// Whether each digit, dash, `T` and colon stands where ISO 8601 wants it; chrono also takes `2025-1-5`, blanks and signs.
+/// Returns whether each digit, dash, `T` and colon is at its position in ISO 8601. chrono also accepts `2025-1-5`,
+/// blanks and signs.
 fn has_iso_form(text: &str) -> bool {
     text.len() >= 10
         && text.bytes().enumerate().all(|(place, byte)| match place {
@@ -174,7 +175,7 @@ impl Check for Date {
             field.refuse("must be a string");
             return None;
         };
-        // chrono also reads `2025-1-5` and years of five digits.
+        // chrono also accepts `2025-1-5` and years of five digits.
         let date = (text.len() == 10 && has_iso_form(text))
             .then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok())
             .flatten();

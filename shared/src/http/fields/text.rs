@@ -13,18 +13,18 @@ pub fn text() -> Text {
     Text::default()
 }
 
-/// A list of texts; in a query, the repeated name.
+/// A list of texts. In a query, the name is repeated.
 pub fn texts() -> Texts {
     Texts::default()
 }
 
-/// A rule of the caller's own: what must hold, and the words of its message.
+/// A custom rule: a predicate, and the end of its message.
 type OwnRule = (fn(&str) -> bool, &'static str);
 
-/// What a good text becomes, or the words of the message.
+/// Converts a valid text, or returns the end of the message.
 type Convert = fn(&str) -> Result<String, &'static str>;
 
-/// The most bytes that become one character of a composed text: the longest decomposition has four characters (Unicode
+/// Maximum number of bytes that are composed into one character. The longest decomposition has four characters (Unicode
 /// Standard Annex 15).
 const LONGEST: usize = 4 * size_of::<char>();
 
@@ -46,37 +46,39 @@ impl Text {
         self
     }
 
-    /// Composes characters (Unicode NFC) before the rules are checked: of the same text in two forms, one is stored.
+    /// Composes characters (Unicode NFC) before the rules are checked, so that the same text is always stored in one
+    /// form.
     pub fn composed(mut self) -> Self {
         self.compose = true;
         self
     }
 
-    /// Neither empty nor blank.
+    /// Rejects empty and blank texts.
     pub fn not_empty(mut self) -> Self {
         self.not_empty = true;
         self
     }
 
-    /// At most that many Unicode scalar values.
+    /// Limits the number of Unicode scalar values.
     pub fn max(mut self, max: usize) -> Self {
         self.max = Some(max);
         self
     }
 
-    /// Adds a rule, with the words that follow the field's name in its message.
+    /// Adds a rule. Its message is the field's name followed by `words`.
     pub fn rule(mut self, holds: fn(&str) -> bool, words: &'static str) -> Self {
         self.rules.push((holds, words));
         self
     }
 
-    /// Changes a text that passes all other rules, or rejects it with the words that follow the field's name.
+    /// Converts a text that passes all other rules. A rejection's message is the field's name followed by the returned
+    /// words.
     pub fn converted(mut self, convert: Convert) -> Self {
         self.convert = Some(convert);
         self
     }
 
-    /// The text that the rules apply to. A text that is too long in every form is not composed, so that it costs nothing.
+    /// Returns the text that the rules apply to. A text that is too long in every form is not composed, to save the work.
     fn prepared<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let text = if self.trim { text.trim() } else { text };
         let may_fit = self.max.is_none_or(|max| text.len() <= max * LONGEST);
@@ -87,7 +89,7 @@ impl Text {
         }
     }
 
-    /// Checks one text; `refuse` reports the words of a failing rule.
+    /// Validates one text. `refuse` reports the end of a message.
     fn check_with(&self, value: &Value, mut refuse: impl FnMut(&str)) -> Option<String> {
         let text = value.as_str().map(|text| self.prepared(text));
         let text = text.as_deref();
@@ -127,7 +129,7 @@ impl Text {
     }
 }
 
-/// Whether the text has more Unicode scalar values, without counting all of a long one.
+/// Returns whether the text has more than `max` Unicode scalar values. Does not count all of a long text.
 fn is_longer(text: &str, max: usize) -> bool {
     text.len() > max && text.chars().nth(max).is_some()
 }
@@ -153,7 +155,7 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// At most that many elements.
+    /// Limits the number of elements.
     pub fn max_items(mut self, max: usize) -> Self {
         self.max_items = Some(max);
         self
@@ -171,25 +173,25 @@ impl Texts {
         self
     }
 
-    /// Brings each element into this form before the rules are checked, and keeps it so.
+    /// Normalises each element with this function before the rules are checked. The normalised element is the value.
     pub fn in_form(mut self, form: fn(&str) -> String) -> Self {
         self.form = Some(form);
         self
     }
 
-    /// No element is empty or blank.
+    /// Rejects empty and blank elements.
     pub fn not_empty(mut self) -> Self {
         self.element = self.element.not_empty();
         self
     }
 
-    /// At most that many Unicode scalar values in each element.
+    /// Limits the number of Unicode scalar values of each element.
     pub fn max(mut self, max: usize) -> Self {
         self.element = self.element.max(max);
         self
     }
 
-    /// Adds a rule for each element, with the words that follow the field's name in its message.
+    /// Adds a rule for each element. Its message is the field's name followed by `words`.
     pub fn rule(mut self, holds: fn(&str) -> bool, words: &'static str) -> Self {
         self.element = self.element.rule(holds, words);
         self
