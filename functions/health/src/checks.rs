@@ -141,7 +141,7 @@ impl Checks {
         check("meilisearch", ping_meilisearch(host)).await
     }
 
-    /// This function has no rights in the bucket, so a rejection is a good answer too.
+    /// This function has no permissions for the bucket, so a rejection also counts as healthy.
     async fn storage(&self) -> Option<ServiceState> {
         match StorageConfig::bucket_url(&self.app.config.variables) {
             Ok(None) => None,
@@ -150,7 +150,7 @@ impl Checks {
         }
     }
 
-    /// Checks only that the DSN is valid. Events are sent in the background, so their fate is not known here.
+    /// Checks only that the DSN is valid. Events are sent in the background, so their result is unknown here.
     fn sentry(&self) -> ServiceState {
         let Some(dsn) = self.app.config.variables.get("SENTRY_DSN") else {
             return ServiceState::Disabled;

@@ -4,6 +4,6 @@ use axum::response::Html;
 
 /// `GET /`
 pub async fn show() -> Html<&'static str> {
-    // `Html` sends the type that NestJS on Express gives a bare string.
+    // `Html` has the content type that NestJS on Express uses for a plain string.
     Html("Hello from CodeCave API!")
 }

@@ -24,7 +24,7 @@ const BUCKETS: [f64; 11] = [
 /// Interval at which measurements are sorted into buckets. A request for the metrics sorts them, too.
 const UPKEEP: Duration = Duration::from_secs(30);
 
-/// Time between the start of an instance under Lambda and its recorder.
+/// Delay between the start of an instance under Lambda and the creation of its recorder.
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// Metrics of this process. A process has only one recorder.

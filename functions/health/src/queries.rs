@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::{PgExecutor, types::Json};
 use utoipa::ToSchema;
 
-/// Numbers of the rows that everybody may see.
+/// Numbers of visible rows.
 #[derive(Serialize, ToSchema)]
 pub struct Stats {
     /// Active users.
@@ -43,8 +43,8 @@ pub async fn ping(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// Counts the rows that everybody may see. Comments and likes are the sums of the projects' counters, corrected where a
-/// counter counts other rows. Therefore the statement does not read all comments and likes.
+/// Counts the visible rows. Comments and likes are the sums of the projects' counters, corrected where a counter includes
+/// invisible rows. Therefore the statement does not read all comments and likes.
 pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
     sqlx::query_as!(
         Stats,

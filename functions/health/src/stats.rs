@@ -1,4 +1,4 @@
-//! The landing page's numbers.
+//! Statistics for the landing page.
 
 use axum::extract::State;
 use shared::{

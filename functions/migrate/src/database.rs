@@ -44,7 +44,7 @@ pub async fn migrate(
         let role = if rotate { current.successor() } else { current };
         role.create_or_update(&mut connection).await?;
         if rotate {
-            // Only now, so that nobody reads credentials that the database does not accept yet.
+            // The secret is written last, so that every credential that is read is accepted by the database.
             secrets::write(secret, &role.to_secret()).await?;
         }
     } else if config.pooler == Pooler::Transaction {
@@ -54,8 +54,8 @@ pub async fn migrate(
     Ok(outcome)
 }
 
-/// Sets the limits of statements as settings of the role in this database. The functions cannot set them, because a `SET` binds
-/// a connection of the pooler to its client.
+/// Sets the limits of statements as settings of the role in this database. The functions cannot set them, because a
+/// `SET` binds a connection of the pooler to its client.
 async fn set_role_limits(
     connection: &mut PgConnection,
     config: &DatabaseConfig,
@@ -86,8 +86,8 @@ async fn set_role_limits(
     Ok(())
 }
 
-/// Removes the expired rows of the configured database, within the time limit. Then removes the objects of deleted files, where
-/// a bucket is configured. The rows come first, so that a bucket that fails keeps none of them.
+/// Removes the expired rows of the configured database, within the time limit. Then removes the objects of deleted
+/// files, if a bucket is configured. Rows are removed first, so that a failing bucket does not affect them.
 pub async fn sweep(variables: &Variables, limit: Duration) -> anyhow::Result<RemovedRows> {
     let started = Instant::now();
     let config = DatabaseConfig::read(variables)?;

@@ -26,7 +26,7 @@ use sqlx::migrate::Migrator;
 use cloudformation::{RequestType, ResourceRequest, TIME_TO_RESPOND};
 pub use database::{migrate, sweep};
 
-/// Time that a scheduled job leaves of its time limit, to end and to report.
+/// Time that a scheduled job reserves to end and to report.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// An event: a scheduled job, as `{"task": "sweep"}`, or the request of a custom resource.
@@ -107,7 +107,7 @@ async fn handle(
     }
 }
 
-/// The result of a sweep, for whoever invokes the function by hand.
+/// Returns the result of a sweep, for callers that invoke the function manually.
 fn report(removed: &RemovedRows) -> Value {
     let counts: Map<String, Value> = removed
         .counts
@@ -117,7 +117,7 @@ fn report(removed: &RemovedRows) -> Value {
     json!({ "removed": counts, "unfinished": removed.unfinished })
 }
 
-/// Describes a database that this program has migrated: which one it is, and the newest migration.
+/// Returns a text that identifies a migrated database and its newest migration.
 fn state(environment: &Variables, migrator: &Migrator) -> String {
     let newest = migrator.iter().map(|migration| migration.version).max();
     format!(
@@ -127,11 +127,11 @@ fn state(environment: &Variables, migrator: &Migrator) -> String {
     )
 }
 
-/// Runs the requested work and sends the result to CloudFormation, also after a failure or a panic. It does so before the
-/// time that is `left` has passed. `work` receives its own time limit.
+/// Runs the requested work and sends the result to CloudFormation, also after a failure or a panic. Responds before the
+/// time `left` has passed. `work` receives its own time limit.
 ///
-/// A failure counts as a success where nothing was to do, because the database was left in the same `state`. Without this,
-/// a stack cannot roll back while its database is down.
+/// A failure counts as a success if the database is already in the same `state`. Otherwise a stack could not roll back
+/// while its database is down.
 pub async fn respond(
     request: &ResourceRequest,
     left: Duration,

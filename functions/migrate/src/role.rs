@@ -1,7 +1,7 @@
 //! The role that the application logs in as. It reads and writes rows and changes no table.
 //!
-//! Two names alternate. A rotation gives the other name a new password, and both are accepted until the next rotation, so
-//! that running instances notice nothing.
+//! Two names alternate. A rotation gives the other name a new password. Both are accepted until the next rotation, so
+//! that running instances are not affected.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::scram;
 
-/// Settings of the role. A pooler shares the sessions of the server, so no session sets them itself.
+/// Settings of the role. A pooler shares the sessions of the server, so sessions cannot set them.
 const SETTINGS: [(&str, &str); 4] = [
     ("statement_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
@@ -92,7 +92,7 @@ impl Role {
             ),
             format!("grant usage, select on all sequences in schema public to {role}"),
             format!("revoke insert, update, delete on _sqlx_migrations from {role}"),
-            // Those of later migrations, from the moment on at which they exist.
+            // Default privileges apply to the objects of later migrations when they are created.
             format!(
                 "alter default privileges in schema public \
                  grant select, insert, update, delete on tables to {role}"

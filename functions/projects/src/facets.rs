@@ -1,4 +1,4 @@
-//! What public projects have in common: tags and languages.
+//! Facets: the most frequent tags and languages of public projects.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -45,15 +45,15 @@ pub struct ProjectFacets {
     languages: Vec<ProjectFacet>,
 }
 
-/// A tag or language, and how many projects have it.
+/// A tag or language, and the number of projects that have it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectFacet {
     pub name: String,
     pub count: i64,
-    /// Of those, created in the last `window`.
+    /// Those created in the last `window`.
     pub recent_count: i64,
-    /// Of those, created in the `window` before the last.
+    /// Those created in the `window` before the last.
     pub previous_count: i64,
 }
 
@@ -68,7 +68,7 @@ pub async fn show(
         window,
         limit,
     } = query;
-    // Facets are over public projects only, also for the caller's own.
+    // Facets are those of public projects, also for the caller's own projects.
     if filter.is_public == Some(false) {
         return Ok(Json(ProjectFacets::default()));
     }

@@ -24,15 +24,15 @@ pub struct File {
     pub content_type: String,
     /// Bytes.
     pub size: i32,
-    /// Pixels, of an image that is ready.
+    /// Width in pixels, for an image that is ready.
     pub width: Option<i32>,
-    /// Pixels, of an image that is ready.
+    /// Height in pixels, for an image that is ready.
     pub height: Option<i32>,
-    /// `ready`, or `pending`, which only its owner sees.
+    /// `ready`, or `pending` for its owner only.
     pub status: String,
-    /// Where the file is.
+    /// Address of the file.
     pub url: String,
-    /// Where an image can be had in other sizes and formats.
+    /// Address of the image in other sizes and formats.
     pub image_url: Option<String>,
     pub created_at: Timestamp,
 }
@@ -54,12 +54,12 @@ pub struct FileRow {
 }
 
 impl FileRow {
-    /// Returns whether it can be downloaded.
+    /// Returns whether the file can be downloaded.
     pub fn is_ready(&self) -> bool {
         self.status == "ready"
     }
 
-    /// Returns whether pictures can be made of it.
+    /// Returns whether the file is an image.
     pub fn is_image(&self) -> bool {
         self.content_type.starts_with("image/")
     }
@@ -85,7 +85,7 @@ impl File {
         }
     }
 
-    /// Answers made of rows; addresses begin with `public_url`.
+    /// Converts rows. The URLs start with `public_url`.
     pub fn all(rows: Vec<FileRow>, public_url: &str) -> Vec<Self> {
         let files = rows.into_iter().map(|row| Self::new(row, public_url));
         files.collect()

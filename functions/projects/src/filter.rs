@@ -1,4 +1,4 @@
-//! What a list of projects is narrowed to.
+//! Filters of lists and facets.
 
 use shared::{
     http::{Check as _, Fields, Rule as _, boolean, date_time, one_of, text, texts},
@@ -8,14 +8,14 @@ use shared::{
 
 use crate::projects::bare_tag;
 
-/// The filters of lists and facets.
+/// The filters of a list or of facets.
 #[derive(Debug, Default)]
 pub struct Filter {
-    /// All must occur.
+    /// All of them must occur.
     pub terms: Vec<Term>,
-    /// All must match.
+    /// All of them must match.
     pub tags: Vec<String>,
-    /// Any may match.
+    /// One of them must match.
     pub languages: Vec<String>,
     pub author: Option<String>,
     pub liked_by: Option<String>,
@@ -54,7 +54,7 @@ impl Filter {
         }
     }
 
-    /// Whether nothing is narrowed, `isPublic` aside.
+    /// Returns whether no filter except `isPublic` is set.
     pub fn is_empty(&self) -> bool {
         let Self {
             terms,
@@ -73,13 +73,13 @@ impl Filter {
             && created_after.is_none()
     }
 
-    /// Whether the list is the viewer's own, drafts included.
+    /// Returns whether the list contains only the viewer's own projects, including drafts.
     pub fn is_own(&self, viewer: Option<&str>) -> bool {
         viewer.is_some() && self.author.as_deref() == viewer
     }
 }
 
-/// How far back `trending` and facets look.
+/// The period of `trending` and facets.
 #[derive(Clone, Copy, Debug, Default)]
 pub enum Window {
     Day,
@@ -99,7 +99,7 @@ impl Window {
         )
     }
 
-    /// Its length.
+    /// Returns the length in hours.
     pub fn hours(self) -> i32 {
         match self {
             Self::Day => 24,

@@ -69,7 +69,7 @@ pub fn api() -> Api {
     .secrets(StorageConfig::SECRETS)
 }
 
-/// Routes of files and images.
+/// Returns the routes of files and images.
 fn file_routes() -> [Route<AppState>; 6] {
     const FILES: &str = "files are as public as their project, and avatars are public";
     [
@@ -120,7 +120,7 @@ fn file_routes() -> [Route<AppState>; 6] {
     ]
 }
 
-/// The group's router, ready to serve.
+/// Returns the group's router.
 pub fn router(state: AppState) -> axum::Router {
     api().router(state)
 }

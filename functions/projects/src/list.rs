@@ -16,7 +16,7 @@ use crate::{
     queries::{self, Order, Position, RankedProject},
 };
 
-/// Orders that a client can ask for.
+/// Orders of the list.
 #[derive(Clone, Copy)]
 enum Sort {
     Newest,
@@ -95,7 +95,7 @@ pub async fn list(
     Ok(page.map(|ranked| ranked.project))
 }
 
-/// Where the page starts.
+/// Returns the position that the page starts after.
 fn after(order: Order, page: &PageQuery) -> Result<Option<Position>> {
     let name = order.name();
     Ok(match order {
@@ -129,7 +129,7 @@ fn after(order: Order, page: &PageQuery) -> Result<Option<Position>> {
     })
 }
 
-/// The cursor behind a row, as [`after`] reads it.
+/// Returns the cursor after a row, which [`after`] reads.
 fn cursor(order: Order, ranked: &RankedProject) -> Cursor {
     let RankedProject {
         as_of,

@@ -1,4 +1,4 @@
-//! A whole project, as a resource and as a row.
+//! A project as a resource and as a row.
 
 use resources::Author;
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub struct Project {
     pub is_liked: bool,
     /// Markdown.
     pub content: Option<String>,
-    /// `content` as sanitised HTML, with `include=contentHtml`; null above 2 MiB.
+    /// `content` as sanitised HTML, if `include=contentHtml` is set; null above 2 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     #[expect(clippy::option_option, reason = "not requested and too large differ")]

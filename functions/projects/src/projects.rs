@@ -1,4 +1,4 @@
-//! One project: creating, reading, changing and deleting it.
+//! Single projects: create, read, update and delete.
 
 use axum::extract::State;
 use shared::{
@@ -46,7 +46,7 @@ fields! {
         tags: Option<Vec<String>> = "tags", tags().optional();
         language: Option<Option<String>> = "language", language().nullable().map(|language| language.map(not_empty));
         is_public: Option<bool> = "isPublic", boolean().optional();
-        /// Where it differs from the stored `updatedAt`, the response is 409 and nothing changes.
+        /// If it differs from the stored `updatedAt`, the response is 409 and nothing changes.
         expected_updated_at: Option<Timestamp> = "expectedUpdatedAt", date_time().optional();
     }
 }
@@ -76,7 +76,7 @@ fn tags() -> Texts {
     tags.rule(is_tag, "must match TAG regular expression")
 }
 
-/// A tag without the `#` that people write before it. The statement that stores it folds it.
+/// Returns a tag without its leading `#`. The statement that stores the tag folds it.
 pub fn bare_tag(tag: &str) -> String {
     let tag = tag.trim();
     tag.strip_prefix('#').unwrap_or(tag).to_owned()
@@ -100,8 +100,8 @@ fn is_tag(tag: &str) -> bool {
         && characters.iter().enumerate().all(is_allowed)
 }
 
-/// Characters that join letters to a word: the zero-width non-joiner (Persian) and joiner (Sinhala), and the mark between
-/// the syllables of a Tibetan word.
+/// Characters that join letters to one word: the zero-width non-joiner (Persian), the zero-width joiner (Sinhala), and
+/// the mark between the syllables of a Tibetan word.
 const JOINERS: [char; 3] = ['\u{200c}', '\u{200d}', '\u{f0b}'];
 
 fields! {
@@ -127,7 +127,7 @@ pub async fn create(
         };
         let project = queries::insert_project(&mut first.tx, user.id(), &id, &project)
             .await
-            // The account was deleted after the guard let this request in.
+            // The account was deleted after the guard had accepted the request.
             .on_constraint("projects_authorId_fkey", Error::Unauthorized)?
             .into_project(&app.config.public_url);
         first
@@ -188,7 +188,7 @@ pub async fn delete(
     let Some(author) = deleted else {
         return Err(match queries::find_access(&app.db, user.id(), &id).await? {
             Some(ProjectAccess::Reader) => user.forbidden("You can only delete your own projects"),
-            // Somebody else has deleted it in this moment.
+            // Another request has deleted the project.
             Some(ProjectAccess::Author) | None => NOT_FOUND,
         });
     };

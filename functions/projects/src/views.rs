@@ -1,4 +1,4 @@
-//! Counting who has looked at a project.
+//! Views of projects.
 
 use axum::{
     extract::State,
@@ -41,14 +41,14 @@ pub async fn create(
     app.db
         .retry(|| queries::insert_view(&app.db, viewer.id(), &project, &who))
         .await
-        // The project was deleted in this moment.
+        // The project was deleted after the visibility check.
         .on_constraint("projectView_projectId_fkey", Error::NotFound("Project"))?
         .ok_or(Error::NotFound("Project"))?;
     Ok(NoContent)
 }
 
-/// Somebody without a session: the same for one address and browser on one day. The next day has another salt, and with
-/// the old one the way back to an address is gone.
+/// Returns the id of an anonymous viewer. It is the same for one address and user agent on one UTC day. After the day its
+/// salt is deleted, so that the id cannot be traced to an address.
 fn stranger(salt: &[u8], address: ClientAddress, headers: &HeaderMap) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(salt).expect("HMAC takes keys of any length");
     mac.update(
@@ -67,7 +67,7 @@ fn stranger(salt: &[u8], address: ClientAddress, headers: &HeaderMap) -> String 
     URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
 }
 
-/// The salt of this day; whoever comes first makes it.
+/// Returns the salt of this day. The first request of the day creates it.
 async fn salt(app: &AppState) -> Result<Vec<u8>> {
     if let Some(salt) = queries::find_salt(&app.db).await? {
         return Ok(salt);

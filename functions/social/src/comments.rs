@@ -17,10 +17,10 @@ use utoipa::ToSchema;
 
 use crate::queries;
 
-/// Longest comment, in Unicode scalar values.
+/// Maximum length of a comment, in Unicode scalar values.
 const MAX_LENGTH: usize = 5_000;
 
-/// What somebody said about a project.
+/// A comment on a project.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Comment {
@@ -32,17 +32,17 @@ pub struct Comment {
     pub author_id: String,
     pub author: Author,
     pub project_id: String,
-    /// The content as HTML that is safe to show; null where that would be too long.
+    /// The content as sanitised HTML; null if it would be too long.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     #[expect(clippy::option_option, reason = "absent and null differ")]
     pub content_html: Option<Option<String>>,
 }
 
-/// Most HTML that one answer carries, in bytes. JSON can make it half as long again, and answers end at 4 MiB.
+/// Maximum number of bytes of HTML in a response. JSON may add half of that, and a response may have 4 MiB.
 const MAX_HTML_BYTES: usize = 2 * 1024 * 1024;
 
-/// Adds the content as HTML to each comment, to those first in the list as long as the answer has room.
+/// Adds the content as HTML to each comment, in the order of the list, until the response is full.
 fn add_html<'c>(comments: impl IntoIterator<Item = &'c mut Comment>) {
     let mut room = MAX_HTML_BYTES;
     for comment in comments {
@@ -126,7 +126,7 @@ pub async fn list(
 fields! {
     /// A new comment.
     pub struct CreateComment {
-        /// Markdown; neither empty nor blank.
+        /// Markdown. Must not be empty or blank.
         content: String = "content", content().required();
     }
 }
@@ -151,7 +151,7 @@ pub async fn create(
         let content = &comment.content;
         let made = queries::insert_comment(&mut first.tx, user.id(), &project, content)
             .await
-            // The project was deleted in this moment.
+            // The project was deleted after the visibility check.
             .on_constraint("comments_projectId_fkey", Error::NotFound("Project"))?
             .ok_or(Error::NotFound("Project"))?;
         let location = format!("/comments/{}", made.id);
@@ -191,9 +191,9 @@ pub async fn show(
 fields! {
     /// Changes of a comment. Absent keeps the value.
     pub struct UpdateComment {
-        /// Markdown; neither empty nor blank.
+        /// Markdown. Must not be empty or blank.
         content: Option<String> = "content", content().optional();
-        /// The `updatedAt` that the change is based on; where the stored one differs, the response is 409.
+        /// The `updatedAt` on which the change is based. If it differs from the stored one, the response is 409.
         expected_updated_at: Option<Timestamp> = "expectedUpdatedAt", date_time().optional();
     }
 }
@@ -220,7 +220,7 @@ pub async fn update(
     if let Some(comment) = updated {
         return Ok(Json(comment));
     }
-    // Nothing was changed; only the reason is asked for.
+    // Nothing was changed. Find out the reason.
     match queries::find_comment(&app.db, Some(user.id()), &id).await? {
         Some(comment) if comment.author_id != user.id() => {
             Err(Error::Forbidden("You can only edit your own comments"))
@@ -228,7 +228,7 @@ pub async fn update(
         Some(_) if changes.expected_updated_at.is_some() => {
             Err(Error::Conflict("Comment was changed by another request"))
         }
-        // Gone, or it has become visible in between.
+        // The comment was deleted, or it has become visible in the meantime.
         _ => Err(Error::NotFound("Comment")),
     }
 }
@@ -244,13 +244,13 @@ pub async fn delete(
         .retry(|| queries::delete_comment(&app.db, user.id(), user.is_staff(), &id))
         .await?;
     let Some(deleted) = deleted else {
-        // Nothing was deleted; only the reason is asked for.
+        // Nothing was deleted. Find out the reason.
         return Err(
             match queries::find_comment(&app.db, Some(user.id()), &id).await? {
                 Some(comment) if comment.author_id != user.id() && !user.is_staff() => {
                     user.forbidden("You can only delete your own comments")
                 }
-                // Gone, or it has become visible in between.
+                // The comment was deleted, or it has become visible in the meantime.
                 _ => Error::NotFound("Comment"),
             },
         );

@@ -1,4 +1,4 @@
-//! The feed: what the people whom the caller follows have published.
+//! The feed: public projects of the users whom the caller follows.
 
 use axum::extract::State;
 use resources::ProjectSummary;
@@ -33,7 +33,7 @@ impl FromFields for ListFeed {
     }
 }
 
-/// A tag without the `#` that people write before it.
+/// Returns a tag without its leading `#`.
 fn bare_tag(tag: &str) -> String {
     let tag = tag.trim();
     tag.strip_prefix('#').unwrap_or(tag).to_owned()

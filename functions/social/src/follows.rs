@@ -1,4 +1,4 @@
-//! Who follows whom.
+//! Follows between users.
 
 use axum::extract::State;
 use resources::PublicUser;
@@ -13,12 +13,12 @@ use crate::{people, queries};
 
 const SELF_FOLLOW: Error = Error::BadRequest("You cannot follow yourself");
 
-/// What following somebody, or no longer doing so, leaves.
+/// The state after following or unfollowing a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FollowState {
     pub is_following: bool,
-    /// Of the one who is followed.
+    /// Followers of the user.
     pub followers_count: i32,
 }
 

@@ -1,4 +1,4 @@
-//! The social function: comments, likes, follows, and what comes of them: the feed and the notifications.
+//! The social function: comments, likes, follows, the feed and the notifications.
 
 mod comments;
 mod feed;
@@ -40,7 +40,7 @@ pub fn api() -> Api {
             .cached(Cache::Revalidate),
         put("updateComment", "/comments/{commentId}", comments::update)
             .summary("Updates your comment")
-            .description("With `expectedUpdatedAt`, only if nobody has changed it since: else 409.")
+            .description("With `expectedUpdatedAt`, returns 409 if the comment has changed since.")
             .fails(&[409]),
         delete("deleteComment", "/comments/{commentId}", comments::delete)
             .summary("Deletes a comment")
@@ -103,7 +103,7 @@ pub fn api() -> Api {
     )
 }
 
-/// The group's router, ready to serve.
+/// Returns the group's router.
 pub fn router(state: AppState) -> axum::Router {
     api().router(state)
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{people, queries};
 
-/// What a like or its withdrawal leaves.
+/// The state after a like or its withdrawal.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LikeState {

@@ -1,5 +1,5 @@
-//! Notifications: what others did with the caller's projects and profile. They are derived from the likes, comments and
-//! follows themselves, so undoing the act removes the notice.
+//! Notifications of others' likes, comments and follows that concern the caller. They are derived from these rows, so
+//! undoing an action removes its notification.
 
 use axum::extract::State;
 use chrono::Duration;
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::queries::{self, NotificationBounds, NotificationKinds, Position};
 
-/// What somebody did.
+/// A like, a comment or a follow of another user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
@@ -27,20 +27,20 @@ pub struct Notification {
     pub created_at: Timestamp,
     pub is_read: bool,
     pub actor: Author,
-    /// Null of a follow.
+    /// Null for a follow.
     pub project: Option<NotifiedProject>,
-    /// Of a comment only.
+    /// Null except for a comment.
     pub comment: Option<NotifiedComment>,
 }
 
-/// The project that was liked or commented on.
+/// The project of a like or a comment.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NotifiedProject {
     pub id: String,
     pub title: String,
 }
 
-/// The comment that was made.
+/// The comment.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NotifiedComment {
     pub id: String,
@@ -48,7 +48,7 @@ pub struct NotifiedComment {
     pub content: String,
 }
 
-/// Kinds of acts, in the order in which those of one instant are listed, the last first.
+/// Types of notifications. Notifications of one instant are listed in the reverse of this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = NotificationType)]
@@ -65,7 +65,7 @@ impl Kind {
         ("follow", Self::Follow),
     ];
 
-    /// The kind of that name.
+    /// Returns the type with that name.
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -113,8 +113,9 @@ pub async fn list(
     }))
 }
 
-/// The key that rows of each kind must come before. The whole order is by time, kind and id, and each kind is read by
-/// time and id alone: of the instant of the cursor, later kinds were listed already, and earlier ones not yet.
+/// Returns the key that rows of each kind must precede. The list is ordered by time, kind and id, and each kind is read
+/// by time and id. At the instant of the cursor, the previous pages contain all rows of later kinds and none of earlier
+/// kinds.
 fn bounds((at, id): Position) -> Result<NotificationBounds> {
     let (cursor_kind, cursor_id) = id
         .split_once(':')
@@ -123,7 +124,7 @@ fn bounds((at, id): Position) -> Result<NotificationBounds> {
     let bound = |kind: Kind| match kind.cmp(&cursor_kind) {
         std::cmp::Ordering::Greater => (at, String::new()),
         std::cmp::Ordering::Equal => (at, cursor_id.to_owned()),
-        // PostgreSQL's next instant.
+        // The next instant that PostgreSQL can represent.
         std::cmp::Ordering::Less => (at + Duration::microseconds(1), String::new()),
     };
     Ok(NotificationBounds {
@@ -133,7 +134,7 @@ fn bounds((at, id): Position) -> Result<NotificationBounds> {
     })
 }
 
-/// How much is unread.
+/// The number of unread notifications.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadCount {
     /// At most 100.
@@ -150,7 +151,7 @@ pub async fn count(user: CurrentUser, State(app): State<AppState>) -> Result<Jso
 fields! {
     /// The time up to which notifications are read.
     pub struct ReadNotifications {
-        /// Now, where it is absent or later than now.
+        /// Now by default. A later time counts as now.
         before: Option<Timestamp> = "before", date_time().optional();
     }
 }
@@ -163,7 +164,7 @@ pub async fn mark_read(
 ) -> Result<NoContent> {
     queries::move_mark(&app.db, user.id(), before)
         .await
-        // The account was deleted in this moment.
+        // The account was deleted after the guard had accepted the request.
         .on_constraint("notificationMark_userId_fkey", Error::Unauthorized)?;
     Ok(NoContent)
 }

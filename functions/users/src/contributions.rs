@@ -1,4 +1,4 @@
-//! How much a user did on each day.
+//! Contributions of a user by day.
 
 use axum::extract::State;
 use chrono::{Days, NaiveDate, Utc};
@@ -11,10 +11,10 @@ use utoipa::ToSchema;
 
 use crate::queries;
 
-/// Most days between the first and the last one.
+/// Maximum number of days between the first and the last one.
 const MAX_DAYS: i64 = 371;
 
-/// The days asked for.
+/// The requested days.
 pub struct Range {
     from: NaiveDate,
     to: NaiveDate,
@@ -51,11 +51,11 @@ pub struct Contributions {
     from: NaiveDate,
     to: NaiveDate,
     total: i64,
-    /// Days with at least one, oldest first.
+    /// Days with contributions, oldest first.
     days: Vec<ContributionDay>,
 }
 
-/// One day's number.
+/// The number of contributions of a day.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContributionDay {
     pub date: NaiveDate,

@@ -1,4 +1,4 @@
-//! Finding people: the list with its search and suggestions, facets, and single users.
+//! The directory of users: the list with its search and suggestions, facets, and single users.
 
 use axum::extract::State;
 use chrono::NaiveDateTime;
@@ -110,7 +110,7 @@ pub async fn list(
             }))
         }
         Sort::Suggested => {
-            // One page only, so no cursor was ever handed out for it.
+            // The list has one page only, so every cursor belongs to another sort.
             page.after::<()>("suggested")?;
             let users = queries::list_suggested_users(db, viewer, &filter, page.limit()).await?;
             Ok(Page::single(users))
@@ -139,14 +139,14 @@ impl FromFields for ListFacets {
     }
 }
 
-/// What active users know, and where they are.
+/// Skills and locations of active users.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserFacets {
     skills: Vec<UserFacet>,
     locations: Vec<UserFacet>,
 }
 
-/// A value in its most frequent spelling, and how many users have it in any spelling.
+/// A value in its most frequent spelling, and the number of users who have it in any spelling.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserFacet {
     pub name: String,

@@ -1,4 +1,4 @@
-//! The users function: the caller's own profile, and the directory of everybody.
+//! The users function: the caller's own profile, and the directory of all users.
 
 mod contributions;
 mod directory;
@@ -55,7 +55,7 @@ pub fn api() -> Api {
     Api::new("users", "People", routes)
 }
 
-/// The group's router, ready to serve.
+/// Returns the group's router.
 pub fn router(state: AppState) -> axum::Router {
     api().router(state)
 }

@@ -1,4 +1,4 @@
-//! The caller's own account: read, change, delete.
+//! The caller's own account: read, update, delete.
 
 use anyhow::Context;
 use axum::{
@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 
 use crate::{queries, user::SelfUser, website};
 
-/// What the web app's session hook wraps its user in.
+/// The caller's account, in the format of the web app's session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Profile {
     user: SelfUser,
@@ -35,19 +35,19 @@ fields! {
     pub struct UpdateProfile: Serialize {
         name: Option<String> = "name", text().trimmed().composed().not_empty().max(255).rule(is_printable, "must not contain control characters").optional();
         bio: Option<Option<String>> = "bio", text().max(500).nullable();
-        /// An http or https address, or a host, which gets `https://` before it; empty clears it.
+        /// An http or https address, or a host, which is stored with `https://`. An empty text clears it.
         website: Option<Option<String>> = "website", clearable().converted(website::stored).nullable().map(empty_to_null);
         location: Option<Option<String>> = "location", clearable().nullable().map(empty_to_null);
         company: Option<Option<String>> = "company", clearable().nullable().map(empty_to_null);
-        /// Of skills that differ in case only, the first is kept.
+        /// Of skills that differ only in case, the first is stored.
         skills: Option<Vec<String>> = "skills", texts().max_items(30).trimmed().composed().not_empty().max(50).optional();
         /// `url` or `imageUrl` of an avatar that the caller uploaded, or the stored value.
         avatar: Option<Option<String>> = "avatar", text().nullable();
     }
 }
 
-/// Returns whether a name has neither control characters nor characters that change the direction of the text around it. A
-/// check of the table `user` enforces the same. U+0000 has a message of its own.
+/// Returns whether a name has neither control characters nor characters that change the direction of the text around
+/// it. A check of the table `user` enforces the same. U+0000 has a message of its own.
 fn is_printable(name: &str) -> bool {
     !name.chars().any(|c| {
         (c.is_control() && c != '\0')
@@ -55,7 +55,7 @@ fn is_printable(name: &str) -> bool {
     })
 }
 
-/// A short text; an empty one clears the field.
+/// A short text. An empty text clears the field.
 fn clearable() -> Text {
     text().trimmed().composed().max(255)
 }
@@ -65,7 +65,7 @@ fn empty_to_null(text: Option<Option<String>>) -> Option<Option<String>> {
     text.map(|text| text.filter(|text| !text.is_empty()))
 }
 
-/// The upload behind one of our own addresses, as `url` or `imageUrl` of a file.
+/// Returns the id of the upload whose `url` or `imageUrl` the address is.
 fn upload_id<'a>(config: &Config, address: &'a str) -> Option<&'a str> {
     let path = address.strip_prefix(config.public_url.as_str())?;
     path.strip_prefix("/images/").or_else(|| {
@@ -91,7 +91,7 @@ pub async fn update(
         None if avatar.is_some() => Err(Error::Validation(vec![
             "avatar must be one of your uploads".to_owned(),
         ])),
-        // The account was deleted after the guard let this request in.
+        // The account was deleted after the guard had accepted the request.
         None => Err(Error::Unauthorized),
     }
 }
@@ -116,7 +116,7 @@ pub async fn delete(
         .retry(|| queries::delete_account(&app.db, user.id()))
         .await?;
     if !deleted {
-        // Another request deleted it after the guard let this one in.
+        // Another request has deleted the account after the guard had accepted this one.
         return Err(Error::Unauthorized);
     }
     let cookies = &app.config.cookies;

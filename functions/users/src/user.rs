@@ -1,4 +1,4 @@
-//! The account as its owner sees it.
+//! The account for its owner.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use shared::time::Timestamp;

@@ -1,22 +1,22 @@
-//! What counts as a website's address.
+//! Addresses of users' websites.
 
 use url::{Host, Url};
 
-/// The address as it is stored, or the words of the rule that fails; empty stays empty.
+/// Returns the address to store, or the end of the error message. An empty address stays empty.
 pub fn stored(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {
         return Ok(String::new());
     }
     let address = address(text).ok_or("must be a URL address")?;
-    // With the scheme that was added, it must still be a value that may be sent back.
+    // With the added scheme, the address must still be short enough to be sent again.
     if address.chars().count() > 255 {
         return Err("must be shorter than or equal to 255 characters");
     }
     Ok(address)
 }
 
-/// The address as it is stored: as sent, a scheme-less one with `https://` before it. `None` for anything that is no
-/// absolute http or https address: it becomes a link on the web app's pages, so `javascript:` must not get through.
+/// Returns the address to store: as sent, or with `https://` if it has no scheme. Returns `None` unless it is an absolute http
+/// or https address. The web app links to it, so `javascript:` must be rejected.
 fn address(text: &str) -> Option<String> {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "\\<>\"".contains(c);
     if text.contains(forbidden) {
@@ -24,12 +24,12 @@ fn address(text: &str) -> Option<String> {
     }
     let address = match text.split_once("://") {
         Some((scheme, _)) if is_http(scheme) => text.to_owned(),
-        // An address in somebody's query is no scheme.
+        // A colon and slashes in the query do not mark a scheme.
         Some((before, _)) if !before.contains(['/', '?', '#']) => return None,
         _ => format!("https://{text}"),
     };
     let (_, rest) = address.split_once("://")?;
-    // The parser skips further slashes, browsers do not agree where the host is then.
+    // The parser skips additional slashes, but browsers disagree about the host of such an address.
     if rest.starts_with('/') {
         return None;
     }
@@ -43,8 +43,8 @@ fn is_http(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
-/// Without a scheme only a name with a dot, or an address as it was typed, is meant as a host: `mailto:a` and
-/// `javascript:1` parse as host and port too, and `1.5` as 1.0.0.5.
+/// Returns whether an address without a scheme means a host: a name with a dot, or an IP address as it was typed.
+/// `mailto:a` and `javascript:1` also parse as host and port, and `1.5` parses as 1.0.0.5.
 fn is_public_host(url: &Url, typed: &str) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name.trim_end_matches('.').contains('.'),

@@ -1,15 +1,15 @@
-//! A circuit breaker: after a failure, something outside is not used for a while.
+//! A circuit breaker: after a failure, a service is not used for a while.
 
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
-/// Open for a while after each failure. Then one more attempt is due, whose failure opens it again.
+/// A breaker that is open for a while after each failure. The next attempt closes it, or opens it again.
 #[derive(Debug)]
 pub struct Breaker {
     period: Duration,
-    /// By the wall clock: the monotonic clock stops while the instance is frozen.
+    /// Wall-clock time, because the monotonic clock stops while the instance is frozen.
     opened_at: Mutex<Option<SystemTime>>,
 }
 
@@ -28,7 +28,7 @@ impl Breaker {
             .opened_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back closes it.
+        // If the clock was set back, the breaker is closed.
         opened_at
             .and_then(|opened_at| opened_at.elapsed().ok())
             .is_some_and(|open_for| open_for < self.period)

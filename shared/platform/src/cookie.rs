@@ -12,15 +12,15 @@ use crate::uri_component;
 /// Length of 32 bytes in base64.
 const SIGNATURE_LENGTH: usize = 44;
 
-/// The `SameSite` attribute of every cookie: which requests from other sites carry it.
+/// The `SameSite` attribute of every cookie. It determines which requests from other sites contain the cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SameSite {
-    /// Only links that a person follows.
+    /// Links that a person follows.
     #[default]
     Lax,
-    /// None.
+    /// No requests.
     Strict,
-    /// All, in browsers that accept such cookies. They require `Secure`.
+    /// All requests, if the browser accepts such cookies. They require `Secure`.
     None,
 }
 

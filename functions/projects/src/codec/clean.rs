@@ -1,4 +1,4 @@
-//! Makes a file of an upload: checked from beginning to end, upright, and without metadata.
+//! Converts an upload into a publishable file: verified completely, upright, and without metadata.
 
 use bytes::Bytes;
 use image::{DynamicImage, metadata::Orientation};
@@ -9,7 +9,7 @@ use super::{
     png, webp,
 };
 
-/// Quality of a JPEG or WebP image that had to be turned, and so to be encoded again.
+/// Quality of a JPEG or WebP image that is encoded again because it was rotated.
 const TURNED_QUALITY: u8 = 95;
 
 /// An image that may be published.
@@ -20,8 +20,8 @@ pub struct CleanImage {
     pub height: u32,
 }
 
-/// Checks an image and removes its metadata. The pixels stay as they are, unless the metadata say that the image has to be
-/// turned. An animation is never turned: no browser does so.
+/// Verifies an image and removes its metadata. The pixels are unchanged, unless the metadata require a rotation. An
+/// animation is never rotated, because browsers do not rotate it.
 pub fn clean(kind: ImageKind, bytes: Bytes) -> Result<CleanImage, ImageRefusal> {
     let stripped = match kind {
         ImageKind::Png => png::strip(&bytes),
@@ -57,7 +57,7 @@ fn turned(
     let bytes = match kind {
         ImageKind::Png => encode_lossless(&decoded)?,
         ImageKind::Jpeg => encode(decoded, Format::Jpeg, TURNED_QUALITY)?,
-        // A lossless WebP image has lines that a lossy one would blur.
+        // A lossless WebP image has lines that lossy compression would blur.
         ImageKind::Webp if bytes.windows(4).take(64).any(|id| id == b"VP8L") => {
             webp_lossless(&decoded.image, decoded.profile)?
         }

@@ -67,7 +67,7 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
 fn is_kept(label: u8, data: &[u8]) -> bool {
     match label {
         GRAPHIC_CONTROL => data.len() == 6,
-        // One sub-block with the number of repetitions, and nothing else.
+        // The block has one sub-block, which is the number of repetitions.
         APPLICATION => {
             (data.starts_with(b"\x0bNETSCAPE2.0\x03\x01") && data.len() == 17)
                 || data.starts_with(b"\x0bICCRGBG1012")
@@ -76,7 +76,7 @@ fn is_kept(label: u8, data: &[u8]) -> bool {
     }
 }
 
-/// The palette that the flags announce.
+/// Returns the palette whose size the flags contain.
 fn palette<'b>(bytes: &mut &'b [u8], flags: u8) -> Result<&'b [u8], ImageRefusal> {
     if flags & 0x80 == 0 {
         return Ok(&[]);
@@ -84,7 +84,7 @@ fn palette<'b>(bytes: &mut &'b [u8], flags: u8) -> Result<&'b [u8], ImageRefusal
     take(bytes, 3 << ((flags & 7) + 1))
 }
 
-/// A series of sub-blocks with the empty one at its end.
+/// Returns a series of sub-blocks, including the empty one at its end.
 fn sub_blocks<'b>(bytes: &mut &'b [u8]) -> Result<&'b [u8], ImageRefusal> {
     let whole = *bytes;
     loop {
@@ -108,7 +108,7 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), ImageRefusal> {
     };
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
-    // The dimensions of all frames are known to be small enough.
+    // The dimensions of all frames have been checked.
     options.set_memory_limit(MemoryLimit::Unlimited);
     let mut decoder = options.read_info(Cursor::new(bytes)).map_err(invalid)?;
     while decoder.read_next_frame().map_err(invalid)?.is_some() {}

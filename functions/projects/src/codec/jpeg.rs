@@ -59,7 +59,7 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
             APP2 if content.starts_with(b"ICC_PROFILE\0") => {
                 push(&mut stripped.bytes, marker, content);
             }
-            // Says how colours are stored.
+            // This segment describes the encoding of colours.
             APP14 if content.starts_with(b"Adobe") => push(&mut stripped.bytes, marker, content),
             APP2..=APP15 | COM => {}
             _ => {
@@ -83,7 +83,7 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
     Ok(stripped)
 }
 
-/// The next marker. Anything before it is skipped, as decoders do.
+/// Returns the next marker. Skips bytes before it, as decoders do.
 fn next_marker(bytes: &mut &[u8]) -> Result<u8, ImageRefusal> {
     loop {
         while take(bytes, 1)? != [0xff] {}
@@ -97,7 +97,7 @@ fn next_marker(bytes: &mut &[u8]) -> Result<u8, ImageRefusal> {
     }
 }
 
-/// The length of the data up to the next marker. Stuffed bytes and restart markers belong to the data.
+/// Returns the length of the data up to the next marker. Stuffed bytes and restart markers are part of the data.
 fn entropy_length(bytes: &[u8]) -> usize {
     bytes
         .windows(2)
@@ -121,7 +121,7 @@ fn read_dimensions(stripped: &mut Stripped, content: &[u8]) -> Result<(), ImageR
     Ok(())
 }
 
-/// A JFIF header without its thumbnail; `None` if it is another segment.
+/// Returns a JFIF header without its thumbnail, or `None` for another segment.
 fn without_thumbnail(content: &[u8]) -> Option<Vec<u8>> {
     let header = content
         .get(..12)
@@ -130,14 +130,14 @@ fn without_thumbnail(content: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn push(bytes: &mut Vec<u8>, marker: u8, content: &[u8]) {
-    // The content was read with a length of 16 bits.
+    // The length of the content was read from 16 bits.
     let length = u16::try_from(content.len() + 2).unwrap_or(u16::MAX);
     bytes.extend_from_slice(&[0xff, marker]);
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(content);
 }
 
-/// Decodes the image. Other decoders fill what is missing with grey; this is strict.
+/// Decodes the image. Unlike other decoders, does not replace missing data with grey.
 pub(super) fn verify(bytes: &[u8]) -> Result<(), ImageRefusal> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)

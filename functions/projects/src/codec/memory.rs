@@ -1,4 +1,4 @@
-//! The largest pictures fit into the memory that the template gives the function.
+//! Tests that the largest pictures fit into the memory of the function in the template.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use super::{Fit, Format, ImageKind, ImageRefusal, PictureOptions, clean, render}
 /// 40 megapixels.
 const WIDTH: u32 = 8_000;
 const HEIGHT: u32 = 5_000;
-/// Megabytes: the template's 1,024 without what the rest of the function needs.
+/// Megabytes: the template's 1,024 minus the memory for the rest of the function.
 const LIMIT: u64 = 900;
 
-/// Pixels that need no memory.
+/// An image whose pixels are computed and need no memory.
 struct Pattern;
 
 impl GenericImageView for Pattern {
@@ -30,7 +30,7 @@ impl GenericImageView for Pattern {
     }
 }
 
-/// Most memory that this process has had, in megabytes.
+/// Returns the maximum memory that this process has used, in megabytes.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
@@ -58,7 +58,7 @@ fn pictures_of_40_megapixels_fit_into_memory() {
     drop(made);
     println!("3840 pixels of a JPEG: {} MB", peak());
 
-    // 16 bits a channel, and nothing is scaled down.
+    // The image has 16 bits a channel and is not scaled down.
     let mut png = Vec::new();
     let mut header = png::Encoder::new(&mut png, WIDTH, HEIGHT);
     header.set_color(png::ColorType::Rgba);
@@ -105,13 +105,13 @@ fn larger_pictures_are_refused_before_they_are_decoded() {
         let refused = clean(ImageKind::Png, header(width, height)).err();
         assert_eq!(refused, Some(refusal), "{width} x {height}");
     }
-    // The last one was decoded as far as it goes.
+    // The truncated image is decoded up to its end.
     assert!(peak() - before < 400, "{} MB", peak() - before);
 }
 
 #[test]
 fn animations_are_bounded() {
-    // A frame of one pixel, again and again.
+    // The animation repeats a frame of one pixel.
     let frame = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
     let gif = |width: u16, height: u16, frames: usize| {
         let mut gif = b"GIF89a".to_vec();

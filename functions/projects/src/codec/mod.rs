@@ -1,7 +1,7 @@
-//! Pictures: what an upload must be to become a file, and the versions that pages ask for.
+//! Images: the requirements for uploads, and the versions that pages request.
 //!
-//! Nothing here is trusted. Dimensions are read from the headers before anything is decoded, work is bounded by them, and
-//! it runs on a thread of its own, where a panic of a decoder ends nothing.
+//! No input is trusted. Dimensions are read from the headers before decoding, and they limit the work. The work runs on
+//! its own thread, so that a panic of a decoder does not end the request's task.
 
 mod clean;
 mod gif;
@@ -21,14 +21,15 @@ pub use self::{
     picture::{Fit, Format, PictureOptions, render},
 };
 
-/// Most pixels of one frame.
+/// Maximum number of pixels in a frame.
 const MAX_PIXELS: u64 = 40_000_000;
-/// Most frames of an animation.
+/// Maximum number of frames in an animation.
 const MAX_FRAMES: u32 = 1_000;
-/// Most pixels of all frames of an animation: some seconds of decoding.
+/// Maximum number of pixels in all frames of an animation, which take some seconds to decode.
 const MAX_FRAME_PIXELS: u64 = 1_000_000_000;
 
-/// Pictures that are worked on at once. Each may take half a gigabyte. Under Lambda an instance has one request at a time.
+/// Maximum number of images that are processed concurrently. Each may need half a gigabyte. Under Lambda an instance
+/// serves one request at a time.
 static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// A type of image that may be uploaded.
@@ -41,7 +42,7 @@ pub enum ImageKind {
 }
 
 impl ImageKind {
-    /// Returns whether the bytes begin as those of this type do.
+    /// Returns whether the bytes start like an image of this type.
     pub fn is_of(self, bytes: &[u8]) -> bool {
         match self {
             Self::Png => bytes.starts_with(png::SIGNATURE),
@@ -52,19 +53,19 @@ impl ImageKind {
     }
 }
 
-/// Why an upload is no image of ours.
+/// The reason why an upload is rejected as an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageRefusal {
-    /// It cannot be decoded from beginning to end.
+    /// The image cannot be decoded completely.
     Invalid,
-    /// A frame has too many pixels, or all frames together have.
+    /// A frame has too many pixels, or the sum of all frames has.
     TooManyPixels,
     /// The animation is too long.
     TooManyFrames,
 }
 
 impl ImageRefusal {
-    /// The message for the client.
+    /// Returns the message for the client.
     pub fn message(self) -> &'static str {
         match self {
             Self::Invalid => "File is not a valid image",
@@ -81,9 +82,9 @@ impl From<image::ImageError> for ImageRefusal {
     }
 }
 
-/// Runs work on a thread that may block. A panic is logged and refuses the image.
+/// Runs work on a thread that may block. A panic is logged and rejects the image.
 ///
-/// A place is taken until the work ends, even if its request has ended before.
+/// The permit is held until the work ends, even if the request has ended before.
 pub async fn run<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ImageRefusal> + Send + 'static,
 ) -> Result<T, ImageRefusal> {
@@ -105,22 +106,22 @@ pub async fn run<T: Send + 'static>(
     Err(ImageRefusal::Invalid)
 }
 
-/// An image without metadata, and what its headers say.
+/// An image without metadata, and the data in its headers.
 struct Stripped {
     bytes: Vec<u8>,
     width: u32,
     height: u32,
-    /// Frames of an animation; 1 of a still image.
+    /// Number of frames; 1 for a still image.
     frames: u32,
-    /// Pixels of the largest frame, the canvas included.
+    /// Number of pixels of the largest frame or of the canvas.
     largest: u64,
-    /// Pixels of all frames.
+    /// Number of pixels of all frames.
     pixels: u64,
     orientation: image::metadata::Orientation,
 }
 
 impl Stripped {
-    /// Refuses an image that is too large to be decoded.
+    /// Rejects an image that is too large to be decoded.
     fn check_limits(&self) -> Result<(), ImageRefusal> {
         let canvas = u64::from(self.width) * u64::from(self.height);
         if canvas == 0 {
@@ -136,7 +137,7 @@ impl Stripped {
     }
 }
 
-/// The next `count` bytes, which are taken off.
+/// Removes and returns the next `count` bytes.
 fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], ImageRefusal> {
     let (taken, rest) = bytes.split_at_checked(count).ok_or(ImageRefusal::Invalid)?;
     *bytes = rest;

@@ -1,4 +1,4 @@
-//! Versions of an image in the size and format that a page needs.
+//! Versions of an image in the requested size and format.
 
 use std::io::Cursor;
 
@@ -18,22 +18,22 @@ use webp::{Encoder, WebPConfig};
 
 use super::{ImageKind, ImageRefusal};
 
-/// Largest width and height that each format can have.
+/// Maximum width and height in each format.
 const MAX_WEBP: u32 = 16_383;
 const MAX_JPEG: u32 = 65_535;
-/// Pixels from which WebP is encoded with less effort, so that it takes seconds and not minutes.
+/// Number of pixels from which WebP is encoded with less effort, in seconds instead of minutes.
 const LARGE: u64 = 4_000_000;
 
-/// How an image fits into the box of a width and a height.
+/// How an image is fitted into a box of a width and a height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// All of it is seen.
+    /// The image is scaled to fit inside the box.
     Inside,
-    /// All of the box is covered, and the rest is cut off around the centre.
+    /// The image is scaled to cover the box, and cropped around its centre.
     Cover,
 }
 
-/// Format of a result.
+/// Format of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     Webp,
@@ -41,7 +41,7 @@ pub enum Format {
     Png,
 }
 
-/// What a page needs.
+/// The requested version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PictureOptions {
     pub width: Option<u32>,
@@ -57,7 +57,7 @@ pub(super) struct Decoded {
     pub profile: Option<Vec<u8>>,
 }
 
-/// Makes a picture of the first frame of an image. It is never enlarged.
+/// Renders the first frame of an image. The image is never enlarged.
 pub fn render(
     kind: ImageKind,
     bytes: &[u8],
@@ -83,7 +83,7 @@ pub(super) fn decode(kind: ImageKind, bytes: &[u8]) -> Result<Decoded, ImageRefu
 }
 
 fn decode_with(mut decoder: impl ImageDecoder) -> Result<Decoded, ImageRefusal> {
-    // A profile that cannot be read changes nothing.
+    // A profile that cannot be read is ignored.
     let profile = decoder.icc_profile().ok().flatten();
     let image = match DynamicImage::from_decoder(decoder)? {
         image @ DynamicImage::ImageLuma16(_) => image.into_luma8().into(),
@@ -96,12 +96,12 @@ fn decode_with(mut decoder: impl ImageDecoder) -> Result<Decoded, ImageRefusal> 
         }
         image => image,
     };
-    // The colours of CMYK images are converted by now, so that their profile is wrong.
+    // CMYK images have been converted, so their profile no longer applies.
     let profile = profile.filter(|profile| profile.get(16..20) == Some(colours(&image)));
     Ok(Decoded { image, profile })
 }
 
-/// Signature of the colours of an image in a profile.
+/// Returns the signature of the image's colour space in a profile.
 fn colours(image: &DynamicImage) -> &'static [u8] {
     if image.color().has_color() {
         b"RGB "
@@ -110,7 +110,7 @@ fn colours(image: &DynamicImage) -> &'static [u8] {
     }
 }
 
-/// The part of an image that is seen, and the size of the picture.
+/// The visible part of an image, and the size of the version.
 #[derive(Debug, PartialEq)]
 struct Geometry {
     left: f64,
@@ -121,7 +121,7 @@ struct Geometry {
     height: u32,
 }
 
-/// Computes what is seen of an image of that size. Both scales are at most 1.
+/// Computes the visible part of an image of this size. Neither scale exceeds 1.
 fn geometry((width, height): (u32, u32), options: PictureOptions) -> Geometry {
     let (source_width, source_height) = (f64::from(width), f64::from(height));
     let limit = match options.format {
@@ -133,7 +133,7 @@ fn geometry((width, height): (u32, u32), options: PictureOptions) -> Geometry {
     let box_width = options.width.map(f64::from);
     let box_height = options.height.map(f64::from);
     if let (Fit::Cover, Some(box_width), Some(box_height)) = (options.fit, box_width, box_height) {
-        // Where the image is smaller than the box, the box shrinks in proportion.
+        // If the image is smaller than the box, the box shrinks in proportion.
         let shrunk = (source_width / box_width)
             .min(source_height / box_height)
             .min(1.0);
@@ -168,7 +168,7 @@ fn geometry((width, height): (u32, u32), options: PictureOptions) -> Geometry {
     }
 }
 
-/// At least one whole pixel.
+/// Rounds a length to whole pixels, at least one.
 fn pixels(length: f64) -> u32 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -220,7 +220,7 @@ pub(super) fn encode_lossless(decoded: &Decoded) -> Result<Vec<u8>, ImageRefusal
     Ok(bytes)
 }
 
-/// Encodes with losses, as WebP or JPEG.
+/// Encodes with lossy compression, as WebP or JPEG.
 pub(super) fn encode(
     decoded: Decoded,
     format: Format,
@@ -242,7 +242,7 @@ pub(super) fn encode(
     Ok(bytes)
 }
 
-/// Puts a transparent image on white, for a format without transparency.
+/// Draws a transparent image on white, for a format without transparency.
 fn opaque(image: DynamicImage) -> DynamicImage {
     match image.color() {
         ColorType::La8 => {
@@ -277,7 +277,7 @@ fn encode_webp(
     profile: Option<Vec<u8>>,
     quality: u8,
 ) -> Result<Vec<u8>, ImageRefusal> {
-    // WebP has no images of one channel, so that a profile of one fits none.
+    // WebP has no single-channel images, so a profile for one channel does not apply.
     let profile = profile.filter(|_| image.color().has_color());
     let image = match image.color() {
         ColorType::L8 => image.into_rgb8().into(),

@@ -8,7 +8,7 @@ use super::{ImageRefusal, Stripped, take};
 
 pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Chunks that say how the image looks. All others are metadata.
+/// Chunks that affect the appearance. All others are metadata.
 const KEPT: [&[u8; 4]; 14] = [
     b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP",
     b"acTL", b"fcTL", b"fdAT", b"mDCV",
@@ -26,7 +26,7 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
         pixels: 0,
         orientation: Orientation::NoTransforms,
     };
-    // The default image need not be a frame of the animation.
+    // The default image may be separate from the animation.
     let mut frames = 0;
     let mut default_is_frame = false;
     let mut has_data = false;
@@ -73,7 +73,7 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
     Ok(stripped)
 }
 
-/// Decodes every frame, one at a time into the same memory.
+/// Decodes every frame, one after the other into the same memory.
 pub(super) fn verify(bytes: &[u8]) -> Result<(), ImageRefusal> {
     let invalid = |error: png::DecodingError| {
         tracing::debug!(%error, "a PNG cannot be decoded");
@@ -89,7 +89,7 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), ImageRefusal> {
     let animated = info
         .animation_control()
         .map_or(0, |control| control.num_frames);
-    // Without a frame control before its data, the default image comes in addition.
+    // If its data have no frame control, the default image is an additional frame.
     let images = match info.frame_control() {
         Some(_) => animated.max(1),
         None => animated + 1,

@@ -13,7 +13,7 @@ use img_parts::{
 
 use super::{ImageRefusal, Stripped, take};
 
-/// Chunks that say how the image looks. All others are metadata.
+/// Chunks that affect the appearance. All others are metadata.
 const KEPT: [&[u8; 4]; 7] = [
     b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP",
 ];
@@ -68,7 +68,7 @@ pub(super) fn strip(bytes: Bytes) -> Result<Stripped, ImageRefusal> {
 }
 
 impl Stripped {
-    /// Counts a frame. What is coded must have the size that its header announces: decoders reserve memory for both.
+    /// Counts a frame. Its coded size must equal the size in its header, because decoders allocate memory for both.
     fn add_frame(&mut self, coded: (u32, u32), announced: (u32, u32)) -> Result<(), ImageRefusal> {
         if coded != announced {
             return Err(ImageRefusal::Invalid);
@@ -87,7 +87,7 @@ fn without_flags(data: &Bytes) -> Result<Bytes, ImageRefusal> {
     Ok(data.into())
 }
 
-/// A frame of an animation, with the chunks of its image alone.
+/// Returns a frame of an animation with only the chunks of its image.
 fn frame(data: &Bytes, stripped: &mut Stripped) -> Result<Bytes, ImageRefusal> {
     let mut rest = &data[..];
     let header = take(&mut rest, FRAME_HEADER)?;
@@ -122,7 +122,7 @@ fn frame(data: &Bytes, stripped: &mut Stripped) -> Result<Bytes, ImageRefusal> {
     Ok(kept.into())
 }
 
-/// Width and height that a coded image begins with; `None` for other chunks.
+/// Returns width and height at the start of a coded image, or `None` for another chunk.
 fn coded_size(id: [u8; 4], data: &[u8]) -> Result<Option<(u32, u32)>, ImageRefusal> {
     let at = |index: usize| data.get(index).copied().ok_or(ImageRefusal::Invalid);
     let pair = |index: usize| -> Result<u32, ImageRefusal> {

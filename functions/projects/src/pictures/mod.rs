@@ -1,4 +1,4 @@
-//! `GET /images/{uploadId}`: images in the size and format that a page needs. Each result is made once and kept.
+//! `GET /images/{uploadId}`: images in the requested size and format. Each version is made once and stored.
 
 mod query;
 
@@ -28,13 +28,13 @@ use crate::{
     uploads::{self, FileType, MAX_BYTES, NOT_FOUND, file_key, redirect},
 };
 
-/// Largest result in a response. Lambda limits responses to 6 MB, and base64 adds a third.
+/// Maximum size of a version in a response. Lambda limits responses to 6 MB, and base64 adds a third.
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
-/// Time for which a request waits for another one that makes the same picture.
+/// Maximum time to wait for another request that makes the same version.
 const MAX_WAIT: Duration = Duration::from_secs(8);
-/// Time between two looks at the picture of another request.
+/// Interval in which the version of another request is polled.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Changes with the code that makes pictures, so that no cache keeps what older code has made.
+/// Changes with the code that makes versions, so that caches do not keep those of older code.
 const VERSION: &str = "1";
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -93,21 +93,21 @@ pub async fn show(
     Ok(public_resource(response))
 }
 
-/// Lets pages of other sites show the image.
+/// Allows pages of other sites to show the image.
 fn public_resource(mut response: Response) -> Response {
     let policy = HeaderValue::from_static("cross-origin");
     response.headers_mut().insert(RESOURCE_POLICY, policy);
     response
 }
 
-/// A picture as it is sent.
+/// A version for a response.
 enum Loaded {
     Bytes(Bytes),
-    /// Address in the bucket of one that is too large for a response.
+    /// Address in the bucket, for a version that is too large for a response.
     Large(String),
 }
 
-/// One result: a file, and what is made of it.
+/// A version of a file.
 struct Picture<'a> {
     app: &'a AppState,
     storage: &'a Storage,
@@ -118,7 +118,7 @@ struct Picture<'a> {
 }
 
 impl Picture<'_> {
-    /// A file never changes, so the name of the result is enough.
+    /// Returns the entity tag. A file never changes, so the name of the version is sufficient.
     fn etag(&self) -> String {
         let hash = Sha256::digest(format!("{VERSION} {} {}", self.file.id, self.variant));
         format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash[..16]))
@@ -136,7 +136,7 @@ impl Picture<'_> {
         }
     }
 
-    /// Loads the kept result, makes it, or waits for another request that makes it.
+    /// Loads the stored version, makes it, or waits for another request that makes it.
     async fn load(&self, viewer: &Viewer) -> Result<Loaded> {
         let db = &self.app.db;
         let deadline = Instant::now() + MAX_WAIT;
@@ -154,7 +154,7 @@ impl Picture<'_> {
             }
             let leased = queries::lease_picture(db, &self.file.id, &self.variant)
                 .await
-                // The file was deleted in this moment.
+                // The file was deleted after the visibility check.
                 .on_constraint("picture_uploadId_fkey", NOT_FOUND)?;
             if leased {
                 let made = self.make(viewer).await;
@@ -194,9 +194,9 @@ impl Picture<'_> {
         Ok(Loaded::Large(signed.url))
     }
 
-    /// Makes the picture and keeps it.
+    /// Makes the version and stores it.
     async fn make(&self, viewer: &Viewer) -> Result<Loaded> {
-        // Anonymous requests are counted under one quota, whatever they do.
+        // Anonymous requests of all kinds count against one quota.
         if let Some(user) = viewer.id()
             && let Some(seconds) = spend(self.app, user, RateClass::Write).await
         {

@@ -1,4 +1,4 @@
-//! The sizes and formats in which images are served: closed lists, because each result is kept.
+//! The sizes and formats of images. They are closed lists, because each version is stored.
 
 use axum::http::{HeaderMap, header};
 use shared::http::{Check as _, Fields, FromFields, Rule as _, one_of};
@@ -32,19 +32,19 @@ const FORMATS: &[(&str, Option<Format>)] = &[
 ];
 const QUALITIES: &[(&str, u8)] = &[("50", 50), ("75", 75), ("90", 90)];
 
-/// What the query asks for.
+/// The parameters of the query.
 #[derive(Clone, Copy, Debug)]
 pub struct PictureQuery {
     width: Option<u32>,
     height: Option<u32>,
     fit: Fit,
-    /// `None` is the best that the client accepts.
+    /// `None` selects the best format that the client accepts.
     format: Option<Format>,
     quality: u8,
 }
 
 impl FromFields for PictureQuery {
-    /// `h` needs `w`, and `cover` needs both.
+    /// `h` requires `w`, and `cover` requires both.
     fn from_fields(fields: &mut Fields) -> Self {
         let width = one_of(LENGTHS).optional().about("Maximum width.");
         let width = fields.read("w", width);
@@ -78,7 +78,7 @@ impl FromFields for PictureQuery {
 }
 
 impl PictureQuery {
-    /// Chooses the format. GIF has none of its own, so its first frame becomes PNG.
+    /// Chooses the format. The first frame of a GIF becomes PNG, because there is no output in GIF.
     pub fn options(self, kind: ImageKind, headers: &HeaderMap) -> PictureOptions {
         let format = self.format.unwrap_or_else(|| match kind {
             _ if accepts_webp(headers) => Format::Webp,
@@ -96,7 +96,7 @@ impl PictureQuery {
     }
 }
 
-/// Returns whether `Accept` names WebP, or all images, with a quality above 0. The more precise range decides.
+/// Returns whether `Accept` includes WebP, or all images, with a quality above 0. The more specific range applies.
 fn accepts_webp(headers: &HeaderMap) -> bool {
     let ranges = headers
         .get_all(header::ACCEPT)
@@ -120,7 +120,7 @@ fn accepts_webp(headers: &HeaderMap) -> bool {
     precise.or(any_image).unwrap_or(false)
 }
 
-/// Name of a result among those of its file. Options that do not change the result are not in it.
+/// Returns the name of a version among those of its file. It omits options that do not change the version.
 pub fn variant(options: PictureOptions) -> String {
     let length =
         |length: Option<u32>| length.map_or_else(|| "any".to_owned(), |length| length.to_string());

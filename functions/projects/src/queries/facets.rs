@@ -29,8 +29,8 @@ impl From<FacetRow> for ProjectFacet {
     }
 }
 
-/// Lists the most frequent tags and languages of all public projects that start with `prefix`, `limit` of each. Names that
-/// differ only in case count together, under the most frequent spelling.
+/// Lists the most frequent tags and languages of all public projects that start with `prefix`, `limit` of each. Names
+/// that differ only in case count together, under the most frequent spelling.
 ///
 /// Triggers maintain the total counts in `projectFacet`; the statement reads only the projects of the last two windows.
 pub async fn list_facets(
@@ -125,7 +125,7 @@ pub async fn list_matching_facets(
     ));
     push_from(&mut sql, filter, "");
     push_conditions(&mut sql, filter, Visibility::AtOnce);
-    // Exact spellings are counted first: there are few of them, so few names must be folded.
+    // Exact spellings are counted first. There are few of them, so that only few names must be folded.
     sql.push(
         "
         ),

@@ -129,7 +129,7 @@ fn push_page(
     sql.push(format_args!("{at} desc, {key} desc limit {limit})"));
 }
 
-/// Appends the expression that the order ranks by. Returns whether it is more than a constant.
+/// Appends the expression that the order ranks by. Returns whether it is not constant.
 fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
     let column = match order {
         Order::Likes => r#"p."likeCount""#,

@@ -2,7 +2,7 @@
 
 use sqlx::PgExecutor;
 
-/// Finds a picture that is in the bucket; its size in bytes.
+/// Finds a picture that is in the bucket. Returns its size in bytes.
 pub async fn find_picture(
     db: impl PgExecutor<'_>,
     upload: &str,
@@ -18,8 +18,8 @@ pub async fn find_picture(
     Ok(size.flatten())
 }
 
-/// Leases a picture, so that this request alone makes it. Returns `false` if it is made already, or if another request has
-/// the lease. The lease is longer than a request can last.
+/// Leases a picture, so that only this request makes it. Returns `false` if it is already made, or if another request has
+/// the lease. The lease is longer than the maximum duration of a request.
 pub async fn lease_picture(
     db: impl PgExecutor<'_>,
     upload: &str,
@@ -41,8 +41,8 @@ pub async fn lease_picture(
     Ok(leased.rows_affected() == 1)
 }
 
-/// Records that a leased picture is in the bucket. Returns `false` if its file was deleted, which has recorded the picture's
-/// object for removal.
+/// Records that a leased picture is in the bucket. Returns `false` if its file was deleted, which has recorded the
+/// picture's object for removal.
 pub async fn finish_picture(
     db: impl PgExecutor<'_>,
     upload: &str,
@@ -60,7 +60,7 @@ pub async fn finish_picture(
     Ok(finished.rows_affected() == 1)
 }
 
-/// Ends the lease of a picture that was not made.
+/// Releases the lease of a picture that was not made.
 pub async fn release_picture(
     db: impl PgExecutor<'_>,
     upload: &str,
@@ -80,7 +80,7 @@ pub async fn release_picture(
     Ok(())
 }
 
-/// Forgets a picture whose object is lost, so that it is made again.
+/// Deletes the row of a picture whose object is lost, so that it is made again.
 pub async fn forget_picture(
     db: impl PgExecutor<'_>,
     upload: &str,

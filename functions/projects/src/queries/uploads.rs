@@ -5,13 +5,13 @@ use sqlx::{PgExecutor, types::Json};
 
 use crate::{files::FileRow, uploads::CreateUpload};
 
-/// Quotas of files, which count pending and ready ones.
+/// Quotas of files, which include pending and ready ones.
 const MAX_PENDING: i64 = 10;
 const MAX_AVATARS: i64 = 10;
 const MAX_FILES_OF_PROJECT: i64 = 3;
 const MAX_FILES_OF_PRO_PROJECT: i64 = 15;
 
-/// The quota that leaves no place for a file.
+/// The exceeded quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadRefusal {
     ProjectFull,
@@ -19,10 +19,10 @@ pub enum UploadRefusal {
     TooManyAvatars,
 }
 
-/// Inserts a pending file if the quotas leave a place for it. Returns `None` if the user does not exist.
+/// Inserts a pending file unless a quota is exceeded. Returns `None` if the user does not exist.
 ///
-/// The lock on the user's row puts the uploads of one person in an order. The second statement counts after the first has
-/// the lock, and sees all uploads that were committed before.
+/// The lock on the user's row serialises the uploads of a user. The second statement starts after the lock is acquired,
+/// so it counts all uploads that were committed before.
 pub async fn insert_upload(
     tx: &mut Tx,
     user: &str,
@@ -95,12 +95,12 @@ pub async fn insert_upload(
 pub struct FoundUpload {
     pub file: FileRow,
     pub is_owner: bool,
-    /// Whether everybody can see it.
+    /// Whether it is visible to everyone.
     pub is_public: bool,
 }
 
-/// Finds a file that is visible to the viewer: one of a visible project, an avatar of a visible person, or a pending one of
-/// the viewer's own.
+/// Finds a file that is visible to the viewer: a file of a visible project, an avatar of a visible user, or a pending
+/// file of the viewer.
 pub async fn find_upload(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
@@ -134,8 +134,8 @@ pub async fn find_upload(
     }))
 }
 
-/// Deletes a file of the caller, or for staff any ready one that is visible to everybody. If it is its owner's avatar, that
-/// becomes null. Returns the owner, or `None` if no file was deleted. A trigger records the objects.
+/// Deletes a file of the caller, or for staff any ready file that is visible to everyone. If the file is its owner's
+/// avatar, the avatar becomes null. Returns the owner, or `None` if no file was deleted. A trigger records the objects.
 pub async fn delete_upload(
     db: impl PgExecutor<'_>,
     caller: &str,
@@ -190,8 +190,8 @@ pub async fn delete_upload(
     .await
 }
 
-/// Leases a pending file, so that this request alone completes it. Returns `None` if another request has the lease, or if
-/// the file is not pending any more. The lease is longer than a request can last.
+/// Leases a pending file, so that only this request completes it. Returns `None` if another request has the lease, or
+/// if the file is no longer pending. The lease is longer than the maximum duration of a request.
 pub async fn lease_upload(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Option<FileRow>> {
     let file = sqlx::query_scalar!(
         r#"
@@ -210,7 +210,7 @@ pub async fn lease_upload(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Opt
     Ok(file.map(|Json(file)| file))
 }
 
-/// Ends the lease of a file that stays pending.
+/// Releases the lease of a file that stays pending.
 pub async fn release_upload(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<()> {
     sqlx::query!(
         r#"update upload set "leasedUntil" = null where id = $1"#,
@@ -221,7 +221,7 @@ pub async fn release_upload(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<(
     Ok(())
 }
 
-/// What completing has found out about a file.
+/// Properties of a file that are known after its completion.
 pub struct ReadyFile {
     pub size: i32,
     pub width: Option<i32>,
@@ -264,7 +264,7 @@ pub async fn finish_upload(
     Ok(file.map(|Json(file)| file))
 }
 
-/// Deletes a pending file whose content is not what was declared.
+/// Deletes a pending file whose content does not match its declaration.
 pub async fn refuse_upload(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<()> {
     sqlx::query!(
         "delete from upload where id = $1 and status = 'pending'",

@@ -1,4 +1,4 @@
-//! What a client says of a file before it uploads it.
+//! The body that declares a file before its upload.
 
 use shared::http::{Check as _, Fields, FromFields, Rule as _, integer, one_of, text};
 
@@ -7,7 +7,7 @@ use crate::codec::ImageKind;
 /// Maximum size of a file.
 pub const MAX_BYTES: i64 = 10 * 1024 * 1024;
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     Avatar,
@@ -35,7 +35,7 @@ const ALL: &[(&str, FileType)] = &[
     ("application/zip", FileType::Zip),
 ];
 
-/// A type that a file may have.
+/// An accepted content type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FileType {
     Image(ImageKind),
@@ -47,27 +47,27 @@ pub enum FileType {
 }
 
 impl FileType {
-    /// The type of that name.
+    /// Returns the type with this name.
     pub fn of(name: &str) -> Option<Self> {
         ALL.iter()
             .find(|(known, _)| *known == name)
             .map(|(_, file_type)| *file_type)
     }
 
-    /// Its name.
+    /// Returns the name of the type.
     pub fn name(self) -> &'static str {
         ALL.iter()
             .find(|(_, known)| *known == self)
             .map_or("application/octet-stream", |(name, _)| *name)
     }
 
-    /// Returns whether the bytes begin as those of this type do. A text has nothing but text.
+    /// Returns whether the bytes start like a file of this type. A text must be text from start to end.
     pub fn is_of(self, bytes: &[u8]) -> bool {
         match self {
             Self::Image(kind) => kind.is_of(bytes),
             Self::Pdf => bytes.starts_with(b"%PDF-"),
             Self::PlainText | Self::Markdown => std::str::from_utf8(bytes).is_ok_and(is_text),
-            // A local file, or the end of an archive without files.
+            // Signature of a local file, or of the end of an archive without files.
             Self::Zip => bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06"),
         }
     }
@@ -81,7 +81,7 @@ fn is_text(text: &str) -> bool {
 /// A file that is to be uploaded.
 #[derive(Debug)]
 pub struct CreateUpload {
-    /// The project that it belongs to; none for an avatar.
+    /// The project of the file; `None` for an avatar.
     pub project_id: Option<String>,
     pub filename: String,
     pub file_type: FileType,
@@ -92,7 +92,7 @@ pub struct CreateUpload {
 impl FromFields for CreateUpload {
     const ABOUT: &str = "A file that is to be uploaded.";
 
-    /// What `projectId` and `contentType` may be depends on `purpose`.
+    /// `purpose` determines the rules of `projectId` and `contentType`.
     fn from_fields(fields: &mut Fields) -> Self {
         let purpose = fields.read("purpose", one_of(PURPOSES).required());
         let project_id = match purpose {
@@ -135,7 +135,7 @@ impl FromFields for CreateUpload {
     }
 }
 
-/// Returns whether the text is one name, and looks like what it is.
+/// Returns whether the text is a single file name without invisible or misleading characters.
 fn is_filename(name: &str) -> bool {
     name.chars().all(|c| {
         // A NUL has a message of its own.
@@ -169,7 +169,7 @@ mod tests {
             assert_eq!(file_type.name(), name);
             for (other, bytes) in samples {
                 let is_text = |name: &str| name.starts_with("text/");
-                // The beginning of a PDF or an archive may be text too.
+                // The start of a PDF or an archive may be text too.
                 let expected = name == other
                     || is_text(name)
                         && (is_text(other) || bytes.iter().all(|b| (32..127).contains(b)));

@@ -1,4 +1,4 @@
-//! Completing an upload: what was uploaded becomes the file, or is removed.
+//! Completes an upload: the uploaded object becomes the file, or is removed.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::{
     queries::{self, ReadyFile},
 };
 
-/// Time for which a request waits for another one that completes the same file.
+/// Maximum time to wait for another request that completes the same file.
 const MAX_WAIT: Duration = Duration::from_secs(8);
-/// Time between two looks at the file of another request.
+/// Interval in which the file of another request is polled.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 const NOT_UPLOADED: Error = Error::Conflict("File was not uploaded yet");
@@ -29,8 +29,8 @@ const WRONG_TYPE: Error = Error::BadRequest("File is not of the declared type");
 
 /// `POST /uploads/{uploadId}/complete`
 ///
-/// One request at a time completes a file: a lease in the database decides. If that request dies, its lease ends, and the
-/// next one starts again with the pending object, which goes only after the file is ready.
+/// A lease in the database allows only one request to complete a file. If that request dies, its lease expires, and the
+/// next one starts again with the pending object, which is removed only after the file is ready.
 pub async fn complete(
     user: CurrentUser,
     State(app): State<AppState>,
@@ -61,13 +61,13 @@ pub async fn complete(
     respond(file)
 }
 
-/// Completes the file that this request has leased.
+/// Completes the file whose lease this request has.
 async fn finish(app: &AppState, storage: &Storage, file: FileRow) -> Result<FileRow> {
     match check_and_store(storage, &file).await {
         Ok(ready) => {
             let row = queries::finish_upload(&app.db, &file.id, &ready).await?;
             remove_pending(storage, &file.id).await;
-            // The file was deleted in this moment, which has recorded its objects.
+            // The file was deleted in the meantime, which has recorded its objects.
             row.ok_or(NOT_FOUND)
         }
         Err(error @ Error::BadRequest(_)) => {
@@ -82,7 +82,7 @@ async fn finish(app: &AppState, storage: &Storage, file: FileRow) -> Result<File
     }
 }
 
-/// Removes the pending object. Its key is recorded too, so that a failure here loses nothing.
+/// Removes the pending object. Its key is recorded, so the scheduled job removes it if this fails.
 async fn remove_pending(storage: &Storage, id: &str) {
     if let Err(error) = storage.delete(&pending_key(id)).await {
         tracing::warn!(%error, "a pending object is left to the scheduled job");

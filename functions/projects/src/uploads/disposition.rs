@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// Returns the header that saves a download under this name. A name in other characters than plain ASCII is there twice: for
-/// old clients with `_` for each of them, and encoded.
+/// Returns the header that saves a download under this name. A non-ASCII name is included twice: with `_` for each
+/// non-ASCII character for old clients, and encoded.
 pub fn attachment(filename: &str) -> String {
     let is_plain =
         |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | '/') || c == ' ';
@@ -18,7 +18,7 @@ pub fn attachment(filename: &str) -> String {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
                 header.push(char::from(byte));
             } else {
-                // Writing to a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(header, "%{byte:02X}");
             }
         }

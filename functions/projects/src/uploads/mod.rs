@@ -1,4 +1,4 @@
-//! Files in the bucket: creating, uploading, reading and deleting them. The bytes go from the client to the bucket.
+//! Files in the bucket: create, upload, read and delete. Clients send the bytes directly to the bucket.
 
 mod body;
 mod complete;
@@ -29,11 +29,11 @@ use crate::{
     queries::{self, ProjectAccess, UploadRefusal},
 };
 
-/// The noun of every missing file.
+/// The error of every missing file.
 pub const NOT_FOUND: Error = Error::NotFound("File");
 const NOT_YOURS: &str = "You can only change your own files";
 
-/// A file that is to be uploaded, and where to.
+/// A pending file, and the request that uploads it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NewUpload {
@@ -51,7 +51,7 @@ pub struct UploadTarget {
     pub url: String,
     /// Headers that the request must have.
     pub headers: BTreeMap<&'static str, String>,
-    /// When the bucket starts to reject the request.
+    /// Time from which the bucket rejects the request.
     pub expires_at: Timestamp,
 }
 
@@ -64,12 +64,13 @@ pub fn storage(app: &AppState) -> Result<&Storage> {
     })
 }
 
-/// The object that a client uploads. Completing makes another object of it, so that a late upload changes nothing.
+/// Returns the key of the object that a client uploads. The file gets another object, so that a late upload does not
+/// change it.
 fn pending_key(id: &str) -> String {
     format!("pending/{id}")
 }
 
-/// The object of a file that is ready.
+/// Returns the key of the object of a file that is ready.
 pub fn file_key(id: &str) -> String {
     format!("files/{id}")
 }
@@ -96,9 +97,9 @@ pub async fn create(
         let mut tx = app.db.begin().await?;
         let inserted = queries::insert_upload(&mut tx, user.id(), &id, &upload)
             .await
-            // The project was deleted in this moment.
+            // The project was deleted after the visibility check.
             .on_constraint("upload_projectId_fkey", Error::NotFound("Project"))?
-            // The account was deleted after the guard let this request in.
+            // The account was deleted after the guard had accepted the request.
             .ok_or(Error::Unauthorized)?;
         let file = inserted.map_err(|refusal| {
             Error::Conflict(match refusal {
@@ -161,7 +162,7 @@ pub async fn content(
     Ok(redirect(signed.url))
 }
 
-/// Returns 302 to an object. The signature lasts longer than a browser may keep the redirect.
+/// Returns a redirect (302) to an object. The signature is valid for longer than browsers may cache the redirect.
 pub fn redirect(url: String) -> Response {
     let headers = [
         (header::LOCATION, url),
@@ -184,7 +185,7 @@ pub async fn delete(
         return Err(
             match queries::find_upload(&app.db, Some(user.id()), &id).await? {
                 Some(found) if !found.is_owner => user.forbidden(NOT_YOURS),
-                // Another request has deleted it in this moment.
+                // Another request has deleted the file.
                 _ => NOT_FOUND,
             },
         );

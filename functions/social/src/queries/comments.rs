@@ -31,7 +31,7 @@ impl CommentRow {
             content: self.content?,
             created_at,
             updated_at,
-            // What the client sees is compared: the columns of some databases have microseconds.
+            // Times are compared as clients see them, because columns of some databases have microseconds.
             is_edited: updated_at.millis() > created_at.millis(),
             author_id: self.author_id.clone(),
             author: Author {
@@ -81,7 +81,8 @@ macro_rules! select_comments {
     };
 }
 
-/// Lists a page of the comments by visible users on a project. Returns `None` if the project is not visible to the viewer.
+/// Lists a page of the comments by visible users on a project. Returns `None` if the project is not visible to the
+/// viewer.
 pub async fn list_comments(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,
@@ -231,8 +232,8 @@ pub async fn insert_comment(
     Ok(row.and_then(CommentRow::into_comment))
 }
 
-/// Updates a comment of the author. `"updatedAt"` changes only if the content changes. Returns `None` if the comment does not
-/// exist, is not visible, belongs to another user, or if its `"updatedAt"` differs from `expected`.
+/// Updates a comment of the author. `"updatedAt"` changes only if the content changes. Returns `None` if the comment
+/// does not exist, is not visible, belongs to another user, or if its `"updatedAt"` differs from `expected`.
 pub async fn update_comment(
     db: impl PgExecutor<'_>,
     author: &str,
@@ -280,8 +281,8 @@ pub struct DeletedComment {
     pub by_staff: bool,
 }
 
-/// Deletes a visible comment on behalf of its author, the author of the project, or staff. Returns `None` if no comment was
-/// deleted.
+/// Deletes a visible comment on behalf of its author, the author of the project, or staff. Returns `None` if no comment
+/// was deleted.
 pub async fn delete_comment(
     db: impl PgExecutor<'_>,
     user: &str,

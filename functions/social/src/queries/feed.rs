@@ -60,10 +60,10 @@ pub async fn list_feed(
     query.fetch_all(db).await
 }
 
-/// Appends `recent as (…)`, the projects for the page among the newest of the whole site, and `older as (…)`, whether older
-/// projects must be read.
+/// Appends `recent as (…)`, the projects for the page among the newest of the whole site, and `older as (…)`, whether
+/// older projects must be read.
 fn push_recent(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit: i64) {
-    // The index contains the author of a project, but not its tags and language: these cost a lookup each.
+    // The index contains the author of a project. Tags and language require a lookup of each project.
     let inspected = if filter.is_empty() {
         "(select 10 * count(*) from followed)"
     } else {

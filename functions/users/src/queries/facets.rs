@@ -26,7 +26,7 @@ pub async fn list_facets(
     prefix: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<FacetRow>> {
-    // Exact spellings are counted first: there are few of them, so few names must be folded.
+    // Exact spellings are counted first. There are few of them, so that only few names must be folded.
     sqlx::query_as!(
         FacetRow,
         r#"

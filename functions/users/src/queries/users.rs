@@ -7,11 +7,11 @@ use sqlx::PgExecutor;
 
 /// Conditions on the users of a list. Texts are patterns of `like`.
 pub struct UserFilter {
-    /// The longest term of a search. An index finds it, and the rows that it finds are checked for the other terms.
+    /// The longest term of a search. An index finds its rows, which are then checked for the other terms.
     pub term: Option<String>,
     /// The other terms.
     pub more_terms: Vec<String>,
-    /// The terms, no patterns, that match at the start of a word only.
+    /// The terms that match only at the start of a word. They are not patterns.
     pub word_starts: Vec<String>,
     pub skills: Vec<String>,
     pub location: Option<String>,
@@ -40,8 +40,8 @@ pub async fn find_user(
     .await
 }
 
-/// Finds the visible user of a GitHub name. GitHub names change hands, so several users can have the same name: the user
-/// whose GitHub account was linked last holds it.
+/// Finds the visible user with a GitHub name. GitHub names can be transferred, so several users may have the same name.
+/// The user whose GitHub account was linked last is returned.
 pub async fn find_user_by_github(
     db: impl PgExecutor<'_>,
     viewer: Option<&str>,

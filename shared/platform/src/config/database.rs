@@ -1,4 +1,4 @@
-//! How to reach PostgreSQL.
+//! The configuration of PostgreSQL.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::{
     variables::Variables,
 };
 
-/// How to reach PostgreSQL.
+/// The configuration of PostgreSQL.
 #[derive(Clone)]
 pub struct DatabaseConfig {
     /// Address of the primary (`DATABASE_WRITE_POOL_URL`, otherwise `DATABASE_URL`).
@@ -32,10 +32,11 @@ pub struct DatabaseConfig {
 /// The pooler in front of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooler {
-    /// None: the limits are options of each connection.
+    /// No pooler. The limits are options of each connection.
     None,
-    /// A transaction-mode pooler that keeps named statements (`transaction`): RDS Proxy, or PgBouncer from 1.21. Nothing sets
-    /// session state, which would bind a connection of the pooler to this client. The limits are settings of the role.
+    /// A transaction-mode pooler that keeps named statements (`transaction`): RDS Proxy, or PgBouncer from 1.21.
+    /// Nothing sets session state, which would bind a connection of the pooler to this client. The limits are settings
+    /// of the role.
     Transaction,
     /// An older transaction-mode pooler (`transaction-unnamed`). Each statement runs unnamed in a transaction of its own.
     TransactionUnnamed,

@@ -66,7 +66,7 @@ pub struct Config {
     pub trusted_origins: TrustedOrigins,
     /// Lower-case name of the header in which a trusted CDN sends the client's address (`CLIENT_IP_HEADER`).
     pub client_ip_header: Option<String>,
-    /// The value of `X-Origin-Secret` without which that header is not believed (`TRUSTED_PROXY_SECRET`).
+    /// The value of `X-Origin-Secret` that a request needs for this header to be trusted (`TRUSTED_PROXY_SECRET`).
     pub trusted_proxy_secret: Option<String>,
     /// Users who are admins independently of their role column (`ADMIN_USER_IDS`).
     pub admin_user_ids: Vec<String>,
@@ -74,11 +74,11 @@ pub struct Config {
     pub metrics_token: Option<String>,
     /// Requests allowed in a window, by policy.
     pub quotas: Quotas,
-    /// How to reach PostgreSQL.
+    /// Configuration of PostgreSQL.
     pub database: DatabaseConfig,
-    /// How to reach Redis, if it is configured.
+    /// Configuration of Redis, if it is used.
     pub redis: Option<RedisConfig>,
-    /// How to reach the object storage, if it is configured.
+    /// Configuration of the object storage, if it is used.
     pub storage: Option<StorageConfig>,
     /// All variables, for a group's own settings.
     pub variables: Variables,
@@ -178,7 +178,7 @@ fn same_site(variables: &Variables, secure: bool) -> anyhow::Result<SameSite> {
     Ok(same_site)
 }
 
-/// The origin of an API in Lambda can be reached past its CDN.
+/// Warns if the header is trusted without a secret. An API in Lambda can be reached without its CDN.
 fn warn_of_unprotected_header(variables: &Variables) {
     if variables.get("CLIENT_IP_HEADER").is_some()
         && variables.get("TRUSTED_PROXY_SECRET").is_none()
@@ -189,7 +189,7 @@ fn warn_of_unprotected_header(variables: &Variables) {
     }
 }
 
-/// Returns the origin of a variable that holds an address: scheme, host and port, without a path.
+/// Returns the origin in a variable: scheme, host and port, without a path.
 fn origin(variables: &Variables, name: &str) -> anyhow::Result<Option<String>> {
     let Some(value) = variables.get(name) else {
         return Ok(None);

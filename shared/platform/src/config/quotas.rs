@@ -50,7 +50,8 @@ pub struct Quotas {
     pub create: Quota,
     /// The two Sentry test routes, by address (`RATE_LIMIT_SENTRY`).
     pub sentry: Quota,
-    /// One of so many reads is counted, at random, and counts that much (`RATE_LIMIT_SAMPLE`); 1 counts each.
+    /// Sampling of reads (`RATE_LIMIT_SAMPLE`): one of this many is counted, at random, with this weight. 1 counts
+    /// every read.
     pub sample: u32,
 }
 

@@ -1,10 +1,10 @@
-//! How to reach Redis.
+//! The configuration of Redis.
 
 use std::time::Duration;
 
 use super::variables::Variables;
 
-/// How to reach Redis.
+/// The configuration of Redis.
 #[derive(Clone)]
 pub struct RedisConfig {
     /// Address of the server (`REDIS_URL`).

@@ -1,4 +1,4 @@
-//! The variables without which a group does not start in production.
+//! The variables that a group requires in production.
 
 use super::variables::Variables;
 
@@ -18,8 +18,8 @@ impl Required {
         }
     }
 
-    /// Lists the variables that are not set: of `common` and of the required ones. If no set has any, the sets are listed as
-    /// alternatives.
+    /// Lists the variables that are not set: of `common` and of the required ones. If no set has any, the sets are
+    /// listed as alternatives.
     pub(super) fn missing(&self, common: &[&'static str], variables: &Variables) -> Vec<String> {
         let is_missing = |name: &&str| variables.get(name).is_none();
         let mut missing: Vec<String> = common

@@ -1,4 +1,4 @@
-//! How to reach the object storage.
+//! The configuration of the object storage.
 
 use std::{fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::variables::Variables;
 
-/// How to reach the bucket.
+/// The configuration of the bucket.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StorageConfig {
     /// Address of the bucket; an object's key is appended to its path.
@@ -21,7 +21,7 @@ pub struct StorageConfig {
     pub secret: String,
     /// Session token of temporary credentials.
     pub session_token: Option<String>,
-    /// When temporary credentials expire, if that is known.
+    /// Expiry of temporary credentials, if it is known.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -39,7 +39,7 @@ impl StorageConfig {
         "S3_SECRET",
     ];
 
-    /// Returns the address of the bucket, for a function that has no credentials of it.
+    /// Returns the address of the bucket, for a function without credentials for it.
     pub fn bucket_url(variables: &Variables) -> anyhow::Result<Option<Url>> {
         Bucket::read(variables)
             .map(|bucket| bucket.url())
@@ -88,7 +88,7 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// `S3_BUCKET` wins over `DO_SPACES_BUCKET`.
+    /// `S3_BUCKET` takes precedence over `DO_SPACES_BUCKET`.
     fn read(variables: &Variables) -> Option<Self> {
         let owned = |name| variables.get(name).map(str::to_owned);
         if let Some(name) = owned("S3_BUCKET") {
@@ -112,7 +112,7 @@ impl Bucket {
         })
     }
 
-    /// The bucket's own host at Amazon and `DigitalOcean`; the path of any other server.
+    /// Returns the bucket's own host for Amazon and `DigitalOcean`, and a path for any other server.
     fn url(&self) -> anyhow::Result<Url> {
         let Self { name, region, .. } = self;
         let (text, variable) = match (&self.endpoint, self.prefix) {
@@ -129,7 +129,7 @@ impl Bucket {
                 format!("https://{name}.{region}.digitaloceanspaces.com/"),
                 "DO_SPACES_BUCKET or DO_SPACES_REGION",
             ),
-            // The certificate of the bucket's own host covers no name with a dot.
+            // The certificate for bucket hosts does not cover names with a dot.
             (None, _) if name.contains('.') => (
                 format!("https://s3.{region}.amazonaws.com/{name}/"),
                 "S3_BUCKET or S3_REGION",
@@ -155,7 +155,8 @@ struct Credentials {
 }
 
 impl Credentials {
-    /// The provider's own names win over the credentials of the function's role, which only `S3_BUCKET` may use.
+    /// The provider's own names take precedence over the credentials of the function's role, which only `S3_BUCKET` may
+    /// use.
     fn read(variables: &Variables, prefix: &str) -> anyhow::Result<Option<Self>> {
         let owned = |name: &str| variables.get(name).map(str::to_owned);
         let own = owned(&format!("{prefix}_KEY")).zip(owned(&format!("{prefix}_SECRET")));

@@ -1,4 +1,4 @@
-//! Statements that a request does not wait long for.
+//! Statements with a short time limit.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ tokio::task_local! {
     static LIMIT: Duration;
 }
 
-/// Runs `work`. Each of its single statements fails after that time, and its connection is closed.
+/// Runs `work`. Each of its single statements fails after the limit, and its connection is closed.
 pub async fn briefly<T>(limit: Duration, work: impl Future<Output = T>) -> T {
     LIMIT.scope(limit, work).await
 }
 
-/// The limit of the statements that run now.
+/// Returns the limit for statements of the running task.
 pub(super) fn limit() -> Option<Duration> {
     LIMIT.try_with(|limit| *limit).ok()
 }

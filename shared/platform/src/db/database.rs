@@ -36,9 +36,9 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 /// Maximum number of attempts after serialization failures and deadlocks.
 const MAX_ATTEMPTS: u32 = 5;
-/// Maximum time that a request waits for the secret to be read again. The read itself goes on.
+/// Maximum time that a request waits until the secret has been read again. Reading continues after that.
 const SECRET_TIMEOUT: Duration = Duration::from_secs(1);
-/// After that time has passed, no request waits for the secret during this time.
+/// After the secret took longer, requests do not wait for it during this time.
 const SECRET_PAUSE: Duration = Duration::from_secs(5);
 
 /// The database. `&Db` runs single statements; [`Db::begin`] starts a transaction.
@@ -124,7 +124,7 @@ impl Db {
         let _timer = StatementTimer::start(&self.0.begin);
         let connection = self.acquire().await?;
         match self.begin_on(connection).await {
-            // The transaction has not begun, so nothing is done twice.
+            // The transaction has not begun, so nothing is repeated.
             Err(error) if may_repeat(&error, "select", false) => {
                 self.begin_on(self.acquire().await?).await
             }
@@ -136,8 +136,8 @@ impl Db {
         Tx::begin(connection, self.0.begin.clone(), self.0.unnamed).await
     }
 
-    /// Runs a single statement or a transaction of its own. After a serialization failure or a deadlock it is retried, up to
-    /// five attempts in total, so `work` must have no other effects.
+    /// Runs a single statement or a transaction of its own. After a serialization failure or a deadlock it is retried,
+    /// up to five attempts in total, so `work` must have no other effects.
     pub async fn retry<T, E: LostRace, F>(&self, work: impl Fn() -> F) -> Result<T, E>
     where
         F: Future<Output = Result<T, E>>,

@@ -21,7 +21,7 @@ pub(super) struct Lease {
     slot: Option<OwnedSemaphorePermit>,
     /// A command was sent, and its response has not ended.
     busy: bool,
-    /// The last statement has returned something before it ended or failed.
+    /// The last statement has returned output before it ended or failed.
     pub has_output: bool,
     /// A transaction has begun and has not ended.
     pub in_transaction: bool,
@@ -72,7 +72,7 @@ impl Lease {
         self.settle(result).map(|_| ())
     }
 
-    /// The connection, for what is no statement.
+    /// Returns the connection, for work other than statements.
     pub fn connection(&mut self) -> sqlx::Result<&mut PgConnection> {
         connection(&mut self.connection)
     }
@@ -103,8 +103,9 @@ fn connection(connection: &mut Option<PgConnection>) -> sqlx::Result<&mut PgConn
 }
 
 impl Drop for Lease {
-    /// Returns the connection. One whose response has not ended, or whose transaction is open, is put in order first, within
-    /// a timeout: a silently dead server would block the only connection of a pool, and so every later request.
+    /// Returns the connection to its pool. If a response has not ended or a transaction is open, first ends them within a
+    /// timeout. Without the timeout, a silently dead server would block the only connection of a pool, and so every later
+    /// request.
     fn drop(&mut self) {
         let Some(mut connection) = self.connection.take() else {
             return;

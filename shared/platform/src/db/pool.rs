@@ -1,5 +1,5 @@
-//! The connections to one server. They are opened when they are needed, tested when they are stale, and replaced when they
-//! are broken. A server that cannot be reached fails at once.
+//! The connections to one server. They are opened when they are needed, tested when they are stale, and replaced when
+//! they are broken. A server that cannot be reached fails at once.
 
 use std::{
     io,
@@ -17,8 +17,8 @@ use tokio::{
 use super::error::{is_broken_connection, is_not_ready, is_unreachable};
 use crate::breaker::Breaker;
 
-/// A connection that was idle for longer is tested before use. The server may have closed it, or the instance may have been
-/// frozen.
+/// A connection that was idle for longer is tested before use. The server may have closed it, or the instance may have
+/// been frozen.
 const STALE_AFTER: Duration = Duration::from_secs(1);
 /// Timeout of such a test.
 pub(super) const TEST_TIMEOUT: Duration = Duration::from_millis(500);
@@ -68,7 +68,7 @@ pub(super) struct Taken {
 struct IdleConnection {
     connection: PgConnection,
     opened_at: Instant,
-    /// By the wall clock: the monotonic clock stops while the instance is frozen.
+    /// Wall-clock time, because the monotonic clock stops while the instance is frozen.
     released_at: SystemTime,
 }
 
@@ -234,7 +234,7 @@ impl Pool {
         if idle.opened_at < valid_since || idle.opened_at.elapsed() > MAX_LIFETIME {
             return false;
         }
-        // A clock that was set back makes it stale.
+        // If the clock was set back, the connection is stale.
         let is_fresh = (idle.released_at.elapsed()).is_ok_and(|elapsed| elapsed < STALE_AFTER);
         let usable = is_fresh || responds(&mut idle.connection).await;
         if !usable {

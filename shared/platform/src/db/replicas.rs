@@ -14,7 +14,7 @@ use super::{
 };
 use crate::breaker::Breaker;
 
-/// Short enough that a request still has time for the primary after a replica has failed.
+/// Short timeouts, so that a request still has time for the primary after a replica has failed.
 pub(super) const TIMEOUTS: Timeouts = Timeouts {
     connection: Duration::from_millis(400),
     silence: Duration::from_millis(400),
@@ -32,7 +32,7 @@ pub async fn anonymously<T>(read: impl Future<Output = T>) -> T {
     ANONYMOUS.scope((), read).await
 }
 
-/// A replica, which is passed over for a while after a failure.
+/// A replica, which is not used for a while after a failure.
 pub(super) struct Replica {
     pub pool: Pool,
     failed: Breaker,

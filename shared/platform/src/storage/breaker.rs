@@ -9,7 +9,7 @@ use crate::breaker::Breaker;
 
 /// Failures in a row after which requests stop.
 const MAX_FAILURES: u32 = 3;
-/// Time without requests after that. Then one failure stops them again.
+/// Time without requests after that. Then a single failure stops requests again.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A breaker that opens after some failures in a row.

@@ -1,6 +1,6 @@
 //! Object storage: any bucket with Amazon's S3 protocol.
 //!
-//! Every request is one with a signed URL, those of this program as those of clients, so there is one way to sign.
+//! Every request has a signed URL, both those of this program and those of clients, so there is one way to sign.
 
 mod breaker;
 mod removal;
@@ -29,16 +29,16 @@ pub use self::{
 };
 use crate::{config::StorageConfig, telemetry};
 
-/// Time in which a client may upload.
+/// Lifetime of a URL for an upload.
 pub const UPLOAD_LIFETIME: Duration = Duration::from_mins(10);
-/// Time in which a client may follow a redirect to an object.
+/// Lifetime of a redirect to an object.
 const DOWNLOAD_LIFETIME: Duration = Duration::from_mins(5);
 /// Lifetime of the signatures of this program's own requests.
 const REQUEST_LIFETIME: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Timeout of a whole request, which moves at most 10 MiB. Two of them fit into the time of a request to the API.
+/// Timeout of a whole request, which transfers at most 10 MiB. Two of them fit into the timeout of a request to the API.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// Seconds between two clocks that explain why a signature is rejected.
+/// Difference of two clocks, in seconds, from which a rejected signature is retried.
 const MAX_SKEW: i64 = 30;
 
 /// The bucket. Cloning it is cheap.
@@ -47,15 +47,15 @@ pub struct Storage(Arc<Inner>);
 
 struct Inner {
     config: StorageConfig,
-    /// Made when it is first needed: most requests need none.
+    /// Created when it is needed, because most requests need none.
     client: OnceLock<Client>,
     breaker: FailureBreaker,
-    /// Seconds by which the storage's clock is ahead of ours. A signature of the wrong time is rejected.
+    /// Seconds by which the storage's clock is ahead. The storage rejects signatures with a wrong time.
     skew: AtomicI64,
 }
 
 impl Storage {
-    /// Uses the configured bucket. Nothing is sent yet.
+    /// Creates a client of the configured bucket. Sends nothing.
     pub fn new(config: StorageConfig) -> Self {
         Self(Arc::new(Inner {
             config,
@@ -65,7 +65,7 @@ impl Storage {
         }))
     }
 
-    /// Signs a URL to which a client may `PUT` an object of exactly that type and size.
+    /// Signs a URL with which a client may `PUT` an object of exactly that type and size.
     pub fn upload_url(
         &self,
         key: &str,
@@ -80,7 +80,7 @@ impl Storage {
         self.sign(&Method::PUT, &self.url(key)?, &headers, UPLOAD_LIFETIME)
     }
 
-    /// Signs a URL from which a client may `GET` an object, with this `Content-Disposition`.
+    /// Signs a URL with which a client may `GET` an object, with this `Content-Disposition`.
     pub fn download_url(&self, key: &str, disposition: Option<&str>) -> anyhow::Result<SignedUrl> {
         let mut url = self.url(key)?;
         if let Some(disposition) = disposition {
@@ -105,7 +105,8 @@ impl Storage {
         .await
     }
 
-    /// Reads an object. Returns `None` if it does not exist. Of one that is larger than `limit`, reading stops behind that.
+    /// Reads an object. Returns `None` if it does not exist. If it is larger than `limit`, reading stops shortly after
+    /// the limit.
     pub async fn get(&self, key: &str, limit: usize) -> anyhow::Result<Option<Vec<u8>>> {
         self.watched(async {
             let response = self.send(Method::GET, &self.url(key)?, None).await?;
@@ -140,7 +141,7 @@ impl Storage {
         .await
     }
 
-    /// Deletes an object. One that does not exist is deleted already.
+    /// Deletes an object. Succeeds if it does not exist.
     pub async fn delete(&self, key: &str) -> anyhow::Result<()> {
         self.watched(async {
             let response = self.send(Method::DELETE, &self.url(key)?, None).await?;
@@ -152,7 +153,7 @@ impl Storage {
         .await
     }
 
-    /// Checks whether the storage answers and accepts the credentials, by asking for an object that need not exist.
+    /// Checks that the storage responds and accepts the credentials, by a request for an object that need not exist.
     pub async fn check(&self) -> anyhow::Result<()> {
         let response = self.send(Method::GET, &self.url("health")?, None).await?;
         if response.status() == StatusCode::NOT_FOUND {
@@ -191,7 +192,7 @@ impl Storage {
         Ok(signed)
     }
 
-    /// Sends a request, and once more if it was rejected and the storage's clock differs from ours.
+    /// Sends a request. Retries it once if it was rejected and the storage's clock differs.
     async fn send(
         &self,
         method: Method,
@@ -227,7 +228,7 @@ impl Storage {
         request.send().await.map_err(without_url)
     }
 
-    /// Makes the next signatures follow the storage's clock. Returns whether that changes them.
+    /// Adjusts later signatures to the storage's clock. Returns whether that changes them.
     fn follow_clock(&self, response: &Response) -> bool {
         let date = response
             .headers()
@@ -242,7 +243,7 @@ impl Storage {
         (ahead - before).abs() > MAX_SKEW
     }
 
-    /// Runs a request, unless the last ones have failed.
+    /// Runs a request, unless the breaker is open.
     async fn watched<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         ensure!(
             self.0.breaker.allows(),
@@ -272,7 +273,7 @@ impl fmt::Debug for Storage {
     }
 }
 
-/// A signed URL is a credential, so that no error may show it.
+/// Removes the URL from an error, because a signed URL is a credential.
 fn without_url(error: reqwest::Error) -> anyhow::Error {
     anyhow::Error::from(error.without_url()).context("the storage cannot be reached")
 }

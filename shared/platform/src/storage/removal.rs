@@ -6,23 +6,24 @@ use sqlx::PgConnection;
 
 use super::Storage;
 
-/// Objects that are deleted between two looks at the clock.
+/// Number of objects that are deleted between two checks of the time limit.
 const BATCH: i64 = 100;
 
-/// What a run has done.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Removal {
-    /// Files that were not completed within 24 hours, and are deleted.
+    /// Deleted files that were not completed within 24 hours.
     pub expired: u64,
     /// Objects that were deleted from the bucket.
     pub objects: u64,
 }
 
-/// Deletes pending files of 24 hours, and then the objects of deleted files. Stops when the time is over; the next run goes
-/// on. If the storage fails, nothing is forgotten.
+/// Deletes pending files after 24 hours, and then the objects of deleted files. Stops at the time limit, and the next run
+/// continues. If the storage fails, the keys are kept for the next run.
 ///
-/// A client may still write to a signed URL after its file was deleted. A key is therefore worked off in every run until no
-/// URL for it is valid. Statements are not prepared by name: behind a pooler, the next one may run on another connection.
+/// A client may still write to a signed URL after its file was deleted. Therefore every run deletes the object of a
+/// key, until no URL for the key is valid. Statements are unnamed, because behind a pooler the next one may use another
+/// connection.
 pub async fn remove_objects(
     db: &mut PgConnection,
     storage: &Storage,
@@ -58,7 +59,7 @@ pub async fn remove_objects(
             storage.delete(key).await?;
             removal.objects += 1;
         }
-        // Longer than `UPLOAD_LIFETIME`, by more than a request lasts.
+        // Longer than `UPLOAD_LIFETIME` plus the duration of a request.
         sqlx::query!(
             r#"
             delete from "objectRemoval"

@@ -17,18 +17,18 @@ use url::Url;
 
 use crate::config::StorageConfig;
 
-/// A URL that carries the right to one request, and the time when it ends.
+/// A URL that authorizes one request until it expires.
 #[derive(Debug)]
 pub struct SignedUrl {
     /// The address.
     pub url: String,
-    /// When the storage starts to reject it.
+    /// Time of the expiry.
     pub expires_at: DateTime<Utc>,
 }
 
 /// Signs one request, which must have exactly these headers. `now` is the time on the storage's clock.
 ///
-/// A URL that is signed with temporary credentials does not outlive them, where their end is known.
+/// A URL that is signed with temporary credentials expires with them, if their expiry is known.
 pub(super) fn sign_url(
     config: &StorageConfig,
     now: DateTime<Utc>,
@@ -60,7 +60,7 @@ pub(super) fn sign_url(
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(lifetime);
-    // S3 takes the path as it is sent.
+    // S3 does not normalise the path.
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     let params = v4::SigningParams::builder()

@@ -1,7 +1,7 @@
 //! A request's metrics in CloudWatch's embedded metric format, specification of 2018-11-01.
 //!
-//! Every combination of a metric and the values of its dimensions is a custom metric that costs $0.30 a month. A route has
-//! three metrics, a function seven, and a version of a function one.
+//! Every combination of a metric and the values of its dimensions is a custom metric that costs $0.30 a month. A route
+//! has three metrics, a function seven, and a version of a function one.
 
 use std::{
     env,
@@ -24,7 +24,7 @@ static NAMESPACE: LazyLock<String> = LazyLock::new(|| {
         .unwrap_or_else(|| "CodeCave".to_owned())
 });
 
-/// Version of the function, which Lambda sets. It tells a new version from the one that it replaces.
+/// Version of the function, which Lambda sets. It distinguishes a new version from its predecessor.
 static VERSION: LazyLock<String> =
     LazyLock::new(|| env::var("AWS_LAMBDA_FUNCTION_VERSION").unwrap_or_default());
 
@@ -47,7 +47,7 @@ struct DroppedMetrics {
     sentry_dropped: u64,
 }
 
-/// A line of its own, so that the request's log line stays short.
+/// The metrics of a request. They are on a line of their own, so that the log line stays short.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct EmbeddedMetrics<'r> {

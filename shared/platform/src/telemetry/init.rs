@@ -71,7 +71,7 @@ pub fn init(config: &TelemetryConfig) -> TelemetryGuard {
                     .with_default(LevelFilter::INFO)
                     // Sentry receives requests as transactions.
                     .with_target(log::TARGET, LevelFilter::OFF)
-                    // Its own troubles are no news for Sentry.
+                    // Lines about failures of Sentry are not sent to Sentry.
                     .with_target(losses::TARGET, LevelFilter::OFF),
             )
     });

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// Target of a request's line on a terminal.
 pub(super) const TARGET: &str = "request";
 
-/// What is logged of a request, and how.
+/// The format of log lines, and their selection.
 pub(super) struct LogFormat {
     /// Write text for a terminal instead of JSON.
     pub text: bool,

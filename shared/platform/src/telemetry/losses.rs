@@ -1,4 +1,4 @@
-//! Counts what Sentry did not receive. A metric and at most one log line a minute report it.
+//! Counts envelopes that Sentry did not receive. A metric and at most one log line a minute report the number.
 
 use std::{
     sync::{
@@ -22,9 +22,9 @@ pub(super) const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 pub(super) enum Loss {
     /// The queue was full.
     Overflow,
-    /// Sentry was not reached, did not respond in time, or has not for a while.
+    /// Sentry was not reached, did not respond in time, or has failed in this way recently.
     Network,
-    /// Sentry asked to send less.
+    /// Sentry has limited the rate.
     RateLimited,
     /// Sentry responded with an error.
     Rejected,

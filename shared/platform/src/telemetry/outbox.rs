@@ -13,10 +13,10 @@ use crate::breaker::Breaker;
 
 /// Capacity of the queue. A burst of failures is longer than the SDK's default of 30.
 const CAPACITY: usize = 500;
-/// After a timeout, nothing is waited for during this time.
+/// After a timeout, calls do not wait during this time.
 pub(super) const PAUSE: Duration = Duration::from_secs(30);
 
-/// A bounded queue. What does not fit is counted and dropped.
+/// A bounded queue. Envelopes that do not fit are counted and dropped.
 pub(super) struct Outbox {
     sender: mpsc::Sender<Envelope>,
     /// Envelopes that are queued or being sent.
@@ -39,7 +39,7 @@ impl Outbox {
 
     /// Queues an envelope. Returns it if the queue is full.
     pub fn push(&self, envelope: Envelope) -> Option<Envelope> {
-        // Counted first: the other thread may be done with it at once.
+        // The envelope is counted before it is queued, because the other thread may settle it at once.
         *self.lock() += 1;
         match self.sender.try_send(envelope) {
             Ok(()) => None,
@@ -60,8 +60,8 @@ impl Outbox {
         }
     }
 
-    /// Blocks until everything is sent or dropped, at most for `limit`. Returns whether it is. After a timeout, later calls
-    /// return at once for a while.
+    /// Blocks until everything is sent or dropped, at most for `limit`. Returns whether it is. After a timeout, later
+    /// calls return at once for a while.
     pub fn wait_until_empty(&self, limit: Duration) -> bool {
         let unsent = self.lock();
         if *unsent == 0 || self.waiting.is_open() {

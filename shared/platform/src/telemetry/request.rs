@@ -31,7 +31,7 @@ pub struct ObservedRequest {
     trace_id: Option<String>,
 }
 
-/// What the request stack reports about a request.
+/// The part of the log line that the request stack supplies.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestOutcome {
     /// The client's address.

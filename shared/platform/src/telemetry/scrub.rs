@@ -72,7 +72,7 @@ pub(super) fn field(name: &str, value: &mut Value) {
     if is_secret(name) {
         *value = Value::from(FILTERED);
     } else if let Value::String(found) = value {
-        // A single word is an id, although it looks like a token. In an error or a path it may be a token.
+        // A single word may be an id that looks like a token, so it is kept. Words in errors and paths may be tokens.
         let is_id = !matches!(name, "error" | "path") && !found.contains(char::is_whitespace);
         if !is_id || has_address(found) {
             *found = text(found).into_owned();
@@ -101,8 +101,8 @@ fn is_sensitive(word: &str) -> bool {
     has_address(word) || has_credential(word) || assigns_secret(word)
 }
 
-/// Matches `ada@example.org` and `postgres://user:password@host`, but neither an SQL operator nor an `@` at the start of a
-/// word.
+/// Matches `ada@example.org` and `postgres://user:password@host`, but neither an SQL operator nor an `@` at the start
+/// of a word.
 fn has_address(word: &str) -> bool {
     word.match_indices('@').any(|(at, _)| {
         at > 0

@@ -114,7 +114,7 @@ fn run(mut sender: EnvelopeSender, mut envelopes: mpsc::Receiver<Envelope>, outb
             losses::report_if_due();
         }
     });
-    // A lookup of a name may block for longer than anybody waits.
+    // The lookup of a name may block for longer than the timeout.
     runtime.shutdown_background();
 }
 
@@ -157,7 +157,7 @@ impl EnvelopeSender {
         }
     }
 
-    /// Removes the items that Sentry does not want at present. Returns `None` if nothing is left.
+    /// Removes the items whose rate Sentry has limited. Returns `None` if nothing is left.
     fn within_limits(&self, envelope: Envelope) -> Option<Envelope> {
         let headers = envelope.headers().clone();
         let filter = EnvelopeFilterCallbacks::new(
