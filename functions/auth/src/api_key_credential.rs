@@ -18,7 +18,7 @@ use crate::{
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// A request, as far as its API key needs it.
+/// The parts of a request that the verification of its API key needs.
 pub struct KeyRequest<'r> {
     pub method: &'r Method,
     pub path: &'r str,
@@ -28,8 +28,8 @@ pub struct KeyRequest<'r> {
     pub user_agent: String,
 }
 
-/// Verifies the request's API key and counts its use. Its owner then counts as signed in, with an object that has the form
-/// of a session. Here, API keys only read: they write nothing, and have no rights of admins.
+/// Verifies the request's API key and counts its use. Returns the owner, with an object in the format of a session. Under
+/// `/api/auth` API keys can only read, and have no admin rights.
 pub async fn find_owner(
     auth: &AuthState,
     request: KeyRequest<'_>,
@@ -41,7 +41,7 @@ pub async fn find_owner(
     else {
         return Ok(None);
     };
-    // A value that is no text is rejected as too short.
+    // A value that is not text is rejected as too short.
     let token = key.to_str().unwrap_or_default().trim();
     let db = &auth.app.db;
     let key = api_key::verify(db, token).await?.map_err(Error::ApiKey)?;

@@ -68,7 +68,7 @@ impl CallbackParameters {
     }
 }
 
-/// Why a flow ends without success.
+/// The reason why a flow ends without success.
 enum FlowError {
     /// The browser goes to the error address with this code and description.
     Redirect {

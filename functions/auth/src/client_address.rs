@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use shared::http::ClientAddress;
 
-/// Returns the one text form of an address; of IPv6 the /64, written in full. Outside production a request without an
-/// address counts as local; in production it has an empty text.
+/// Returns the normalised text of an address. For IPv6 this is the /64 network, written in full. A request without an
+/// address counts as local outside production, and has an empty text in production.
 pub fn client_address(address: ClientAddress, production: bool) -> String {
     match address.0.map(|address| address.to_canonical()) {
         Some(IpAddr::V4(address)) => address.to_string(),

@@ -43,7 +43,7 @@ pub struct FlowState {
     pub oauth_state: Option<String>,
 }
 
-/// Names that the client's own data cannot have. With a `link` of its own, a client could link an account to any user.
+/// Names that client data cannot contain. With a `link` of its own, a client could link an account to any user.
 const RESERVED: [&str; 10] = [
     "callbackURL",
     "codeVerifier",
@@ -114,7 +114,7 @@ pub async fn start(
     Ok(url)
 }
 
-/// Adds the flow to the client's data. The flow's fields win.
+/// Adds the flow to the client data. Fields of the flow take precedence.
 fn merge(mut data: Map<String, Value>, flow: &FlowState) -> Result<String> {
     data.retain(|name, _| !RESERVED.contains(&name.as_str()));
     let json = |error: serde_json::Error| shared::http::Error::Internal(error.into());
@@ -128,7 +128,7 @@ fn merge(mut data: Map<String, Value>, flow: &FlowState) -> Result<String> {
 pub enum TakenState {
     /// The flow continues. Its state is deleted.
     Flow(FlowState),
-    /// The state is of another browser, or it has expired. The address is the flow's own for errors.
+    /// The state belongs to another browser, or it has expired. The value is the flow's own address for errors.
     Mismatch(Option<String>),
 }
 

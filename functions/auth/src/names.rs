@@ -1,5 +1,5 @@
 //! The rules of users' names and images. Checks of the table `user` enforce the same rules for every writer, except that a
-//! name may be empty there: some people have none at their provider.
+//! name may be empty, because a provider may send none.
 
 use url::Url;
 

@@ -22,7 +22,7 @@ impl RateBuckets {
         }
     }
 
-    /// Returns the bucket of a path: that of its route, whatever the method or a trailing slash.
+    /// Returns the bucket of a path. It is that of its route, regardless of the method and a trailing slash.
     pub fn bucket(&self, path: &str) -> &'static str {
         let path = paths::below_base(path).trim_end_matches('/');
         if let Some(route) = self.routes.get(path) {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_is_a_route() {
+    fn each_route_has_a_bucket() {
         let buckets = RateBuckets::new(["/api/auth/ok", "/api/auth/callback/{provider}"]);
         for (path, bucket) in [
             ("/api/auth/ok", "/ok"),

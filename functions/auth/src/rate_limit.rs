@@ -101,7 +101,7 @@ async fn wait(app: &AppState, key: &str, limit: RequestLimit) -> Duration {
         return wait;
     }
     let counted = queries::rate_limit::count(&app.db, key, limit);
-    // Limits fail open: a request that cannot be counted is let through.
+    // Limits fail open: a request that cannot be counted is allowed.
     app.limits.attempt(counted).await.unwrap_or(Duration::ZERO)
 }
 

@@ -7,7 +7,7 @@ use shared::AppState;
 
 use crate::{api_key_limit::ApiKeyLimit, provider::Providers, rate_limit::RateLimit};
 
-/// Configuration, database and the sign-in providers of one instance; cheap to clone.
+/// Configuration, database and sign-in providers of one instance. Cloning it is cheap.
 #[derive(Clone)]
 pub struct AuthState {
     /// Configuration and database.

@@ -1,4 +1,4 @@
-//! The work that bans and deletions of accounts with many rows leave.
+//! The remaining work after bans and deletions of accounts with many rows.
 
 use std::time::{Duration, Instant};
 

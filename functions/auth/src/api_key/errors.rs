@@ -36,7 +36,7 @@ pub fn invalid_metadata() -> Error {
     )
 }
 
-/// 404 of a key that does not exist or belongs to somebody else.
+/// 404 of a key that does not exist or belongs to another user.
 pub fn key_not_found() -> Error {
     Error::not_found("KEY_NOT_FOUND", "API Key not found")
 }

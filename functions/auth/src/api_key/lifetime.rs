@@ -1,4 +1,4 @@
-//! How long a key lives.
+//! Lifetimes of keys.
 
 use chrono::Duration;
 use shared::time::Timestamp;
@@ -12,7 +12,7 @@ const DAY: f64 = 86_400.0;
 const MIN_SECONDS: f64 = DAY;
 const MAX_SECONDS: f64 = 365.0 * DAY;
 
-/// The rule of a lifetime in seconds; null is no end.
+/// The rule of a lifetime in seconds. Null means that the key does not expire.
 pub fn lifetime() -> impl ValueRule<Value = Option<f64>> {
     number()
         .min(1.0, "Too small: expected number to be >=1")
@@ -20,7 +20,7 @@ pub fn lifetime() -> impl ValueRule<Value = Option<f64>> {
         .or_null()
 }
 
-/// Returns when a key with that lifetime expires.
+/// Returns the expiry of a key with this lifetime.
 pub fn expires_at(seconds: f64) -> Result<Timestamp> {
     if seconds < MIN_SECONDS {
         return Err(Error::bad_request(

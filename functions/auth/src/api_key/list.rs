@@ -88,7 +88,7 @@ pub async fn list(call: Call) -> Result {
 fn count(fields: &mut Fields<'_>, name: &str) -> Option<usize> {
     let text = fields.undocumented(name, text())?;
     let text = text.trim();
-    // As JavaScript's `Number` has it.
+    // The value is converted like JavaScript's `Number` does.
     let number = if text.is_empty() {
         Some(0.0)
     } else {

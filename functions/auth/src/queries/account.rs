@@ -291,8 +291,8 @@ pub struct UnlinkResult {
     pub accounts: i64,
 }
 
-/// Unlinks an account unless no other account of the user can sign in: one with a password cannot, because signing in with
-/// passwords is switched off. The caller has locked the user.
+/// Unlinks an account unless it is the user's last one that can sign in. An account with a password cannot, because password
+/// sign-in is switched off. The caller has locked the user.
 pub async fn delete_unless_last(
     db: impl PgExecutor<'_>,
     user_id: &str,

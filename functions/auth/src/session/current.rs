@@ -71,8 +71,8 @@ impl Call {
             .ok_or(Error::Bare(StatusCode::UNAUTHORIZED))
     }
 
-    /// Returns the request's session if it is the user's own; 401 or 403 otherwise. An admin who impersonates the user does not
-    /// act for good: API keys and links outlive the session.
+    /// Returns the request's session if it is the user's own; 401 or 403 otherwise. An impersonating admin is rejected, because
+    /// API keys and links outlive the session.
     pub async fn signed_in_as_oneself(&self) -> Result<CurrentSession> {
         let current = self.signed_in().await?;
         current.require_own()?;
@@ -82,7 +82,7 @@ impl Call {
     /// Returns the request's session if it is less than a day old; 401 or 403 otherwise. An API key is no fresh session.
     pub async fn freshly_signed_in(&self) -> Result<CurrentSession> {
         let current = self.signed_in().await?;
-        // The object of an API key always looks new.
+        // The object of an API key always has the present time.
         if self.by_api_key.is_none()
             && Timestamp::now().millis() - current.session.created_at.millis() < FRESH
         {
