@@ -1,4 +1,4 @@
-//! `cargo xtask costs`: what a deployment costs a month, counted from the resources of the template.
+//! `cargo xtask costs`: the monthly costs of a deployment, computed from the resources of the template.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 
@@ -26,8 +26,8 @@ const BUSY: f64 = 30.0;
 /// Capacity units of an instance of a busy database, on average.
 const BUSY_CAPACITY: f64 = 2.0;
 
-/// Metrics that a function writes for each of its routes, for itself, and for its version. A test of the telemetry compares
-/// them with the lines of a real function.
+/// Metrics of each route, of a function, and of its version. A test of the telemetry compares them with the lines of a
+/// real function.
 const PER_ROUTE: usize = 3;
 const PER_FUNCTION: usize = 7;
 const PER_VERSION: usize = 1;
@@ -47,7 +47,7 @@ pub fn run(options: CostsOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Number of custom metrics in a month in which every route is called.
+/// Returns the number of custom metrics in a month in which every route is called.
 pub fn custom_metrics() -> anyhow::Result<usize> {
     let document = fs::read(workspace().join("functions/health/openapi.json"))?;
     let document: Value = serde_json::from_slice(&document)?;
@@ -59,14 +59,14 @@ pub fn custom_metrics() -> anyhow::Result<usize> {
             let function = function.context("an operation belongs to a function")?;
             functions.insert(function.to_owned());
             routes.insert((function.to_owned(), path.clone()));
-            // What matches no route.
+            // Requests that match no route.
             routes.insert((function.to_owned(), "unmatched".to_owned()));
         }
     }
     Ok(routes.len() * PER_ROUTE + functions.len() * (PER_FUNCTION + PER_VERSION))
 }
 
-/// The table in Markdown, between two marks.
+/// Returns the table in Markdown, between its two markers.
 pub fn table() -> anyhow::Result<String> {
     let development = environment("default")?;
     let production = environment("production")?;
@@ -111,7 +111,7 @@ fn dollars(price: f64) -> String {
     }
 }
 
-/// The parameters of an environment in `samconfig.toml`.
+/// Returns the parameters of an environment in `samconfig.toml`.
 fn environment(name: &str) -> anyhow::Result<Vec<(String, String)>> {
     let config = fs::read_to_string(workspace().join("samconfig.toml"))?;
     let config: toml::Table = toml::from_str(&config)?;
@@ -129,11 +129,11 @@ fn environment(name: &str) -> anyhow::Result<Vec<(String, String)>> {
         .collect()
 }
 
-/// A stack and the requests that it serves.
+/// A stack, and the number of its requests.
 struct PricedStack {
     stack: Stack,
     resources: Vec<(String, String)>,
-    /// In millions.
+    /// Requests a month, in millions.
     requests: f64,
 }
 
@@ -168,7 +168,7 @@ impl PricedStack {
         self.of_kind(kind).count() as f64
     }
 
-    /// Names and prices in US dollars.
+    /// Returns names and prices in US dollars.
     fn rows(&self) -> anyhow::Result<Vec<(&'static str, f64)>> {
         let requests = self.requests;
         let is_busy = requests > 0.0;
@@ -180,7 +180,7 @@ impl PricedStack {
             (true, false) => 1.0 * 0.10,
             (true, true) => 20.0 * 0.10 + requests * 0.20,
         };
-        // That of the owner is made by RDS.
+        // RDS creates the owner's secret.
         let secrets = self.count("AWS::SecretsManager::Secret") + f64::from(u8::from(has_database));
         let metrics = if is_busy { metrics()? } else { 0.0 };
         Ok(vec![
@@ -239,7 +239,7 @@ impl PricedStack {
         ])
     }
 
-    /// Capacity units of each instance.
+    /// Returns the capacity units of each instance.
     fn capacity(&self, is_busy: bool) -> anyhow::Result<f64> {
         let Some(name) = self.of_kind("AWS::RDS::DBCluster").next() else {
             return Ok(0.0);
@@ -258,7 +258,8 @@ impl PricedStack {
         })
     }
 
-    /// Public addresses: of NAT gateways, and of instances that are reached over the internet.
+    /// Returns the number of public addresses: those of NAT gateways, and of instances that can be reached over the
+    /// internet.
     fn addresses(&self) -> anyhow::Result<f64> {
         let mut addresses = self.count("AWS::EC2::EIP");
         for name in self.of_kind("AWS::RDS::DBInstance") {
@@ -270,7 +271,7 @@ impl PricedStack {
         Ok(addresses)
     }
 
-    /// Metrics that the alarms watch.
+    /// Returns the number of metrics that the alarms use.
     #[expect(clippy::cast_precision_loss, reason = "a few dozen metrics")]
     fn alarms(&self) -> anyhow::Result<f64> {
         let mut metrics = 0;
@@ -288,7 +289,7 @@ impl PricedStack {
     }
 }
 
-/// Dollars a month for the custom metrics.
+/// Returns the monthly price of custom metrics in dollars.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred metrics")]
 fn metrics() -> anyhow::Result<f64> {
     Ok(custom_metrics()? as f64 * 0.30)

@@ -1,4 +1,4 @@
-//! `cargo xtask smoke URL`: checks a deployment from outside, for people and for the pipeline.
+//! `cargo xtask smoke URL`: checks a deployment from outside. Operators and the pipeline use it.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header, redirect::Policy};
 use serde_json::{Value, json};
 
-/// Maximum time of one request. A database that pauses needs about 15 s for the first one.
+/// Timeout of a request. A paused database needs about 15 s for the first one.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// Options of `cargo xtask smoke`
@@ -91,7 +91,7 @@ impl Smoke {
         self.request(Method::GET, path)
     }
 
-    /// Waits until the database answers.
+    /// Waits until the database responds.
     async fn ready(&self) -> anyhow::Result<()> {
         let limit = Duration::from_secs(self.options.wait);
         let started = Instant::now();

@@ -28,7 +28,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// The address of the API, without a trailing slash.
+    /// Returns the address of the API, without a trailing slash.
     pub fn url(&self) -> &str {
         self.watch.url()
     }

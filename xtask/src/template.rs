@@ -1,4 +1,4 @@
-//! `template.yaml` as CloudFormation would read it: parameters given, conditions decided, references followed.
+//! `template.yaml` as CloudFormation reads it: with parameters, evaluated conditions, and resolved references.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>
 
@@ -16,29 +16,29 @@ use yaml_serde::Value as Yaml;
 pub struct Stack {
     template: Value,
     parameters: BTreeMap<String, Value>,
-    /// What `!Ref Name` and `!GetAtt Name.Attribute` give.
+    /// Values of `!Ref Name` and `!GetAtt Name.Attribute`.
     known: BTreeMap<String, String>,
     region: String,
-    /// The stacks in this one, by the names of their resources.
+    /// The nested stacks, by the names of their resources.
     nested: BTreeMap<String, Stack>,
 }
 
-/// A function as the stack would have it.
+/// A function of the stack.
 #[derive(Debug)]
 pub struct StackFunction {
-    /// Name in the template, which is also that of its folder in what `sam build` makes.
+    /// Name in the template, which is also the name of its folder in the output of `sam build`.
     pub logical_id: String,
     /// Name of its binary.
     pub binary: String,
-    /// All variables that it is given.
+    /// All variables of its environment.
     pub environment: BTreeMap<String, String>,
     /// Pairs of an action and a resource that its policies allow.
     pub allowed: BTreeSet<(String, String)>,
 }
 
 impl Stack {
-    /// The stack with these parameters and else the defaults. `known` has what references to resources give,
-    /// `Name` or `Name.Attribute`; others give their own name.
+    /// Reads the template with these parameters, and the defaults of others. `known` has the values of references:
+    /// `Name` or `Name.Attribute`. The value of any other reference is its own name.
     pub fn new(parameters: &[(&str, &str)], known: &[(&str, &str)]) -> anyhow::Result<Self> {
         let parameters = parameters
             .iter()
@@ -81,7 +81,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// The stacks in this one.
+    /// Returns the nested stacks.
     fn nest(&self) -> anyhow::Result<BTreeMap<String, Self>> {
         let mut nested = BTreeMap::new();
         for (name, resource) in entries(&self.template, "Resources") {
@@ -101,7 +101,7 @@ impl Stack {
         Ok(nested)
     }
 
-    /// The same stack in another region.
+    /// Returns the same stack in another region.
     pub fn in_region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         for inner in self.nested.values_mut() {
@@ -110,7 +110,7 @@ impl Stack {
         self
     }
 
-    /// All functions.
+    /// Returns all functions.
     pub fn functions(&self) -> anyhow::Result<Vec<StackFunction>> {
         entries(&self.template, "Resources")
             .filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function")
@@ -118,12 +118,12 @@ impl Stack {
             .collect()
     }
 
-    /// The resource's properties, where its condition holds.
+    /// Returns the resource's properties, if its condition is true.
     pub fn resource(&self, name: &str) -> anyhow::Result<Option<Value>> {
         self.attribute(name, "Properties")
     }
 
-    /// An attribute of the resource, for example `DeletionPolicy`, where its condition holds.
+    /// Returns an attribute of the resource, for example `DeletionPolicy`, if its condition is true.
     pub fn attribute(&self, name: &str, attribute: &str) -> anyhow::Result<Option<Value>> {
         let resource = &self.template["Resources"][name];
         if resource.is_null() {
@@ -140,7 +140,7 @@ impl Stack {
         self.value(&resource[attribute])
     }
 
-    /// Names of the resources that the stack and those in it would have, with their types.
+    /// Returns the names of all resources of the stack and of its nested stacks, with their types.
     pub fn resources(&self) -> anyhow::Result<Vec<(String, String)>> {
         let mut resources = Vec::new();
         for (name, resource) in entries(&self.template, "Resources") {
@@ -154,7 +154,7 @@ impl Stack {
         Ok(resources)
     }
 
-    /// Descriptions of the assertions that do not hold, for which CloudFormation would reject the parameters.
+    /// Returns the descriptions of assertions that are false. CloudFormation would reject the parameters with them.
     pub fn rejections(&self) -> anyhow::Result<Vec<String>> {
         let mut rejections = Vec::new();
         for (_, rule) in entries(&self.template, "Rules") {
@@ -170,7 +170,7 @@ impl Stack {
         Ok(rejections)
     }
 
-    /// Keys of all routes of the gateway.
+    /// Returns the keys of all routes of the gateway.
     pub fn routes(&self) -> Vec<String> {
         entries(&self.template, "Resources")
             .filter(|(_, resource)| resource["Type"] == "AWS::ApiGatewayV2::Route")
@@ -238,7 +238,7 @@ impl Stack {
         })
     }
 
-    /// The value with all functions carried out; `None` for `AWS::NoValue`.
+    /// Evaluates all intrinsic functions in a value. Returns `None` for `AWS::NoValue`.
     fn value(&self, value: &Value) -> anyhow::Result<Option<Value>> {
         if let Some((function, argument)) = intrinsic(value) {
             return self.call(function, argument);
@@ -336,7 +336,7 @@ impl Stack {
         }))
     }
 
-    /// `${Name}` in a text.
+    /// Replaces `${Name}` in a text.
     fn substitute(&self, text: &str, given: &Value) -> anyhow::Result<String> {
         let mut parts = text.split("${");
         let mut result = parts.next().unwrap_or_default().to_owned();
@@ -353,7 +353,7 @@ impl Stack {
     }
 }
 
-/// A value of YAML as JSON, `!Name value` as `{"Fn::Name": value}`.
+/// Converts a YAML value to JSON. `!Name value` becomes `{"Fn::Name": value}`.
 fn json_of(value: Yaml) -> anyhow::Result<Value> {
     Ok(match value {
         Yaml::Tagged(tagged) => {
@@ -377,7 +377,7 @@ fn json_of(value: Yaml) -> anyhow::Result<Value> {
     })
 }
 
-/// The function and its argument, where the value is one.
+/// Returns the name and the argument of an intrinsic function, if the value is one.
 fn intrinsic(value: &Value) -> Option<(&str, &Value)> {
     let object = value.as_object().filter(|object| object.len() == 1)?;
     let (name, argument) = object.iter().next()?;
@@ -389,7 +389,7 @@ fn entries<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = (&'a String
     value[name].as_object().into_iter().flatten()
 }
 
-/// The list's items, or the one value that stands for a list.
+/// Returns the items of a list, or the single value that may replace a list.
 fn items(value: Option<&Value>) -> impl Iterator<Item = &Value> {
     let list = value.and_then(Value::as_array);
     let one = value.filter(|value| list.is_none() && !value.is_null());

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use testkit::{cargo::cargo, process::Group, programs::find, target};
 use tokio::process::Command;
 
-/// Version of `cargo-lambda` that is installed where it is missing.
+/// Version of `cargo-lambda` that is installed if it is missing.
 const CARGO_LAMBDA: &str = "1.9.2";
 
 /// Returns the `cargo-lambda` on `PATH`, or else the one in `target/tools`. Installs it there if neither exists.

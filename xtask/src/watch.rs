@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{tools, variables::without_configuration};
 
-/// A path of each function. It responds without a credential, if only with 401.
+/// A path of each function. Each responds without a credential, although some with 401.
 const PROBES: [&str; 5] = [
     "/health",
     "/api/auth/ok",
@@ -57,7 +57,7 @@ impl Watch {
         })
     }
 
-    /// The address of the API, without a trailing slash.
+    /// Returns the address of the API, without a trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }

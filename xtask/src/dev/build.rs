@@ -24,7 +24,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// The folder into which a build writes the metadata of the queries that it checks.
+    /// Returns the folder into which a build writes the metadata of the queries that it checks.
     pub fn learned(&self) -> PathBuf {
         self.target.join("dev-queries")
     }

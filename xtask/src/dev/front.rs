@@ -79,7 +79,7 @@ impl Front {
         });
     }
 
-    /// The functions by name.
+    /// Returns the functions by name.
     pub fn functions(&self) -> impl Iterator<Item = (&'static str, &LocalFunction)> {
         self.functions
             .iter()

@@ -47,7 +47,7 @@ pub enum NoAnswer {
 }
 
 impl LocalFunction {
-    /// A function that has not been built yet.
+    /// Creates a function that has not been built yet.
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,
@@ -56,8 +56,8 @@ impl LocalFunction {
         }
     }
 
-    /// Replaces the instances by one of this binary, unless they run the same file with the same modification time. Returns
-    /// whether they were replaced. An old instance completes the request that it is serving.
+    /// Replaces the instances by one of this binary, unless they run the same file with the same modification time.
+    /// Returns whether they were replaced. An old instance completes the request that it is serving.
     pub async fn reload(&self, binary: &Path) -> anyhow::Result<bool> {
         let built = fs::metadata(binary)
             .and_then(|metadata| metadata.modified())

@@ -11,20 +11,20 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{seed, variables::Variables};
 
-/// Names of a bucket that the developer has.
+/// Names of buckets that the developer may have configured.
 const CONFIGURED: [&str; 2] = ["S3_BUCKET", "DO_SPACES_BUCKET"];
 
-/// A bucket that starts while the database does.
+/// A bucket whose server starts at the same time as the database.
 pub struct PendingStorage(Option<JoinHandle<anyhow::Result<LocalStorage>>>);
 
-/// The bucket, and what answers for it. A local server stops when this is dropped.
+/// The bucket, and the name of its server. A local server stops when this is dropped.
 pub struct RunningStorage {
     server: Option<LocalStorage>,
     pub answers: String,
 }
 
 impl PendingStorage {
-    /// Starts a local server, unless a bucket is configured. With `fresh`, it forgets what it has.
+    /// Starts a local server, unless a bucket is configured. With `fresh`, its files are removed first.
     pub fn start(variables: &Variables, fresh: bool) -> Self {
         if CONFIGURED.iter().any(|name| variables.get(name).is_some()) {
             return Self(None);
@@ -38,7 +38,7 @@ impl PendingStorage {
         })))
     }
 
-    /// Waits for the server and sets the variables of the functions. Without one, uploads are answered with 503.
+    /// Waits for the server and sets the variables of the functions. If there is no server, uploads get a 503.
     pub async fn finish(self, variables: &mut Variables) -> anyhow::Result<RunningStorage> {
         let Some(starting) = self.0 else {
             return Ok(RunningStorage {
@@ -65,7 +65,7 @@ impl PendingStorage {
 }
 
 impl RunningStorage {
-    /// Puts the pictures of the sample projects into a local bucket.
+    /// Stores the pictures of the sample projects in a local bucket.
     pub async fn add_samples(&self, db: &mut PgConnection) -> anyhow::Result<()> {
         match &self.server {
             Some(server) => seed::pictures::insert(db, server).await,

@@ -102,7 +102,7 @@ async fn get(api: &str, path: &str) -> Response {
     client().get(format!("{api}{path}")).send().await.unwrap()
 }
 
-/// Repeats the request until the response is as expected, and returns its body.
+/// Repeats the request until the response is as expected. Returns its body.
 async fn until(api: &str, path: &str, status: u16, part: &str) -> String {
     let deadline = Instant::now() + Duration::from_mins(2);
     loop {
@@ -133,12 +133,12 @@ async fn changed_sources_are_built_and_their_errors_are_returned(db: PgPool) {
 }
 
 async fn follow(fixture: &Fixture, api: &str, db: &PgPool) {
-    // Each route leads to its function.
+    // Each route belongs to its function.
     let users = until(api, "/users/profile", 200, "first").await;
     let social = until(api, "/feed", 200, "first").await;
     assert_ne!(users, social);
 
-    // An error in one function stops only that function. The response has its place.
+    // An error in one function stops only that function. The response contains the error's location.
     let broken = format!("{FUNCTION}\nfn broken() -> u8 {{ \"\" }}\n");
     fixture.write_function("users", &broken);
     let line = broken.lines().count();
@@ -161,7 +161,7 @@ async fn follow(fixture: &Fixture, api: &str, db: &PgPool) {
     until(api, "/users/profile", 200, "second").await;
     assert_eq!(until(api, "/feed", 200, "first").await, social);
 
-    // The error of a migration has its place, too. A correct migration is applied.
+    // The error of a migration contains its location, too. A correct migration is applied.
     fixture.write_migration("create table thing (id int);\n\ninsert into thing\nvalues (1, 2);\n");
     let place = "migrations/20300101000000_things.sql:4: INSERT has more expressions";
     until(api, "/feed", 503, place).await;
@@ -174,7 +174,7 @@ async fn follow(fixture: &Fixture, api: &str, db: &PgPool) {
     assert_eq!(count, 0);
 }
 
-/// Address of the test's database.
+/// Returns the address of the test's database.
 fn url(db: &PgPool) -> String {
     let mut url = url::Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
     url.set_path(db.connect_options().get_database().unwrap());

@@ -1,4 +1,4 @@
-//! A stand-in for AWS: moto behind a door that writes down who asked for what, and that can be slow.
+//! An emulated AWS: moto behind a proxy that records the calls and can delay responses.
 
 use std::{
     collections::BTreeSet,
@@ -23,10 +23,10 @@ use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
 use super::tools::Tools;
 
-/// How long moto may take to answer for the first time.
+/// Maximum time until moto responds for the first time.
 const START: Duration = Duration::from_mins(1);
 
-/// Secrets Manager, on this machine. Dropping it ends it.
+/// Secrets Manager on this machine. Dropping it ends it.
 pub struct Aws {
     door: Arc<Door>,
     address: String,
@@ -42,7 +42,7 @@ struct Door {
 }
 
 impl Aws {
-    /// Starts it, without any secrets.
+    /// Starts Secrets Manager without any secrets.
     pub async fn start() -> anyhow::Result<Self> {
         let port = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
@@ -83,7 +83,7 @@ impl Aws {
         Ok(aws)
     }
 
-    /// The variables that lead a program's requests here, and those that Lambda gives it to sign them with.
+    /// Returns the variables that direct a program's requests to this server, and the credentials that Lambda sets.
     pub fn variables(&self) -> [(&'static str, &str); 4] {
         [
             ("AWS_ENDPOINT_URL", &self.address),
@@ -93,20 +93,20 @@ impl Aws {
         ]
     }
 
-    /// Makes a secret; its ARN.
+    /// Creates a secret, and returns its ARN.
     pub async fn create_secret(&self, name: &str, text: &str) -> anyhow::Result<String> {
         let request = json!({ "Name": name, "SecretString": text });
         let answer = self.request("CreateSecret", &request).await?;
         Ok(answer["ARN"].as_str().context("it has an ARN")?.to_owned())
     }
 
-    /// Gives a secret another text.
+    /// Changes the text of a secret.
     pub async fn change_secret(&self, id: &str, text: &str) -> anyhow::Result<()> {
         let request = json!({ "SecretId": id, "SecretString": text });
         self.request("PutSecretValue", &request).await.map(drop)
     }
 
-    /// The text of a secret.
+    /// Returns the text of a secret.
     pub async fn secret(&self, id: &str) -> anyhow::Result<String> {
         let request = json!({ "SecretId": id });
         let answer = self.request("GetSecretValue", &request).await?;
@@ -114,7 +114,7 @@ impl Aws {
         Ok(text.context("it has a text")?.to_owned())
     }
 
-    /// Has every answer come so much later from now on.
+    /// Delays every response from now on.
     pub fn be_slow(&self, delay: Duration) {
         *self
             .door
@@ -123,7 +123,7 @@ impl Aws {
             .unwrap_or_else(PoisonError::into_inner) = delay;
     }
 
-    /// The actions that programs asked for since the last time, each with its resource.
+    /// Returns the actions that programs have called since the last time, each with its resource.
     pub fn calls(&self) -> BTreeSet<(String, String)> {
         let mut calls = self
             .door
@@ -169,7 +169,7 @@ async fn enter(
     body: Bytes,
 ) -> Response {
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    // `secretsmanager.GetSecretValue`, and as in a policy `secretsmanager:GetSecretValue`.
+    // `secretsmanager.GetSecretValue` is written `secretsmanager:GetSecretValue` in policies.
     let target = headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());

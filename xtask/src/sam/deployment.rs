@@ -1,4 +1,4 @@
-//! The functions with the environment that the template gives them, and with nothing else.
+//! The functions with exactly the environment of the template.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,10 +21,10 @@ use crate::{
     template::{Stack, StackFunction},
 };
 
-/// A frontend's origin that the functions would not know by themselves.
+/// Origin of a frontend that the functions do not trust by default.
 const FRONTEND: &str = "https://frontend.example";
 
-/// Leaves the schema and no rows.
+/// Deletes all rows and keeps the schema.
 const EMPTY: &str = r"
     do $$ begin
         execute (
@@ -34,32 +34,32 @@ const EMPTY: &str = r"
     end $$
 ";
 
-/// A stack with AWS played on this machine.
+/// A stack over an emulated AWS on this machine.
 pub struct Deployment {
-    /// What plays AWS.
+    /// The emulated AWS.
     pub aws: Aws,
     /// ARN of the secret with the application's keys.
     pub app_secret: String,
     /// ARN of the secret with the OAuth credentials.
     pub auth_secret: String,
-    /// ARN of the secret from which the functions learn the address of the database, or its user.
+    /// ARN of the secret with the address of the database, or with its user.
     pub database_secret: String,
     database: String,
     functions: BTreeMap<String, StackFunction>,
     binaries: HashMap<String, PathBuf>,
 }
 
-/// One event and what it was answered with.
+/// An event and the response to it.
 pub struct Replayed {
-    /// Name of its file, without the ending.
+    /// Name of its file, without the extension.
     pub event: String,
-    /// The answer, as the gateway gets it.
+    /// The response, as the gateway receives it.
     pub answer: Value,
 }
 
 impl Deployment {
-    /// Binaries by name, as the template would configure them for the existing database. The secrets are what the template
-    /// would make, filled in as its outputs ask for.
+    /// Configures the binaries as the template does for an existing database. Creates the secrets of the template, and
+    /// fills them as its outputs describe.
     pub async fn new(binaries: HashMap<String, PathBuf>, database: &str) -> anyhow::Result<Self> {
         let aws = Aws::start().await?;
         let text = json!({ "DATABASE_URL": database }).to_string();
@@ -68,14 +68,14 @@ impl Deployment {
         Self::of(binaries, aws, database, &database_secret, &parameters, &[]).await
     }
 
-    /// The same for a new database at the address, whose owner has this name and password.
+    /// Like [`Self::new`], for a new database at this address, whose owner has this name and password.
     pub async fn with_new_database(
         binaries: HashMap<String, PathBuf>,
         database: &str,
         owner: [&str; 2],
     ) -> anyhow::Result<Self> {
         let aws = Aws::start().await?;
-        // As RDS writes it, but for the parts that repeat the address.
+        // The secret has the format of RDS, without the parts that repeat the address.
         let text =
             json!({ "username": owner[0], "password": owner[1], "engine": "aurora-postgresql" });
         let owner = aws.create_secret("owner", &text.to_string()).await?;
@@ -106,12 +106,14 @@ impl Deployment {
         parameters: &[(&str, &str)],
         known: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        // The key that the cookies of the events are signed with, and the user that they belong to.
+        // The key that signs the cookies of the events, and the user of these cookies.
         let mut app = generated("AppSecret", dev::SECRET)?;
         app["ADMIN_USER_IDS"] = events::ADA.into();
         let auth = Stack::new(&[], &[])?.resource("AuthSecret")?;
-        let auth = auth.context("there is a secret for OAuth")?;
-        let text = auth["SecretString"].as_str().context("it has a text")?;
+        let auth = auth.context("the template has no secret for OAuth")?;
+        let text = auth["SecretString"]
+            .as_str()
+            .context("the secret for OAuth has no text")?;
         let mut auth: Value = serde_json::from_str(text)?;
         for name in ["GITHUB_CLIENT", "GOOGLE_CLIENT"] {
             for part in ["ID", "SECRET"] {
@@ -146,7 +148,7 @@ impl Deployment {
         })
     }
 
-    /// The function as the template has it, to be changed before it starts.
+    /// Returns a function, whose configuration may be changed before it starts.
     pub fn function(&mut self, name: &str) -> &mut StackFunction {
         self.functions
             .entry(name.to_owned())
@@ -168,12 +170,12 @@ impl Deployment {
         Instance::start(binary, &variables).await
     }
 
-    /// Has the migrate function do what CloudFormation would ask of it; its answer.
+    /// Sends a request of CloudFormation to the migrate function. Returns the response.
     pub async fn migrate(&self, request: &str) -> anyhow::Result<Value> {
         self.migrate_with(request, &json!({})).await
     }
 
-    /// The same for a request with these fields.
+    /// Like [`Self::migrate`], with these fields in the request.
     pub async fn migrate_with(&self, request: &str, fields: &Value) -> anyhow::Result<Value> {
         let answers: Arc<Mutex<Vec<Value>>> = Arc::default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -200,8 +202,8 @@ impl Deployment {
         answers.pop().context("CloudFormation was not answered")
     }
 
-    /// Sends the events of these functions, each to a database that holds the samples alone. Fails where one does not start,
-    /// and where some give other answers than expected.
+    /// Sends the events of these functions, each to a database with only the sample data. Returns an error if a
+    /// function does not start, or lists the responses that are not as expected.
     pub async fn replay(&self, functions: &[&str]) -> anyhow::Result<Vec<Replayed>> {
         let mut db = PgConnection::connect(&self.database).await?;
         let mut replayed = Vec::new();
@@ -227,7 +229,7 @@ impl Deployment {
         Ok(replayed)
     }
 
-    /// Starts every function and compares what it asked AWS for with what the template allows it, in both directions.
+    /// Starts every function, and verifies that it calls exactly the actions of AWS that the template allows.
     pub async fn check_permissions(&self) -> anyhow::Result<()> {
         self.aws.calls();
         for (name, function) in &self.functions {
@@ -237,7 +239,7 @@ impl Deployment {
                 self.start(name).await?;
             }
             let asked = self.aws.calls();
-            // Objects are requested later, and of another service.
+            // Objects are requested later, and from another service.
             let allowed = function.allowed.iter();
             let allowed: BTreeSet<_> = allowed
                 .filter(|(action, _)| !action.starts_with("s3:"))
@@ -252,15 +254,17 @@ impl Deployment {
     }
 }
 
-/// The text that CloudFormation generates for a secret of the template, with this value under the generated key.
+/// Returns the text that CloudFormation generates for a secret of the template, with this value for the generated key.
 fn generated(secret: &str, value: &str) -> anyhow::Result<Value> {
     let made = Stack::new(&[], &[])?.resource(secret)?;
-    let made = made.context("there is a secret")?;
+    let made = made.context("the template has no such secret")?;
     let made = &made["GenerateSecretString"];
-    let key = made["GenerateStringKey"].as_str().context("it has a key")?;
+    let key = made["GenerateStringKey"]
+        .as_str()
+        .context("the secret has no key to generate")?;
     let text = made["SecretStringTemplate"]
         .as_str()
-        .context("and a text")?;
+        .context("the secret has no text")?;
     let mut secret: Value = serde_json::from_str(text)?;
     secret[key] = value.into();
     Ok(secret)
@@ -274,9 +278,9 @@ async fn take(State(answers): State<Arc<Mutex<Vec<Value>>>>, body: String) {
         .push(answer);
 }
 
-/// Sends the event, and before it what a browser would ask; the answer, if both are as expected.
+/// Sends the preflight of a browser and then the event. Returns the response if both are as expected.
 async fn check(instance: &Instance, event: Value, status: u16) -> anyhow::Result<Value> {
-    // The other forms of an event are none of a browser's.
+    // Browsers send only events of HTTP APIs.
     if event["version"] == "2.0" {
         let preflight = instance.invoke(&preflight(event.clone())).await?.response;
         let allowed = &preflight["headers"]["access-control-allow-origin"];
@@ -295,7 +299,7 @@ async fn check(instance: &Instance, event: Value, status: u16) -> anyhow::Result
     Ok(answer)
 }
 
-/// Asks for leave to send the event's request from the frontend.
+/// Returns the preflight of the event's request from the frontend.
 fn preflight(mut event: Value) -> Value {
     let method = event["requestContext"]["http"]["method"].take();
     event["requestContext"]["http"]["method"] = "OPTIONS".into();

@@ -1,4 +1,5 @@
-//! `cargo xtask sam`: holds the template to the tools that know it, and runs what `sam build` makes as Lambda would.
+//! `cargo xtask sam`: validates the template with AWS's tools, and runs the output of `sam build` under an emulated
+//! Lambda.
 
 pub mod aws;
 pub mod deployment;
@@ -18,13 +19,13 @@ use self::deployment::Deployment;
 use crate::{bundle::FUNCTIONS, migrate::create_database, template::Stack, tools::run};
 pub use tools::Tools;
 
-/// What a binary and its zip may have, in bytes.
+/// Maximum size of a binary and of its zip, in bytes.
 pub const MAX_BINARY: u64 = 12_000_000;
 pub const MAX_ZIP: u64 = 5_000_000;
-/// The same for `projects`, which alone has the codecs of images.
+/// Maximum sizes for `projects`, which is the only function with the codecs of images.
 const MAX_BINARY_WITH_CODECS: u64 = 16_000_000;
 const MAX_ZIP_WITH_CODECS: u64 = 7_000_000;
-/// The glibc of Amazon Linux 2023.
+/// Version of glibc in Amazon Linux 2023.
 const MAX_GLIBC: (u32, u32) = (2, 34);
 
 /// Options of `cargo xtask sam`
@@ -38,7 +39,7 @@ pub struct SamOptions {
     built: bool,
 }
 
-/// Checks the template and, unless only that is asked for, builds the functions and runs them.
+/// Validates the template. Unless `lint` is set, also builds the functions and runs them.
 pub async fn check(options: SamOptions) -> anyhow::Result<()> {
     let sam = Tools::sam().await?;
     lint(&sam).await?;
@@ -49,7 +50,7 @@ pub async fn check(options: SamOptions) -> anyhow::Result<()> {
         build(&sam, "x86_64").await?;
     }
     let x86 = built("x86_64")?;
-    // Too heavy or not, they are run.
+    // The functions run even if they are over their budget.
     let weighed = measure(&sam, &x86).await;
     emulate(&x86).await?;
     weighed?;
@@ -69,7 +70,7 @@ pub async fn check(options: SamOptions) -> anyhow::Result<()> {
 }
 
 async fn lint(sam: &Tools) -> anyhow::Result<()> {
-    // Its informational findings too, such as a resource that says nothing about its deletion.
+    // Informational findings count too, such as a resource without a deletion policy.
     run(sam
         .command("cfn-lint")?
         .args(["--include-checks", "I", "--", "template.yaml", "data.yaml"])
@@ -94,15 +95,15 @@ fn sam_command(sam: &Tools) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Where the functions built for the architecture are.
+/// Returns the folder of the functions built for the architecture.
 fn folder(architecture: &str) -> PathBuf {
     target().join("sam").join(architecture)
 }
 
 /// Builds all functions.
 async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
-    // SAM builds one function after the other, and each is optimised as a whole by one thread. This builds the same programs
-    // side by side, with the options that SAM's builder uses; SAM then copies them.
+    // SAM builds one function after the other, and each is optimised as a whole by one thread. This builds the same
+    // programs concurrently, with the options of SAM's builder, and SAM then copies them.
     let mut together = sam.command("cargo-lambda")?;
     together
         .args(["lambda", "build", "--release"])
@@ -123,7 +124,7 @@ async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
     .await
 }
 
-/// The functions' binaries by name, as they were built for the architecture.
+/// Returns the functions' binaries that were built for the architecture, by name.
 pub fn built(architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
     let functions = Stack::new(&[], &[])?.functions()?;
     Ok(functions
@@ -135,7 +136,7 @@ pub fn built(architecture: &str) -> anyhow::Result<HashMap<String, PathBuf>> {
         .collect())
 }
 
-/// Prints what the artefacts weigh. Fails where one is over its budget or would not start on Lambda.
+/// Prints the sizes of the artefacts. Returns an error if one is over its budget or cannot start on Lambda.
 async fn measure(sam: &Tools, built: &HashMap<String, PathBuf>) -> anyhow::Result<()> {
     println!("{:<10}{:>12}{:>12}  glibc", "function", "binary", "zip");
     let mut functions: Vec<_> = built.iter().collect();
@@ -173,13 +174,13 @@ async fn measure(sam: &Tools, built: &HashMap<String, PathBuf>) -> anyhow::Resul
     Ok(())
 }
 
-/// For people to read.
+/// Formats a number of bytes.
 #[expect(clippy::cast_precision_loss, reason = "it is printed with two digits")]
 pub fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// The newest version of glibc that the binary asks for, by the names of the symbol versions in it.
+/// Returns the newest version of glibc that the binary requires, according to its symbol versions.
 fn glibc(binary: &[u8]) -> (u32, u32) {
     let mut newest = (0, 0);
     for start in memory_finds(binary, b"GLIBC_2.") {
@@ -196,7 +197,7 @@ fn glibc(binary: &[u8]) -> (u32, u32) {
     newest
 }
 
-/// Where each occurrence of the needle ends.
+/// Returns the end of each occurrence of the needle.
 fn memory_finds<'a>(hay: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     hay.windows(needle.len())
         .enumerate()
@@ -204,7 +205,7 @@ fn memory_finds<'a>(hay: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usi
         .map(move |(start, _)| start + needle.len())
 }
 
-/// Runs the artefacts with the environment of the template: migrates with one, sends the events to the others.
+/// Runs the artefacts with the environment of the template: applies the migrations, and then sends the events.
 async fn emulate(built: &HashMap<String, PathBuf>) -> anyhow::Result<()> {
     let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
     let database = format!("{}_sam_{}", postgres.url(), std::process::id());
@@ -229,7 +230,7 @@ async fn replay(built: &HashMap<String, PathBuf>, database: &str) -> anyhow::Res
     Ok(())
 }
 
-/// Whether binaries for arm64 can be built on this machine.
+/// Returns whether binaries for arm64 can be built on this machine.
 async fn has_arm64() -> anyhow::Result<bool> {
     let Some(rustup) = programs::find("rustup") else {
         return Ok(false);

