@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_over_two_mebibytes_is_nothing() {
+    fn a_result_over_two_mebibytes_is_none() {
         let table = |rows: usize| {
             let head = format!("|{}\n|{}\n", "a|".repeat(1000), "-|".repeat(1000));
             to_html(&(head + &"|b\n".repeat(rows))).is_some()
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_text_takes_no_longer_than_other_text() {
+    fn hostile_text_is_rendered_in_linear_time() {
         let nested = format!("{}{}", "+ ".repeat(2_500), "\n".repeat(5_000));
         let quoted = format!("{}{}", ">".repeat(4_000), "\na\n".repeat(2_000));
         let numbered = format!("{}{}", "1. ".repeat(1_600), "\n\n   a".repeat(800));

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_has_the_place_of_its_source_and_a_summary_is_no_error() {
+    fn an_error_has_its_location_and_a_summary_is_not_an_error() {
         let built = built(&[
             message(
                 "error",
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_are_counted_and_are_no_problem() {
+    fn warnings_are_counted_and_are_not_errors() {
         let built = built(&[
             message("warning", "unused variable", &[("shared/src/lib.rs", 3)]),
             message("warning", "1 warning emitted", &[]),

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_event_is_refused_with_those_that_are_alike() {
+    fn an_unknown_event_is_rejected_with_similar_names() {
         let error = read("users-get").unwrap_err().to_string();
         assert!(error.contains("users-get-profile"), "{error}");
 

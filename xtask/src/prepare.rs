@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_query_takes_the_place_of_the_old_one() {
+    fn a_changed_query_replaces_the_old_one() {
         let folder = std::env::temp_dir().join(format!("xtask-refresh-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let write = |name: &str, query| fs::write(folder.join(name), metadata(query)).unwrap();

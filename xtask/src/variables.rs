@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_wins_over_the_file_and_empty_values_are_missing() {
+    fn the_environment_takes_precedence_over_the_file_and_empty_values_count_as_missing() {
         let file = std::env::temp_dir().join(format!("xtask-variables-{}", std::process::id()));
         let text = "# a comment\nPATH=nowhere\nFROM_FILE='two words'\nGITHUB_CLIENT_ID=\n";
         std::fs::write(&file, text).unwrap();

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_parsed_as_it_is() {
+    fn json_is_parsed_unchanged() {
         for text in [
             r#"{"a":[1,-1,1.5,"x\u00e9",null,true,{"b":{}}],"a":[2]}"#,
             "null",

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_providers_are_cut() {
+    fn names_of_providers_are_truncated() {
         assert_eq!(stored_name(" Ada\u{202e} L.\n"), "Ada L.");
         assert_eq!(stored_name(&"é".repeat(1000)).chars().count(), 255);
         assert_eq!(

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_database_is_indispensable() {
+    fn only_the_database_is_required() {
         let fine = Services {
             database: ServiceState::Healthy,
             redis: ServiceState::Disabled,

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_instant_each_kind_goes_on_where_it_was() {
+    fn each_kind_continues_after_the_cursor_within_one_instant() {
         let now = at("2025-01-15T10:30:00Z");
 
         let bounds = bounds((now, "follow:f1".to_owned())).unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_of_no_kind_is_refused() {
+    fn a_cursor_without_a_kind_is_rejected() {
         for id in ["", "like", "Like:1", "share:1", ":"] {
             assert!(bounds((at("2025-01-15"), id.to_owned())).is_err(), "{id}");
         }

@@ -58,7 +58,7 @@ mod tests {
     use super::address;
 
     #[test]
-    fn absolute_addresses_stay_as_they_are() {
+    fn absolute_addresses_are_unchanged() {
         for text in [
             "https://sarah.dev",
             "HTTP://Sarah.dev/Path?q=1#x",
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_texts_are_rejected() {
         for text in [
             "javascript:alert(1)",
             "javascript:1",

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cookie_has_the_same_site_attribute_that_is_configured() {
+    fn every_cookie_has_the_configured_same_site_attribute() {
         for (text, attribute) in [("lax", "Lax"), ("strict", "Strict"), ("none", "None")] {
             let cookies = Cookies::new("secret", true).with_same_site(text.parse().unwrap());
             assert_eq!(
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_that_are_not_utf_8_hide_no_others() {
+    fn cookies_that_are_not_utf_8_do_not_hide_others() {
         let mut headers = HeaderMap::new();
         let bytes = "stra\u{df}e=1; x=\u{e9}; a=1; é=2; b="
             .chars()

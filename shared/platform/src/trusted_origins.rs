@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_address_leads_to_no_other_host_once_its_dots_are_removed() {
+    fn a_relative_address_without_its_dot_segments_stays_on_its_host() {
         let origins = trusted(&[]);
         for bad in [
             "/.//evil.example/x",

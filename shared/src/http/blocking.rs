@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn work_that_does_not_fit_is_refused_and_the_rest_is_done() {
+    async fn work_beyond_the_limit_is_rejected_and_the_rest_is_done() {
         let threads = THREADS.available_permits();
         let work = || std::thread::sleep(Duration::from_millis(20));
 

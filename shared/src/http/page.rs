@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_comes_back_as_it_was() {
+    fn a_cursor_survives_encoding_and_decoding() {
         let text = Cursor::new("newest", ("2025-01-15T10:30:00.000Z", "abc")).encode();
         let (page, checked) = query(&format!("cursor={text}"));
         assert!(checked.is_ok());
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_cursor_is_refused() {
+    fn a_malformed_cursor_is_rejected() {
         let long = "A".repeat(513);
         let nul = Cursor::new("newest", ("a\0", "b")).encode();
         let year = Cursor::new("newest", ("-200000-01-01T00:00:00", "b")).encode();

@@ -87,7 +87,7 @@ fn statuses(operation: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_route_brings_its_refusals_headers_and_credentials() {
+fn a_route_has_its_errors_headers_and_credentials() {
     let document = made();
     assert_eq!(document["openapi"], "3.1.0");
 
@@ -133,7 +133,7 @@ fn a_route_brings_its_refusals_headers_and_credentials() {
 }
 
 #[test]
-fn bodies_are_closed_and_tell_null_from_absent() {
+fn bodies_are_closed_and_distinguish_null_from_absent() {
     let document = made();
     assert_eq!(
         document["components"]["schemas"]["UpdateThing"],
@@ -150,7 +150,7 @@ fn bodies_are_closed_and_tell_null_from_absent() {
 }
 
 #[test]
-fn answers_have_all_properties_but_the_optional_ones() {
+fn responses_require_all_properties_except_optional_ones() {
     let document = made();
     let schemas = &document["components"]["schemas"];
     assert_eq!(schemas["Thing"]["required"], json!(["id", "note", "owner"]));

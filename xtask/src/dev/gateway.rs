@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_is_decoded_and_the_query_passed_on_as_it_came() {
+    fn the_path_is_decoded_and_the_query_unchanged() {
         let event = made(
             Request::builder().uri("/projects/a%2Fb%2525?tag=rust&tag=c%2B%2B&q="),
             b"",
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_apart_from_headers_and_repeated_headers_are_joined() {
+    fn cookies_are_separate_and_repeated_headers_are_joined() {
         let event = made(
             Request::builder()
                 .uri("/")

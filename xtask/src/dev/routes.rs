@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_without_a_function_is_refused() {
+    fn a_route_without_a_function_is_rejected() {
         let table = serde_json::json!({ "/users": [] });
 
         let error = Routes::of(&table).err().unwrap();

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_that_fails_stops_every_function_with_its_place() {
+    fn a_failed_migration_stops_every_function_and_is_reported() {
         let error = anyhow::anyhow!("migrations/1_a.sql:3: no such column\n    select x");
 
         let round = Round::not_migrated(&error);

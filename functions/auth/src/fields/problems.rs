@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_clients_are_cut() {
+    fn names_of_clients_are_truncated() {
         assert_eq!(clean("a\nb"), "ab");
         assert_eq!(clean(&"é".repeat(1000)).chars().count(), MAX_NAME_CHARS);
     }

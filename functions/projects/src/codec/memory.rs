@@ -80,7 +80,7 @@ fn pictures_of_40_megapixels_fit_into_memory() {
 }
 
 #[test]
-fn larger_pictures_are_refused_before_they_are_decoded() {
+fn larger_pictures_are_rejected_before_they_are_decoded() {
     let before = peak();
     let header = |width: u32, height: u32| {
         let mut png = super::png::SIGNATURE.to_vec();

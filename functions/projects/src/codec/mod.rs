@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_refuses_the_image_and_the_place_is_free_again() {
+    async fn a_panic_rejects_the_image_and_releases_its_permit() {
         for _ in 0..3 {
             let result: Result<(), _> = run(|| panic!("a decoder's mistake")).await;
             assert_eq!(result, Err(ImageRefusal::Invalid));

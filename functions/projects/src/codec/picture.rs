@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_enlarged_and_proportions_stay() {
+    fn images_keep_their_proportions_and_are_not_enlarged() {
         assert_eq!(size((1280, 720), 640, None, Fit::Inside), (640, 360));
         assert_eq!(size((1280, 720), 640, Some(96), Fit::Inside), (171, 96));
         assert_eq!(size((100, 50), 640, Some(640), Fit::Inside), (100, 50));

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filename_is_one_name_and_shows_what_it_is() {
+    fn a_filename_is_a_single_name_without_misleading_characters() {
         for name in [
             "a.png",
             "..",

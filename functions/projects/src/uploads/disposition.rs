@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_leaves_the_header() {
+    fn a_filename_cannot_inject_into_the_header() {
         for (name, header) in [
             ("a b.txt", r#"attachment; filename="a b.txt""#),
             (

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins_over_the_secret_unless_it_is_empty() {
+    fn the_environment_takes_precedence_over_the_secret_unless_it_is_empty() {
         let secret = [
             ("MEILI_HOST", "x"),
             ("FRONTEND_URL", "x"),

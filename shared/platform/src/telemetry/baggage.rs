@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn sentrys_entries_are_read_and_others_left() {
+    fn sentrys_entries_are_read_and_others_ignored() {
         let trace = "771a43a4192642f0b136d5159a501700";
         let baggage = format!(
             "other=1, sentry-trace_id={trace},sentry-public_key=key;p=1,sentry-environment=a%20b"

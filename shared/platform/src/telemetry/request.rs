@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trace_is_known_by_its_form() {
+    fn only_well_formed_trace_ids_are_accepted() {
         let (sentry, w3c, x_ray) = (
             "771a43a4192642f0b136d5159a501700",
             "4bf92f3577b34da6a3ce929d0e0e4736",

@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_of_a_list_that_is_too_long_are_not_looked_at() {
+    fn elements_of_a_list_that_is_too_long_are_not_validated() {
         let mut fields = body(json!({"skills": ["", 7]}));
         fields.read("skills", texts().max_items(1).not_empty().optional());
 
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_repeated_query_name_the_last_wins_or_all_are_kept() {
+    fn a_repeated_query_name_yields_the_last_or_all_values() {
         let mut fields = Fields::of_query("limit=1&limit=2&tag=a&tag=b&other=x");
         assert_eq!(fields.read("limit", integer(1, 100).optional()), Some(2));
         assert_eq!(fields.read("tag", texts().optional()).unwrap(), ["a", "b"]);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_struct_of_fields_is_written_with_what_the_request_has() {
+    fn a_struct_of_fields_is_serialised_with_the_fields_of_the_request() {
         let mut fields = body(json!({"note": null}));
         let changes = UpdateThing::from_fields(&mut fields);
         assert_eq!(
@@ -372,7 +372,7 @@ mod tests {
 
     #[cfg(feature = "description")]
     #[test]
-    fn a_struct_of_fields_describes_itself() {
+    fn a_struct_of_fields_has_a_description() {
         let described = Fields::describe::<UpdateThing>();
 
         let names: Vec<&str> = described.iter().map(|property| property.name).collect();

@@ -195,7 +195,7 @@ mod tests {
     use super::{super::Fields, *};
 
     #[test]
-    fn dates_have_the_form_of_iso_8601() {
+    fn dates_have_the_format_of_iso_8601() {
         for (text, good) in [
             ("2025-01-15", true),
             ("2025-01-15T10:30Z", true),
