@@ -1,4 +1,4 @@
-//! A group that gets into every kind of trouble: what telemetry is tested with.
+//! A group whose handlers fail in every way. The tests of telemetry run it.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn fails() -> Result<NoContent> {
     Err(cause.into())
 }
 
-/// What a careless handler would tell.
+/// Fails with messages that contain secrets.
 async fn leaks() -> Result<NoContent> {
     tracing::warn!(
         email = "ada@leak.example",
@@ -73,7 +73,7 @@ async fn slow(State(app): State<AppState>, Path(seconds): Path) -> Result<NoCont
     Ok(NoContent)
 }
 
-/// Keeps a processor busy.
+/// Uses a processor for a while.
 async fn work() -> Result<NoContent> {
     blocking(|| std::thread::sleep(Duration::from_millis(300))).await?;
     Ok(NoContent)
@@ -83,7 +83,7 @@ async fn size(Extension(body): Extension<RawBody>) -> Json<usize> {
     Json(body.0.len())
 }
 
-/// Asks for the secret, as the database does when it refuses a password.
+/// Reads the secret, as the database does when it rejects a password.
 async fn outgoing() -> Result<NoContent> {
     let _ = shared::secrets::read("a-secret").await;
     Ok(NoContent)

@@ -1,4 +1,4 @@
-"""Pictures for a test, and a check of what became of them by another decoder than the one under test (Pillow)."""
+"""Makes pictures for a test, and checks the results with Pillow, another decoder than the one under test."""
 
 import io
 import json
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-# Stands in everything that must not be published.
+# A text in all metadata that must not be published.
 MARKER = b"zyzzyva-metadata"
 WIDTH, HEIGHT = 97, 61
 
 
 def picture():
-    """Each corner has another colour, so that a picture that is turned or mirrored is noticed."""
+    """Each corner has its own colour, so that a rotated or mirrored picture is detected."""
     image = Image.new("RGB", (WIDTH, HEIGHT))
     image.putdata(
         [
@@ -40,7 +40,7 @@ def exif(orientation, break_length=False):
     tags[0x8298] = MARKER.decode()
     data = tags.tobytes()
     if break_length:
-        # The count of the first entry is far beyond the end.
+        # The number of values of the first entry exceeds the length of the data.
         at = data.index(b"MM\0*" if b"MM\0*" in data else b"II*\0") + 8 + 2 + 4
         data = data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :]
     return data
@@ -56,7 +56,7 @@ def chunk(kind, content):
 
 
 def raw_png(image, depth=8, interlaced=False, extra=b""):
-    """PNG in forms that Pillow does not write."""
+    """PNG files in formats that Pillow does not write."""
 
     def row(y, xs):
         out = b"\0"
@@ -82,7 +82,7 @@ def raw_png(image, depth=8, interlaced=False, extra=b""):
 
 
 def turned(image, orientation):
-    """The stored form of a picture that a viewer has to turn to see `image`."""
+    """Returns the stored picture that a viewer must rotate to show `image`."""
     back = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -106,20 +106,20 @@ def after_soi(jpeg, marker, content):
 
 
 def webp_with(webp, kind, content):
-    """Appends a chunk that no header announces."""
+    """Appends a chunk that is not in the header."""
     content += b"\0" * (len(content) % 2)
     body = webp[8:] + kind + struct.pack("<I", len(content)) + content
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def corpus():
-    """Name, media type, bytes, and the picture that everybody should see."""
+    """Yields name, media type, bytes, and the expected picture."""
     rgb = picture()
     rgba = rgb.copy()
     rgba.putalpha(alpha())
     grey = rgb.convert("L")
     grey_alpha = rgba.convert("LA")
-    # Few colours in large areas: lossy formats blur each edge between two of them.
+    # Few colours in large areas, because lossy formats blur each edge between two colours.
     areas = rgb.resize((3, 2)).resize(rgb.size, Image.Resampling.NEAREST)
     palette = areas.quantize(64, dither=Image.Dither.NONE)
     text = chunk(b"tEXt", b"Comment\0" + MARKER)
@@ -184,7 +184,7 @@ def corpus():
     gif = "image/gif"
     yield "gif", gif, saved(palette, "GIF"), palette
     yield "gif-plain", gif, saved(palette, "GIF", interlace=0), palette
-    # Pillow numbers the colours anew, so the colour that is transparent is another one.
+    # Pillow renumbers the colours, so the index of the transparent colour changes.
     clear = saved(transparent, "GIF", transparency=3)
     yield "gif-transparent", gif, clear, Image.open(io.BytesIO(clear))
     yield "gif-comment", gif, saved(palette, "GIF", comment=MARKER), palette
@@ -207,7 +207,7 @@ def make(folder):
 
 def on_white(image):
     if image.mode.startswith("I"):
-        # Pillow cuts 16 bits off at 255 instead of scaling them.
+        # Pillow clamps 16-bit values to 255 instead of scaling them.
         image = image.convert("I").point(lambda v: v * (1 / 257)).convert("L")
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
