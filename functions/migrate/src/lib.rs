@@ -140,13 +140,13 @@ pub async fn respond(
 ) -> anyhow::Result<()> {
     let result = match request.request_type {
         // A deletion keeps the tables and their data.
-        RequestType::Delete => Ok("nothing is taken back".to_owned()),
+        RequestType::Delete => Ok("a deletion does not change the database".to_owned()),
         RequestType::Create | RequestType::Update => {
             let result = bounded(left.saturating_sub(TIME_TO_RESPOND), work).await;
             match result {
                 Err(reason) if request.has_left(state) && !request.rotates() => {
                     tracing::warn!(reason, "nothing is to do, and the database was not checked");
-                    Ok(format!("nothing was to do: {reason}"))
+                    Ok(format!("there was nothing to do: {reason}"))
                 }
                 result => result,
             }
@@ -170,7 +170,7 @@ async fn bounded(
     match tokio::time::timeout(limit, work).await {
         Ok(Ok(Ok(outcome))) => Ok(sentence(&outcome)),
         Ok(Ok(Err(error))) => Err(format!("{error:#}")),
-        Ok(Err(_)) => Err("the program panicked; its log says where".to_owned()),
+        Ok(Err(_)) => Err("the program panicked; its log has the location".to_owned()),
         Err(_) => Err(format!("not done within {} s", limit.as_secs())),
     }
 }

@@ -97,7 +97,10 @@ impl Aws {
     pub async fn create_secret(&self, name: &str, text: &str) -> anyhow::Result<String> {
         let request = json!({ "Name": name, "SecretString": text });
         let answer = self.request("CreateSecret", &request).await?;
-        Ok(answer["ARN"].as_str().context("it has an ARN")?.to_owned())
+        Ok(answer["ARN"]
+            .as_str()
+            .context("the response has no ARN")?
+            .to_owned())
     }
 
     /// Changes the text of a secret.
@@ -111,7 +114,7 @@ impl Aws {
         let request = json!({ "SecretId": id });
         let answer = self.request("GetSecretValue", &request).await?;
         let text = answer["SecretString"].as_str();
-        Ok(text.context("it has a text")?.to_owned())
+        Ok(text.context("the response has no text")?.to_owned())
     }
 
     /// Delays every response from now on.

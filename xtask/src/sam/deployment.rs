@@ -118,7 +118,7 @@ impl Deployment {
         for name in ["GITHUB_CLIENT", "GOOGLE_CLIENT"] {
             for part in ["ID", "SECRET"] {
                 let place = auth.get_mut(format!("{name}_{part}"));
-                *place.context("it has a place for OAuth credentials")? = "filled-in".into();
+                *place.context("the secret has no OAuth credentials")? = "filled-in".into();
             }
         }
         let app_secret = aws.create_secret("app", &app.to_string()).await?;

@@ -68,7 +68,7 @@ async fn a_rollback_succeeds_while_the_database_is_down() {
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     assert_eq!(
         answer["Reason"],
-        "nothing was to do: the database cannot be reached"
+        "there was nothing to do: the database cannot be reached"
     );
     // New migrations, another database or a new password require work, which fails.
     let other = ask(json!({ "PhysicalResourceId": "migrations-0@database" })).await;
@@ -114,7 +114,10 @@ async fn a_panic_is_a_failure() {
         .unwrap();
 
     assert_eq!(answer["Status"], "FAILED");
-    assert_eq!(answer["Reason"], "the program panicked; its log says where");
+    assert_eq!(
+        answer["Reason"],
+        "the program panicked; its log has the location"
+    );
 }
 
 #[tokio::test]

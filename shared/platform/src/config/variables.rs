@@ -108,7 +108,7 @@ impl Variables {
             None => Ok(default),
             Some(value) => value
                 .parse()
-                .map_err(|_| anyhow::anyhow!("the value of {name} is not of the right form")),
+                .map_err(|_| anyhow::anyhow!("the value of {name} is malformed")),
         }
     }
 
