@@ -21,6 +21,8 @@ pub struct AuthState {
 }
 
 impl AuthState {
+    /// Creates the state from the configuration.
+    ///
     /// # Errors
     /// An address or a switch in the configuration is malformed.
     pub fn new(app: AppState) -> anyhow::Result<Self> {
@@ -34,7 +36,8 @@ impl AuthState {
 }
 
 impl AuthState {
-    /// Returns whether a `Location` header may be sent: it leads to a trusted origin, stays on ours, or leads to a provider.
+    /// Returns whether a `Location` header may be sent: it leads to a trusted origin, to the API's own origin, or to a
+    /// provider.
     pub fn allows_location(&self, location: &str) -> bool {
         self.app.config.trusted_origins.allows_redirect(location)
             || self.providers.has_address(location)
