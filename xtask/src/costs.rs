@@ -55,7 +55,7 @@ pub fn custom_metrics() -> anyhow::Result<usize> {
     let mut functions = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for operation in methods.as_object().into_iter().flatten() {
-            let function = operation.1["tags"][0].as_str();
+            let function = operation.1["x-function"].as_str();
             let function = function.context("an operation belongs to a function")?;
             functions.insert(function.to_owned());
             routes.insert((function.to_owned(), path.clone()));

@@ -3,7 +3,7 @@
 use shared::http::{
     Route,
     describe::{boolean, integer, list, text, words},
-    get, post,
+    get, post, topic,
 };
 
 use crate::{
@@ -26,17 +26,17 @@ type AuthRoute = Route<AuthState>;
 
 /// Returns all endpoints.
 pub fn all() -> Vec<AuthRoute> {
+    let administration = [administration(), bans(), others_sessions()].concat();
     [
-        sign_in(),
-        sessions(),
-        users(),
-        accounts(),
-        switched_off(),
-        administration(),
-        bans(),
-        others_sessions(),
-        api_keys(),
-        page_routes(),
+        topic(
+            "Sign-in and sessions",
+            [sign_in(), sessions(), users()].concat(),
+        ),
+        topic("Linked accounts", accounts()),
+        topic("API keys", api_keys()),
+        topic("Administration", administration),
+        topic("Service", page_routes()),
+        topic("Switched off", switched_off()),
     ]
     .concat()
 }
@@ -54,7 +54,11 @@ fn sign_in() -> Vec<AuthRoute> {
     vec![
         post("signInSocial", "/api/auth/sign-in/social", sign_in::social)
             .summary("Starts a sign-in with GitHub or Google")
-            .description("With `idToken`, signs in at once with an id token of Google.")
+            .description(
+                "Returns the address of the provider, to which the browser goes. After the sign-in the browser is sent to \
+                 `callbackURL`, and after an error to `errorCallbackURL` with the code in `error`. Both must be relative or \
+                 of a trusted origin. With `idToken`, signs in at once with an id token of Google.",
+            )
             .json_either::<StartedFlow, IdTokenSignIn>(200)
             .fails(&[401, 404]),
         callback(get(
@@ -63,12 +67,12 @@ fn sign_in() -> Vec<AuthRoute> {
             callback::finish,
         ))
         .summary("Finishes a sign-in after the provider's redirect")
-        .query("code", "The authorization code", || text(None, None))
-        .query("state", "The state of the sign-in", || text(None, None))
-        .query("error", "Code of the provider's refusal", || {
+        .query("code", "Authorization code of the provider", || text(None, None))
+        .query("state", "State of the sign-in, from the provider's address", || text(None, None))
+        .query("error", "Code of the provider's error", || {
             text(None, None)
         })
-        .query("error_description", "The same in words", || {
+        .query("error_description", "Description of the error", || {
             text(None, None)
         }),
         callback(post(
@@ -78,34 +82,36 @@ fn sign_in() -> Vec<AuthRoute> {
         ))
         .summary("Forwards a provider's form to the GET callback"),
         post("linkAccount", "/api/auth/link-social", sign_in::link_social)
-            .summary("Starts linking another account")
+            .summary("Starts linking an account at another provider")
             .signed_in()
             .json_either::<StartedFlow, IdTokenLink>(200)
             .fails(&[404, 409]),
         post("signOut", "/api/auth/sign-out", session::sign_out)
-            .summary("Ends the session")
+            .summary("Signs out: ends the session")
             .json::<SignedOut>(200),
     ]
 }
 
 fn sessions() -> Vec<AuthRoute> {
-    let refreshing =
-        |route: AuthRoute| route.query("disableRefresh", "Does not extend the session", boolean);
+    let refreshing = |route: AuthRoute| {
+        route.query(
+            "disableRefresh",
+            "`true` does not extend the session",
+            boolean,
+        )
+    };
     vec![
         refreshing(get("getSession", "/api/auth/get-session", session::show))
-            .summary("Returns the session and its user, or null")
+            .summary("Returns your session and user, or null")
             .query("disableCookieCache", "Has no effect", boolean)
             .json_or_null::<SessionAnswer>(200)
             .fails(&[401]),
-        post("postSession", "/api/auth/get-session", session::refuse_post)
-            .summary("Always returns 405")
-            .fails(&[405]),
         refreshing(get(
             "requireSession",
             "/api/auth/session",
             session::show_or_refuse,
         ))
-        .summary("Returns the session and its user, or 401")
+        .summary("Returns your session and user, or 401")
         .signed_in()
         .json::<SessionAnswer>(200),
         get("listSessions", "/api/auth/list-sessions", session::list)
@@ -123,7 +129,7 @@ fn sessions() -> Vec<AuthRoute> {
             "/api/auth/revoke-sessions",
             session::revoke_all,
         )
-        .summary("Ends all of your sessions")
+        .summary("Ends all of your sessions, this one included")
         .signed_in()
         .json::<Done>(200),
         post(
@@ -143,17 +149,6 @@ fn users() -> Vec<AuthRoute> {
             .summary("Updates your name or image")
             .signed_in()
             .json::<Done>(200),
-        post(
-            "updateSession",
-            "/api/auth/update-session",
-            user::update_session,
-        )
-        .summary("Always returns 400: a session has no fields to update")
-        .signed_in(),
-        post("deleteUser", "/api/auth/delete-user", user::delete)
-            .summary("Always returns 404: `DELETE /users/profile` deletes accounts")
-            .signed_in()
-            .fails_empty(&[404]),
     ]
 }
 
@@ -165,7 +160,9 @@ fn accounts() -> Vec<AuthRoute> {
             .list::<AccountAnswer>(),
         post("unlinkAccount", "/api/auth/unlink-account", account::unlink)
             .summary("Unlinks an account")
-            .description("Not the last one. The session must be younger than 24 hours.")
+            .description(
+                "The last account cannot be unlinked. The session must be younger than 24 hours.",
+            )
             .signed_in()
             .json::<Done>(200),
         post(
@@ -173,7 +170,7 @@ fn accounts() -> Vec<AuthRoute> {
             "/api/auth/get-access-token",
             account::access_token,
         )
-        .summary("Returns a provider's token, refreshed if it is about to expire")
+        .summary("Returns a provider's access token, refreshed if it is about to expire")
         .signed_in()
         .json::<AccessTokenAnswer>(200)
         .may_lack::<AccessTokenAnswer>(&["accessTokenExpiresAt", "idToken"])
@@ -185,12 +182,12 @@ fn accounts() -> Vec<AuthRoute> {
             .may_lack::<RefreshedTokens>(&["accessTokenExpiresAt"])
             .fails_empty(&[401]),
         get("getAccountInfo", "/api/auth/account-info", account::info)
-            .summary("Returns the provider's data about an account")
+            .summary("Returns a provider's data about one of your accounts")
             .signed_in()
             .query("accountId", "Id of the account", || text(None, None))
             .query(
                 "providerId",
-                "Its provider, as older clients send it",
+                "Provider of the account, as older clients send it",
                 || text(None, None),
             )
             .json::<AccountInfo>(200)
@@ -198,7 +195,7 @@ fn accounts() -> Vec<AuthRoute> {
     ]
 }
 
-/// Passwords and mails are switched off.
+/// Endpoints of Better Auth that exist for its client and always fail: passwords and mails are switched off.
 fn switched_off() -> Vec<AuthRoute> {
     let off = |route: AuthRoute| {
         route.summary("Always returns 400: passwords and mails are switched off")
@@ -236,6 +233,20 @@ fn switched_off() -> Vec<AuthRoute> {
             disabled::change_password,
         ))
         .signed_in(),
+        post("postSession", "/api/auth/get-session", session::refuse_post)
+            .summary("Always returns 405: `GET /api/auth/get-session` returns the session")
+            .fails(&[405]),
+        post(
+            "updateSession",
+            "/api/auth/update-session",
+            user::update_session,
+        )
+        .summary("Always returns 400: a session has no fields to update")
+        .signed_in(),
+        post("deleteUser", "/api/auth/delete-user", user::delete)
+            .summary("Always returns 404: `DELETE /users/profile` deletes accounts")
+            .signed_in()
+            .fails_empty(&[404]),
     ]
 }
 
@@ -254,40 +265,52 @@ fn administration() -> Vec<AuthRoute> {
             admin::list,
         ))
         .summary("Lists users, with their e-mail addresses")
-        .query("searchValue", "Text that the column holds", || {
-            text(None, None)
+        .query("searchValue", "Text to search for", || text(None, None))
+        .query(
+            "searchField",
+            "Column that is searched; `email` by default",
+            || words(&["email", "name"]),
+        )
+        .query(
+            "searchOperator",
+            "How the column is compared; `contains` by default",
+            || words(&["contains", "starts_with", "ends_with"]),
+        )
+        .query("limit", "Maximum number of users; 100 by default", || {
+            integer(1, 1000)
         })
-        .query("searchField", "`email` by default", || {
-            words(&["email", "name"])
-        })
-        .query("searchOperator", "`contains` by default", || {
-            words(&["contains", "starts_with", "ends_with"])
-        })
-        .query("limit", "100 by default", || integer(1, 1000))
         .query("offset", "Number of users to skip", || integer(0, MAX))
         .query("sortBy", COLUMN, || text(None, None))
-        .query("sortDirection", "`asc` by default", || {
-            words(&["asc", "desc"])
-        })
+        .query(
+            "sortDirection",
+            "Direction of the order; `asc` by default",
+            || words(&["asc", "desc"]),
+        )
         .query("filterField", COLUMN, || text(None, None))
-        .query("filterValue", "Several for `in` and `not_in`", || {
-            list(text(None, None), None)
-        })
-        .query("filterOperator", "`eq` by default", || {
-            words(&[
-                "eq",
-                "ne",
-                "lt",
-                "lte",
-                "gt",
-                "gte",
-                "in",
-                "not_in",
-                "contains",
-                "starts_with",
-                "ends_with",
-            ])
-        })
+        .query(
+            "filterValue",
+            "Value to compare with; several for `in` and `not_in`",
+            || list(text(None, None), None),
+        )
+        .query(
+            "filterOperator",
+            "How the column is compared; `eq` by default",
+            || {
+                words(&[
+                    "eq",
+                    "ne",
+                    "lt",
+                    "lte",
+                    "gt",
+                    "gte",
+                    "in",
+                    "not_in",
+                    "contains",
+                    "starts_with",
+                    "ends_with",
+                ])
+            },
+        )
         .json::<UserList>(200)
         .may_lack::<UserList>(&["limit", "offset"]),
         for_admins(get("adminGetUser", "/api/auth/admin/get-user", admin::show))
@@ -343,7 +366,7 @@ fn administration() -> Vec<AuthRoute> {
             "/api/auth/admin/has-permission",
             admin::has_permission,
         )
-        .summary("Reports whether you may do something to users")
+        .summary("Reports whether you may administer users or sessions")
         .signed_in()
         .json::<Permission>(200)
         .fails_empty(&[401]),
@@ -418,7 +441,7 @@ fn api_keys() -> Vec<AuthRoute> {
         post("createApiKey", "/api/auth/api-key/create", api_key::create)
             .summary("Creates an API key")
             .description(
-                "Only this response holds the key itself. At most 20 keys that have not expired.",
+                "Only this response contains the key. You may have 20 keys that have not expired.",
             )
             .signed_in()
             .json::<CreatedKey>(200),
@@ -431,14 +454,20 @@ fn api_keys() -> Vec<AuthRoute> {
         get("listApiKeys", "/api/auth/api-key/list", api_key::list)
             .summary("Lists your API keys")
             .signed_in()
-            .query("limit", "All by default", || integer(0, MAX))
+            .query("limit", "Maximum number of keys; all by default", || {
+                integer(0, MAX)
+            })
             .query("offset", "Number of keys to skip", || integer(0, MAX))
-            .query("sortBy", "A property; oldest first by default", || {
-                text(None, None)
-            })
-            .query("sortDirection", "`asc` by default", || {
-                words(&["asc", "desc"])
-            })
+            .query(
+                "sortBy",
+                "Property to sort by; oldest first by default",
+                || text(None, None),
+            )
+            .query(
+                "sortDirection",
+                "Direction of the order; `asc` by default",
+                || words(&["asc", "desc"]),
+            )
             .json::<KeyList>(200)
             .may_lack::<KeyList>(&["limit", "offset"]),
         post("updateApiKey", "/api/auth/api-key/update", api_key::update)
@@ -457,11 +486,11 @@ fn api_keys() -> Vec<AuthRoute> {
 fn page_routes() -> Vec<AuthRoute> {
     vec![
         get("getAuthOk", "/api/auth/ok", pages::ok)
-            .summary("Reports that the group is up")
+            .summary("Reports whether sign-in is up")
             .json::<Alive>(200),
         get("showAuthError", "/api/auth/error", pages::error)
             .summary("Shows why a sign-in failed that has no error page of its own")
-            .query("error", "A code", || text(None, None))
+            .query("error", "Code of the error", || text(None, None))
             .query("error_description", "The same in words", || {
                 text(None, None)
             })

@@ -52,8 +52,10 @@ pub struct Services {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Replicas {
     /// Replicas that respond.
+    #[schema(value_type = i32)]
     pub healthy: usize,
     /// Replicas that are configured.
+    #[schema(value_type = i32)]
     pub total: usize,
 }
 

@@ -20,9 +20,29 @@ use crate::checks::{Checks, Replicas, ServiceState, Services};
 /// The process responds.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or `alive` at `/health/live`.
+    /// `alive` at `/health/live`.
+    #[schema(value_type = HealthStatus)]
     status: &'static str,
     timestamp: Timestamp,
+}
+
+/// State of the process.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum HealthStatus {
+    Ok,
+    Alive,
+}
+
+/// Whether requests may be sent here.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ReadinessStatus {
+    #[schema(rename = "ready")]
+    Ready,
+    #[schema(rename = "not ready")]
+    NotReady,
 }
 
 /// Health of the API and of the services that it uses.
@@ -52,7 +72,7 @@ pub enum Overall {
 /// Whether the API can serve requests.
 #[derive(Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready` or `not ready`.
+    #[schema(value_type = ReadinessStatus)]
     status: &'static str,
     timestamp: Timestamp,
     ready: bool,

@@ -15,7 +15,7 @@ use checks::Services;
 use health::{Health, HealthDetails, Readiness};
 use shared::{
     AppState,
-    http::{Api, Cache, RateClass, get},
+    http::{Api, Cache, RateClass, get, topic},
 };
 
 pub use metrics::record as record_metrics;
@@ -73,7 +73,7 @@ pub fn api() -> Api<HealthState> {
             .media(200, "text/html")
             .fails(&[404]),
         get("testSentryError", "/sentry-error", sentry::error)
-            .summary("Fails, so that Sentry receives an error")
+            .summary("Fails on purpose, so that Sentry receives an error")
             .public(SENTRY)
             .counted_as(RateClass::Sentry)
             .cached(Cache::Never)
@@ -83,19 +83,19 @@ pub fn api() -> Api<HealthState> {
             .public("the landing page shows these four numbers")
             .cached_in_redis(),
         get("getOpenApi", "/openapi.json", docs::document)
-            .summary("Returns this document")
+            .summary("Returns this documentation as an OpenAPI document")
             .public(CONTRACT)
             .counted_as(RateClass::Unlimited)
             .json_object(200),
         get("getDocs", "/docs", docs::viewer)
-            .summary("Shows a page to read and try this document")
+            .summary("Shows this documentation")
             .public(CONTRACT)
             .media(200, "text/html"),
     ];
     Api::new(
         "health",
         "Health, metrics, statistics and this document",
-        routes,
+        topic("Service", routes),
     )
     .connecting_late()
     .secrets(&[

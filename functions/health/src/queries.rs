@@ -10,12 +10,16 @@ use utoipa::ToSchema;
 #[derive(Serialize, ToSchema)]
 pub struct Stats {
     /// Active users.
+    #[schema(value_type = i32)]
     pub users: i64,
     /// Public projects of active users.
+    #[schema(value_type = i32)]
     pub projects: i64,
     /// Comments of active users on those projects.
+    #[schema(value_type = i32)]
     pub comments: i64,
     /// Likes of active users for those projects.
+    #[schema(value_type = i32)]
     pub likes: i64,
 }
 

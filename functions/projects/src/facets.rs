@@ -28,11 +28,14 @@ impl FromFields for ListFacets {
         let limit = integer(1, 100).or(20);
         Self {
             filter,
-            prefix: fields.read("prefix", prefix.about("Beginning of the names")),
+            prefix: fields.read(
+                "prefix",
+                prefix.about("What the names start with; case is ignored"),
+            ),
             window: Window::from_fields(fields),
             limit: fields.read(
                 "limit",
-                limit.about("Maximum number of each; 20 by default"),
+                limit.about("Maximum number of tags, and of languages; 20 by default"),
             ),
         }
     }
@@ -50,10 +53,14 @@ pub struct ProjectFacets {
 #[serde(rename_all = "camelCase")]
 pub struct ProjectFacet {
     pub name: String,
+    /// Public projects that have it.
+    #[schema(value_type = i32)]
     pub count: i64,
-    /// Those created in the last `window`.
+    /// Of those, created in the last `window`.
+    #[schema(value_type = i32)]
     pub recent_count: i64,
-    /// Those created in the `window` before the last.
+    /// Of those, created in the `window` before the last.
+    #[schema(value_type = i32)]
     pub previous_count: i64,
 }
 

@@ -17,7 +17,7 @@ use crate::queries;
 #[serde(rename_all = "camelCase")]
 pub struct File {
     pub id: String,
-    /// `avatar` or `project`.
+    #[schema(value_type = FilePurpose)]
     pub purpose: String,
     pub project_id: Option<String>,
     pub filename: String,
@@ -28,13 +28,32 @@ pub struct File {
     pub width: Option<i32>,
     /// Height in pixels, for an image that is ready.
     pub height: Option<i32>,
-    /// `ready`, or `pending` for its owner only.
+    /// `pending` until the upload is completed; only its owner sees it then.
+    #[schema(value_type = FileStatus)]
     pub status: String,
-    /// Address of the file.
+    /// Address of the file's content.
     pub url: String,
-    /// Address of the image in other sizes and formats.
+    /// Address of the image, for which other sizes and formats can be requested. Null for other files.
     pub image_url: Option<String>,
     pub created_at: Timestamp,
+}
+
+/// What a file is for.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FilePurpose {
+    Avatar,
+    Project,
+}
+
+/// State of a file.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum FileStatus {
+    Pending,
+    Ready,
 }
 
 /// A row of `upload`, as PostgreSQL writes it in JSON.

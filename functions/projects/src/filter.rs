@@ -29,7 +29,7 @@ impl Filter {
         let q = text().not_empty().max(100).optional();
         let q = fields.read(
             "q",
-            q.about("Up to 8 terms that must all occur in the title, the description, the language or a tag"),
+            q.about("Search terms, up to 8. Each occurs in the title, the description, the language or a tag"),
         );
         let terms = search::terms(&q.unwrap_or_default());
         if terms.len() > search::MAX_TERMS {
@@ -40,15 +40,25 @@ impl Filter {
         }
         let tags = texts().max_items(10).in_form(bare_tag).or(Vec::new());
         let languages = texts().max_items(10).trimmed().or(Vec::new());
-        let user = || text().optional().about("Id of a user");
-        let drafts = boolean().optional().about("`false`: your drafts");
-        let created_after = date_time().optional().about("A day or an instant");
+        let author = text().optional().about("Only projects of this user, by id");
+        let liked_by = text()
+            .optional()
+            .about("Only projects that this user likes, by id");
+        let drafts = boolean()
+            .optional()
+            .about("`false` lists your drafts, with `author` as your own id");
+        let created_after = date_time()
+            .optional()
+            .about("Only projects created after this time");
         Self {
             terms,
-            tags: fields.read("tag", tags.about("All must match")),
-            languages: fields.read("language", languages.about("Any may match, in any case")),
-            author: fields.read("author", user()),
-            liked_by: fields.read("likedBy", user()),
+            tags: fields.read("tag", tags.about("Only projects with all of these tags")),
+            languages: fields.read(
+                "language",
+                languages.about("Only projects in any of these languages; case is ignored"),
+            ),
+            author: fields.read("author", author),
+            liked_by: fields.read("likedBy", liked_by),
             is_public: fields.read("isPublic", drafts),
             created_after: fields.read("createdAfter", created_after),
         }
@@ -95,7 +105,7 @@ impl Window {
         let window = window.or(Self::default());
         fields.read(
             "window",
-            window.about("Period of `trending` and of counts; `7d` by default"),
+            window.about("Period in which likes and comments count for `trending`, and of `recentCount` and `previousCount`; `7d` by default"),
         )
     }
 

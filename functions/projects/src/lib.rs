@@ -16,7 +16,7 @@ use project::Project;
 use shared::{
     AppState,
     config::StorageConfig,
-    http::{Api, Cache, RateClass, Route, delete, get, post, put},
+    http::{Api, Cache, RateClass, Route, delete, get, post, put, topic},
 };
 
 /// All routes of the group.
@@ -25,14 +25,14 @@ pub fn api() -> Api {
         "projects are there to be found and seen; handlers answer what the viewer may see";
     let routes = [
         get("listProjects", "/projects", list::list)
-            .summary("Lists projects, newest first, or in another order")
+            .summary("Lists projects, newest first or in another order")
             .description(
-                "Public projects of visible authors; with `author` as your own id also your drafts.",
+                "Returns public projects. With `author` as your own id, returns your drafts too.",
             )
             .public(OPEN)
             .cached_in_redis(),
         post("createProject", "/projects", projects::create)
-            .summary("Publishes a project, or keeps a draft")
+            .summary("Publishes a project, or saves a draft")
             .creates(),
         get("listProjectFacets", "/projects/facets", facets::show)
             .summary("Lists the most frequent tags and languages of public projects")
@@ -45,16 +45,18 @@ pub fn api() -> Api {
             .may_lack::<Project>(&["contentHtml"]),
         put("updateProject", "/projects/{projectId}", projects::update)
             .summary("Updates your project")
-            .description("Absent fields keep their value, `null` clears them.")
+            .description("Properties that are absent keep their value, and `null` clears one. With `expectedUpdatedAt`, changes the project only if \
+                 nobody has changed it since; otherwise the response is 409.")
             .purges_cache()
             .fails(&[403, 409]),
         delete("deleteProject", "/projects/{projectId}", projects::delete)
-            .summary("Deletes your project, or as staff a public one")
+            .summary("Deletes a project")
+            .description("Allowed to its author; moderators and admins may delete public projects. Its comments, likes and files are deleted too.")
             .purges_cache()
             .fails(&[403]),
         post("viewProject", "/projects/{projectId}/views", views::create)
-            .summary("Counts a view")
-            .description("At most one for each viewer and day, and none of the author's own.")
+            .summary("Counts a view of a project")
+            .description("Counts at most one view for each viewer and day. Views by the author are not counted.")
             .public(OPEN)
             .counted_as(RateClass::Read),
         get("listProjectFiles", "/projects/{projectId}/files", files::list)
@@ -64,7 +66,11 @@ pub fn api() -> Api {
     Api::new(
         "projects",
         "Projects: search, facets, views, files and images",
-        routes.into_iter().chain(file_routes()),
+        [
+            topic("Projects", routes),
+            topic("Files and images", file_routes()),
+        ]
+        .concat(),
     )
     .secrets(StorageConfig::SECRETS)
 }
@@ -74,18 +80,20 @@ fn file_routes() -> [Route<AppState>; 6] {
     const FILES: &str = "files are as public as their project, and avatars are public";
     [
         post("createUpload", "/uploads", uploads::create)
-            .summary("Creates a file and returns where to upload it")
+            .summary("Starts an upload, and returns the address for the content")
             .description(
-                "Upload the file with the returned request, whose body has exactly the declared size, and then complete it.",
+                "An upload has three steps: this request, the request in `upload` with the file as its body, and `POST /uploads/{uploadId}/complete`. \
+                 The file must have exactly the declared size and type.",
             )
             .creates()
             .fails(&[404, 409]),
         get("getUpload", "/uploads/{uploadId}", uploads::show)
-            .summary("Returns a file's description")
+            .summary("Returns a file's name, type, size and state")
             .public(FILES)
             .cached(Cache::Revalidate),
         delete("deleteUpload", "/uploads/{uploadId}", uploads::delete)
-            .summary("Deletes your file, or as staff a public one")
+            .summary("Deletes a file")
+            .description("Allowed to its owner; moderators and admins may delete files of public projects, and avatars.")
             .purges_cache()
             .fails(&[403]),
         post(
@@ -95,7 +103,8 @@ fn file_routes() -> [Route<AppState>; 6] {
         )
         .summary("Checks an uploaded file and publishes it")
         .description(
-            "Of an image nothing but pixels, animation and colour profile is kept. A file that is not what was declared is removed.",
+            "Metadata is removed from images, such as the place where a photo was taken. A file of another type than declared is \
+             deleted, and the response is 400.",
         )
         .fails(&[403, 409]),
         get(
@@ -104,12 +113,14 @@ fn file_routes() -> [Route<AppState>; 6] {
             uploads::content,
         )
         .summary("Redirects to a file's content")
+        .description("The address is valid for 5 minutes.")
         .public(FILES)
         .cached(Cache::Handler)
         .redirect(),
         get("getImage", "/images/{uploadId}", pictures::show)
             .summary("Returns an image in the size and format that a page needs")
-            .description("Without parameters, the whole image. It is never enlarged.")
+            .description("Without parameters, returns the image in its own size. Images are never enlarged. Image results of more than 4 MiB are \
+                 redirects to the bucket.")
             .public(FILES)
             .cached(Cache::Handler)
             .media(200, "image/webp")

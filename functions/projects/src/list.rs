@@ -48,7 +48,7 @@ impl FromFields for ListProjects {
             ("relevance", Sort::Relevance),
         ]);
         let sort = sort.optional().about(
-            "`newest` by default, `relevance` with `q`. `newest` with `likedBy` is by time of the like",
+            "Order; `newest` by default, `relevance` with `q`. With `likedBy`, `newest` is by time of the like",
         );
         let sort = fields.read("sort", sort);
         let window = Window::from_fields(fields);

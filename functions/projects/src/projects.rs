@@ -23,14 +23,17 @@ const NOT_FOUND: Error = Error::NotFound("Project");
 fields! {
     /// A new project.
     pub struct CreateProject {
+        /// Not blank, and without control characters.
         title: String = "title", title().required();
+        /// Plain text for lists.
         description: Option<String> = "description", text().max(500).or_null();
         /// Markdown.
         content: Option<String> = "content", text().max(100_000).or_null();
         /// Stored folded to lower case, without the leading `#` and without duplicates.
         tags: Vec<String> = "tags", tags().or(Vec::new());
+        /// The main programming language, such as `Rust`.
         language: Option<String> = "language", language().or_null().map(not_empty);
-        /// `false` for a draft; `true` by default.
+        /// `false` saves a draft, which only you can see; `true` by default.
         is_public: bool = "isPublic", boolean().or(true);
     }
 }
@@ -38,13 +41,17 @@ fields! {
 fields! {
     /// Changes of a project. Absent keeps the value, null clears it.
     pub struct UpdateProject {
+        /// Not blank, and without control characters.
         title: Option<String> = "title", title().optional();
+        /// Plain text for lists.
         description: Option<Option<String>> = "description", text().max(500).nullable();
         /// Markdown.
         content: Option<Option<String>> = "content", text().max(100_000).nullable();
         /// Stored folded to lower case, without the leading `#` and without duplicates.
         tags: Option<Vec<String>> = "tags", tags().optional();
+        /// The main programming language, such as `Rust`.
         language: Option<Option<String>> = "language", language().nullable().map(|language| language.map(not_empty));
+        /// `false` makes it a draft, which only you can see.
         is_public: Option<bool> = "isPublic", boolean().optional();
         /// If it differs from the stored `updatedAt`, the response is 409 and nothing changes.
         expected_updated_at: Option<Timestamp> = "expectedUpdatedAt", date_time().optional();

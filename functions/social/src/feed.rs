@@ -21,12 +21,17 @@ pub struct ListFeed {
 impl FromFields for ListFeed {
     fn from_fields(fields: &mut Fields) -> Self {
         let tags = texts().max_items(10).trimmed().in_form(bare_tag);
-        let tags = tags.or(Vec::new()).about("All must match");
+        let tags = tags
+            .or(Vec::new())
+            .about("Only projects with all of these tags");
         let languages = texts().max_items(10).trimmed().or(Vec::new());
         Self {
             filter: FeedFilter {
                 tags: fields.read("tag", tags),
-                languages: fields.read("language", languages.about("Any may match, in any case")),
+                languages: fields.read(
+                    "language",
+                    languages.about("Only projects in any of these languages; case is ignored"),
+                ),
             },
             page: PageQuery::from_fields(fields),
         }

@@ -13,12 +13,12 @@ use crate::{people, queries};
 
 const SELF_FOLLOW: Error = Error::BadRequest("You cannot follow yourself");
 
-/// The state after following or unfollowing a user.
+/// The state after the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FollowState {
     pub is_following: bool,
-    /// Followers of the user.
+    /// Followers of the person in the path.
     pub followers_count: i32,
 }
 

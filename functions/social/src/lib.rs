@@ -11,7 +11,7 @@ mod queries;
 use comments::Comment;
 use shared::{
     AppState,
-    http::{Api, Cache, delete, get, post, put},
+    http::{Api, Cache, delete, get, post, put, topic},
 };
 
 /// All routes of the group.
@@ -23,7 +23,7 @@ pub fn api() -> Api {
             "/projects/{projectId}/comments",
             comments::list,
         )
-        .summary("Lists the comments on a project")
+        .summary("Lists the comments on a project, oldest first")
         .public(OPEN)
         .cached_in_redis()
         .may_lack::<Comment>(&["contentHtml"]),
@@ -40,11 +40,11 @@ pub fn api() -> Api {
             .cached(Cache::Revalidate),
         put("updateComment", "/comments/{commentId}", comments::update)
             .summary("Updates your comment")
-            .description("With `expectedUpdatedAt`, returns 409 if the comment has changed since.")
+            .description("With `expectedUpdatedAt`, changes the comment only if nobody has changed it since; otherwise the response is 409.")
             .fails(&[409]),
         delete("deleteComment", "/comments/{commentId}", comments::delete)
             .summary("Deletes a comment")
-            .description("Allowed to its author, the project's author, and staff."),
+            .description("Allowed to its author, to the project's author, and to moderators and admins."),
     ];
     let likes = [
         put("likeProject", "/projects/{projectId}/like", likes::like)
@@ -61,7 +61,7 @@ pub fn api() -> Api {
     let follows = [
         put("followUser", "/users/{userId}/follow", follows::follow)
             .summary("Follows a person")
-            .description("Repeating it changes nothing. Nobody can follow themselves.")
+            .description("Repeating it changes nothing. Following yourself is 400.")
             .fails(&[400]),
         delete("unfollowUser", "/users/{userId}/follow", follows::unfollow)
             .summary("Unfollows a person")
@@ -93,9 +93,15 @@ pub fn api() -> Api {
             .summary("Counts your unread notifications, up to 100"),
         put("readNotifications", "/notifications/read", notifications::mark_read)
             .summary("Marks notifications as read")
-            .description("Everything up to `before`, or up to now. A later call with an earlier time changes nothing."),
+            .description("Marks everything up to `before`, which is now by default. A later request with an earlier time changes nothing."),
     ];
-    let routes = comments.into_iter().chain(likes).chain(follows).chain(news);
+    let routes = [
+        topic("Comments", comments),
+        topic("Likes", likes),
+        topic("Follows", follows),
+        topic("Feed and notifications", news),
+    ]
+    .concat();
     Api::new(
         "social",
         "Comments, likes, follows, feed and notifications",

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{people, queries};
 
-/// The state after a like or its withdrawal.
+/// The state after the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LikeState {

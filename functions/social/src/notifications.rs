@@ -138,7 +138,7 @@ fn bounds((at, id): Position) -> Result<NotificationBounds> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadCount {
     /// At most 100.
-    #[schema(minimum = 0, maximum = 100)]
+    #[schema(value_type = i32, minimum = 0, maximum = 100)]
     pub unread: i64,
 }
 

@@ -23,9 +23,9 @@ pub struct Range {
 impl FromFields for Range {
     fn from_fields(fields: &mut Fields) -> Self {
         let from = date().optional();
-        let from = from.about("First day in UTC; 371 days before `to` by default");
+        let from = from.about("First day, in UTC; 371 days before `to` by default");
         let to = date().optional();
-        let to = to.about("Last day in UTC; today by default");
+        let to = to.about("Last day, in UTC; today by default");
         let (from, to) = (fields.read("from", from), fields.read("to", to));
         let to = to.unwrap_or_else(|| Utc::now().date_naive());
         let from = from.unwrap_or_else(|| {
@@ -50,15 +50,18 @@ impl FromFields for Range {
 pub struct Contributions {
     from: NaiveDate,
     to: NaiveDate,
+    /// Sum of the days' counts.
+    #[schema(value_type = i32)]
     total: i64,
     /// Days with contributions, oldest first.
     days: Vec<ContributionDay>,
 }
 
-/// The number of contributions of a day.
+/// One day's contributions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContributionDay {
     pub date: NaiveDate,
+    #[schema(value_type = i32)]
     pub count: i64,
 }
 

@@ -36,7 +36,9 @@ impl FromFields for ListUsers {
         let q = text().not_empty().max(100).optional();
         let q = fields.read(
             "q",
-            q.about("Up to 8 terms that must all occur in the name, the GitHub name or a skill"),
+            q.about(
+                "Search terms, up to 8. Each occurs in the name, the GitHub user name or a skill",
+            ),
         );
         let terms = search::terms(&q.unwrap_or_default());
         if terms.len() > search::MAX_TERMS {
@@ -46,16 +48,22 @@ impl FromFields for ListUsers {
             ));
         }
         let skills = texts().max_items(10).trimmed().not_empty().optional();
-        let skills = fields.read("skill", skills.about("All must match, in any case"));
+        let skills = fields.read(
+            "skill",
+            skills.about("Only people with all of these skills; case is ignored"),
+        );
         let location = text().trimmed().max(100).optional();
-        let location = fields.read("location", location.about("A part of the location"));
+        let location = fields.read(
+            "location",
+            location.about("A part of the location; case is ignored"),
+        );
         let sort = one_of(&[
             ("newest", Sort::Newest),
             ("followers", Sort::Followers),
             ("suggested", Sort::Suggested),
         ]);
         let sort = sort.or(Sort::Newest).about(
-            "`newest` by default. `suggested` has one page, and items with `mutualCount` and `sharedSkillsCount`",
+            "Order; `newest` by default. `suggested` has one page, and its items have `mutualCount` and `sharedSkillsCount`",
         );
         let sort = fields.read("sort", sort);
         let word_starts = terms.iter().filter(|term| term.starts_word);
@@ -127,9 +135,12 @@ pub struct ListFacets {
 impl FromFields for ListFacets {
     fn from_fields(fields: &mut Fields) -> Self {
         let prefix = text().max(50).optional();
-        let prefix = fields.read("prefix", prefix.about("Beginning of the names"));
+        let prefix = fields.read(
+            "prefix",
+            prefix.about("What the names start with; case is ignored"),
+        );
         let limit = integer(1, 100).or(20);
-        let limit = limit.about("Maximum number of each; 20 by default");
+        let limit = limit.about("Maximum number of skills, and of locations; 20 by default");
         Self {
             prefix: prefix
                 .filter(|prefix| !prefix.is_empty())
@@ -139,7 +150,7 @@ impl FromFields for ListFacets {
     }
 }
 
-/// Skills and locations of active users.
+/// The most frequent skills and locations of active users.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserFacets {
     skills: Vec<UserFacet>,
@@ -150,6 +161,7 @@ pub struct UserFacets {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserFacet {
     pub name: String,
+    #[schema(value_type = i32)]
     pub count: i64,
 }
 

@@ -10,7 +10,7 @@ mod website;
 use resources::PublicUser;
 use shared::{
     AppState,
-    http::{Api, delete, get, put},
+    http::{Api, delete, describe::text, get, put, topic},
 };
 
 /// All routes of the group.
@@ -22,26 +22,31 @@ pub fn api() -> Api {
             .with_account(),
         put("updateProfile", "/users/profile", profile::update)
             .summary("Updates your own profile")
-            .description("Absent fields keep their value, `null` clears them."),
+            .description("Properties that are absent keep their value, and `null` clears one."),
         delete("deleteProfile", "/users/profile", profile::delete)
             .summary("Deletes your account and everything in it")
             .description("The session must be younger than 24 hours.")
             .session_only()
             .purges_cache(),
         get("listUsers", "/users", directory::list)
-            .summary("Lists people: newest first, by followers, or suggested to you")
+            .summary("Lists people, newest first, by followers, or as suggestions for you")
             .may_lack::<PublicUser>(&["mutualCount", "sharedSkillsCount"]),
         get("listUserFacets", "/users/facets", directory::facets)
             .summary("Lists the most frequent skills and locations"),
         get("getUser", "/users/{userId}", directory::show)
-            .summary("Returns a public profile")
+            .summary("Returns a person's public profile")
             .public(OPEN),
         get(
             "getUserByGithub",
             "/users/by-github/{githubUsername}",
             directory::show_by_github,
         )
-        .summary("Returns the public profile of a GitHub user name")
+        .summary("Returns the public profile of a GitHub user")
+        .path_parameter(
+            "githubUsername",
+            "User name on GitHub; case is ignored",
+            || text(Some(1), None),
+        )
         .public(OPEN),
         get(
             "getContributions",
@@ -49,10 +54,14 @@ pub fn api() -> Api {
             contributions::show,
         )
         .summary("Counts a person's contributions by day")
-        .description("Public projects created, and comments on public projects.")
+        .description("Counts public projects created, and comments on public projects.")
         .public(OPEN),
     ];
-    Api::new("users", "People", routes)
+    Api::new(
+        "users",
+        "Profiles and the directory of people",
+        topic("People", routes),
+    )
 }
 
 /// Returns the group's router.

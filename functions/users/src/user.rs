@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use shared::time::Timestamp;
 use utoipa::ToSchema;
 
-/// The caller's account, deserialized from the JSON object of its row.
+/// Your own account.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Self)]
@@ -21,20 +21,25 @@ pub struct SelfUser {
     pub website: Option<String>,
     pub location: Option<String>,
     pub company: Option<String>,
-    /// Null in rows of the Node application without skills.
+    // Null in rows of the Node application without skills.
     #[serde(deserialize_with = "or_default")]
     pub skills: Vec<String>,
+    /// The provider of the first sign-in: `GITHUB` or `GOOGLE`.
     pub provider: String,
     pub provider_id: Option<String>,
     pub github_username: Option<String>,
+    /// Public projects.
     pub projects_count: i32,
     pub followers_count: i32,
     pub following_count: i32,
+    /// Always true: an account that is deactivated is rejected with 403.
     pub is_active: bool,
     pub is_pro: bool,
-    /// Null in rows written by a program without the admin plugin.
+    /// `user`, `moderator` or `admin`, or several with commas between them.
+    // Null in rows written by a program without the admin plugin.
     #[serde(deserialize_with = "or_user")]
     pub role: String,
+    #[schema(value_type = i32)]
     pub private_projects_count: i64,
 }
 

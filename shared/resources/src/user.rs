@@ -28,9 +28,11 @@ pub struct PublicUser {
     pub follows_me: bool,
     /// People whom the caller follows and who follow this user. Only in suggestions.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     pub mutual_count: Option<i64>,
     /// Skills that the caller and this user have in common. Only in suggestions.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     pub shared_skills_count: Option<i64>,
     /// Time of the like or follow that put the user on the list. Not part of the answer.
     #[serde(skip)]

@@ -34,5 +34,5 @@ pub use guard::{
 };
 pub use idempotency::{Attempt, First, Idempotency, Once};
 pub use page::{Cursor, Page, PageQuery};
-pub use route::{Access, Cache, RateClass, Route, RouteRules, delete, get, post, put};
+pub use route::{Access, Cache, RateClass, Route, RouteRules, delete, get, post, put, topic};
 pub use stack::wrap;

@@ -141,6 +141,15 @@ where
     Route::new(name, Method::DELETE, MethodFilter::DELETE, path, handler)
 }
 
+/// Lists the routes under a heading of the OpenAPI document, which is named after what people do with them.
+pub fn topic<S: Clone + Send + Sync + 'static>(
+    name: &'static str,
+    routes: impl IntoIterator<Item = Route<S>>,
+) -> Vec<Route<S>> {
+    let listed = |route: Route<S>| route.describe(|operation| operation.topic = name);
+    routes.into_iter().map(listed).collect()
+}
+
 impl<S: Clone + Send + Sync + 'static> Route<S> {
     fn new<T: 'static, H: Endpoint<T, S>>(
         name: &'static str,

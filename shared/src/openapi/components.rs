@@ -3,80 +3,58 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use utoipa::openapi::{
-    Components, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Schema,
-    content::ContentBuilder,
+    Components, Header, HeaderBuilder, Paths, Ref, RefOr, ResponseBuilder, Schema,
     schema::ComponentsBuilder,
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::schema;
+use super::{refusals::REFUSALS, schema};
 use crate::http::describe::{self, NamedSchema, Operation, Usage};
 
-/// Statuses of error responses, with their names in the document.
-const REFUSALS: [(u16, &str, &str); 13] = [
-    (400, "BadRequest", "The body or the query is invalid"),
-    (401, "Unauthorized", "No valid credential"),
-    (403, "Forbidden", "The caller may not do this"),
-    (404, "NotFound", "Not found, or not visible to the caller"),
-    (405, "MethodNotAllowed", "The method is not allowed"),
+/// Headers of responses, each with an example.
+const HEADERS: [(&str, &str, &str); 10] = [
     (
-        409,
-        "Conflict",
-        "The request conflicts with the stored state",
+        "X-Request-Id",
+        "Identifies this request in the logs",
+        "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     ),
-    (413, "PayloadTooLarge", "The body is over 1 MiB"),
-    (
-        415,
-        "UnsupportedMediaType",
-        "The body is not `application/json`",
-    ),
-    (
-        422,
-        "UnprocessableEntity",
-        "The `Idempotency-Key` was used with a different request",
-    ),
-    (429, "TooManyRequests", "A rate limit is exceeded"),
-    (
-        500,
-        "InternalServerError",
-        "A bug; please report the `X-Request-Id`",
-    ),
-    (502, "BadGateway", "A provider failed"),
-    (
-        503,
-        "ServiceUnavailable",
-        "The database or the storage is not reachable",
-    ),
-];
-
-/// Headers of responses.
-const HEADERS: [(&str, &str); 10] = [
-    ("X-Request-Id", "Identifies this request in the logs"),
     (
         "ETag",
         "Identifies this version; send it back as `If-None-Match`",
+        "W/\"9b1deb4d3b7d\"",
     ),
     (
         "Link",
-        "`rel=\"next\"`: the next page, when there is one (RFC 8288)",
+        "The next page has the relation `next` (RFC 8288). Absent on the last page",
+        "</projects?limit=20&cursor=eyJ2IjoxfQ>; rel=\"next\"",
     ),
-    ("Location", "Address of the resource"),
+    (
+        "Location",
+        "Address of the resource",
+        "/projects/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
+    ),
     (
         "RateLimit",
-        "The tightest quota: what remains, and seconds until it is full again",
+        "The tightest quota: the remaining requests `r`, and the seconds `t` until it is full again",
+        "\"read\";r=299;t=60",
     ),
     (
         "RateLimit-Policy",
-        "The quotas that this request was counted under",
+        "The quotas that this request was counted under: `q` requests in `w` seconds",
+        "\"read\";q=300;w=60",
     ),
-    ("Retry-After", "Seconds to wait"),
-    ("X-Retry-After", "Seconds to wait"),
-    ("WWW-Authenticate", "`Bearer`"),
+    (RETRY_AFTER, "Seconds to wait", "5"),
+    (X_RETRY_AFTER, "Seconds to wait", "10"),
+    ("WWW-Authenticate", "`Bearer`", "Bearer"),
     (
         "Idempotent-Replayed",
         "`true` where the response is that of an earlier request",
+        "true",
     ),
 ];
+
+const RETRY_AFTER: &str = "Retry-After";
+const X_RETRY_AFTER: &str = "X-Retry-After";
 
 pub(super) const SESSION: &str = "session";
 pub(super) const SECURE_SESSION: &str = "secureSession";
@@ -86,26 +64,6 @@ pub(super) const BEARER: &str = "bearer";
 /// Returns a reference to one of the document's headers.
 pub(super) fn header(name: &str) -> Ref {
     Ref::new(format!("#/components/headers/{name}"))
-}
-
-pub(super) fn refusal_name(status: u16, exact: bool) -> Option<String> {
-    let (_, name, _) = REFUSALS.iter().find(|(known, _, _)| *known == status)?;
-    Some(if exact {
-        format!("Auth{name}")
-    } else {
-        (*name).to_owned()
-    })
-}
-
-pub(super) fn empty_refusal(status: u16) -> Response {
-    let description = REFUSALS
-        .iter()
-        .find(|(known, _, _)| *known == status)
-        .map_or("Refused", |(_, _, description)| description);
-    ResponseBuilder::new()
-        .description(description.to_string())
-        .header_ref("X-Request-Id", header("X-Request-Id"))
-        .build()
 }
 
 /// Schemas of all operations by name.
@@ -127,9 +85,10 @@ impl Schemas {
         }
     }
 
-    /// Completes the schemas. In responses all properties are required. Bodies are closed except Better Auth's, which
-    /// ignores unknown properties.
-    pub(super) fn finish(self, problems: &mut Vec<String>) -> Components {
+    /// Responses say what is always there; bodies are closed, but for Better Auth's, which ignores what it does not know.
+    /// `paths` are the operations; refusals that none of them has are left out.
+    pub(super) fn finish(self, paths: &Paths, problems: &mut Vec<String>) -> Components {
+        let used = serde_json::to_string(paths).unwrap_or_default();
         let mut known: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
         for (named, exact) in self.named {
             let mut schema = named.schema;
@@ -161,26 +120,20 @@ impl Schemas {
             .response(
                 "NotModified",
                 ResponseBuilder::new()
-                    .description("You have this state already")
+                    .description("The version that `If-None-Match` names is current")
                     .header_ref("ETag", header("ETag"))
                     .header_ref("X-Request-Id", header("X-Request-Id")),
             );
-        for (name, description) in HEADERS {
-            components = components.header(
-                name,
-                HeaderBuilder::new()
-                    .schema(Some(describe::text(None, None)))
-                    .description(Some(description))
-                    .build(),
-            );
+        for (name, description, example) in HEADERS {
+            components = components.header(name, described_header(name, description, example));
         }
-        for (status, name, description) in REFUSALS {
-            components = components
-                .response(name, refusal(status, description, "Error"))
-                .response(
-                    format!("Auth{name}"),
-                    refusal(status, description, "AuthError"),
-                );
+        for refusal in &REFUSALS {
+            for exact in [false, true] {
+                let name = refusal.reference(exact);
+                if used.contains(&format!("\"#/components/responses/{name}\"")) {
+                    components = components.response(name, refusal.response(exact));
+                }
+            }
         }
         for (name, scheme) in security_schemes() {
             components = components.security_scheme(name, scheme);
@@ -189,36 +142,46 @@ impl Schemas {
     }
 }
 
-fn refusal(status: u16, description: &str, schema: &str) -> Response {
-    let mut headers = vec!["X-Request-Id"];
-    let ours = schema == "Error";
-    match status {
-        401 if ours => headers.push("WWW-Authenticate"),
-        429 if ours => headers.extend(["RateLimit", "RateLimit-Policy", "Retry-After"]),
-        429 => headers.push("X-Retry-After"),
-        503 => headers.push("Retry-After"),
-        _ => {}
-    }
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema)));
-    headers
-        .into_iter()
-        .fold(
-            ResponseBuilder::new()
-                .description(description)
-                .content("application/json", content.build()),
-            |response, name| response.header_ref(name, header(name)),
-        )
+fn described_header(name: &str, description: &str, example: &str) -> Header {
+    let (schema, example) = match example.parse::<i64>() {
+        Ok(seconds) if matches!(name, RETRY_AFTER | X_RETRY_AFTER) => {
+            (describe::integer(0, i32::MAX.into()), seconds.into())
+        }
+        _ => (describe::text(None, None), example.into()),
+    };
+    HeaderBuilder::new()
+        .schema(Some(schema))
+        .description(Some(description))
+        .example(Some(example))
         .build()
 }
 
 fn security_schemes() -> [(&'static str, SecurityScheme); 4] {
-    let cookie = |name: &str| SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(name)));
+    let cookie = |name: &str, about: &str| {
+        SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::with_description(name, about)))
+    };
+    let key = "An API key of `POST /api/auth/api-key/create`. It is never accepted by routes that need a session";
     [
-        (SESSION, cookie("better-auth.session_token")),
-        (SECURE_SESSION, cookie("__Secure-better-auth.session_token")),
+        (
+            SESSION,
+            cookie(
+                "better-auth.session_token",
+                "The session of a browser, which a sign-in sets over plain HTTP",
+            ),
+        ),
+        (
+            SECURE_SESSION,
+            cookie(
+                "__Secure-better-auth.session_token",
+                "The session of a browser, which a sign-in sets over HTTPS",
+            ),
+        ),
         (
             API_KEY,
-            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("x-api-key"))),
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+                "x-api-key",
+                key,
+            ))),
         ),
         (
             BEARER,

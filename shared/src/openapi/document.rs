@@ -7,17 +7,20 @@ use axum::{
     extract::FromRef,
     http::{Method, StatusCode},
 };
+use serde_json::Value;
 use utoipa::openapi::{
-    Content, HttpMethod, Info, License, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required,
-    Response, ResponseBuilder, Server,
+    Content, HttpMethod, Info, LicenseBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
+    Required, Response, ResponseBuilder, Server,
+    extensions::Extensions,
     path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
     security::SecurityRequirement,
     tag::TagBuilder,
 };
 
-use super::components::{
-    API_KEY, BEARER, SECURE_SESSION, SESSION, Schemas, empty_refusal, header, refusal_name,
+use super::{
+    components::{API_KEY, BEARER, SECURE_SESSION, SESSION, Schemas, header},
+    refusals::{self, Refusal},
 };
 use crate::{
     AppState,
@@ -26,6 +29,23 @@ use crate::{
         describe::{self, Answer, Failure, Operation, ParameterPlace, Property, Schema},
     },
 };
+
+/// The property of an operation with the name of the group that serves it.
+const FUNCTION: &str = "x-function";
+
+const ABOUT: &str = "\
+Errors have the body `Error`, and those of `/api/auth`, which is Better Auth's protocol, the body `AuthError`. The gateway \
+before the API has errors with `message` alone, so branch on the status. Every response has an `X-Request-Id`, which finds \
+the request in the logs.
+
+Lists are arrays, paged by `limit` and `cursor`. The `Link` header has the address of the next page, and is absent on the \
+last one.
+
+`PUT` changes the properties that the body has: an absent one keeps its value, `null` clears it. Ignore properties of \
+responses that you do not know: more may be added.
+
+Sign in with a browser session or an API key. 429 and 503 have a `Retry-After`. A request with an `Idempotency-Key` can be \
+repeated safely.";
 
 /// One group's part of the document.
 pub struct Group {
@@ -54,26 +74,32 @@ where
     }
 }
 
-/// Creates the document of all groups.
+/// The document of all groups. `topics` are the headings of its operations, with a line on each, in reading order.
 ///
 /// # Errors
-/// Reports all routes without a summary, names that are used twice, and names of two different schemas.
-pub fn document(version: &str, groups: Vec<Group>) -> anyhow::Result<OpenApi> {
+/// A route without a summary, a topic or with an unknown one, a topic without routes, a name used twice, or one name for
+/// two schemas. All are reported together.
+pub fn document(
+    version: &str,
+    topics: &[(&str, &str)],
+    groups: Vec<Group>,
+) -> anyhow::Result<OpenApi> {
     let mut problems = Vec::new();
     let mut paths = Paths::new();
     let mut names = BTreeSet::new();
     let mut schemas = Schemas::default();
-    let mut tags = Vec::new();
+    let mut functions = serde_json::Map::new();
+    let mut unused: BTreeSet<&str> = topics.iter().map(|(name, _)| *name).collect();
     for group in groups {
-        tags.push(
-            TagBuilder::new()
-                .name(group.name)
-                .description(Some(group.about))
-                .build(),
-        );
+        functions.insert(group.name.to_owned(), group.about.into());
         for (rules, operation) in group.routes {
             if operation.summary.is_empty() {
                 problems.push(format!("{} has no summary", rules.name));
+            }
+            unused.remove(operation.topic);
+            if !topics.iter().any(|(name, _)| *name == operation.topic) {
+                let topic = operation.topic;
+                problems.push(format!("{} has the unknown topic {topic:?}", rules.name));
             }
             if !names.insert(rules.name) {
                 problems.push(format!("the name {} is used twice", rules.name));
@@ -85,25 +111,38 @@ pub fn document(version: &str, groups: Vec<Group>) -> anyhow::Result<OpenApi> {
             paths.add_path_operation(path, vec![method], described);
         }
     }
-    let components = schemas.finish(&mut problems);
+    let unused = unused
+        .into_iter()
+        .map(|topic| format!("the topic {topic:?} has no route"));
+    problems.extend(unused);
+    let components = schemas.finish(&paths, &mut problems);
     if !problems.is_empty() {
         bail!("the OpenAPI document is wrong:\n{}", problems.join("\n"));
     }
     let mut info = Info::new("CodeCave API", version);
-    info.description = Some(
-        "Everything but `/api/auth` answers errors as `Error`; `/api/auth` is Better Auth's protocol. Lists are bare \
-         arrays, paged by `limit` and `cursor`, with the next page in `Link`. Clients must ignore properties that they \
-         do not know."
-            .to_owned(),
+    info.description = Some(ABOUT.to_owned());
+    info.license = Some(
+        LicenseBuilder::new()
+            .name("MIT")
+            .identifier(Some("MIT"))
+            .build(),
     );
-    info.license = Some(License::new("MIT"));
-    Ok(OpenApiBuilder::new()
+    let tags = topics.iter().map(|(name, about)| {
+        TagBuilder::new()
+            .name(*name)
+            .description(Some(*about))
+            .build()
+    });
+    let mut document = OpenApiBuilder::new()
         .info(info)
         .servers(Some([Server::new("/")]))
         .tags(Some(tags))
         .paths(paths)
         .components(Some(components))
-        .build())
+        .build();
+    let functions = ("x-functions", Value::Object(functions));
+    document.extensions = Some(Extensions::from_iter([functions]));
+    Ok(document)
 }
 
 /// Returns whether requests count against a quota.
@@ -125,12 +164,13 @@ fn http_method(method: &Method) -> anyhow::Result<HttpMethod> {
 fn describe(
     operation: Operation,
     rules: &RouteRules,
-    tag: &str,
+    function: &str,
     exact: bool,
 ) -> utoipa::openapi::path::Operation {
-    let refusals = refusals(&operation, rules, exact);
+    let failures = failures(&operation, rules, exact);
     let mut described = OperationBuilder::new()
-        .tag(tag)
+        .tag(operation.topic)
+        .extensions(Some(Extensions::from_iter([(FUNCTION, function)])))
         .operation_id(Some(rules.name))
         .summary(Some(operation.summary))
         .securities(Some(security(&operation, rules)));
@@ -183,10 +223,12 @@ fn describe(
             ))
             .response("304", Ref::from_response_name("NotModified"));
     }
-    for (status, failure) in refusals {
-        let response = match (refusal_name(status, exact), failure) {
-            (Some(name), Failure::Error) => RefOr::Ref(Ref::from_response_name(name)),
-            _ => RefOr::T(empty_refusal(status)),
+    for (status, failure) in failures {
+        let response = match (Refusal::of(status), failure) {
+            (Some(refusal), Failure::Error) => {
+                RefOr::Ref(Ref::from_response_name(refusal.reference(exact)))
+            }
+            _ => RefOr::T(refusals::empty(status)),
         };
         described = described.response(status.to_string(), response);
     }
@@ -269,6 +311,10 @@ fn path_parameters(operation: &Operation, path: &str) -> Vec<Parameter> {
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
+                .description(
+                    name.strip_suffix("Id")
+                        .map(|thing| format!("Id of the {thing}")),
+                )
                 .schema(Some(describe::text(Some(1), None)))
                 .build()
         })
@@ -291,9 +337,9 @@ fn security(operation: &Operation, rules: &RouteRules) -> Vec<SecurityRequiremen
     }
 }
 
-/// Returns every status of an error response, including those of the request stack.
-fn refusals(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<u16, Failure> {
-    // An invalid API key, or one without the scope, is rejected on public routes too.
+/// Every status that the operation may refuse with, the stack's included.
+fn failures(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<u16, Failure> {
+    // A bad API key is refused on public routes too, and so is one without the scope.
     let mut statuses = vec![401, 403, 500, 503];
     let takes_query = operation
         .parameters
@@ -323,11 +369,11 @@ fn refusals(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<
     if operation.idempotent {
         statuses.extend([409, 422]);
     }
-    let mut refusals: BTreeMap<u16, Failure> = statuses
+    let mut failures: BTreeMap<u16, Failure> = statuses
         .into_iter()
         .map(|status| (status, Failure::Error))
         .collect();
-    refusals.extend(operation.failures.clone());
-    refusals.retain(|status, _| !operation.answers.contains_key(status));
-    refusals
+    failures.extend(operation.failures.clone());
+    failures.retain(|status, _| !operation.answers.contains_key(status));
+    failures
 }

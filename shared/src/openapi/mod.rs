@@ -12,6 +12,7 @@
 
 mod components;
 mod document;
+mod refusals;
 mod schema;
 #[cfg(test)]
 mod tests;

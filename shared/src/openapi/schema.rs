@@ -83,12 +83,18 @@ pub(super) fn error() -> Object {
         .build()
 }
 
-/// The error body of `/api/auth`, in the format of Better Auth. For 500 and 503 it also has a `statusCode`.
+/// The body of an error of `/api/auth`, as Better Auth writes it.
 pub(super) fn auth_error() -> Object {
     ObjectBuilder::new()
         .description(Some("Why Better Auth's endpoints refused a request"))
         .property("message", string())
         .property("code", string())
+        .property(
+            "statusCode",
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .description(Some("The status, of 500 and 503 only")),
+        )
         .required("message")
         .examples([serde_json::json!({"message": "Unauthorized", "code": "UNAUTHORIZED"})])
         .build()

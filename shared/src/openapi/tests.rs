@@ -9,7 +9,7 @@ use crate::{
     fields,
     http::{
         Api, Check as _, Json, NoContent, Page, PageQuery, Path, Query, RateClass, Result, delete,
-        get, put, text, texts,
+        get, put, text, texts, topic,
     },
 };
 
@@ -53,6 +53,8 @@ async fn update(_: Path, Json(changes): Json<UpdateThing>) -> Result<Json<Thing>
     }))
 }
 
+const TOPICS: [(&str, &str); 1] = [("Everything", "All about things")];
+
 fn api() -> Api {
     let routes = [
         get("listThings", "/things", list)
@@ -70,11 +72,11 @@ fn api() -> Api {
             .public("anybody may look")
             .counted_as(RateClass::Unlimited),
     ];
-    Api::new("things", "Things", routes)
+    Api::new("things", "Things", topic("Everything", routes))
 }
 
 fn made() -> Value {
-    serde_json::to_value(document("1.0.0", vec![Group::from(&api())]).unwrap()).unwrap()
+    serde_json::to_value(document("1.0.0", &TOPICS, vec![Group::from(&api())]).unwrap()).unwrap()
 }
 
 fn statuses(operation: &Value) -> Vec<&str> {
@@ -92,6 +94,8 @@ fn a_route_has_its_errors_headers_and_credentials() {
     assert_eq!(document["openapi"], "3.1.0");
 
     let list = &document["paths"]["/things"]["get"];
+    assert_eq!(list["tags"], json!(["Everything"]));
+    assert_eq!(list["x-function"], "things");
     assert_eq!(
         statuses(list),
         ["200", "304", "400", "401", "403", "429", "500", "503"]
@@ -121,6 +125,7 @@ fn a_route_has_its_errors_headers_and_credentials() {
         ]
     );
     assert_eq!(update["parameters"][0]["name"], "thingId");
+    assert_eq!(update["parameters"][0]["description"], "Id of the thing");
     assert_eq!(update["requestBody"]["required"], false);
     assert_eq!(
         document["paths"]["/things"]["delete"]["security"],
@@ -158,10 +163,11 @@ fn responses_require_all_properties_except_optional_ones() {
 }
 
 #[test]
-fn routes_without_a_summary_and_names_of_two_groups_are_reported() {
+fn routes_without_a_summary_or_a_topic_and_names_of_two_groups_are_reported() {
     let other = Api::new("others", "Others", [get("listThings", "/others", nothing)]);
+    let groups = vec![Group::from(&api()), Group::from(&other)];
 
-    let error = document("1.0.0", vec![Group::from(&api()), Group::from(&other)])
+    let error = document("1.0.0", &[TOPICS[0], ("Empty", "")], groups)
         .err()
         .unwrap()
         .to_string();
@@ -169,6 +175,8 @@ fn routes_without_a_summary_and_names_of_two_groups_are_reported() {
     for problem in [
         "listThings has no summary",
         "the name listThings is used twice",
+        "listThings has the unknown topic \"\"",
+        "the topic \"Empty\" has no route",
     ] {
         assert!(error.contains(problem), "{error}");
     }

@@ -92,7 +92,7 @@ fn find(group: &str, method: &Method, path: &str) -> Option<&'static Value> {
         })
         .min_by_key(|(template, _)| template.matches('{').count())
         .map(|(_, operations)| &operations[method.as_str().to_lowercase()])
-        .filter(|operation| operation["tags"][0] == group)
+        .filter(|operation| operation["x-function"] == group)
 }
 
 /// Returns the target of a reference, or the value itself.

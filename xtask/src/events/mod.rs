@@ -3,7 +3,7 @@
 //! The events carry the session of the sample user Ada and name ids of the sample data. They work wherever the sample
 //! data is: under `cargo xtask dev`, and in the tests of the deployment.
 
-mod examples;
+pub(crate) mod examples;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -88,7 +88,7 @@ fn operations() -> anyhow::Result<Vec<Operation>> {
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, details) in methods.as_object().into_iter().flatten() {
             let id = details["operationId"].as_str().unwrap_or_default();
-            let function = details["tags"][0].as_str().unwrap_or_default();
+            let function = details["x-function"].as_str().unwrap_or_default();
             let example = EXAMPLES.iter().find(|example| example.operation == id);
             operations.push(Operation {
                 function: function.to_owned(),
@@ -185,7 +185,7 @@ impl Operation {
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /// Replaces the placeholders in the text.
-fn filled(text: &str) -> String {
+pub(crate) fn filled(text: &str) -> String {
     NAMES
         .iter()
         .fold(text.to_owned(), |text, (placeholder, name)| {

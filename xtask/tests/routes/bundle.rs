@@ -24,10 +24,10 @@ pub fn openapi() -> anyhow::Result<Value> {
         Group::from(&social::api()),
         Group::from(&health::api()),
     ];
-    Ok(serde_json::to_value(document(
-        env!("CARGO_PKG_VERSION"),
-        groups,
-    )?)?)
+    let document = document(env!("CARGO_PKG_VERSION"), &xtask::openapi::TOPICS, groups)?;
+    let mut document = serde_json::to_value(document)?;
+    xtask::openapi::add_examples(&mut document)?;
+    Ok(document)
 }
 
 /// A route that a function mounts.
@@ -129,7 +129,7 @@ pub fn operations(document: &Value) -> Vec<Operation> {
             let security = details["security"].as_array().unwrap();
             operations.push(Operation {
                 id: details["operationId"].as_str().unwrap().to_owned(),
-                function: details["tags"][0].as_str().unwrap().to_owned(),
+                function: details["x-function"].as_str().unwrap().to_owned(),
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
                 public: security.iter().any(|way| way.as_object() == Some(&empty)),

@@ -63,6 +63,40 @@ fn every_operation_has_a_name_and_a_summary() {
     }
 }
 
+/// Tools reject null in place of an absent part. Examples may contain null.
+#[test]
+fn no_part_of_the_document_is_null() {
+    fn find(place: &str, value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Null => found.push(place.to_owned()),
+            serde_json::Value::Object(map) => {
+                for (name, inner) in map.iter().filter(|(name, _)| !name.starts_with("example")) {
+                    find(&format!("{place}/{name}"), inner, found);
+                }
+            }
+            serde_json::Value::Array(list) => {
+                for inner in list {
+                    find(place, inner, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+
+    find("", &openapi().unwrap(), &mut found);
+
+    assert_eq!(found, Vec::<String>::new());
+}
+
+/// Generators make a big integer of an `int64`. No counter of this deployment reaches 2^31.
+#[test]
+fn integers_fit_into_32_bits() {
+    let text = openapi().unwrap().to_string();
+
+    assert_eq!(text.matches("int64").count(), 0);
+}
+
 #[test]
 fn every_reference_leads_somewhere() {
     let document = openapi().unwrap();

@@ -12,6 +12,7 @@ mod cost;
 mod document;
 mod erasure;
 mod everywhere;
+mod examples;
 mod gateway;
 mod keys;
 mod privacy;

@@ -29,10 +29,13 @@ const MAX_LIMIT: i64 = 1000;
 pub struct UserList {
     users: Vec<User>,
     /// Number of all users that match.
+    #[schema(value_type = i32)]
     total: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     limit: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     offset: Option<i64>,
 }
 

@@ -36,10 +36,13 @@ pub async fn show(call: Call) -> Result {
 pub struct KeyList {
     api_keys: Vec<ApiKey>,
     /// Number of all keys.
+    #[schema(value_type = i32)]
     total: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     limit: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>)]
     offset: Option<usize>,
 }
 

@@ -12,7 +12,9 @@ use super::{
 /// The description of an operation, without its method and path.
 #[derive(Clone, Default)]
 pub struct Operation {
-    /// One line that describes the operation.
+    /// The heading of the document that it is listed under.
+    pub topic: &'static str,
+    /// One line on what it does.
     pub summary: &'static str,
     /// Further text in Markdown, or empty.
     pub description: &'static str,

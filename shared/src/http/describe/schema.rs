@@ -19,8 +19,10 @@ pub fn text(min: Option<usize>, max: Option<usize>) -> Schema {
 /// An integer between two bounds.
 pub fn integer(min: i64, max: i64) -> Schema {
     let number = |number: i64| utoipa::Number::Int(isize::try_from(number).unwrap_or(isize::MAX));
+    let fits = i32::try_from(min).is_ok() && i32::try_from(max).is_ok();
     ObjectBuilder::new()
         .schema_type(Type::Integer)
+        .format(fits.then_some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
         .minimum(Some(number(min)))
         .maximum(Some(number(max)))
         .into()
