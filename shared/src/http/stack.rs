@@ -145,12 +145,21 @@ fn request_id(request: &Request) -> HeaderValue {
     HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
+/// Returns the origin of the page that sent the request, if it is trusted. Outside production, another origin is logged:
+/// the browser reports it as "Failed to fetch" only.
 fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
-    config
-        .trusted_origins
-        .allows_origin(origin.to_str().ok()?)
-        .then(|| origin.clone())
+    let text = origin.to_str().ok()?;
+    if config.trusted_origins.allows_origin(text) {
+        return Some(origin.clone());
+    }
+    if !config.production {
+        tracing::warn!(
+            origin = text,
+            "the origin is not trusted, so the browser refuses the response; add the origin to FRONTEND_URL"
+        );
+    }
+    None
 }
 
 fn preflight(allowed: bool) -> Response {

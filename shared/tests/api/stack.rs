@@ -3,7 +3,8 @@
 use axum::http::Method;
 use serde_json::json;
 use sqlx::PgPool;
-use testing::App;
+use testing::{App, Log};
+use tracing::Level;
 
 use crate::api;
 
@@ -104,7 +105,28 @@ async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
 }
 
 #[testkit::test]
-async fn preflights_are_served_on_every_path(db: PgPool) {
+async fn outside_production_a_refused_origin_is_logged_with_its_setting(db: PgPool) {
+    let app = App::configured(api(), db, &[]);
+    let log = Log::capture(Level::WARN);
+    let trusted = app.anyone().header("origin", "http://localhost:5173");
+    let other = app.anyone().header("origin", "http://pages.example:5173");
+
+    trusted
+        .send(Method::OPTIONS, "/open", None)
+        .await
+        .expect(204);
+    assert_eq!(log.take(), "");
+    other.send(Method::OPTIONS, "/open", None).await.expect(204);
+
+    let logged = log.take();
+    assert!(
+        logged.contains("http://pages.example:5173") && logged.contains("FRONTEND_URL"),
+        "{logged}"
+    );
+}
+
+#[testkit::test]
+async fn preflights_are_answered_on_every_path(db: PgPool) {
     let app = App::new(api(), db);
     for path in ["/me", "/nope"] {
         let answer = app

@@ -47,6 +47,15 @@ const TRUSTED_ORIGINS: &[&str] = &[
     "https://api.codecave.tech",
 ];
 
+/// Origins that are trusted in development too: pages that this machine serves, on any port.
+const DEVELOPMENT_ORIGINS: &[&str] = &[
+    "http://localhost",
+    "http://localhost:*",
+    "http://127.0.0.1",
+    "http://127.0.0.1:*",
+    "http://[::1]:*",
+];
+
 /// The configuration that all groups share. A group reads its own settings from [`Config::variables`].
 #[derive(Clone)]
 pub struct Config {
@@ -62,7 +71,7 @@ pub struct Config {
     pub secret: String,
     /// Names, attributes and signatures of cookies.
     pub cookies: Cookies,
-    /// Origins that may send credentials: the list in this module, `FRONTEND_URL` and `BETTER_AUTH_TRUSTED_ORIGINS`.
+    /// Origins that may send credentials: the lists in this module, `FRONTEND_URL` and `BETTER_AUTH_TRUSTED_ORIGINS`.
     pub trusted_origins: TrustedOrigins,
     /// Lower-case name of the header in which a trusted CDN sends the client's address (`CLIENT_IP_HEADER`).
     pub client_ip_header: Option<String>,
@@ -121,12 +130,14 @@ impl Config {
         );
         let secure = base_url.starts_with("https://");
         let same_site = same_site(&variables, secure)?;
+        let is_development = environment == "development";
+        let trusted_origins = trusted_origins(&variables, &base_url, is_development);
         Ok(Self {
             production,
             environment,
             cookies: Cookies::new(&secret, secure).with_same_site(same_site),
             secret,
-            trusted_origins: trusted_origins(&variables, &base_url),
+            trusted_origins,
             public_url,
             base_url,
             client_ip_header: variables
@@ -201,14 +212,20 @@ fn origin(variables: &Variables, name: &str) -> anyhow::Result<Option<String>> {
     Ok(Some(url.origin().ascii_serialization()))
 }
 
-fn trusted_origins(variables: &Variables, base_url: &str) -> TrustedOrigins {
+fn trusted_origins(variables: &Variables, base_url: &str, is_development: bool) -> TrustedOrigins {
     let mut frontends = variables.list("FRONTEND_URL");
     if frontends.is_empty() {
         frontends.push("http://localhost:3000".to_owned());
     }
+    let of_development: &[&str] = if is_development {
+        DEVELOPMENT_ORIGINS
+    } else {
+        &[]
+    };
     TrustedOrigins::new(
         TRUSTED_ORIGINS
             .iter()
+            .chain(of_development)
             .map(|origin| (*origin).to_owned())
             .chain([base_url.to_owned()])
             .chain(frontends)
@@ -289,6 +306,40 @@ mod tests {
                 .trusted_origins
                 .allows_origin("http://localhost:3000")
         );
+    }
+
+    #[test]
+    fn development_trusts_pages_of_this_machine_on_any_port() {
+        let allows = |environment, origin| {
+            let pairs = [
+                ("NODE_ENV", environment),
+                ("DATABASE_URL", "postgres://h/d"),
+                ("BETTER_AUTH_URL", "https://api.codecave.tech"),
+                ("BETTER_AUTH_SECRET", "a secret of this test"),
+            ];
+            let config = Config::read(variables(&pairs), &[]).unwrap();
+            config.trusted_origins.allows_origin(origin)
+        };
+        for origin in [
+            "http://localhost:5173",
+            "http://localhost",
+            "http://127.0.0.1:8080",
+            "http://[::1]:5173",
+        ] {
+            assert!(allows("development", origin), "{origin}");
+            assert!(!allows("production", origin), "{origin}");
+            assert!(!allows("test", origin), "{origin}");
+        }
+        for origin in [
+            "https://localhost:5173",
+            "http://localhost.evil.example",
+            "http://localhost.evil.example:5173",
+            "http://evil.example:5173",
+            "http://127.0.0.1.evil.example:80",
+            "http://127.0.0.2:5173",
+        ] {
+            assert!(!allows("development", origin), "{origin}");
+        }
     }
 
     #[test]
