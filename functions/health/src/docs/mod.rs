@@ -15,6 +15,7 @@ const DOCUMENT: &str = include_str!("../../openapi.json");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = concat!(
     include_str!("schema.js"),
+    include_str!("request.js"),
     include_str!("operation.js"),
     include_str!("page.js")
 );

@@ -1,109 +1,229 @@
 
-// One operation: its parameters, body and responses, and a form that sends it with the session's cookie.
+// One operation: its description and responses, the same request as code, and a form that sends it.
 
-function accessOf(operation) {
-  const ways = operation.security || [];
-  if (ways.some((way) => Object.keys(way).length === 0)) return "public";
-  return ways.some((way) => "apiKey" in way) ? "session or API key" : "session";
+const LANGUAGES = [["curl", curlOf], ["TypeScript", typeScriptOf]];
+let language = remembered("language") || "curl";
+
+// Settings of this page. A browser may forbid storage.
+function remembered(name) {
+  try { return localStorage.getItem(`docs.${name}`); } catch { return null; }
 }
 
-function parameterRow(parameter, inputs) {
-  const schema = resolve(parameter.schema);
-  const input = element("input", { "aria-label": parameter.name, placeholder: schema.type === "array" ? "comma-separated" : "" });
-  inputs.push({ parameter, schema, input });
-  return element("tr", {},
-    element("td", {}, element("code", { class: parameter.required ? "required" : "" }, parameter.name), element("div", { class: "type" }, parameter.in)),
-    element("td", {}, prose(parameter.description), element("div", { class: "type" }, typeOf(parameter.schema), " ", limitsOf(schema))),
-    element("td", {}, input));
+function remember(name, value) {
+  try { localStorage.setItem(`docs.${name}`, value); } catch { /* the choice lasts until the page is closed */ }
 }
 
-function responseRow(status, reference) {
+function copyButton(text) {
+  if (!navigator.clipboard) return "";
+  const button = element("button", { type: "button", class: "quiet copy" }, "Copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Not allowed";
+    }
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+  return button;
+}
+
+function codeBlock(text, label) {
+  const code = element("pre", { tabindex: "0", "aria-label": label }, text);
+  return element("div", { class: "code" }, copyButton(() => code.textContent), code);
+}
+
+// The request in each language. All operations of the page show the language that was chosen last.
+function codeSamples(operation, request) {
+  const output = element("pre", { tabindex: "0", "aria-label": "Request as code" });
+  const buttons = LANGUAGES.map(([name]) => element("button", { type: "button", class: "quiet", "data-language": name, onclick: () => {
+    language = name;
+    remember("language", name);
+    document.dispatchEvent(new Event("language"));
+  } }, name));
+  const show = () => {
+    output.textContent = LANGUAGES.find(([name]) => name === language)[1](operation, request());
+    buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.language === language)));
+  };
+  document.addEventListener("language", show);
+  show();
+  return { show, node: element("div", { class: "code" },
+    element("div", { class: "tabs", role: "group", "aria-label": "Language" }, buttons, copyButton(() => output.textContent)), output) };
+}
+
+function headerRows(headers) {
+  return Object.entries(headers || {}).map(([name, reference]) => {
+    const header = resolve(reference);
+    return element("li", {}, element("code", { class: "name" }, name), " ", element("span", { class: "about" }, prose(header.description)),
+      header.example === undefined ? "" : element("div", { class: "type" }, "e.g. ", element("code", {}, String(header.example))));
+  });
+}
+
+function responseBlock(status, reference) {
   const response = resolve(reference);
   const content = Object.entries(response.content || {});
-  const headers = Object.keys(response.headers || {}).filter((name) => name !== "X-Request-Id");
-  const body = content.map(([type, media]) => {
-    const details = element("details", {}, element("summary", {}, element("span", { class: "type" }, `${type}: ${typeOf(media.schema)}`)));
-    if (media.schema) details.addEventListener("toggle", () => details.append(describeSchema(media.schema)), { once: true });
-    return details;
+  const fill = (body) => {
+    for (const [type, media] of content) {
+      body.append(element("p", { class: "type" }, type));
+      const schema = media.schema && resolve(media.schema);
+      if (media.example !== undefined) body.append(codeBlock(pretty(media.example), `Example of ${status}`));
+      else if (schema && schema.examples) body.append(codeBlock(pretty(schema.examples[0]), `Example of ${status}`));
+      if (media.schema && (type === "application/json")) body.append(element("details", {}, element("summary", {}, "Properties"), describeSchema(media.schema)));
+    }
+    if (!content.length) body.append(element("p", { class: "type" }, "No body"));
+    const rows = headerRows(response.headers);
+    if (rows.length) body.append(element("details", {}, element("summary", {}, "Headers"), element("ul", { class: "schema" }, rows)));
+  };
+  const details = element("details", { class: "response", open: status.startsWith("2") },
+    element("summary", {}, element("span", { class: `status ${Number(status) < 400 ? "good" : "bad"}` }, status), " ", prose(response.description)));
+  fill(details);
+  return details;
+}
+
+// The form of an operation: fields with their rules, the body, and what came back.
+function tryForm(operation, changed) {
+  const { details, id } = operation;
+  const body = bodyOf(details);
+  const fields = parametersOf(details).map((parameter) => {
+    const name = `${id}-${parameter.in}-${parameter.name}`;
+    const control = controlFor(parameter, name);
+    const problem = element("p", { class: "problem", id: `${name}-problem` });
+    control.addEventListener("input", changed);
+    return { parameter, control, problem, name };
   });
-  return element("tr", {},
-    element("td", { class: Number(status) < 400 ? "status-good" : "status-bad" }, status),
-    element("td", {}, prose(response.description), headers.length ? element("div", { class: "type" }, headers.join(", ")) : "", ...body));
-}
-
-function requestOf(path, inputs) {
-  const headers = {};
-  const query = new URLSearchParams();
-  let target = path;
-  for (const { parameter, schema, input } of inputs) {
-    const value = input.value;
-    if (parameter.in === "path") target = target.replace(`{${parameter.name}}`, encodeURIComponent(value));
-    else if (value === "") continue;
-    else if (parameter.in === "header") headers[parameter.name] = value;
-    else if (schema.type === "array") value.split(",").forEach((part) => query.append(parameter.name, part.trim()));
-    else query.append(parameter.name, value);
+  const area = body && element("textarea", { id: `${id}-body`, spellcheck: "false", "aria-describedby": `${id}-body-problem` });
+  const areaProblem = body && element("p", { class: "problem", id: `${id}-body-problem` });
+  if (body) {
+    area.value = pretty(body.example);
+    area.rows = Math.min(16, area.value.split("\n").length + 1);
+    area.addEventListener("input", changed);
   }
-  const text = query.toString();
-  return { target: text ? `${target}?${text}` : target, headers };
+
+  const report = (control, problem, text) => {
+    problem.textContent = text;
+    control.setAttribute("aria-invalid", String(Boolean(text)));
+    return text ? control : undefined;
+  };
+  const firstProblem = () => [
+    ...fields.map(({ parameter, control, problem }) => report(control, problem, problemOf(parameter, control))),
+    body && report(area, areaProblem, bodyProblem(body, area.value)),
+  ].find(Boolean);
+
+  const request = () => {
+    const made = emptyRequest(operation);
+    for (const { parameter, control } of fields) {
+      const values = valuesOf(parameter, control);
+      if (parameter.in === "path") made.pathValues[parameter.name] = values[0] || `{${parameter.name}}`;
+      else if (parameter.in === "header") { if (values.length) made.headers[parameter.name] = values[0]; }
+      else for (const value of values) made.query.push([parameter.name, value]);
+    }
+    if (body && area.value.trim()) {
+      made.headers["Content-Type"] = body.type;
+      made.body = area.value;
+    }
+    return made;
+  };
+
+  const fillIn = () => {
+    for (const { parameter, control } of fields) {
+      if (parameter.example !== undefined) control.value = [parameter.example].flat().join(", ");
+    }
+    changed();
+  };
+  const hasExamples = fields.some(({ parameter }) => parameter.example !== undefined);
+  const output = element("div", { class: "output", "aria-live": "polite" });
+  const send = element("button", { type: "submit", class: "primary" }, `Send ${operation.method.toUpperCase()}`);
+  const form = element("form", { novalidate: true, "aria-label": `Send ${id}` },
+    fields.length ? element("h4", {}, "Parameters") : "",
+    fields.map(({ parameter, control, problem, name }) => element("div", { class: "field" },
+      element("label", { for: name }, element("code", { class: "name" }, parameter.name), " ",
+        parameter.required ? element("span", { class: "required" }, "required") : "", element("span", { class: "type" }, ` ${parameter.in}`)),
+      element("div", { class: "about", id: `${name}-rules` },
+        parameter.description ? element("p", {}, prose(parameter.description)) : "",
+        element("p", {}, typeLine(parameter.schema), resolve(parameter.schema).type === "array" ? ", with commas between them" : "")),
+      control, problem)),
+    body ? element("div", { class: "field" },
+      element("label", { for: `${id}-body`, class: "heading" }, "Body ", element("span", { class: "type" }, body.type)), area, areaProblem) : "",
+    element("p", { class: "actions" }, send, hasExamples ? element("button", { type: "button", class: "quiet", onclick: fillIn }, "Fill in the example") : ""),
+    output);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const wrong = firstProblem();
+    if (wrong) return wrong.focus();
+    if (operation.method === "delete" && !confirm(`${details.summary}?\nThis cannot be undone.`)) return undefined;
+    send.disabled = true;
+    await show(output, request(), details);
+    send.disabled = false;
+    return undefined;
+  });
+  return { form, request };
 }
 
-async function show(output, send) {
+async function show(output, request, details) {
   output.replaceChildren("Sending …");
   const started = performance.now();
+  const headers = { ...request.headers };
+  const key = apiKey();
+  if (key) headers["x-api-key"] = key;
   try {
-    const response = await send();
-    const text = await response.text();
+    const response = await fetch(targetOf(request), {
+      method: request.method, headers, body: request.body, credentials: key ? "omit" : "same-origin", redirect: "manual",
+    });
+    const took = `${Math.round(performance.now() - started)} ms`;
+    if (response.type === "opaqueredirect") {
+      output.replaceChildren(element("p", {}, element("span", { class: "status good" }, "redirect"), ` ${took}. Browsers hide the address of a redirect.`));
+      return;
+    }
+    const type = response.headers.get("content-type") || "";
+    const isText = /json|text/.test(type);
+    const text = isText ? await response.text() : `${(await response.blob()).size} bytes of ${type || "nothing"}`;
     let body = text;
-    try { body = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: show the text unchanged */ }
-    const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+    try { body = pretty(JSON.parse(text)); } catch { /* not JSON: show the text unchanged */ }
+    const known = details.responses[String(response.status)];
     output.replaceChildren(
-      element("p", { class: response.ok ? "status-good" : "status-bad" },
-        `${response.status || "redirect"} ${response.statusText} · ${Math.round(performance.now() - started)} ms`),
-      element("details", {}, element("summary", { class: "type" }, "Headers"), element("pre", {}, headers)),
-      body ? element("pre", {}, body) : "");
+      element("p", {}, element("span", { class: `status ${response.ok ? "good" : "bad"}` }, String(response.status)),
+        ` ${known ? resolve(known).description : response.statusText} · ${took}`),
+      response.status === 401 ? element("p", {}, "Sign in, or enter an API key, at the top of the page.") : "",
+      body ? codeBlock(body, "Body of the response") : element("p", { class: "type" }, "No body"),
+      element("details", {}, element("summary", {}, "Headers"),
+        element("pre", {}, [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n"))));
   } catch (error) {
-    output.replaceChildren(element("p", { class: "status-bad" }, String(error)));
+    output.replaceChildren(element("p", { class: "problem" }, `The request could not be sent: ${error.message}`));
   }
 }
 
-function renderOperation(path, method, operation) {
-  const inputs = [];
-  const parameters = (operation.parameters || []).map(resolve);
-  const media = operation.requestBody && Object.entries(resolve(operation.requestBody).content)[0];
-  const body = media && element("textarea", { spellcheck: "false", "aria-label": "Body" });
-  if (body) body.value = JSON.stringify(exampleOf(media[1].schema), null, 2);
-  const output = element("div", { "aria-live": "polite" });
+function accessText(details) {
+  const { open, key, session } = accessOf(details);
+  if (open) return session ? "public, credential optional" : "public";
+  return key ? "session or API key" : "session";
+}
 
-  const send = () => show(output, () => {
-    const { target, headers } = requestOf(path, inputs);
-    const options = { method: method.toUpperCase(), headers, credentials: "include", redirect: "manual" };
-    if (body && body.value.trim()) {
-      headers["Content-Type"] = media[0];
-      options.body = body.value;
-    }
-    return fetch(target, options);
-  });
-
-  const fill = (inside) => inside.append(
-    operation.description ? element("p", {}, prose(operation.description)) : "",
-    element("p", { class: "type" }, operation.operationId),
-    ...(parameters.length ? [element("h3", {}, "Parameters"), element("table", {}, ...parameters.map((parameter) => parameterRow(parameter, inputs)))] : []),
-    ...(body ? [element("h3", {}, "Body"), describeSchema(media[1].schema), body] : []),
-    element("p", {}, element("button", { class: "primary", onclick: send }, "Send")),
-    output,
-    element("h3", {}, "Responses"),
-    element("table", {}, ...Object.entries(operation.responses).map(([status, response]) => responseRow(status, response))));
-
-  const details = element("details", { class: "operation", id: operation.operationId },
+function renderOperation(operation) {
+  const { path, method, details, id } = operation;
+  const fill = () => {
+    let samples;
+    let touched = false;
+    const { form, request } = tryForm(operation, () => { touched = true; samples.show(); });
+    samples = codeSamples(operation, () => (touched ? request() : exampleRequest(operation)));
+    const body = bodyOf(details);
+    return element("div", { class: "inside" },
+      element("div", {},
+        paragraphs(details.description),
+        element("p", { class: "type" }, "Operation ", element("code", {}, id), " · ", element("a", { href: `#${id}` }, "link to it")),
+        form,
+        body ? element("details", {}, element("summary", {}, "Properties of the body"), describeSchema(body.schema, 0, true)) : ""),
+      element("div", {}, element("h4", {}, "Example"), samples.node, element("h4", {}, "Responses"),
+        Object.entries(details.responses).map(([status, response]) => responseBlock(status, response))));
+  };
+  const node = element("details", { class: "operation", id },
     element("summary", {},
-      element("span", { class: `method ${method}` }, method.toUpperCase()),
-      element("span", { class: "path" }, path),
-      element("span", { class: "summary" }, operation.summary || ""),
-      element("span", { class: "access" }, accessOf(operation))));
-  details.addEventListener("toggle", () => {
-    const inside = element("div", { class: "inside" });
-    fill(inside);
-    details.append(inside);
-  }, { once: true });
-  return details;
+      element("h3", {}, element("span", { class: `method ${method}` }, method.toUpperCase()), " ", element("span", { class: "path" }, path)),
+      element("span", { class: "summary" }, details.summary || ""),
+      element("span", { class: "access" }, accessText(details))));
+  node.addEventListener("toggle", () => {
+    if (!node.open) return;
+    if (!node.querySelector(".inside")) node.append(fill());
+    if (location.hash !== `#${id}`) history.replaceState(null, "", `#${id}`);
+  });
+  return node;
 }
