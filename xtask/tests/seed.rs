@@ -61,6 +61,8 @@ async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
 
     seed::run(&mut db, &Options::default()).await.unwrap();
 
+    let roles = r#"select count(distinct role) from "user""#;
+    assert_eq!(count(&mut db, roles).await, 3, "user, moderator, admin");
     let ada = &provider::sample_people()[0];
     let (name, projects): (String, i32) = sqlx::query_as(
         r#"select name, "projectsCount" from "user" join account on "userId" = "user".id
@@ -139,7 +141,7 @@ async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: Pg
     seed::run(&mut db, &options).await.unwrap();
 
     // The sample data is added.
-    assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 206);
+    assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 208);
     assert_eq!(count(&mut db, "select count(*) from projects").await, 308);
     assert_eq!(count(&mut db, "select count(*) from likes").await, 2013);
     assert_eq!(count(&mut db, "select count(*) from comments").await, 707);

@@ -188,7 +188,7 @@ fn new_person(email: &str, fields: &Fields) -> Person {
 /// `GET /`
 pub async fn front(AxumState(state): AxumState<Shared>) -> Response {
     match &state.api {
-        Some(api) => http::html(StatusCode::OK, page::front(api)),
+        Some((api, frontend)) => http::html(StatusCode::OK, page::front(api, frontend)),
         None => http::answer(
             StatusCode::OK,
             "text/plain; charset=utf-8",
@@ -197,8 +197,22 @@ pub async fn front(AxumState(state): AxumState<Shared>) -> Response {
     }
 }
 
-/// `GET /avatars/{login}.svg`: a coloured disc with the initial.
-pub async fn avatar(OriginalUri(address): OriginalUri) -> Response {
+/// `GET /avatars/{login}.svg`: a coloured disc with the initials of the person.
+pub async fn avatar(
+    AxumState(state): AxumState<Shared>,
+    OriginalUri(address): OriginalUri,
+) -> Response {
     let file = address.path().trim_start_matches("/avatars/");
-    http::answer(StatusCode::OK, "image/svg+xml", page::avatar(file))
+    let login = file.trim_end_matches(".svg");
+    let person = {
+        let inner = state.lock();
+        let mut people = inner.people.iter();
+        people.find(|person| person.login == login).cloned()
+    };
+    let initials = person.unwrap_or_else(|| Person::new(login)).initials();
+    http::answer(
+        StatusCode::OK,
+        "image/svg+xml",
+        page::avatar(login, &initials),
+    )
 }

@@ -26,6 +26,8 @@ pub struct Person {
     pub blog: Option<String>,
     pub location: Option<String>,
     pub company: Option<String>,
+    /// A remark for the developer who chooses a person. The services do not report it.
+    pub note: Option<&'static str>,
 }
 
 /// One entry of GitHub's `/user/emails`.
@@ -80,6 +82,7 @@ impl Person {
             blog: None,
             location: None,
             company: None,
+            note: None,
         }
     }
 
@@ -162,6 +165,21 @@ impl Person {
             company: Some(company.to_owned()),
             ..self
         }
+    }
+
+    /// Adds a remark for the developer who chooses a person.
+    pub fn note(self, note: &'static str) -> Self {
+        Self {
+            note: Some(note),
+            ..self
+        }
+    }
+
+    /// Returns up to two initials for a picture.
+    pub(crate) fn initials(&self) -> String {
+        let words = self.display_name().split_whitespace();
+        let first = words.filter_map(|word| word.chars().next());
+        first.take(2).flat_map(char::to_uppercase).collect()
     }
 
     /// Returns the name for a page.
@@ -267,8 +285,27 @@ pub fn sample_people() -> Vec<Person> {
             .name("Grace Hopper")
             .bio("Compilers, and the patience to explain them.")
             .location("New York"),
+        Person::new("katherine")
+            .name("Katherine Johnson")
+            .bio("Trajectories, checked by hand.")
+            .location("Hampton, VA"),
+        Person::new("margaret")
+            .name("Margaret Hamilton")
+            .bio("Software that recovers from its operators.")
+            .location("Boston, MA")
+            .company("Higher Order Software"),
+        Person::new("radia")
+            .name("Radia Perlman")
+            .bio("Trees that span.")
+            .blog("https://radia.example.com")
+            .location("Boston, MA"),
+        Person::new("hedy").name("Hedy Lamarr").note("admin"),
+        Person::new("dorothy")
+            .name("Dorothy Vaughan")
+            .note("moderator"),
         Person::new("linus-p")
             .name("Linus Pauling")
+            .note("signs up")
             .hides_email()
             .emails([
                 Email::new("linus@work.example.com").verified(),
@@ -276,6 +313,7 @@ pub fn sample_people() -> Vec<Person> {
             ]),
         Person::new("mallory")
             .name("Mallory Unverified")
+            .note("signs up")
             .unverified(),
     ]
 }

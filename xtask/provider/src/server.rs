@@ -46,14 +46,15 @@ impl Provider {
     /// Listens on this port of 127.0.0.1, and serves a page at `/` from which a developer signs in to the API.
     ///
     /// The host name is `localhost`. To a browser, the page is then the same site as an API on `localhost`, and the browser
-    /// keeps the API's cookies. The API must trust the origin [`Self::url`].
-    pub async fn for_api(api: &str, port: u16) -> io::Result<Self> {
+    /// keeps the API's cookies. The API must trust the origin [`Self::url`]. The page links to `frontend`, the web app.
+    pub async fn for_api(api: &str, frontend: &str, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
-        Ok(Self::serve(listener, url, Some(api.to_owned())))
+        let addresses = (api.to_owned(), frontend.to_owned());
+        Ok(Self::serve(listener, url, Some(addresses)))
     }
 
-    fn serve(listener: TcpListener, url: String, api: Option<String>) -> Self {
+    fn serve(listener: TcpListener, url: String, api: Option<(String, String)>) -> Self {
         let state = State::new(url, api);
         let router = router(state.clone());
         let server = tokio::spawn(async move {

@@ -19,8 +19,8 @@ pub type Shared = Arc<State>;
 pub struct State {
     /// The address of this server, without a trailing slash.
     pub url: String,
-    /// The address of the API to which the page at `/` signs in.
-    pub api: Option<String>,
+    /// The addresses of the API to which the page at `/` signs in, and of the web app.
+    pub api: Option<(String, String)>,
     inner: Mutex<Inner>,
 }
 
@@ -38,7 +38,7 @@ pub struct Inner {
 
 impl State {
     /// Returns the state of a server at this address, with the sample people.
-    pub fn new(url: String, api: Option<String>) -> Shared {
+    pub fn new(url: String, api: Option<(String, String)>) -> Shared {
         Arc::new(Self {
             url,
             api,

@@ -74,12 +74,18 @@ async fn serve(options: &DevOptions) -> anyhow::Result<()> {
     let (database, _postgres) = database(&variables, options.fresh, &mut stages).await?;
     variables.set("DATABASE_URL", &database);
     let storage = storage.finish(&mut variables).await?;
+    let frontend = variables
+        .get("FRONTEND_URL")
+        .and_then(|origins| origins.split(',').next())
+        .map_or("http://localhost:3000", str::trim)
+        .to_owned();
+    let provider = Provider::for_api(&api, &frontend, options.provider_port).await?;
     if is_here(&database) {
         let mut db = PgConnection::connect(&database).await?;
         storage.add_samples(&mut db).await?;
+        seed::add_faces(&mut db, provider.url()).await?;
         db.close().await?;
     }
-    let provider = Provider::for_api(&api, options.provider_port).await?;
     let services = configure(&mut variables, &api, &provider);
 
     let addresses = format!("API {api}, sign in at {}", provider.url());

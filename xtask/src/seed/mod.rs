@@ -7,6 +7,7 @@ mod sample;
 use sqlx::PgConnection;
 
 use self::many::Size;
+pub use self::sample::add_faces;
 use crate::recount;
 
 /// Numbers of rows to generate. Without options, only the sample data is added.

@@ -1,6 +1,5 @@
-//! The sample data: a few users and their projects. Two of the users can sign in with the local OAuth provider.
+//! The sample data: a few users and their projects. All of the users can sign in with the local OAuth provider.
 
-use provider::Person;
 use sqlx::PgConnection;
 
 use crate::events;
@@ -47,62 +46,58 @@ const API_KEY: &str = r#"
     on conflict do nothing
 "#;
 
-/// Returns each sample user with a service and skills. The first two are people of the local provider, so they find a
-/// profile when they sign in. The other people of the provider are left out, so they sign up. All further users cannot
-/// sign in.
-fn people() -> Vec<(Person, &'static str, &'static str)> {
-    let mut people: Vec<_> = provider::sample_people()
-        .into_iter()
-        .zip([
-            ("GITHUB", "Rust,TypeScript,Mathematics"),
-            ("GOOGLE", "COBOL,Compilers"),
-        ])
-        .map(|(person, (service, skills))| (person, service, skills))
-        .collect();
-    people.extend([
-        (
-            Person::new("katherine")
-                .name("Katherine Johnson")
-                .bio("Trajectories, checked by hand.")
-                .location("Hampton, VA"),
-            "GITHUB",
-            "Python,Fortran,Mathematics",
-        ),
-        (
-            Person::new("margaret")
-                .name("Margaret Hamilton")
-                .bio("Software that recovers from its operators.")
-                .location("Boston, MA")
-                .company("Higher Order Software"),
-            "GITHUB",
-            "Rust,Assembly,Testing",
-        ),
-        (
-            Person::new("radia")
-                .name("Radia Perlman")
-                .bio("Trees that span.")
-                .blog("https://radia.example.com")
-                .location("Boston, MA"),
-            "GOOGLE",
-            "Go,Networking",
-        ),
-    ]);
-    people
+/// How a sample person is stored: the login at the provider, the service, skills, and the role.
+const STORED: [(&str, &str, &str, &str); 7] = [
+    ("ada", "GITHUB", "Rust,TypeScript,Mathematics", "user"),
+    ("grace", "GOOGLE", "COBOL,Compilers", "user"),
+    ("katherine", "GITHUB", "Python,Fortran,Mathematics", "user"),
+    ("margaret", "GITHUB", "Rust,Assembly,Testing", "user"),
+    ("radia", "GOOGLE", "Go,Networking", "user"),
+    ("hedy", "GITHUB", "Radio", "admin"),
+    ("dorothy", "GITHUB", "Fortran", "moderator"),
+];
+
+/// Gives each sample user without a picture the one that the stand-in for the providers serves. `provider` is its address.
+pub async fn add_faces(db: &mut PgConnection, provider: &str) -> sqlx::Result<()> {
+    for (login, ..) in STORED {
+        sqlx::query(FACE)
+            .bind(login)
+            .bind(format!("{provider}/avatars/{login}.svg"))
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(())
 }
 
+/// A picture of an earlier run may have another port.
+const FACE: &str = r#"
+    update "user"
+    set image = $2
+    where id = md5('person ' || $1)
+        and (image is null or image like 'http://localhost:%/avatars/%.svg')
+        and image is distinct from $2
+"#;
+
 async fn insert_people(db: &mut PgConnection) -> sqlx::Result<()> {
-    for (person, service, skills) in people() {
+    for person in provider::sample_people() {
+        // The others sign up.
+        let mut stored = STORED.iter();
+        let Some((_, service, skills, role)) = stored.find(|(login, ..)| *login == person.login)
+        else {
+            continue;
+        };
         sqlx::query(PERSON)
             .bind(&person.login)
             .bind(&person.name)
             .bind(&person.email)
             .bind(service)
             .bind(person.id.to_string())
-            .bind(person.bio.filter(|_| service == "GITHUB"))
+            .bind(person.bio.filter(|_| *service == "GITHUB"))
             .bind(person.blog)
             .bind(person.location)
             .bind(person.company)
             .bind(skills)
+            .bind(role)
             .execute(&mut *db)
             .await?;
     }
@@ -114,11 +109,11 @@ const PERSON: &str = r#"
     with person as (
         insert into "user" (
             id, name, email, "emailVerified", "createdAt", "updatedAt", bio, website, location, company, skills,
-            provider, "providerId", "githubUsername"
+            provider, "providerId", "githubUsername", role
         )
         select
             md5('person ' || $1), $2, $3, true, at, at, $6, $7, $8, $9, string_to_array($10, ','),
-            $4::"AuthProvider", $5, case when $4 = 'GITHUB' then $1 end
+            $4::"AuthProvider", $5, case when $4 = 'GITHUB' then $1 end, $11
         from (select date_trunc('day', now() at time zone 'utc') - interval '90 days') as time (at)
         on conflict do nothing
         returning id, "createdAt"

@@ -39,6 +39,10 @@ pub fn choice(service: Service, fields: &Fields, people: &[Person]) -> String {
             } else {
                 " · not verified"
             },
+            note = match person.note {
+                Some(note) => format!(r#"<span class="note">{}</span>"#, escape(note)),
+                None => String::new(),
+            },
         );
     }
     let mut hidden = String::new();
@@ -71,26 +75,26 @@ pub fn refusal(reason: &str) -> String {
     )
 }
 
-/// The page from which a developer signs in to the API at this address.
-pub fn front(api: &str) -> String {
+/// The page from which a developer signs in to the API at this address. `frontend` is the address of the web app.
+pub fn front(api: &str, frontend: &str) -> String {
     format!(
         include_str!("front.html"),
         style = STYLE,
         script = include_str!("front.js"),
-        api = escape(api)
+        api = escape(api),
+        frontend = escape(frontend)
     )
 }
 
-/// A coloured disc with the initial of the file's name.
-pub fn avatar(file: &str) -> String {
-    let hue = file
+/// A coloured disc with the initials of a person.
+pub fn avatar(login: &str, initials: &str) -> String {
+    let hue = login
         .bytes()
         .fold(0_u32, |hue, byte| (hue * 31 + u32::from(byte)) % 360);
-    let initial: String = file.chars().take(1).flat_map(char::to_uppercase).collect();
     format!(
         include_str!("avatar.svg"),
         hue = hue,
-        initial = escape(&initial)
+        initials = escape(initials)
     )
 }
 

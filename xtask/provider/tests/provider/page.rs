@@ -1,6 +1,6 @@
 //! The page on which a developer chooses who signs in.
 
-use provider::{GOOGLE_CLIENT_ID, Person, Provider, Service};
+use provider::{GOOGLE_CLIENT_ID, Person, Provider, Service, sample_people};
 
 use crate::{CALLBACK, authorize_url, client, setting};
 
@@ -49,7 +49,9 @@ async fn the_page_lets_a_developer_choose() {
 
 #[tokio::test]
 async fn a_developer_signs_in_from_the_front_page() {
-    let provider = Provider::for_api("http://localhost:3001", 0).await.unwrap();
+    let provider = Provider::for_api("http://localhost:3001", "http://localhost:5173", 0)
+        .await
+        .unwrap();
     assert!(provider.url().starts_with("http://localhost:"));
 
     let page = client().get(provider.url()).send().await.unwrap();
@@ -58,6 +60,33 @@ async fn a_developer_signs_in_from_the_front_page() {
     let page = page.text().await.unwrap();
     assert!(page.contains(r#"data-api="http://localhost:3001""#));
     assert!(page.contains("Sign in with Google"));
+    assert!(page.contains(r#"href="http://localhost:3001/docs""#));
+    assert!(page.contains(r#"href="http://localhost:5173""#));
+}
+
+#[tokio::test]
+async fn every_sample_person_can_be_chosen_and_has_a_picture() {
+    let provider = Provider::start().await.unwrap();
+    let ask = authorize_url(&provider, Service::GitHub);
+    let page = client().get(&ask).send().await.unwrap();
+    let page = page.text().await.unwrap();
+
+    for person in sample_people() {
+        assert!(page.contains(&format!("&amp;login={}\"", person.login)));
+        let picture = format!("{}/avatars/{}.svg", provider.url(), person.login);
+        let picture = client().get(picture).send().await.unwrap();
+        assert_eq!(picture.headers()["content-type"], "image/svg+xml");
+        let initials: String = person
+            .name
+            .unwrap()
+            .split(' ')
+            .map(|word| &word[..1])
+            .collect();
+        assert!(picture.text().await.unwrap().contains(&initials));
+    }
+    for role in ["admin", "moderator"] {
+        assert!(page.contains(&format!(">{role}<")), "{role}");
+    }
 }
 
 #[tokio::test]
