@@ -211,7 +211,7 @@ function renderOperation(operation) {
         paragraphs(details.description),
         element("p", { class: "type" }, "Operation ", element("code", {}, id), " · ", element("a", { href: `#${id}` }, "link to it")),
         form,
-        body ? element("details", {}, element("summary", {}, "Properties of the body"), describeSchema(body.schema, 0, true)) : ""),
+        body ? element("details", { open: true }, element("summary", {}, "Properties of the body"), describeSchema(body.schema, 0, true)) : ""),
       element("div", {}, element("h4", {}, "Example"), samples.node, element("h4", {}, "Responses"),
         Object.entries(details.responses).map(([status, response]) => responseBlock(status, response))));
   };
