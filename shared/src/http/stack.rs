@@ -46,6 +46,10 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
     ),
 ];
 
+/// Start of the paths whose responses pages of other sites may embed.
+const IMAGES: &str = "/images/";
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 const VARY: &str = "Origin, Cookie, Authorization, X-Api-Key, Accept-Encoding";
 const ALLOW_METHODS: &str = "GET,POST,PUT,DELETE,OPTIONS";
 const ALLOW_HEADERS: &str =
@@ -103,6 +107,10 @@ async fn respond(
     } else {
         observed.run(measured(bounded(router, request))).await
     };
+    if original.path.starts_with(IMAGES) {
+        let policy = HeaderValue::from_static("cross-origin");
+        response.headers_mut().insert(RESOURCE_POLICY, policy);
+    }
     add_headers(&mut response, origin, &request_id, exact);
     if is_head {
         response = without_body(response);

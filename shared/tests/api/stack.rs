@@ -57,6 +57,24 @@ async fn every_response_has_the_security_headers(db: PgPool) {
 }
 
 #[testkit::test]
+async fn pages_of_other_sites_may_embed_every_response_below_images_and_no_other(db: PgPool) {
+    let app = App::new(api(), db);
+    for (method, path, policy) in [
+        (Method::GET, "/images/nope", "cross-origin"),
+        (Method::HEAD, "/images/nope?w=1", "cross-origin"),
+        (Method::POST, "/images/nope/nope", "cross-origin"),
+        (Method::OPTIONS, "/images/nope", "cross-origin"),
+        (Method::GET, "/images", "same-origin"),
+        (Method::GET, "/images-nope", "same-origin"),
+        (Method::GET, "/open?to=/images/nope", "same-origin"),
+    ] {
+        let answer = app.anyone().send(method, path, None).await;
+        let header = answer.header_all("cross-origin-resource-policy");
+        assert_eq!(header, [policy], "{path}");
+    }
+}
+
+#[testkit::test]
 async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
     let app = App::configured(
         api(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -36,8 +36,6 @@ const MAX_WAIT: Duration = Duration::from_secs(8);
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Changes with the code that makes versions, so that caches do not keep those of older code.
 const VERSION: &str = "1";
-
-const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// `GET /images/{uploadId}`
 pub async fn show(
@@ -73,7 +71,7 @@ pub async fn show(
             Loaded::Bytes(bytes) => {
                 ([(header::CONTENT_TYPE, picture.content_type())], bytes).into_response()
             }
-            Loaded::Large(url) => return Ok(public_resource(redirect(url))),
+            Loaded::Large(url) => return Ok(redirect(url)),
         }
     };
     let (control, vary) = if found.is_public {
@@ -90,14 +88,7 @@ pub async fn show(
     if let Ok(etag) = HeaderValue::try_from(etag) {
         headers.insert(header::ETAG, etag);
     }
-    Ok(public_resource(response))
-}
-
-/// Allows pages of other sites to show the image.
-fn public_resource(mut response: Response) -> Response {
-    let policy = HeaderValue::from_static("cross-origin");
-    response.headers_mut().insert(RESOURCE_POLICY, policy);
-    response
+    Ok(response)
 }
 
 /// A version for a response.
