@@ -97,16 +97,15 @@ impl FromFields for CreateUpload {
         let purpose = fields.read("purpose", one_of(PURPOSES).required());
         let project_id = match purpose {
             Some(Purpose::Project) => Some(fields.read("projectId", text().not_empty().required())),
-            _ => fields.read(
+            // Without being read, it is reported as unknown.
+            Some(Purpose::Avatar) => None,
+            None => fields.read(
                 "projectId",
                 text()
                     .optional()
                     .about("Required for a project's file, refused for an avatar."),
             ),
         };
-        if purpose == Some(Purpose::Avatar) && fields.has("projectId") {
-            fields.refuse("property projectId should not exist");
-        }
         let filename = text()
             .trimmed()
             .not_empty()

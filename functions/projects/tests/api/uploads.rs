@@ -48,7 +48,7 @@ async fn every_rule_of_a_new_file_is_enforced(db: PgPool) {
     let ada = app.user("ada").await;
     let id = project(&ada, "A").await;
     let one_of = |words: &str| format!("contentType must be one of the following values: {words}");
-    let cases: [(Value, &[&str]); 14] = [
+    let cases: [(Value, &[&str]); 15] = [
         (
             json!({}),
             &[
@@ -91,6 +91,10 @@ async fn every_rule_of_a_new_file_is_enforced(db: PgPool) {
         (
             json!({"purpose": "avatar"}),
             &["property projectId should not exist", &one_of(IMAGES)],
+        ),
+        (
+            json!({"purpose": "avatar", "contentType": "image/gif", "projectId": null}),
+            &["property projectId should not exist"],
         ),
         (
             json!({"purpose": "avatar", "contentType": "image/gif"}),
