@@ -82,6 +82,12 @@ fn alignments() -> HashMap<&'static str, HashSet<&'static str>> {
 /// Renders `CommonMark` with GitHub's tables, task lists and strikethrough as sanitised HTML. Returns `None` if the
 /// result is larger than 2 MiB. The run time is linear in the length of the text, whatever it contains.
 pub fn to_html(markdown: &str) -> Option<String> {
+    to_html_within(MAX_BYTES, markdown)
+}
+
+/// Like [`to_html`], with another maximum size in bytes. Rendering stops there, so that a larger result costs no more.
+pub fn to_html_within(max: usize, markdown: &str) -> Option<String> {
+    let max = max.min(MAX_BYTES);
     let extensions =
         Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS | Options::ENABLE_STRIKETHROUGH;
     let mut depth = 0;
@@ -97,16 +103,19 @@ pub fn to_html(markdown: &str) -> Option<String> {
         }
         _ => true,
     });
-    let mut rendered = BoundedText(String::new());
+    let mut rendered = BoundedText {
+        text: String::new(),
+        max,
+    };
     html::write_html_fmt(&mut rendered, events).ok()?;
     // The sanitiser removes styles. `<` is escaped in texts and attributes, so only the renderer's own tags match.
     let aligned = rendered
-        .0
+        .text
         .replace("<td style=\"text-align: ", "<td align=\"")
         .replace("<th style=\"text-align: ", "<th align=\"");
     let aligned = with_ipv6_hosts(aligned);
     let clean = SANITISER.clean(&aligned).to_string();
-    (clean.len() <= MAX_BYTES).then_some(clean)
+    (clean.len() <= max).then_some(clean)
 }
 
 /// Restores the brackets around IPv6 addresses in links. The renderer encodes them, and without them the sanitiser does
@@ -152,14 +161,17 @@ fn with_ipv6_hosts(html: String) -> String {
 }
 
 /// A text with a maximum size, so that a short document cannot fill the memory.
-struct BoundedText(String);
+struct BoundedText {
+    text: String,
+    max: usize,
+}
 
 impl fmt::Write for BoundedText {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.0.len() + text.len() > MAX_BYTES {
+        if self.text.len() + text.len() > self.max {
             return Err(fmt::Error);
         }
-        self.0.push_str(text);
+        self.text.push_str(text);
         Ok(())
     }
 }
@@ -172,6 +184,23 @@ mod tests {
 
     fn html(markdown: &str) -> String {
         to_html(markdown).unwrap()
+    }
+
+    #[test]
+    fn a_result_above_the_given_size_is_none() {
+        let table = format!(
+            "|{}\n|{}\n{}",
+            "a|".repeat(20),
+            "-|".repeat(20),
+            "b\n".repeat(200)
+        );
+        let html = html(&table);
+        assert!(html.len() > 30_000, "{}", html.len());
+
+        assert_eq!(to_html_within(html.len(), &table), Some(html.clone()));
+        assert_eq!(to_html_within(html.len() - 1, &table), None);
+        assert_eq!(to_html_within(0, "a"), None);
+        assert_eq!(to_html_within(0, "").as_deref(), Some(""));
     }
 
     #[test]

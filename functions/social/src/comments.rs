@@ -46,7 +46,7 @@ const MAX_HTML_BYTES: usize = 2 * 1024 * 1024;
 fn add_html<'c>(comments: impl IntoIterator<Item = &'c mut Comment>) {
     let mut room = MAX_HTML_BYTES;
     for comment in comments {
-        let html = markdown::to_html(&comment.content).filter(|html| html.len() <= room);
+        let html = markdown::to_html_within(room, &comment.content);
         room -= html.as_ref().map_or(0, String::len);
         comment.content_html = Some(html);
     }

@@ -1,5 +1,7 @@
 //! `include=contentHtml`
 
+use std::time::Instant;
+
 use sqlx::PgPool;
 
 use crate::{app, comment, each, project};
@@ -79,4 +81,41 @@ async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
     assert!(answer.body.len() < 4 * 1024 * 1024, "{}", answer.body.len());
     assert_eq!(each(&answer.json(), "content").len(), 48);
     assert!(answer.json()[0]["contentHtml"].is_string());
+}
+
+#[testkit::test]
+async fn a_page_takes_no_longer_than_the_html_that_it_returns(db: PgPool) {
+    let app = app(&db);
+    let ada = app.user("ada").await;
+    project(&db, "p", &ada.id, true).await;
+    // Each row gets a cell for each column, so that the HTML has 400 times the length: almost 2 MiB.
+    let table = format!(
+        "|{}\n|{}\n{}",
+        "a|".repeat(95),
+        "-|".repeat(95),
+        "b\n".repeat(2_300)
+    );
+    let mut id = String::new();
+    for _ in 0..8 {
+        id = comment(&ada, "p", &table).await;
+    }
+
+    let started = Instant::now();
+    let path = format!("/comments/{id}?include=contentHtml");
+    let one = ada.get(&path).await.expect(200).json();
+    let time_of_one = started.elapsed();
+    let started = Instant::now();
+    let path = "/projects/p/comments?include=contentHtml&limit=50";
+    let page = ada.get(path).await.expect(200).json();
+    let time_of_page = started.elapsed();
+
+    let html = |comment: &serde_json::Value| comment["contentHtml"].as_str().map(str::len);
+    assert!(html(&one).unwrap() > 1_900_000, "{:?}", html(&one));
+    let lengths: Vec<_> = page.as_array().unwrap().iter().map(html).collect();
+    assert_eq!(lengths[0], html(&one));
+    assert_eq!(lengths[1..], [None; 7]);
+    assert!(
+        time_of_page < time_of_one * 3,
+        "{time_of_page:?} for a page, {time_of_one:?} for one comment"
+    );
 }
