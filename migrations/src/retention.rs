@@ -122,8 +122,26 @@ pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Resu
         }
         removed.counts.push((kind, count));
     }
+    removed.unfinished |= !move_window_clock(connection, started, limit).await?;
     removed.unfinished |= !finish_account_work(connection, started, limit).await?;
     Ok(removed)
+}
+
+/// Counts off the likes, comments and projects that have left the windows of kept counts, an hour of them in each transaction.
+/// Returns whether nothing is left.
+async fn move_window_clock(
+    connection: &mut PgConnection,
+    started: Instant,
+    limit: Duration,
+) -> sqlx::Result<bool> {
+    while started.elapsed() < limit {
+        let query = sqlx::query_scalar("select move_window_clock(interval '1 hour')");
+        let more: bool = query.persistent(false).fetch_one(&mut *connection).await?;
+        if !more {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Deletes the rows of closed accounts, and recounts what bans have left, in steps of their own transactions. Returns whether

@@ -32,7 +32,8 @@ impl From<FacetRow> for ProjectFacet {
 /// Lists the most frequent tags and languages of all public projects that start with `prefix`, `limit` of each. Names
 /// that differ only in case count together, under the most frequent spelling.
 ///
-/// Triggers maintain the total counts in `projectFacet`; the statement reads only the projects of the last two windows.
+/// Triggers maintain the counts in `projectFacet` as of the time of `windowClock`; the statement reads only the projects that
+/// have left a window since then.
 pub async fn list_facets(
     db: impl PgExecutor<'_>,
     prefix: &str,
@@ -42,14 +43,59 @@ pub async fn list_facets(
     sqlx::query_as!(
         FacetRow,
         r#"
-        with spelling as (
-            select "isTag" as is_tag, name, count
+        with clock as materialized (
+            select until as kept, now() at time zone 'utc' as now, make_interval(hours => $2) as size
+            from "windowClock"
+        ),
+        moved as materialized (
+            -- From the last window to the one before.
+            select p.id, -1 as recent, 1 as previous
+            from projects p
+            where p."isPublic"
+                and p."createdAt" > (select least(kept, now) - size from clock)
+                and p."createdAt" <= (select greatest(kept, now) - size from clock)
+            union all
+            -- Out of the one before.
+            select p.id, 0, -1
+            from projects p
+            where p."isPublic"
+                and p."createdAt" > (select least(kept, now) - 2 * size from clock)
+                and p."createdAt" <= (select greatest(kept, now) - 2 * size from clock)
+        ),
+        spelling as (
+            select
+                "isTag" as is_tag,
+                name,
+                count,
+                case $2 when 24 then day when 168 then week else month end as recent,
+                case $2 when 24 then "previousDay" when 168 then "previousWeek" else "previousMonth" end as previous
             from "projectFacet"
             where count > 0
             union all
+            select facet."isTag", facet.name, 0, sum(moved.recent), sum(moved.previous)
+            from moved
+            -- The limit makes PostgreSQL look up each project.
+            cross join lateral (
+                select p.tags, p.language
+                from projects p
+                join "user" u on u.id = p."authorId"
+                where p.id = moved.id and is_counted(u)
+                limit 1
+            ) p
+            cross join lateral project_facets(p.tags, p.language) facet
+            group by facet."isTag", facet.name
+            union all
             -- The triggers exclude users who are marked as banned, even if the ban has expired.
-            select facet."isTag", facet.name, count(*)
-            from "user" u
+            select
+                facet."isTag",
+                facet.name,
+                count(*),
+                count(*) filter (where p."createdAt" > clock.now - clock.size),
+                count(*) filter (
+                    where p."createdAt" > clock.now - 2 * clock.size and p."createdAt" <= clock.now - clock.size
+                )
+            from clock
+            cross join "user" u
             join projects p on p."authorId" = u.id
             cross join lateral project_facets(p.tags, p.language) facet
             where u.banned and is_visible(u) and p."isPublic"
@@ -58,9 +104,10 @@ pub async fn list_facets(
         counted as (
             select
                 is_tag,
-                fold(name) as lowered,
                 (array_agg(name order by count desc, name))[1] as name,
-                sum(count)::int8 as count
+                sum(count)::int8 as count,
+                sum(recent)::int8 as recent_count,
+                sum(previous)::int8 as previous_count
             from spelling
             where starts_with(fold(name), fold($1))
             group by is_tag, fold(name)
@@ -68,30 +115,16 @@ pub async fn list_facets(
         ranked as (
             select *, row_number() over (partition by is_tag order by count desc, name) as place
             from counted
-        ),
-        recent as (
-            select
-                facet."isTag" as is_tag,
-                fold(facet.name) as lowered,
-                count(*) filter (where p."createdAt" > clock.now - make_interval(hours => $2)) as recent_count,
-                count(*) filter (where p."createdAt" <= clock.now - make_interval(hours => $2)) as previous_count
-            from (select now() at time zone 'utc' as now) clock
-            join projects p on p."createdAt" > clock.now - 2 * make_interval(hours => $2)
-            cross join lateral project_facets(p.tags, p.language) facet
-            where p."isPublic"
-                and p."authorId" not in (select id from hidden_users())
-            group by facet."isTag", fold(facet.name)
         )
         select
-            ranked.is_tag as "is_tag!",
-            ranked.name as "name!",
-            ranked.count as "count!",
-            coalesce(recent.recent_count, 0) as "recent_count!",
-            coalesce(recent.previous_count, 0) as "previous_count!"
+            is_tag as "is_tag!",
+            name as "name!",
+            count as "count!",
+            recent_count as "recent_count!",
+            previous_count as "previous_count!"
         from ranked
-        left join recent using (is_tag, lowered)
-        where ranked.place <= $3
-        order by ranked.is_tag, ranked.place
+        where place <= $3
+        order by is_tag, place
         "#,
         prefix,
         window.hours(),

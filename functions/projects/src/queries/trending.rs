@@ -12,25 +12,13 @@ use crate::filter::{Filter, Window};
 const LIKE: i32 = 3;
 const COMMENTER: i32 = 2;
 
-/// Below this score so many projects have the same number of points that it is cheaper to exclude the authors' own likes and
-/// comments first.
-const CROWDED: i32 = 30;
-
-/// The likes and comments that points include.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Points {
-    /// All, including those of the author.
-    All,
-    /// Those of other users, as in scores.
-    OfOthers,
-}
-
-impl Points {
-    /// The largest difference between the points and the score of a project.
-    fn margin(self) -> i32 {
+impl Window {
+    /// The column of `projectTrend`.
+    fn column(self) -> &'static str {
         match self {
-            Self::All => LIKE + COMMENTER,
-            Self::OfOthers => 0,
+            Self::Day => "t.day",
+            Self::Week => "t.week",
+            Self::Month => "t.month",
         }
     }
 }
@@ -39,9 +27,8 @@ impl Points {
 /// hidden users and the author. Projects with a score of 0 come last, newest first, so that a quiet site still fills the
 /// page.
 ///
-/// The statement sums up points before it reads any project. The points include those of the author, at most one like and
-/// one commenter. It then reads projects from the most points down, only as far as the page can reach. Where it would read
-/// too many projects, it excludes the points of the authors first.
+/// Triggers maintain the scores as of the time of `windowClock`, so the statement reads the best projects from an index. It
+/// reads likes and comments only where the window differs from that of the clock, and ranks their projects apart.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
@@ -53,120 +40,165 @@ pub fn push_page(
     let visibility = if is_own {
         Visibility::Own
     } else {
-        Visibility::AtOnce
+        Visibility::OneByOne
     };
-    let points = match after {
-        Some(after) if after.rank > 0 && after.rank < CROWDED => Points::OfOthers,
-        _ => Points::All,
-    };
-    push_points(sql, points, window, after);
-    // The page cannot reach below the points of the last of `limit` projects, except by the margin.
-    sql.push("reach as materialized (select points.sum");
-    push_scored(sql, points, filter, visibility, after);
-    sql.push(format_args!(
-        " order by points.sum desc limit {limit}), best as materialized (select p.id, "
-    ));
-    push_score(sql, points);
-    sql.push(r#" as rank, p."createdAt" as at"#);
-    push_scored(sql, points, filter, visibility, after);
-    sql.push(format_args!(
-        " and (
-                (select count(*) from reach) < {limit}
-                or points.sum >= (select min(sum) - {} from reach)
-            )
-        ),",
-        points.margin()
-    ));
-    push_others(sql, points, filter, visibility, after, limit);
+    push_clock(sql, window, after);
+    push_moved(sql, window);
+    push_best(sql, filter, visibility, window, after, limit);
+    push_others(sql, filter, visibility, window, after, limit);
     sql.push(format_args!(
         "page as (
             select id, rank, at, id as key, (select until from clock) as as_of
-            from (select * from best union all select * from others) ranked
+            from (
+                select * from kept union all select * from changed union all select * from others
+            ) ranked
             order by rank desc, at desc, id desc
             limit {limit}
         )"
     ));
 }
 
-/// Appends `clock`, the window, and `points`, the points of each project with likes or comments in the window.
-fn push_points(sql: &mut Sql, points: Points, window: Window, after: Option<&Position>) {
-    sql.push("clock as materialized (select until, until - interval '");
-    sql.push(window.hours());
-    sql.push(" hours' as since from (select ");
-    // All pages use the time of the first page.
+/// Appends `clock`: the window of the request, the start of the window of the kept scores, and the time between the two
+/// starts.
+fn push_clock(sql: &mut Sql, window: Window, after: Option<&Position>) {
+    sql.push("clock as materialized (select until, since, kept, least(since, kept) as low, greatest(since, kept) as high");
+    sql.push(" from (select until, until - size as since, kept - size as kept from (select ");
+    // All pages use the time of the first page, for an hour: the statement reads everything that has happened since then.
     match after.and_then(|after| after.as_of) {
-        Some(as_of) => sql.push_bind(as_of).push("::timestamp"),
-        None => sql.push("now() at time zone 'utc'"),
-    };
-    let of_others = |user| match points {
-        Points::All => String::new(),
-        Points::OfOthers => format!(
-            r#"join (select id as made, "authorId" as maker from projects) own
-                    on made = "projectId" and maker <> {user}"#
-        ),
-    };
-    let (likes, comments) = (of_others(r#""userId""#), of_others(r#""authorId""#));
-    sql.push(format_args!(
-        r#" as until) now),
-        hidden as materialized (select id from hidden_users()),
-        points as materialized (
-            select id, sum(points)::int4 as sum
-            from (
-                select "projectId" as id, {LIKE} * count(*) as points
-                from likes {likes}
-                where {WITHIN} and "userId" not in (select id from hidden)
-                group by "projectId"
-                union all
-                select "projectId", {COMMENTER} * count(*)
-                from (
-                    select distinct "projectId", "authorId"
-                    from comments {comments}
-                    where {WITHIN} and "authorId" not in (select id from hidden)
-                ) commenter
-                group by "projectId"
-            ) act
-            group by id
-        ),"#
-    ));
-}
-
-const WITHIN: &str =
-    r#""createdAt" > (select since from clock) and "createdAt" <= (select until from clock)"#;
-
-/// Appends the score of `p`: its `points` without those of the author. Hidden authors need no check, because their projects
-/// are not visible.
-fn push_score(sql: &mut Sql, points: Points) {
-    sql.push("points.sum");
-    if points == Points::OfOthers {
-        return;
+        Some(as_of) => {
+            sql.push("greatest(least(now() at time zone 'utc', ");
+            sql.push_bind(as_of)
+                .push("::timestamp), now() at time zone 'utc' - interval '1 hour')");
+        }
+        None => {
+            sql.push("now() at time zone 'utc'");
+        }
     }
     sql.push(format_args!(
-        r#"
-            - {LIKE} * exists (
-                select from likes
-                where "projectId" = p.id and "userId" = p."authorId" and {WITHIN}
-            )::int4
-            - {COMMENTER} * exists (
-                select from comments
-                where "projectId" = p.id and "authorId" = p."authorId" and {WITHIN}
-            )::int4"#
+        r#" as until, (select until from "windowClock") as kept, interval '{} hours' as size) now) clock), "#,
+        window.hours()
     ));
 }
 
-/// Appends `from … where …` for the projects that match, have a score and come after the position, most points first.
-fn push_scored(
+/// Appends `moved as (…)`: projects whose score differs from the kept one, and their scores. The kept scores exclude
+/// everybody who is marked as banned, even if the ban has expired.
+///
+/// Users and projects are looked up one by one: PostgreSQL does not know how few rows there are.
+fn push_moved(sql: &mut Sql, window: Window) {
+    let column = window.column();
+    sql.push(format_args!(
+        r#"unlifted as materialized (
+            select u.id from "user" u where u.banned and is_visible(u)
+        ),
+        pair as materialized (
+            select "projectId", "authorId"
+            from comments
+            where "createdAt" > (select low from clock) and "createdAt" <= (select high from clock)
+            union
+            select "projectId", "authorId" from comments where "createdAt" > (select until from clock)
+        ),
+        act as materialized (
+            select
+                l."projectId" as project,
+                l."userId" as actor,
+                {LIKE} * (select case when since < kept then 1 else -1 end from clock) as points
+            from likes l
+            where l."createdAt" > (select low from clock) and l."createdAt" <= (select high from clock)
+                and (select is_counted(u) from "user" u where u.id = l."userId")
+            union all
+            select l."projectId", l."userId", -{LIKE}
+            from likes l
+            where l."createdAt" > (select until from clock)
+                and (select is_counted(u) from "user" u where u.id = l."userId")
+            union all
+            select
+                pair."projectId",
+                pair."authorId",
+                coalesce((
+                    select {COMMENTER}
+                    from comments c
+                    where c."authorId" = pair."authorId" and c."projectId" = pair."projectId"
+                        and c."createdAt" > (select since from clock) and c."createdAt" <= (select until from clock)
+                    limit 1
+                ), 0)
+                - coalesce((
+                    select {COMMENTER}
+                    from comments c
+                    where c."authorId" = pair."authorId" and c."projectId" = pair."projectId"
+                        and c."createdAt" > (select kept from clock)
+                    limit 1
+                ), 0)
+            from pair
+            where (select is_counted(u) from "user" u where u.id = pair."authorId")
+            union all
+            select l."projectId", l."userId", {LIKE}
+            from unlifted
+            join likes l on l."userId" = unlifted.id
+            where l."createdAt" > (select since from clock) and l."createdAt" <= (select until from clock)
+            union all
+            select distinct c."projectId", c."authorId", {COMMENTER}
+            from unlifted
+            join comments c on c."authorId" = unlifted.id
+            where c."createdAt" > (select since from clock) and c."createdAt" <= (select until from clock)
+        ),
+        moved as materialized (
+            select
+                project as id,
+                sum(points)::int4 + coalesce((
+                    select {column} from "projectTrend" t where t."projectId" = act.project
+                ), 0) as rank
+            from act
+            where actor <> (select p."authorId" from projects p where p.id = act.project)
+            group by project
+        ), "#
+    ));
+}
+
+/// Appends `kept as (…)` and `changed as (…)`: the best projects that match and come after the position, with a kept score
+/// and with a score that differs.
+fn push_best(
     sql: &mut Sql,
-    points: Points,
     filter: &Filter,
     visibility: Visibility,
+    window: Window,
     after: Option<&Position>,
+    limit: i64,
 ) {
+    let column = window.column();
+    sql.push(format_args!(
+        r#"kept as materialized (select p.id, {column} as rank, t."createdAt" as at"#
+    ));
     push_from(
         sql,
         filter,
-        "join (select id, sum from points order by sum desc) points on points.id = p.id",
+        r#"join "projectTrend" t on t."projectId" = p.id"#,
     );
     push_conditions(sql, filter, visibility);
+    sql.push(format_args!(
+        r#" and {column} > 0 and t."projectId" not in (select id from moved)"#
+    ));
+    push_after(sql, after, &format!(r#"({column}, t."createdAt", t."projectId")"#));
+    sql.push(format_args!(
+        r#" order by {column} desc, t."createdAt" desc, t."projectId" desc limit {limit}), "#
+    ));
+
+    sql.push(
+        r#"changed as materialized (
+            select p.id, moved.rank, p."createdAt" as at
+            from moved
+            cross join lateral (select p.id, p."createdAt""#,
+    );
+    push_from(sql, filter, "");
+    push_conditions(sql, filter, visibility);
+    sql.push(" and p.id = moved.id limit 1) p where moved.rank > 0");
+    push_after(sql, after, r#"(moved.rank, p."createdAt", p.id)"#);
+    sql.push(format_args!(
+        " order by rank desc, at desc, p.id desc limit {limit}), "
+    ));
+}
+
+/// Appends the condition that the keys come after the position.
+fn push_after(sql: &mut Sql, after: Option<&Position>, keys: &str) {
     match after {
         None => {}
         // The page starts in the projects without a score.
@@ -174,37 +206,33 @@ fn push_scored(
             sql.push(" and false");
         }
         Some(after) => {
-            sql.push(" and points.sum <= ")
-                .push_bind(after.rank.saturating_add(points.margin()));
-            sql.push(" and (");
-            push_score(sql, points);
-            sql.push(r#", p."createdAt", p.id) < ("#);
+            sql.push(format_args!(" and {keys} < ("));
             sql.push_bind(after.rank).push(", ");
             push_time_and_id(sql, after);
         }
     }
-    sql.push(format_args!(" and (points.sum > {} or (", points.margin()));
-    push_score(sql, points);
-    sql.push(") > 0)");
 }
 
 /// Appends `others as (…)`: the newest projects that match and have no score, unless the page is already full.
 fn push_others(
     sql: &mut Sql,
-    points: Points,
     filter: &Filter,
     visibility: Visibility,
+    window: Window,
     after: Option<&Position>,
     limit: i64,
 ) {
+    let column = window.column();
     sql.push(r#"others as (select p.id, 0 as rank, p."createdAt" as at"#);
-    push_from(sql, filter, "left join points on points.id = p.id");
+    push_from(sql, filter, "");
     push_conditions(sql, filter, visibility);
     sql.push(format_args!(
-        " and (select count(*) from best) < {limit} and (points.sum is null or ("
+        r#" and (select count(*) from kept) + (select count(*) from changed) < {limit}
+        and case
+            when p.id in (select id from moved) then p.id in (select id from moved where rank <= 0)
+            else coalesce((select {column} from "projectTrend" t where t."projectId" = p.id), 0) = 0
+        end"#
     ));
-    push_score(sql, points);
-    sql.push(") = 0)");
     match after.map(|after| (after.rank.cmp(&0), after)) {
         // The page starts in the projects with a score, so all projects without one follow.
         None | Some((Ordering::Greater, _)) => {}
@@ -218,7 +246,7 @@ fn push_others(
         }
     }
     sql.push(format_args!(
-        r#" order by p."createdAt" desc, p.id desc limit {limit}),"#
+        r#" order by p."createdAt" desc, p.id desc limit {limit}), "#
     ));
 }
 

@@ -8,6 +8,7 @@ mod files;
 mod folding;
 mod idempotency;
 mod images;
+mod kept;
 mod list;
 mod paging;
 mod plans;
