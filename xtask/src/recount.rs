@@ -65,25 +65,41 @@ pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
         repairs.extend(counter.repair(db).await?);
     }
     repairs.extend(repair_facets(db).await?);
+    repairs.extend(repair_trends(db).await?);
     Ok(repairs)
 }
 
-/// Common table expressions. `drift` has each tag and language whose stored count differs from the number of public
-/// projects of active users.
+/// Common table expressions. `drift` has each tag and language whose stored counts differ from those of the public projects
+/// of active users. A repair reports one of the counts.
 const FACETS: &str = r#"
     with counted as (
-        select facet."isTag", facet.name, count(*) as n
-        from projects
-        join "user" on "user".id = "authorId"
-        cross join lateral project_facets(tags, language) as facet
-        where "isPublic" and "isActive" and not coalesce(banned, false)
-        group by 1, 2
+        select counted.* from "windowClock" cross join lateral counted_facets(until) counted
     ),
     drift as (
-        select "isTag", name, coalesce(count, 0) as stored, coalesce(n, 0) as counted
-        from "projectFacet"
-        full join counted using ("isTag", name)
-        where coalesce(count, 0) <> coalesce(n, 0)
+        select
+            coalesce(counted."isTag", stored."isTag") as "isTag",
+            coalesce(counted.name, stored.name) as name,
+            counted,
+            wrong."column",
+            wrong.stored,
+            wrong.counted as count
+        from "projectFacet" stored
+        full join counted on counted."isTag" = stored."isTag" and counted.name = stored.name
+        cross join lateral (
+            select *
+            from (values
+                (1, 'count', stored.count, counted.count),
+                (2, 'day', stored.day, counted.day),
+                (3, 'previousDay', stored."previousDay", counted."previousDay"),
+                (4, 'week', stored.week, counted.week),
+                (5, 'previousWeek', stored."previousWeek", counted."previousWeek"),
+                (6, 'month', stored.month, counted.month),
+                (7, 'previousMonth', stored."previousMonth", counted."previousMonth")
+            ) counts (place, "column", stored, counted)
+            where coalesce(counts.stored, 0) <> coalesce(counts.counted, 0)
+            order by place
+            limit 1
+        ) wrong
     )
 "#;
 
@@ -105,17 +121,30 @@ async fn repair_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     let repair = AssertSqlSafe(format!(
         r#"
         {FACETS},
+        removed as (
+            delete from "projectFacet" stored
+            using drift
+            where stored."isTag" = drift."isTag" and stored.name = drift.name and drift.counted is null
+        ),
         repaired as (
-            insert into "projectFacet" ("isTag", name, count)
-            select "isTag", name, counted from drift
-            on conflict ("isTag", name) do update set count = excluded.count
+            insert into "projectFacet" (
+                "isTag", name, count, day, "previousDay", week, "previousWeek", month, "previousMonth"
+            )
+            select (counted).*
+            from drift
+            where counted is not null
+            on conflict ("isTag", name) do update
+            set count = excluded.count,
+                day = excluded.day, "previousDay" = excluded."previousDay",
+                week = excluded.week, "previousWeek" = excluded."previousWeek",
+                month = excluded.month, "previousMonth" = excluded."previousMonth"
         )
         select
             'projectFacet' as "table",
-            'count' as "column",
+            "column",
             case when "isTag" then 'tag ' else 'language ' end || name as id,
-            stored::integer,
-            counted::integer
+            coalesce(stored, 0)::integer as stored,
+            coalesce(count, 0)::integer as counted
         from drift
         order by "isTag", name
         "#
@@ -123,6 +152,44 @@ async fn repair_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     let repairs = sqlx::query_as(repair)
         .persistent(false)
         .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(repairs)
+}
+
+/// Repairs the scores of `sort=trending`. A repair reports one of the scores of a project.
+async fn repair_trends(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
+    let mut tx = db.begin().await?;
+    let drift = r#"
+        select 'projectTrend' as "table", wrong."column", project."projectId" as id, wrong.stored, wrong.counted
+        from (select until from "windowClock") clock
+        cross join lateral (
+            select coalesce(stored."projectId", counted."projectId") as "projectId", stored, counted
+            from "projectTrend" stored
+            full join counted_trends(null, clock.until) counted on counted."projectId" = stored."projectId"
+        ) project
+        cross join lateral (
+            select "column", coalesce(stored, 0) as stored, coalesce(counted, 0) as counted
+            from (values
+                (1, 'month', (project.stored).month, (project.counted).month),
+                (2, 'week', (project.stored).week, (project.counted).week),
+                (3, 'day', (project.stored).day, (project.counted).day)
+            ) score (place, "column", stored, counted)
+            where coalesce(stored, 0) <> coalesce(counted, 0)
+            order by place
+            limit 1
+        ) wrong
+        order by id
+    "#;
+    let repairs: Vec<Repair> = sqlx::query_as(drift)
+        .persistent(false)
+        .fetch_all(&mut *tx)
+        .await?;
+    let projects: Vec<&str> = repairs.iter().map(|repair| repair.id.as_str()).collect();
+    sqlx::query("select recount_trends($1)")
+        .bind(projects)
+        .persistent(false)
+        .execute(&mut *tx)
         .await?;
     tx.commit().await?;
     Ok(repairs)

@@ -74,10 +74,12 @@ impl Options {
 /// Adds the rows that are missing, and repairs the counters. A second run changes nothing.
 pub async fn run(db: &mut PgConnection, options: &Options) -> anyhow::Result<()> {
     sample(db).await?;
-    if let Some(size) = options.size() {
-        many::insert(db, size).await?;
+    match options.size() {
+        Some(size) => many::insert(db, size).await?,
+        None => {
+            recount::run(db).await?;
+        }
     }
-    recount::run(db).await?;
     // Updates the statistics of the planner, and the visibility map that index-only scans need.
     sqlx::raw_sql("vacuum (analyze)").execute(&mut *db).await?;
     report(db).await
