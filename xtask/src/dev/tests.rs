@@ -20,7 +20,7 @@ use super::{
     Stages,
     build::Workspace,
     front::{Front, Problem},
-    functions::Function,
+    functions::LocalFunction,
     routes::Routes,
     workshop::Workshop,
 };

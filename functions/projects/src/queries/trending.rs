@@ -177,7 +177,11 @@ fn push_best(
     sql.push(format_args!(
         r#" and {column} > 0 and t."projectId" not in (select id from moved)"#
     ));
-    push_after(sql, after, &format!(r#"({column}, t."createdAt", t."projectId")"#));
+    push_after(
+        sql,
+        after,
+        &format!(r#"({column}, t."createdAt", t."projectId")"#),
+    );
     sql.push(format_args!(
         r#" order by {column} desc, t."createdAt" desc, t."projectId" desc limit {limit}), "#
     ));

@@ -33,15 +33,15 @@ const EVENTS: [&str; 25] = [
     r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 minute'
        where id = $1 and $3 + length($2 || $4) > 0"#,
     r#"update projects set "isPublic" = not "isPublic" where id = $2 and $3 + length($1 || $4) > 0"#,
-    r#"update projects set tags = array['a', 'B', $1], language = 'Go' where id = $2 and $3 + length($4) > 0"#,
-    r#"update projects set tags = null, language = null where id = $2 and $3 + length($1 || $4) > 0"#,
+    r"update projects set tags = array['a', 'B', $1], language = 'Go' where id = $2 and $3 + length($4) > 0",
+    r"update projects set tags = null, language = null where id = $2 and $3 + length($1 || $4) > 0",
     r#"update projects set "createdAt" = now() at time zone 'utc' - interval '1 minute' * $3
        where id = $2 and length($1 || $4) > 0"#,
     r#"update likes set "createdAt" = now() at time zone 'utc' - interval '1 minute' * $3
        where "projectId" = $2 and "userId" = $1 and $4 <> ''"#,
     r#"update comments set "createdAt" = now() at time zone 'utc' - interval '1 minute' * $3
        where "projectId" = $2 and "authorId" = $1 and $4 <> ''"#,
-    r#"delete from projects where id = $2 and $3 + length($1 || $4) > 0"#,
+    r"delete from projects where id = $2 and $3 + length($1 || $4) > 0",
     r#"delete from "user" where id = $1 and $3 % 3 = 0 and length($2 || $4) > 0"#,
     r#"delete from "user" where id in ($1, 'u1') and $3 % 3 = 0 and length($2 || $4) > 0"#,
     r#"update projects set "authorId" = $1 where id = $2 and $3 + length($4) > 0
@@ -49,7 +49,7 @@ const EVENTS: [&str; 25] = [
     r#"update comments set "projectId" = $2 where "authorId" = $1 and $3 + length($4) > 0
        and exists (select from projects where id = $2)"#,
     r#"update "user" set id = id || $4, email = email || $4 where id = $1 and $3 % 4 = 0 and length($2) > 0"#,
-    r#"select move_window_clock(interval '1 hour' * $3) where length($1 || $2 || $4) > 0"#,
+    r"select move_window_clock(interval '1 hour' * $3) where length($1 || $2 || $4) > 0",
 ];
 
 /// Adds the users and projects that are missing.
@@ -143,7 +143,8 @@ async fn kept_scores_and_counts_are_those_of_the_rows(db: PgPool) {
             sqlx::query(statement).execute(&db).await.unwrap();
         }
         for step in 0..25 {
-            let event = EVENTS[usize::try_from(dice.below(EVENTS.len().try_into().unwrap())).unwrap()];
+            let event =
+                EVENTS[usize::try_from(dice.below(EVENTS.len().try_into().unwrap())).unwrap()];
             let user = format!("u{}", dice.below(PEOPLE));
             let project = format!("p{}", dice.below(PROJECTS));
             // Around the ends of the windows as often as anywhere.
