@@ -6,7 +6,7 @@ import { listComments, listFeed, listFollowers, listFollowing, listLikes, listNo
 import type { ListCommentsData, ListFeedData, ListFollowersData, ListFollowingData, ListLikesData, ListNotificationsData, ListProjectFilesData, ListProjectsData, ListUsersData } from './types.gen.js';
 
 /**
- * Lists the comments on a project. All pages, one after the other
+ * Lists the comments on a project, oldest first. All pages, one after the other
  */
 export const listCommentsInfiniteOptions = (options: Options<ListCommentsData>) => infinite(
     listCommentsQueryKey(options),
@@ -62,7 +62,7 @@ export const listProjectFilesInfiniteOptions = (options: Options<ListProjectFile
 );
 
 /**
- * Lists projects, newest first, or in another order. All pages, one after the other
+ * Lists projects, newest first or in another order. All pages, one after the other
  */
 export const listProjectsInfiniteOptions = (options?: Options<ListProjectsData>) => infinite(
     listProjectsQueryKey(options),
@@ -70,7 +70,7 @@ export const listProjectsInfiniteOptions = (options?: Options<ListProjectsData>)
 );
 
 /**
- * Lists people: newest first, by followers, or suggested to you. All pages, one after the other
+ * Lists people, newest first, by followers, or as suggestions for you. All pages, one after the other
  */
 export const listUsersInfiniteOptions = (options?: Options<ListUsersData>) => infinite(
     listUsersQueryKey(options),

@@ -24,7 +24,7 @@ export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends 
 export const getGreeting = <ThrowOnError extends boolean = false>(options?: Options<GetGreetingData, ThrowOnError>) => (options?.client ?? client).get<GetGreetingResponses, GetGreetingErrors, ThrowOnError>({ url: '/', ...options });
 
 /**
- * Returns the provider's data about an account
+ * Returns a provider's data about one of your accounts
  */
 export const getAccountInfo = <ThrowOnError extends boolean = false>(options?: Options<GetAccountInfoData, ThrowOnError>) => (options?.client ?? client).get<GetAccountInfoResponses, GetAccountInfoErrors, ThrowOnError>({ url: '/api/auth/account-info', ...options });
 
@@ -58,7 +58,7 @@ export const adminCreateUser = <ThrowOnError extends boolean = false>(options: O
 export const adminGetUser = <ThrowOnError extends boolean = false>(options: Options<AdminGetUserData, ThrowOnError>) => (options.client ?? client).get<AdminGetUserResponses, AdminGetUserErrors, ThrowOnError>({ url: '/api/auth/admin/get-user', ...options });
 
 /**
- * Reports whether you may do something to users
+ * Reports whether you may administer users or sessions
  */
 export const hasPermission = <ThrowOnError extends boolean = false>(options: Options<HasPermissionData, ThrowOnError>) => (options.client ?? client).post<HasPermissionResponses, HasPermissionErrors, ThrowOnError>({
     url: '/api/auth/admin/has-permission',
@@ -196,7 +196,7 @@ export const adminUpdateUser = <ThrowOnError extends boolean = false>(options: O
 /**
  * Creates an API key
  *
- * Only this response holds the key itself. At most 20 keys that have not expired.
+ * Only this response contains the key. You may have 20 keys that have not expired.
  */
 export const createApiKey = <ThrowOnError extends boolean = false>(options?: Options<CreateApiKeyData, ThrowOnError>) => (options?.client ?? client).post<CreateApiKeyResponses, CreateApiKeyErrors, ThrowOnError>({
     url: '/api/auth/api-key/create',
@@ -293,7 +293,7 @@ export const deleteUser = <ThrowOnError extends boolean = false>(options?: Optio
 export const showAuthError = <ThrowOnError extends boolean = false>(options?: Options<ShowAuthErrorData, ThrowOnError>) => (options?.client ?? client).get<ShowAuthErrorResponses, ShowAuthErrorErrors, ThrowOnError>({ url: '/api/auth/error', ...options });
 
 /**
- * Returns a provider's token, refreshed if it is about to expire
+ * Returns a provider's access token, refreshed if it is about to expire
  */
 export const getAccessToken = <ThrowOnError extends boolean = false>(options?: Options<GetAccessTokenData, ThrowOnError>) => (options?.client ?? client).post<GetAccessTokenResponses, GetAccessTokenErrors, ThrowOnError>({
     url: '/api/auth/get-access-token',
@@ -305,17 +305,17 @@ export const getAccessToken = <ThrowOnError extends boolean = false>(options?: O
 });
 
 /**
- * Returns the session and its user, or null
+ * Returns your session and user, or null
  */
 export const getSession = <ThrowOnError extends boolean = false>(options?: Options<GetSessionData, ThrowOnError>) => (options?.client ?? client).get<GetSessionResponses, GetSessionErrors, ThrowOnError>({ url: '/api/auth/get-session', ...options });
 
 /**
- * Always returns 405
+ * Always returns 405: `GET /api/auth/get-session` returns the session
  */
 export const postSession = <ThrowOnError extends boolean = false>(options?: Options<PostSessionData, ThrowOnError>) => (options?.client ?? client).post<unknown, PostSessionErrors, ThrowOnError>({ url: '/api/auth/get-session', ...options });
 
 /**
- * Starts linking another account
+ * Starts linking an account at another provider
  */
 export const linkAccount = <ThrowOnError extends boolean = false>(options: Options<LinkAccountData, ThrowOnError>) => (options.client ?? client).post<LinkAccountResponses, LinkAccountErrors, ThrowOnError>({
     url: '/api/auth/link-social',
@@ -339,7 +339,7 @@ export const listAccounts = <ThrowOnError extends boolean = false>(options?: Opt
 export const listSessions = <ThrowOnError extends boolean = false>(options?: Options<ListSessionsData, ThrowOnError>) => (options?.client ?? client).get<ListSessionsResponses, ListSessionsErrors, ThrowOnError>({ url: '/api/auth/list-sessions', ...options });
 
 /**
- * Reports that the group is up
+ * Reports whether sign-in is up
  */
 export const getAuthOk = <ThrowOnError extends boolean = false>(options?: Options<GetAuthOkData, ThrowOnError>) => (options?.client ?? client).get<GetAuthOkResponses, GetAuthOkErrors, ThrowOnError>({ url: '/api/auth/ok', ...options });
 
@@ -385,7 +385,7 @@ export const revokeSession = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Ends all of your sessions
+ * Ends all of your sessions, this one included
  */
 export const revokeSessions = <ThrowOnError extends boolean = false>(options?: Options<RevokeSessionsData, ThrowOnError>) => (options?.client ?? client).post<RevokeSessionsResponses, RevokeSessionsErrors, ThrowOnError>({ url: '/api/auth/revoke-sessions', ...options });
 
@@ -402,7 +402,7 @@ export const sendVerificationEmail = <ThrowOnError extends boolean = false>(opti
 });
 
 /**
- * Returns the session and its user, or 401
+ * Returns your session and user, or 401
  */
 export const requireSession = <ThrowOnError extends boolean = false>(options?: Options<RequireSessionData, ThrowOnError>) => (options?.client ?? client).get<RequireSessionResponses, RequireSessionErrors, ThrowOnError>({ url: '/api/auth/session', ...options });
 
@@ -421,7 +421,7 @@ export const signInEmail = <ThrowOnError extends boolean = false>(options: Optio
 /**
  * Starts a sign-in with GitHub or Google
  *
- * With `idToken`, signs in at once with an id token of Google.
+ * Returns the address of the provider, to which the browser goes. After the sign-in the browser is sent to `callbackURL`, and after an error to `errorCallbackURL` with the code in `error`. Both must be relative or of a trusted origin. With `idToken`, signs in at once with an id token of Google.
  */
 export const signInSocial = <ThrowOnError extends boolean = false>(options: Options<SignInSocialData, ThrowOnError>) => (options.client ?? client).post<SignInSocialResponses, SignInSocialErrors, ThrowOnError>({
     url: '/api/auth/sign-in/social',
@@ -433,7 +433,7 @@ export const signInSocial = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
- * Ends the session
+ * Signs out: ends the session
  */
 export const signOut = <ThrowOnError extends boolean = false>(options?: Options<SignOutData, ThrowOnError>) => (options?.client ?? client).post<SignOutResponses, SignOutErrors, ThrowOnError>({ url: '/api/auth/sign-out', ...options });
 
@@ -452,7 +452,7 @@ export const signUpEmail = <ThrowOnError extends boolean = false>(options: Optio
 /**
  * Unlinks an account
  *
- * Not the last one. The session must be younger than 24 hours.
+ * The last account cannot be unlinked. The session must be younger than 24 hours.
  */
 export const unlinkAccount = <ThrowOnError extends boolean = false>(options?: Options<UnlinkAccountData, ThrowOnError>) => (options?.client ?? client).post<UnlinkAccountResponses, UnlinkAccountErrors, ThrowOnError>({
     url: '/api/auth/unlink-account',
@@ -483,7 +483,7 @@ export const updateUser = <ThrowOnError extends boolean = false>(options?: Optio
 /**
  * Deletes a comment
  *
- * Allowed to its author, the project's author, and staff.
+ * Allowed to its author, to the project's author, and to moderators and admins.
  */
 export const deleteComment = <ThrowOnError extends boolean = false>(options: Options<DeleteCommentData, ThrowOnError>) => (options.client ?? client).delete<DeleteCommentResponses, DeleteCommentErrors, ThrowOnError>({ url: '/comments/{commentId}', ...options });
 
@@ -495,7 +495,7 @@ export const getComment = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Updates your comment
  *
- * With `expectedUpdatedAt`, only if nobody has changed it since: else 409.
+ * With `expectedUpdatedAt`, changes the comment only if nobody has changed it since; otherwise the response is 409.
  */
 export const updateComment = <ThrowOnError extends boolean = false>(options: Options<UpdateCommentData, ThrowOnError>) => (options.client ?? client).put<UpdateCommentResponses, UpdateCommentErrors, ThrowOnError>({
     url: '/comments/{commentId}',
@@ -507,7 +507,7 @@ export const updateComment = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Shows a page to read and try this document
+ * Shows this documentation
  */
 export const getDocs = <ThrowOnError extends boolean = false>(options?: Options<GetDocsData, ThrowOnError>) => (options?.client ?? client).get<GetDocsResponses, GetDocsErrors, ThrowOnError>({ url: '/docs', ...options });
 
@@ -536,7 +536,7 @@ export const getReadiness = <ThrowOnError extends boolean = false>(options?: Opt
 /**
  * Returns an image in the size and format that a page needs
  *
- * Without parameters, the whole image. It is never enlarged.
+ * Without parameters, returns the image in its own size. Images are never enlarged. Image results of more than 4 MiB are redirects to the bucket.
  */
 export const getImage = <ThrowOnError extends boolean = false>(options: Options<GetImageData, ThrowOnError>) => (options.client ?? client).get<GetImageResponses, GetImageErrors, ThrowOnError>({ url: '/images/{uploadId}', ...options });
 
@@ -560,7 +560,7 @@ export const countNotifications = <ThrowOnError extends boolean = false>(options
 /**
  * Marks notifications as read
  *
- * Everything up to `before`, or up to now. A later call with an earlier time changes nothing.
+ * Marks everything up to `before`, which is now by default. A later request with an earlier time changes nothing.
  */
 export const readNotifications = <ThrowOnError extends boolean = false>(options?: Options<ReadNotificationsData, ThrowOnError>) => (options?.client ?? client).put<ReadNotificationsResponses, ReadNotificationsErrors, ThrowOnError>({
     url: '/notifications/read',
@@ -572,19 +572,19 @@ export const readNotifications = <ThrowOnError extends boolean = false>(options?
 });
 
 /**
- * Returns this document
+ * Returns this documentation as an OpenAPI document
  */
 export const getOpenApi = <ThrowOnError extends boolean = false>(options?: Options<GetOpenApiData, ThrowOnError>) => (options?.client ?? client).get<GetOpenApiResponses, GetOpenApiErrors, ThrowOnError>({ url: '/openapi.json', ...options });
 
 /**
- * Lists projects, newest first, or in another order
+ * Lists projects, newest first or in another order
  *
- * Public projects of visible authors; with `author` as your own id also your drafts.
+ * Returns public projects. With `author` as your own id, returns your drafts too.
  */
 export const listProjects = <ThrowOnError extends boolean = false>(options?: Options<ListProjectsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectsResponses, ListProjectsErrors, ThrowOnError>({ url: '/projects', ...options });
 
 /**
- * Publishes a project, or keeps a draft
+ * Publishes a project, or saves a draft
  */
 export const createProject = <ThrowOnError extends boolean = false>(options: Options<CreateProjectData, ThrowOnError>) => (options.client ?? client).post<CreateProjectResponses, CreateProjectErrors, ThrowOnError>({
     url: '/projects',
@@ -601,7 +601,9 @@ export const createProject = <ThrowOnError extends boolean = false>(options: Opt
 export const listProjectFacets = <ThrowOnError extends boolean = false>(options?: Options<ListProjectFacetsData, ThrowOnError>) => (options?.client ?? client).get<ListProjectFacetsResponses, ListProjectFacetsErrors, ThrowOnError>({ url: '/projects/facets', ...options });
 
 /**
- * Deletes your project, or as staff a public one
+ * Deletes a project
+ *
+ * Allowed to its author; moderators and admins may delete public projects. Its comments, likes and files are deleted too.
  */
 export const deleteProject = <ThrowOnError extends boolean = false>(options: Options<DeleteProjectData, ThrowOnError>) => (options.client ?? client).delete<DeleteProjectResponses, DeleteProjectErrors, ThrowOnError>({ url: '/projects/{projectId}', ...options });
 
@@ -613,7 +615,7 @@ export const getProject = <ThrowOnError extends boolean = false>(options: Option
 /**
  * Updates your project
  *
- * Absent fields keep their value, `null` clears them.
+ * Properties that are absent keep their value, and `null` clears one. With `expectedUpdatedAt`, changes the project only if nobody has changed it since; otherwise the response is 409.
  */
 export const updateProject = <ThrowOnError extends boolean = false>(options: Options<UpdateProjectData, ThrowOnError>) => (options.client ?? client).put<UpdateProjectResponses, UpdateProjectErrors, ThrowOnError>({
     url: '/projects/{projectId}',
@@ -625,7 +627,7 @@ export const updateProject = <ThrowOnError extends boolean = false>(options: Opt
 });
 
 /**
- * Lists the comments on a project
+ * Lists the comments on a project, oldest first
  */
 export const listComments = <ThrowOnError extends boolean = false>(options: Options<ListCommentsData, ThrowOnError>) => (options.client ?? client).get<ListCommentsResponses, ListCommentsErrors, ThrowOnError>({ url: '/projects/{projectId}/comments', ...options });
 
@@ -666,14 +668,14 @@ export const likeProject = <ThrowOnError extends boolean = false>(options: Optio
 export const listLikes = <ThrowOnError extends boolean = false>(options: Options<ListLikesData, ThrowOnError>) => (options.client ?? client).get<ListLikesResponses, ListLikesErrors, ThrowOnError>({ url: '/projects/{projectId}/likes', ...options });
 
 /**
- * Counts a view
+ * Counts a view of a project
  *
- * At most one for each viewer and day, and none of the author's own.
+ * Counts at most one view for each viewer and day. Views by the author are not counted.
  */
 export const viewProject = <ThrowOnError extends boolean = false>(options: Options<ViewProjectData, ThrowOnError>) => (options.client ?? client).post<ViewProjectResponses, ViewProjectErrors, ThrowOnError>({ url: '/projects/{projectId}/views', ...options });
 
 /**
- * Fails, so that Sentry receives an error
+ * Fails on purpose, so that Sentry receives an error
  */
 export const testSentryError = <ThrowOnError extends boolean = false>(options?: Options<TestSentryErrorData, ThrowOnError>) => (options?.client ?? client).get<unknown, TestSentryErrorErrors, ThrowOnError>({ url: '/sentry-error', ...options });
 
@@ -688,9 +690,9 @@ export const testSentry = <ThrowOnError extends boolean = false>(options?: Optio
 export const getStats = <ThrowOnError extends boolean = false>(options?: Options<GetStatsData, ThrowOnError>) => (options?.client ?? client).get<GetStatsResponses, GetStatsErrors, ThrowOnError>({ url: '/stats', ...options });
 
 /**
- * Creates a file and returns where to upload it
+ * Starts an upload, and returns the address for the content
  *
- * Upload the file with the returned request, whose body has exactly the declared size, and then complete it.
+ * An upload has three steps: this request, the request in `upload` with the file as its body, and `POST /uploads/{uploadId}/complete`. The file must have exactly the declared size and type.
  */
 export const createUpload = <ThrowOnError extends boolean = false>(options: Options<CreateUploadData, ThrowOnError>) => (options.client ?? client).post<CreateUploadResponses, CreateUploadErrors, ThrowOnError>({
     url: '/uploads',
@@ -702,34 +704,38 @@ export const createUpload = <ThrowOnError extends boolean = false>(options: Opti
 });
 
 /**
- * Deletes your file, or as staff a public one
+ * Deletes a file
+ *
+ * Allowed to its owner; moderators and admins may delete files of public projects, and avatars.
  */
 export const deleteUpload = <ThrowOnError extends boolean = false>(options: Options<DeleteUploadData, ThrowOnError>) => (options.client ?? client).delete<DeleteUploadResponses, DeleteUploadErrors, ThrowOnError>({ url: '/uploads/{uploadId}', ...options });
 
 /**
- * Returns a file's description
+ * Returns a file's name, type, size and state
  */
 export const getUpload = <ThrowOnError extends boolean = false>(options: Options<GetUploadData, ThrowOnError>) => (options.client ?? client).get<GetUploadResponses, GetUploadErrors, ThrowOnError>({ url: '/uploads/{uploadId}', ...options });
 
 /**
  * Checks an uploaded file and publishes it
  *
- * Of an image nothing but pixels, animation and colour profile is kept. A file that is not what was declared is removed.
+ * Metadata is removed from images, such as the place where a photo was taken. A file of another type than declared is deleted, and the response is 400.
  */
 export const completeUpload = <ThrowOnError extends boolean = false>(options: Options<CompleteUploadData, ThrowOnError>) => (options.client ?? client).post<CompleteUploadResponses, CompleteUploadErrors, ThrowOnError>({ url: '/uploads/{uploadId}/complete', ...options });
 
 /**
  * Redirects to a file's content
+ *
+ * The address is valid for 5 minutes.
  */
 export const getUploadContent = <ThrowOnError extends boolean = false>(options: Options<GetUploadContentData, ThrowOnError>) => (options.client ?? client).get<unknown, GetUploadContentErrors, ThrowOnError>({ url: '/uploads/{uploadId}/content', ...options });
 
 /**
- * Lists people: newest first, by followers, or suggested to you
+ * Lists people, newest first, by followers, or as suggestions for you
  */
 export const listUsers = <ThrowOnError extends boolean = false>(options?: Options<ListUsersData, ThrowOnError>) => (options?.client ?? client).get<ListUsersResponses, ListUsersErrors, ThrowOnError>({ url: '/users', ...options });
 
 /**
- * Returns the public profile of a GitHub user name
+ * Returns the public profile of a GitHub user
  */
 export const getUserByGithub = <ThrowOnError extends boolean = false>(options: Options<GetUserByGithubData, ThrowOnError>) => (options.client ?? client).get<GetUserByGithubResponses, GetUserByGithubErrors, ThrowOnError>({ url: '/users/by-github/{githubUsername}', ...options });
 
@@ -753,7 +759,7 @@ export const getProfile = <ThrowOnError extends boolean = false>(options?: Optio
 /**
  * Updates your own profile
  *
- * Absent fields keep their value, `null` clears them.
+ * Properties that are absent keep their value, and `null` clears one.
  */
 export const updateProfile = <ThrowOnError extends boolean = false>(options?: Options<UpdateProfileData, ThrowOnError>) => (options?.client ?? client).put<UpdateProfileResponses, UpdateProfileErrors, ThrowOnError>({
     url: '/users/profile',
@@ -765,14 +771,14 @@ export const updateProfile = <ThrowOnError extends boolean = false>(options?: Op
 });
 
 /**
- * Returns a public profile
+ * Returns a person's public profile
  */
 export const getUser = <ThrowOnError extends boolean = false>(options: Options<GetUserData, ThrowOnError>) => (options.client ?? client).get<GetUserResponses, GetUserErrors, ThrowOnError>({ url: '/users/{userId}', ...options });
 
 /**
  * Counts a person's contributions by day
  *
- * Public projects created, and comments on public projects.
+ * Counts public projects created, and comments on public projects.
  */
 export const getContributions = <ThrowOnError extends boolean = false>(options: Options<GetContributionsData, ThrowOnError>) => (options.client ?? client).get<GetContributionsResponses, GetContributionsErrors, ThrowOnError>({ url: '/users/{userId}/contributions', ...options });
 
@@ -786,7 +792,7 @@ export const unfollowUser = <ThrowOnError extends boolean = false>(options: Opti
 /**
  * Follows a person
  *
- * Repeating it changes nothing. Nobody can follow themselves.
+ * Repeating it changes nothing. Following yourself is 400.
  */
 export const followUser = <ThrowOnError extends boolean = false>(options: Options<FollowUserData, ThrowOnError>) => (options.client ?? client).put<FollowUserResponses, FollowUserErrors, ThrowOnError>({ url: '/users/{userId}/follow', ...options });
 

@@ -592,14 +592,14 @@ export type Author = {
 };
 
 /**
- * What somebody said about a project.
+ * A comment on a project.
  */
 export type Comment = {
     author: Author;
     authorId: string;
     content: string;
     /**
-     * The content as HTML that is safe to show; null where that would be too long.
+     * The content as sanitised HTML; null if it would be too long.
      */
     contentHtml?: string | null;
     createdAt: Timestamp;
@@ -610,7 +610,7 @@ export type Comment = {
 };
 
 /**
- * One day's number.
+ * One day's contributions.
  */
 export type ContributionDay = {
     count: number;
@@ -622,11 +622,14 @@ export type ContributionDay = {
  */
 export type Contributions = {
     /**
-     * Days with at least one, oldest first.
+     * Days with contributions, oldest first.
      */
     days: Array<ContributionDay>;
     from: string;
     to: string;
+    /**
+     * Sum of the days' counts.
+     */
     total: number;
 };
 
@@ -635,7 +638,7 @@ export type Contributions = {
  */
 export type CreateComment = {
     /**
-     * Markdown; neither empty nor blank.
+     * Markdown. Must not be empty or blank.
      */
     content: string;
 };
@@ -648,16 +651,25 @@ export type CreateProject = {
      * Markdown.
      */
     content?: string | null;
+    /**
+     * Plain text for lists.
+     */
     description?: string | null;
     /**
-     * `false` for a draft; `true` by default.
+     * `false` saves a draft, which only you can see; `true` by default.
      */
     isPublic?: boolean;
+    /**
+     * The main programming language, such as `Rust`.
+     */
     language?: string | null;
     /**
      * Stored folded to lower case, without the leading `#` and without duplicates.
      */
     tags?: Array<string>;
+    /**
+     * Not blank, and without control characters.
+     */
     title: string;
 };
 
@@ -689,43 +701,53 @@ export type File = {
     createdAt: Timestamp;
     filename: string;
     /**
-     * Pixels, of an image that is ready.
+     * Width in pixels, for an image that is ready.
      */
     height: number | null;
     id: string;
     /**
-     * Where an image can be had in other sizes and formats.
+     * Address of the image, for which other sizes and formats can be requested. Null for other files.
      */
     imageUrl: string | null;
     projectId: string | null;
     /**
-     * `avatar` or `project`.
+     * Purpose of the file.
      */
-    purpose: string;
+    purpose: FilePurpose;
     /**
      * Bytes.
      */
     size: number;
     /**
-     * `ready`, or `pending`, which only its owner sees.
+     * `pending` until the upload is completed; only its owner sees it then.
      */
-    status: string;
+    status: FileStatus;
     /**
-     * Where the file is.
+     * Address of the file's content.
      */
     url: string;
     /**
-     * Pixels, of an image that is ready.
+     * Width in pixels, for an image that is ready.
      */
     width: number | null;
 };
 
 /**
- * What following somebody, or no longer doing so, leaves.
+ * The words of `upload.purpose`, for the document.
+ */
+export type FilePurpose = 'avatar' | 'project';
+
+/**
+ * The words of `upload.status`, for the document.
+ */
+export type FileStatus = 'pending' | 'ready';
+
+/**
+ * The state after the request.
  */
 export type FollowState = {
     /**
-     * Of the one who is followed.
+     * Followers of the person in the path.
      */
     followersCount: number;
     isFollowing: boolean;
@@ -736,9 +758,9 @@ export type FollowState = {
  */
 export type Health = {
     /**
-     * `ok`, or `alive` at `/health/live`.
+     * `alive` at `/health/live`.
      */
-    status: string;
+    status: HealthStatus;
     timestamp: Timestamp;
 };
 
@@ -760,7 +782,12 @@ export type HealthDetails = {
 };
 
 /**
- * What a like or its withdrawal leaves.
+ * The words of `Health.status`, for the document.
+ */
+export type HealthStatus = 'ok' | 'alive';
+
+/**
+ * The state after the request.
  */
 export type LikeState = {
     isLiked: boolean;
@@ -768,7 +795,7 @@ export type LikeState = {
 };
 
 /**
- * A file that is to be uploaded, and where to.
+ * A pending file, and the request that uploads it.
  */
 export type NewUpload = {
     file: File;
@@ -776,7 +803,7 @@ export type NewUpload = {
 };
 
 /**
- * What somebody did.
+ * A like, a comment or a follow of another user.
  */
 export type Notification = {
     actor: Author;
@@ -789,12 +816,12 @@ export type Notification = {
 };
 
 /**
- * Kinds of acts, in the order in which those of one instant are listed, the last first.
+ * Types of notifications. Notifications of one instant are listed in the reverse of this order.
  */
 export type NotificationType = 'comment' | 'follow' | 'like';
 
 /**
- * The comment that was made.
+ * The comment.
  */
 export type NotifiedComment = {
     /**
@@ -805,7 +832,7 @@ export type NotifiedComment = {
 };
 
 /**
- * The project that was liked or commented on.
+ * The project of a like or a comment.
  */
 export type NotifiedProject = {
     id: string;
@@ -818,7 +845,7 @@ export type NotifiedProject = {
 export type Overall = 'ok' | 'degraded' | 'error';
 
 /**
- * What the web app's session hook wraps its user in.
+ * The caller's account, in the format of the web app's session.
  */
 export type Profile = {
     user: Self;
@@ -836,7 +863,7 @@ export type Project = {
      */
     content: string | null;
     /**
-     * `content` as sanitised HTML, with `include=contentHtml`; null above 2 MiB.
+     * `content` as sanitised HTML, if `include=contentHtml` is set; null above 2 MiB.
      */
     contentHtml?: string | null;
     createdAt: Timestamp;
@@ -857,9 +884,12 @@ export type Project = {
 };
 
 /**
- * A tag or language, and how many projects have it.
+ * A tag or language, and the number of projects that have it.
  */
 export type ProjectFacet = {
+    /**
+     * Public projects that have it.
+     */
     count: number;
     name: string;
     /**
@@ -936,7 +966,7 @@ export type PublicUser = {
  */
 export type ReadNotifications = {
     /**
-     * Now, where it is absent or later than now.
+     * Now by default. A later time counts as now.
      */
     before?: string;
 };
@@ -947,10 +977,7 @@ export type ReadNotifications = {
 export type Readiness = {
     checks: ReadinessChecks;
     ready: boolean;
-    /**
-     * `ready` or `not ready`.
-     */
-    status: string;
+    status: ReadinessStatus;
     timestamp: Timestamp;
 };
 
@@ -964,6 +991,11 @@ export type ReadinessChecks = {
     database: boolean;
     replicas: Replicas;
 };
+
+/**
+ * The words of `Readiness.status`, for the document.
+ */
+export type ReadinessStatus = 'ready' | 'not ready';
 
 /**
  * Numbers of read replicas. They do not affect the readiness.
@@ -980,7 +1012,7 @@ export type Replicas = {
 };
 
 /**
- * The caller's account, deserialized from the JSON object of its row.
+ * Your own account.
  */
 export type Self = {
     avatar: string | null;
@@ -994,21 +1026,27 @@ export type Self = {
     githubUsername: string | null;
     id: string;
     image: string | null;
+    /**
+     * Always true: an account that is deactivated is rejected with 403.
+     */
     isActive: boolean;
     isPro: boolean;
     location: string | null;
     name: string;
     privateProjectsCount: number;
+    /**
+     * Public projects.
+     */
     projectsCount: number;
+    /**
+     * The provider of the first sign-in: `GITHUB` or `GOOGLE`.
+     */
     provider: string;
     providerId: string | null;
     /**
-     * Null in rows written by a program without the admin plugin.
+     * `user`, `moderator` or `admin`, or several with commas between them.
      */
     role: string;
-    /**
-     * Null in rows of the Node application without skills.
-     */
     skills: Array<string>;
     updatedAt: Timestamp;
     website: string | null;
@@ -1043,7 +1081,7 @@ export type Services = {
 };
 
 /**
- * Numbers of the rows that everybody may see.
+ * Numbers of visible rows.
  */
 export type Stats = {
     /**
@@ -1067,7 +1105,7 @@ export type Stats = {
 export type Timestamp = string;
 
 /**
- * How much is unread.
+ * The number of unread notifications.
  */
 export type UnreadCount = {
     /**
@@ -1081,11 +1119,11 @@ export type UnreadCount = {
  */
 export type UpdateComment = {
     /**
-     * Markdown; neither empty nor blank.
+     * Markdown. Must not be empty or blank.
      */
     content?: string;
     /**
-     * The `updatedAt` that the change is based on; where the stored one differs, the response is 409.
+     * The `updatedAt` on which the change is based. If it differs from the stored one, the response is 409.
      */
     expectedUpdatedAt?: string;
 };
@@ -1103,11 +1141,11 @@ export type UpdateProfile = {
     location?: string | null;
     name?: string;
     /**
-     * Of skills that differ in case only, the first is kept.
+     * Of skills that differ only in case, the first is stored.
      */
     skills?: Array<string>;
     /**
-     * An http or https address, or a host, which gets `https://` before it; empty clears it.
+     * An http or https address, or a host, which is stored with `https://`. An empty text clears it.
      */
     website?: string | null;
 };
@@ -1120,17 +1158,29 @@ export type UpdateProject = {
      * Markdown.
      */
     content?: string | null;
+    /**
+     * Plain text for lists.
+     */
     description?: string | null;
     /**
-     * Where it differs from the stored `updatedAt`, the response is 409 and nothing changes.
+     * If it differs from the stored `updatedAt`, the response is 409 and nothing changes.
      */
     expectedUpdatedAt?: string;
+    /**
+     * `false` makes it a draft, which only you can see.
+     */
     isPublic?: boolean;
+    /**
+     * The main programming language, such as `Rust`.
+     */
     language?: string | null;
     /**
      * Stored folded to lower case, without the leading `#` and without duplicates.
      */
     tags?: Array<string>;
+    /**
+     * Not blank, and without control characters.
+     */
     title?: string;
 };
 
@@ -1139,7 +1189,7 @@ export type UpdateProject = {
  */
 export type UploadTarget = {
     /**
-     * When the bucket starts to reject the request.
+     * Time from which the bucket rejects the request.
      */
     expiresAt: Timestamp;
     /**
@@ -1159,7 +1209,7 @@ export type UploadTarget = {
 };
 
 /**
- * A value in its most frequent spelling, and how many users have it in any spelling.
+ * A value in its most frequent spelling, and the number of users who have it in any spelling.
  */
 export type UserFacet = {
     count: number;
@@ -1167,7 +1217,7 @@ export type UserFacet = {
 };
 
 /**
- * What active users know, and where they are.
+ * The most frequent skills and locations of active users.
  */
 export type UserFacets = {
     locations: Array<UserFacet>;
@@ -1592,7 +1642,7 @@ export type GetAccountInfoData = {
          */
         accountId?: string;
         /**
-         * Its provider, as older clients send it
+         * Provider of the account, as older clients send it
          */
         providerId?: string;
     };
@@ -1997,19 +2047,19 @@ export type AdminListUsersData = {
     path?: never;
     query?: {
         /**
-         * Text that the column holds
+         * Text to search for
          */
         searchValue?: string;
         /**
-         * `email` by default
+         * Column that is searched; `email` by default
          */
         searchField?: 'email' | 'name';
         /**
-         * `contains` by default
+         * How the column is compared; `contains` by default
          */
         searchOperator?: 'contains' | 'starts_with' | 'ends_with';
         /**
-         * 100 by default
+         * Maximum number of users; 100 by default
          */
         limit?: number;
         /**
@@ -2021,7 +2071,7 @@ export type AdminListUsersData = {
          */
         sortBy?: string;
         /**
-         * `asc` by default
+         * Direction of the order; `asc` by default
          */
         sortDirection?: 'asc' | 'desc';
         /**
@@ -2029,11 +2079,11 @@ export type AdminListUsersData = {
          */
         filterField?: string;
         /**
-         * Several for `in` and `not_in`
+         * Value to compare with; several for `in` and `not_in`
          */
         filterValue?: Array<string>;
         /**
-         * `eq` by default
+         * How the column is compared; `eq` by default
          */
         filterOperator?: 'eq' | 'ne' | 'lt' | 'lte' | 'gt' | 'gte' | 'in' | 'not_in' | 'contains' | 'starts_with' | 'ends_with';
     };
@@ -2739,7 +2789,7 @@ export type ListApiKeysData = {
     path?: never;
     query?: {
         /**
-         * All by default
+         * Maximum number of keys; all by default
          */
         limit?: number;
         /**
@@ -2747,11 +2797,11 @@ export type ListApiKeysData = {
          */
         offset?: number;
         /**
-         * A property; oldest first by default
+         * Property to sort by; oldest first by default
          */
         sortBy?: string;
         /**
-         * `asc` by default
+         * Direction of the order; `asc` by default
          */
         sortDirection?: 'asc' | 'desc';
     };
@@ -2871,19 +2921,19 @@ export type FinishSignInData = {
     };
     query?: {
         /**
-         * The authorization code
+         * Authorization code of the provider
          */
         code?: string;
         /**
-         * The state of the sign-in
+         * State of the sign-in, from the provider's address
          */
         state?: string;
         /**
-         * Code of the provider's refusal
+         * Code of the provider's error
          */
         error?: string;
         /**
-         * The same in words
+         * Description of the error
          */
         error_description?: string;
     };
@@ -3109,7 +3159,7 @@ export type ShowAuthErrorData = {
     path?: never;
     query?: {
         /**
-         * A code
+         * Code of the error
          */
         error?: string;
         /**
@@ -3224,7 +3274,7 @@ export type GetSessionData = {
     path?: never;
     query?: {
         /**
-         * Does not extend the session
+         * `true` does not extend the session
          */
         disableRefresh?: boolean;
         /**
@@ -3846,7 +3896,7 @@ export type RequireSessionData = {
     path?: never;
     query?: {
         /**
-         * Does not extend the session
+         * `true` does not extend the session
          */
         disableRefresh?: boolean;
     };
@@ -4262,6 +4312,9 @@ export type UpdateUserResponse = UpdateUserResponses[keyof UpdateUserResponses];
 export type DeleteCommentData = {
     body?: never;
     path: {
+        /**
+         * Id of the comment
+         */
         commentId: string;
     };
     query?: never;
@@ -4331,6 +4384,9 @@ export type GetCommentData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the comment
+         */
         commentId: string;
     };
     query?: {
@@ -4391,6 +4447,9 @@ export type GetCommentResponse = GetCommentResponses[keyof GetCommentResponses];
 export type UpdateCommentData = {
     body?: UpdateComment;
     path: {
+        /**
+         * Id of the comment
+         */
         commentId: string;
     };
     query?: never;
@@ -4515,11 +4574,11 @@ export type ListFeedData = {
     path?: never;
     query?: {
         /**
-         * All must match
+         * Only projects with all of these tags
          */
         tag?: Array<string>;
         /**
-         * Any may match, in any case
+         * Only projects in any of these languages; case is ignored
          */
         language?: Array<string>;
         /**
@@ -4743,6 +4802,9 @@ export type GetImageData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the upload
+         */
         uploadId: string;
     };
     query?: {
@@ -5107,39 +5169,39 @@ export type ListProjectsData = {
     path?: never;
     query?: {
         /**
-         * Up to 8 terms that must all occur in the title, the description, the language or a tag
+         * Search terms, up to 8. Each occurs in the title, the description, the language or a tag
          */
         q?: string;
         /**
-         * All must match
+         * Only projects with all of these tags
          */
         tag?: Array<string>;
         /**
-         * Any may match, in any case
+         * Only projects in any of these languages; case is ignored
          */
         language?: Array<string>;
         /**
-         * Id of a user
+         * Only projects of this user, by id
          */
         author?: string;
         /**
-         * Id of a user
+         * Only projects that this user likes, by id
          */
         likedBy?: string;
         /**
-         * `false`: your drafts
+         * `false` lists your drafts, with `author` as your own id
          */
         isPublic?: boolean;
         /**
-         * A day or an instant
+         * Only projects created after this time
          */
         createdAfter?: string;
         /**
-         * `newest` by default, `relevance` with `q`. `newest` with `likedBy` is by time of the like
+         * Order; `newest` by default, `relevance` with `q`. With `likedBy`, `newest` is by time of the like
          */
         sort?: 'newest' | 'updated' | 'likes' | 'comments' | 'views' | 'trending' | 'relevance';
         /**
-         * Period of `trending` and of counts; `7d` by default
+         * Period in which likes and comments count for `trending`, and of `recentCount` and `previousCount`; `7d` by default
          */
         window?: '24h' | '7d' | '30d';
         /**
@@ -5278,43 +5340,43 @@ export type ListProjectFacetsData = {
     path?: never;
     query?: {
         /**
-         * Up to 8 terms that must all occur in the title, the description, the language or a tag
+         * Search terms, up to 8. Each occurs in the title, the description, the language or a tag
          */
         q?: string;
         /**
-         * All must match
+         * Only projects with all of these tags
          */
         tag?: Array<string>;
         /**
-         * Any may match, in any case
+         * Only projects in any of these languages; case is ignored
          */
         language?: Array<string>;
         /**
-         * Id of a user
+         * Only projects of this user, by id
          */
         author?: string;
         /**
-         * Id of a user
+         * Only projects that this user likes, by id
          */
         likedBy?: string;
         /**
-         * `false`: your drafts
+         * `false` lists your drafts, with `author` as your own id
          */
         isPublic?: boolean;
         /**
-         * A day or an instant
+         * Only projects created after this time
          */
         createdAfter?: string;
         /**
-         * Beginning of the names
+         * What the names start with; case is ignored
          */
         prefix?: string;
         /**
-         * Period of `trending` and of counts; `7d` by default
+         * Period in which likes and comments count for `trending`, and of `recentCount` and `previousCount`; `7d` by default
          */
         window?: '24h' | '7d' | '30d';
         /**
-         * Maximum number of each; 20 by default
+         * Maximum number of tags, and of languages; 20 by default
          */
         limit?: number;
     };
@@ -5366,6 +5428,9 @@ export type ListProjectFacetsResponse = ListProjectFacetsResponses[keyof ListPro
 export type DeleteProjectData = {
     body?: never;
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: never;
@@ -5435,6 +5500,9 @@ export type GetProjectData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: {
@@ -5495,6 +5563,9 @@ export type GetProjectResponse = GetProjectResponses[keyof GetProjectResponses];
 export type UpdateProjectData = {
     body?: UpdateProject;
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: never;
@@ -5568,6 +5639,9 @@ export type ListCommentsData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: {
@@ -5646,6 +5720,9 @@ export type CreateCommentData = {
         'Idempotency-Key'?: string;
     };
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: never;
@@ -5723,6 +5800,9 @@ export type ListProjectFilesData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: {
@@ -5787,6 +5867,9 @@ export type ListProjectFilesResponse = ListProjectFilesResponses[keyof ListProje
 export type UnlikeProjectData = {
     body?: never;
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: never;
@@ -5850,6 +5933,9 @@ export type UnlikeProjectResponse = UnlikeProjectResponses[keyof UnlikeProjectRe
 export type LikeProjectData = {
     body?: never;
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: never;
@@ -5919,6 +6005,9 @@ export type ListLikesData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: {
@@ -5983,6 +6072,9 @@ export type ListLikesResponse = ListLikesResponses[keyof ListLikesResponses];
 export type ViewProjectData = {
     body?: never;
     path: {
+        /**
+         * Id of the project
+         */
         projectId: string;
     };
     query?: never;
@@ -6259,6 +6351,9 @@ export type CreateUploadResponse = CreateUploadResponses[keyof CreateUploadRespo
 export type DeleteUploadData = {
     body?: never;
     path: {
+        /**
+         * Id of the upload
+         */
         uploadId: string;
     };
     query?: never;
@@ -6328,6 +6423,9 @@ export type GetUploadData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the upload
+         */
         uploadId: string;
     };
     query?: never;
@@ -6383,6 +6481,9 @@ export type GetUploadResponse = GetUploadResponses[keyof GetUploadResponses];
 export type CompleteUploadData = {
     body?: never;
     path: {
+        /**
+         * Id of the upload
+         */
         uploadId: string;
     };
     query?: never;
@@ -6450,6 +6551,9 @@ export type CompleteUploadResponse = CompleteUploadResponses[keyof CompleteUploa
 export type GetUploadContentData = {
     body?: never;
     path: {
+        /**
+         * Id of the upload
+         */
         uploadId: string;
     };
     query?: never;
@@ -6500,19 +6604,19 @@ export type ListUsersData = {
     path?: never;
     query?: {
         /**
-         * Up to 8 terms that must all occur in the name, the GitHub name or a skill
+         * Search terms, up to 8. Each occurs in the name, the GitHub user name or a skill
          */
         q?: string;
         /**
-         * All must match, in any case
+         * Only people with all of these skills; case is ignored
          */
         skill?: Array<string>;
         /**
-         * A part of the location
+         * A part of the location; case is ignored
          */
         location?: string;
         /**
-         * `newest` by default. `suggested` has one page, and items with `mutualCount` and `sharedSkillsCount`
+         * Order; `newest` by default. `suggested` has one page, and its items have `mutualCount` and `sharedSkillsCount`
          */
         sort?: 'newest' | 'followers' | 'suggested';
         /**
@@ -6578,6 +6682,9 @@ export type GetUserByGithubData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * User name on GitHub; case is ignored
+         */
         githubUsername: string;
     };
     query?: never;
@@ -6641,11 +6748,11 @@ export type ListUserFacetsData = {
     path?: never;
     query?: {
         /**
-         * Beginning of the names
+         * What the names start with; case is ignored
          */
         prefix?: string;
         /**
-         * Maximum number of each; 20 by default
+         * Maximum number of skills, and of locations; 20 by default
          */
         limit?: number;
     };
@@ -6872,6 +6979,9 @@ export type GetUserData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the user
+         */
         userId: string;
     };
     query?: never;
@@ -6933,15 +7043,18 @@ export type GetContributionsData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the user
+         */
         userId: string;
     };
     query?: {
         /**
-         * First day in UTC; 371 days before `to` by default
+         * First day, in UTC; 371 days before `to` by default
          */
         from?: string;
         /**
-         * Last day in UTC; today by default
+         * Last day, in UTC; today by default
          */
         to?: string;
     };
@@ -6997,6 +7110,9 @@ export type GetContributionsResponse = GetContributionsResponses[keyof GetContri
 export type UnfollowUserData = {
     body?: never;
     path: {
+        /**
+         * Id of the user
+         */
         userId: string;
     };
     query?: never;
@@ -7060,6 +7176,9 @@ export type UnfollowUserResponse = UnfollowUserResponses[keyof UnfollowUserRespo
 export type FollowUserData = {
     body?: never;
     path: {
+        /**
+         * Id of the user
+         */
         userId: string;
     };
     query?: never;
@@ -7129,6 +7248,9 @@ export type ListFollowersData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the user
+         */
         userId: string;
     };
     query?: {
@@ -7199,6 +7321,9 @@ export type ListFollowingData = {
         'If-None-Match'?: string;
     };
     path: {
+        /**
+         * Id of the user
+         */
         userId: string;
     };
     query?: {

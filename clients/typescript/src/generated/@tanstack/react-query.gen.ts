@@ -60,7 +60,7 @@ export const getGreetingOptions = (options?: Options<GetGreetingData>) => queryO
 export const getAccountInfoQueryKey = (options?: Options<GetAccountInfoData>) => createQueryKey('getAccountInfo', options);
 
 /**
- * Returns the provider's data about an account
+ * Returns a provider's data about one of your accounts
  */
 export const getAccountInfoOptions = (options?: Options<GetAccountInfoData>) => queryOptions<GetAccountInfoResponse, GetAccountInfoError, GetAccountInfoResponse, ReturnType<typeof getAccountInfoQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -134,7 +134,7 @@ export const adminGetUserOptions = (options: Options<AdminGetUserData>) => query
 });
 
 /**
- * Reports whether you may do something to users
+ * Reports whether you may administer users or sessions
  */
 export const hasPermissionMutation = (options?: Partial<Options<HasPermissionData>>): UseMutationOptions<HasPermissionResponse, HasPermissionError, Options<HasPermissionData>> => {
     const mutationOptions: UseMutationOptions<HasPermissionResponse, HasPermissionError, Options<HasPermissionData>> = {
@@ -374,7 +374,7 @@ export const adminUpdateUserMutation = (options?: Partial<Options<AdminUpdateUse
 /**
  * Creates an API key
  *
- * Only this response holds the key itself. At most 20 keys that have not expired.
+ * Only this response contains the key. You may have 20 keys that have not expired.
  */
 export const createApiKeyMutation = (options?: Partial<Options<CreateApiKeyData>>): UseMutationOptions<CreateApiKeyResponse, CreateApiKeyError, Options<CreateApiKeyData>> => {
     const mutationOptions: UseMutationOptions<CreateApiKeyResponse, CreateApiKeyError, Options<CreateApiKeyData>> = {
@@ -572,7 +572,7 @@ export const showAuthErrorOptions = (options?: Options<ShowAuthErrorData>) => qu
 });
 
 /**
- * Returns a provider's token, refreshed if it is about to expire
+ * Returns a provider's access token, refreshed if it is about to expire
  */
 export const getAccessTokenMutation = (options?: Partial<Options<GetAccessTokenData>>): UseMutationOptions<GetAccessTokenResponse, GetAccessTokenError, Options<GetAccessTokenData>> => {
     const mutationOptions: UseMutationOptions<GetAccessTokenResponse, GetAccessTokenError, Options<GetAccessTokenData>> = {
@@ -592,7 +592,7 @@ export const getAccessTokenMutation = (options?: Partial<Options<GetAccessTokenD
 export const getSessionQueryKey = (options?: Options<GetSessionData>) => createQueryKey('getSession', options);
 
 /**
- * Returns the session and its user, or null
+ * Returns your session and user, or null
  */
 export const getSessionOptions = (options?: Options<GetSessionData>) => queryOptions<GetSessionResponse, GetSessionError, GetSessionResponse, ReturnType<typeof getSessionQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -608,7 +608,7 @@ export const getSessionOptions = (options?: Options<GetSessionData>) => queryOpt
 });
 
 /**
- * Always returns 405
+ * Always returns 405: `GET /api/auth/get-session` returns the session
  */
 export const postSessionMutation = (options?: Partial<Options<PostSessionData>>): UseMutationOptions<unknown, PostSessionError, Options<PostSessionData>> => {
     const mutationOptions: UseMutationOptions<unknown, PostSessionError, Options<PostSessionData>> = {
@@ -626,7 +626,7 @@ export const postSessionMutation = (options?: Partial<Options<PostSessionData>>)
 };
 
 /**
- * Starts linking another account
+ * Starts linking an account at another provider
  */
 export const linkAccountMutation = (options?: Partial<Options<LinkAccountData>>): UseMutationOptions<LinkAccountResponse, LinkAccountError, Options<LinkAccountData>> => {
     const mutationOptions: UseMutationOptions<LinkAccountResponse, LinkAccountError, Options<LinkAccountData>> = {
@@ -684,7 +684,7 @@ export const listSessionsOptions = (options?: Options<ListSessionsData>) => quer
 export const getAuthOkQueryKey = (options?: Options<GetAuthOkData>) => createQueryKey('getAuthOk', options);
 
 /**
- * Reports that the group is up
+ * Reports whether sign-in is up
  */
 export const getAuthOkOptions = (options?: Options<GetAuthOkData>) => queryOptions<GetAuthOkResponse, GetAuthOkError, GetAuthOkResponse, ReturnType<typeof getAuthOkQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -772,7 +772,7 @@ export const revokeSessionMutation = (options?: Partial<Options<RevokeSessionDat
 };
 
 /**
- * Ends all of your sessions
+ * Ends all of your sessions, this one included
  */
 export const revokeSessionsMutation = (options?: Partial<Options<RevokeSessionsData>>): UseMutationOptions<RevokeSessionsResponse, RevokeSessionsError, Options<RevokeSessionsData>> => {
     const mutationOptions: UseMutationOptions<RevokeSessionsResponse, RevokeSessionsError, Options<RevokeSessionsData>> = {
@@ -810,7 +810,7 @@ export const sendVerificationEmailMutation = (options?: Partial<Options<SendVeri
 export const requireSessionQueryKey = (options?: Options<RequireSessionData>) => createQueryKey('requireSession', options);
 
 /**
- * Returns the session and its user, or 401
+ * Returns your session and user, or 401
  */
 export const requireSessionOptions = (options?: Options<RequireSessionData>) => queryOptions<RequireSessionResponse, RequireSessionError, RequireSessionResponse, ReturnType<typeof requireSessionQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -846,7 +846,7 @@ export const signInEmailMutation = (options?: Partial<Options<SignInEmailData>>)
 /**
  * Starts a sign-in with GitHub or Google
  *
- * With `idToken`, signs in at once with an id token of Google.
+ * Returns the address of the provider, to which the browser goes. After the sign-in the browser is sent to `callbackURL`, and after an error to `errorCallbackURL` with the code in `error`. Both must be relative or of a trusted origin. With `idToken`, signs in at once with an id token of Google.
  */
 export const signInSocialMutation = (options?: Partial<Options<SignInSocialData>>): UseMutationOptions<SignInSocialResponse, SignInSocialError, Options<SignInSocialData>> => {
     const mutationOptions: UseMutationOptions<SignInSocialResponse, SignInSocialError, Options<SignInSocialData>> = {
@@ -864,7 +864,7 @@ export const signInSocialMutation = (options?: Partial<Options<SignInSocialData>
 };
 
 /**
- * Ends the session
+ * Signs out: ends the session
  */
 export const signOutMutation = (options?: Partial<Options<SignOutData>>): UseMutationOptions<SignOutResponse, SignOutError, Options<SignOutData>> => {
     const mutationOptions: UseMutationOptions<SignOutResponse, SignOutError, Options<SignOutData>> = {
@@ -902,7 +902,7 @@ export const signUpEmailMutation = (options?: Partial<Options<SignUpEmailData>>)
 /**
  * Unlinks an account
  *
- * Not the last one. The session must be younger than 24 hours.
+ * The last account cannot be unlinked. The session must be younger than 24 hours.
  */
 export const unlinkAccountMutation = (options?: Partial<Options<UnlinkAccountData>>): UseMutationOptions<UnlinkAccountResponse, UnlinkAccountError, Options<UnlinkAccountData>> => {
     const mutationOptions: UseMutationOptions<UnlinkAccountResponse, UnlinkAccountError, Options<UnlinkAccountData>> = {
@@ -958,7 +958,7 @@ export const updateUserMutation = (options?: Partial<Options<UpdateUserData>>): 
 /**
  * Deletes a comment
  *
- * Allowed to its author, the project's author, and staff.
+ * Allowed to its author, to the project's author, and to moderators and admins.
  */
 export const deleteCommentMutation = (options?: Partial<Options<DeleteCommentData>>): UseMutationOptions<DeleteCommentResponse, DeleteCommentError, Options<DeleteCommentData>> => {
     const mutationOptions: UseMutationOptions<DeleteCommentResponse, DeleteCommentError, Options<DeleteCommentData>> = {
@@ -1006,7 +1006,7 @@ export const getCommentOptions = (options: Options<GetCommentData>) => queryOpti
 /**
  * Updates your comment
  *
- * With `expectedUpdatedAt`, only if nobody has changed it since: else 409.
+ * With `expectedUpdatedAt`, changes the comment only if nobody has changed it since; otherwise the response is 409.
  */
 export const updateCommentMutation = (options?: Partial<Options<UpdateCommentData>>): UseMutationOptions<UpdateCommentResponse, UpdateCommentError, Options<UpdateCommentData>> => {
     const mutationOptions: UseMutationOptions<UpdateCommentResponse, UpdateCommentError, Options<UpdateCommentData>> = {
@@ -1030,7 +1030,7 @@ export const updateCommentMutation = (options?: Partial<Options<UpdateCommentDat
 export const getDocsQueryKey = (options?: Options<GetDocsData>) => createQueryKey('getDocs', options);
 
 /**
- * Shows a page to read and try this document
+ * Shows this documentation
  */
 export const getDocsOptions = (options?: Options<GetDocsData>) => queryOptions<GetDocsResponse, GetDocsError, GetDocsResponse, ReturnType<typeof getDocsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1124,7 +1124,7 @@ export const getImageQueryKey = (options: Options<GetImageData>) => createQueryK
 /**
  * Returns an image in the size and format that a page needs
  *
- * Without parameters, the whole image. It is never enlarged.
+ * Without parameters, returns the image in its own size. Images are never enlarged. Image results of more than 4 MiB are redirects to the bucket.
  */
 export const getImageOptions = (options: Options<GetImageData>) => queryOptions<unknown, GetImageError, unknown, ReturnType<typeof getImageQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1198,7 +1198,7 @@ export const countNotificationsOptions = (options?: Options<CountNotificationsDa
 /**
  * Marks notifications as read
  *
- * Everything up to `before`, or up to now. A later call with an earlier time changes nothing.
+ * Marks everything up to `before`, which is now by default. A later request with an earlier time changes nothing.
  */
 export const readNotificationsMutation = (options?: Partial<Options<ReadNotificationsData>>): UseMutationOptions<ReadNotificationsResponse, ReadNotificationsError, Options<ReadNotificationsData>> => {
     const mutationOptions: UseMutationOptions<ReadNotificationsResponse, ReadNotificationsError, Options<ReadNotificationsData>> = {
@@ -1218,7 +1218,7 @@ export const readNotificationsMutation = (options?: Partial<Options<ReadNotifica
 export const getOpenApiQueryKey = (options?: Options<GetOpenApiData>) => createQueryKey('getOpenApi', options);
 
 /**
- * Returns this document
+ * Returns this documentation as an OpenAPI document
  */
 export const getOpenApiOptions = (options?: Options<GetOpenApiData>) => queryOptions<GetOpenApiResponse, GetOpenApiError, GetOpenApiResponse, ReturnType<typeof getOpenApiQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1236,9 +1236,9 @@ export const getOpenApiOptions = (options?: Options<GetOpenApiData>) => queryOpt
 export const listProjectsQueryKey = (options?: Options<ListProjectsData>) => createQueryKey('listProjects', options);
 
 /**
- * Lists projects, newest first, or in another order
+ * Lists projects, newest first or in another order
  *
- * Public projects of visible authors; with `author` as your own id also your drafts.
+ * Returns public projects. With `author` as your own id, returns your drafts too.
  */
 export const listProjectsOptions = (options?: Options<ListProjectsData>) => queryOptions<ListProjectsResponse, ListProjectsError, ListProjectsResponse, ReturnType<typeof listProjectsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1254,7 +1254,7 @@ export const listProjectsOptions = (options?: Options<ListProjectsData>) => quer
 });
 
 /**
- * Publishes a project, or keeps a draft
+ * Publishes a project, or saves a draft
  */
 export const createProjectMutation = (options?: Partial<Options<CreateProjectData>>): UseMutationOptions<CreateProjectResponse, CreateProjectError, Options<CreateProjectData>> => {
     const mutationOptions: UseMutationOptions<CreateProjectResponse, CreateProjectError, Options<CreateProjectData>> = {
@@ -1299,7 +1299,9 @@ export const listProjectFacetsOptions = (options?: Options<ListProjectFacetsData
 });
 
 /**
- * Deletes your project, or as staff a public one
+ * Deletes a project
+ *
+ * Allowed to its author; moderators and admins may delete public projects. Its comments, likes and files are deleted too.
  */
 export const deleteProjectMutation = (options?: Partial<Options<DeleteProjectData>>): UseMutationOptions<DeleteProjectResponse, DeleteProjectError, Options<DeleteProjectData>> => {
     const mutationOptions: UseMutationOptions<DeleteProjectResponse, DeleteProjectError, Options<DeleteProjectData>> = {
@@ -1352,7 +1354,7 @@ export const getProjectOptions = (options: Options<GetProjectData>) => queryOpti
 /**
  * Updates your project
  *
- * Absent fields keep their value, `null` clears them.
+ * Properties that are absent keep their value, and `null` clears one. With `expectedUpdatedAt`, changes the project only if nobody has changed it since; otherwise the response is 409.
  */
 export const updateProjectMutation = (options?: Partial<Options<UpdateProjectData>>): UseMutationOptions<UpdateProjectResponse, UpdateProjectError, Options<UpdateProjectData>> => {
     const mutationOptions: UseMutationOptions<UpdateProjectResponse, UpdateProjectError, Options<UpdateProjectData>> = {
@@ -1383,7 +1385,7 @@ export const updateProjectMutation = (options?: Partial<Options<UpdateProjectDat
 export const listCommentsQueryKey = (options: Options<ListCommentsData>) => createQueryKey('listComments', options);
 
 /**
- * Lists the comments on a project
+ * Lists the comments on a project, oldest first
  */
 export const listCommentsOptions = (options: Options<ListCommentsData>) => queryOptions<ListCommentsResponse, ListCommentsError, ListCommentsResponse, ReturnType<typeof listCommentsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1512,9 +1514,9 @@ export const listLikesOptions = (options: Options<ListLikesData>) => queryOption
 });
 
 /**
- * Counts a view
+ * Counts a view of a project
  *
- * At most one for each viewer and day, and none of the author's own.
+ * Counts at most one view for each viewer and day. Views by the author are not counted.
  */
 export const viewProjectMutation = (options?: Partial<Options<ViewProjectData>>): UseMutationOptions<ViewProjectResponse, ViewProjectError, Options<ViewProjectData>> => {
     const mutationOptions: UseMutationOptions<ViewProjectResponse, ViewProjectError, Options<ViewProjectData>> = {
@@ -1534,7 +1536,7 @@ export const viewProjectMutation = (options?: Partial<Options<ViewProjectData>>)
 export const testSentryErrorQueryKey = (options?: Options<TestSentryErrorData>) => createQueryKey('testSentryError', options);
 
 /**
- * Fails, so that Sentry receives an error
+ * Fails on purpose, so that Sentry receives an error
  */
 export const testSentryErrorOptions = (options?: Options<TestSentryErrorData>) => queryOptions<unknown, TestSentryErrorError, unknown, ReturnType<typeof testSentryErrorQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1586,9 +1588,9 @@ export const getStatsOptions = (options?: Options<GetStatsData>) => queryOptions
 });
 
 /**
- * Creates a file and returns where to upload it
+ * Starts an upload, and returns the address for the content
  *
- * Upload the file with the returned request, whose body has exactly the declared size, and then complete it.
+ * An upload has three steps: this request, the request in `upload` with the file as its body, and `POST /uploads/{uploadId}/complete`. The file must have exactly the declared size and type.
  */
 export const createUploadMutation = (options?: Partial<Options<CreateUploadData>>): UseMutationOptions<CreateUploadResponse, CreateUploadError, Options<CreateUploadData>> => {
     const mutationOptions: UseMutationOptions<CreateUploadResponse, CreateUploadError, Options<CreateUploadData>> = {
@@ -1606,7 +1608,9 @@ export const createUploadMutation = (options?: Partial<Options<CreateUploadData>
 };
 
 /**
- * Deletes your file, or as staff a public one
+ * Deletes a file
+ *
+ * Allowed to its owner; moderators and admins may delete files of public projects, and avatars.
  */
 export const deleteUploadMutation = (options?: Partial<Options<DeleteUploadData>>): UseMutationOptions<DeleteUploadResponse, DeleteUploadError, Options<DeleteUploadData>> => {
     const mutationOptions: UseMutationOptions<DeleteUploadResponse, DeleteUploadError, Options<DeleteUploadData>> = {
@@ -1633,7 +1637,7 @@ export const deleteUploadMutation = (options?: Partial<Options<DeleteUploadData>
 export const getUploadQueryKey = (options: Options<GetUploadData>) => createQueryKey('getUpload', options);
 
 /**
- * Returns a file's description
+ * Returns a file's name, type, size and state
  */
 export const getUploadOptions = (options: Options<GetUploadData>) => queryOptions<GetUploadResponse, GetUploadError, GetUploadResponse, ReturnType<typeof getUploadQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1651,7 +1655,7 @@ export const getUploadOptions = (options: Options<GetUploadData>) => queryOption
 /**
  * Checks an uploaded file and publishes it
  *
- * Of an image nothing but pixels, animation and colour profile is kept. A file that is not what was declared is removed.
+ * Metadata is removed from images, such as the place where a photo was taken. A file of another type than declared is deleted, and the response is 400.
  */
 export const completeUploadMutation = (options?: Partial<Options<CompleteUploadData>>): UseMutationOptions<CompleteUploadResponse, CompleteUploadError, Options<CompleteUploadData>> => {
     const mutationOptions: UseMutationOptions<CompleteUploadResponse, CompleteUploadError, Options<CompleteUploadData>> = {
@@ -1676,6 +1680,8 @@ export const getUploadContentQueryKey = (options: Options<GetUploadContentData>)
 
 /**
  * Redirects to a file's content
+ *
+ * The address is valid for 5 minutes.
  */
 export const getUploadContentOptions = (options: Options<GetUploadContentData>) => queryOptions<unknown, GetUploadContentError, unknown, ReturnType<typeof getUploadContentQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1693,7 +1699,7 @@ export const getUploadContentOptions = (options: Options<GetUploadContentData>) 
 export const listUsersQueryKey = (options?: Options<ListUsersData>) => createQueryKey('listUsers', options);
 
 /**
- * Lists people: newest first, by followers, or suggested to you
+ * Lists people, newest first, by followers, or as suggestions for you
  */
 export const listUsersOptions = (options?: Options<ListUsersData>) => queryOptions<ListUsersResponse, ListUsersError, ListUsersResponse, ReturnType<typeof listUsersQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1711,7 +1717,7 @@ export const listUsersOptions = (options?: Options<ListUsersData>) => queryOptio
 export const getUserByGithubQueryKey = (options: Options<GetUserByGithubData>) => createQueryKey('getUserByGithub', options);
 
 /**
- * Returns the public profile of a GitHub user name
+ * Returns the public profile of a GitHub user
  */
 export const getUserByGithubOptions = (options: Options<GetUserByGithubData>) => queryOptions<GetUserByGithubResponse, GetUserByGithubError, GetUserByGithubResponse, ReturnType<typeof getUserByGithubQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1785,7 +1791,7 @@ export const getProfileOptions = (options?: Options<GetProfileData>) => queryOpt
 /**
  * Updates your own profile
  *
- * Absent fields keep their value, `null` clears them.
+ * Properties that are absent keep their value, and `null` clears one.
  */
 export const updateProfileMutation = (options?: Partial<Options<UpdateProfileData>>): UseMutationOptions<UpdateProfileResponse, UpdateProfileError, Options<UpdateProfileData>> => {
     const mutationOptions: UseMutationOptions<UpdateProfileResponse, UpdateProfileError, Options<UpdateProfileData>> = {
@@ -1805,7 +1811,7 @@ export const updateProfileMutation = (options?: Partial<Options<UpdateProfileDat
 export const getUserQueryKey = (options: Options<GetUserData>) => createQueryKey('getUser', options);
 
 /**
- * Returns a public profile
+ * Returns a person's public profile
  */
 export const getUserOptions = (options: Options<GetUserData>) => queryOptions<GetUserResponse, GetUserError, GetUserResponse, ReturnType<typeof getUserQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1825,7 +1831,7 @@ export const getContributionsQueryKey = (options: Options<GetContributionsData>)
 /**
  * Counts a person's contributions by day
  *
- * Public projects created, and comments on public projects.
+ * Counts public projects created, and comments on public projects.
  */
 export const getContributionsOptions = (options: Options<GetContributionsData>) => queryOptions<GetContributionsResponse, GetContributionsError, GetContributionsResponse, ReturnType<typeof getContributionsQueryKey>>({
     queryFn: async ({ queryKey, signal }) => {
@@ -1877,7 +1883,7 @@ export const unfollowUserMutation = (options?: Partial<Options<UnfollowUserData>
 /**
  * Follows a person
  *
- * Repeating it changes nothing. Nobody can follow themselves.
+ * Repeating it changes nothing. Following yourself is 400.
  */
 export const followUserMutation = (options?: Partial<Options<FollowUserData>>): UseMutationOptions<FollowUserResponse, FollowUserError, Options<FollowUserData>> => {
     const mutationOptions: UseMutationOptions<FollowUserResponse, FollowUserError, Options<FollowUserData>> = {
