@@ -701,7 +701,7 @@ export type File = {
     createdAt: Timestamp;
     filename: string;
     /**
-     * Width in pixels, for an image that is ready.
+     * Height in pixels, for an image that is ready.
      */
     height: number | null;
     id: string;
@@ -710,9 +710,6 @@ export type File = {
      */
     imageUrl: string | null;
     projectId: string | null;
-    /**
-     * Purpose of the file.
-     */
     purpose: FilePurpose;
     /**
      * Bytes.
@@ -733,12 +730,12 @@ export type File = {
 };
 
 /**
- * The words of `upload.purpose`, for the document.
+ * What a file is for.
  */
 export type FilePurpose = 'avatar' | 'project';
 
 /**
- * The words of `upload.status`, for the document.
+ * State of a file.
  */
 export type FileStatus = 'pending' | 'ready';
 
@@ -782,7 +779,7 @@ export type HealthDetails = {
 };
 
 /**
- * The words of `Health.status`, for the document.
+ * State of the process.
  */
 export type HealthStatus = 'ok' | 'alive';
 
@@ -993,7 +990,7 @@ export type ReadinessChecks = {
 };
 
 /**
- * The words of `Readiness.status`, for the document.
+ * Whether requests may be sent here.
  */
 export type ReadinessStatus = 'ready' | 'not ready';
 
