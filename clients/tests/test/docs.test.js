@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import axe from "axe-core";
+import { transform } from "esbuild";
 import { chromium as driver } from "playwright-core";
-import ts from "typescript";
 
 import { api } from "../browser.js";
 import { chromium } from "../cross_site.js";
@@ -103,8 +104,21 @@ test("every operation has an example for curl and one in TypeScript", { skip }, 
   for (const { id, curl, code } of examples) {
     assert.match(curl, /^curl (-X [A-Z]+ )?'https?:\/\//, id);
     assert.doesNotMatch(curl, /\{[a-zA-Z]+\}'/, `${id} has a parameter without an example`);
-    const { diagnostics } = ts.transpileModule(code, { reportDiagnostics: true });
-    assert.deepEqual(diagnostics.map(({ messageText }) => messageText), [], id);
+    await assert.doesNotReject(transform(code, { loader: "ts" }), id);
+  }
+});
+
+test("axe has no findings, in the dark and on a phone", { skip }, async (t) => {
+  for (const [colorScheme, width] of [["light", 1280], ["dark", 360]]) {
+    const page = await open(t, { hash: "#createProject", width });
+    await page.emulateMedia({ colorScheme });
+    await page.evaluate(axe.source);
+    const findings = await page.evaluate(async () => {
+      const { passes, violations } = await window.axe.run();
+      return { checked: passes.length, found: violations.map(({ id, nodes }) => `${id}: ${nodes[0].target}`) };
+    });
+    assert.ok(findings.checked > 20);
+    assert.deepEqual(findings.found, []);
   }
 });
 
