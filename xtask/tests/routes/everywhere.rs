@@ -157,6 +157,10 @@ async fn a_nul_is_rejected_in_every_text_of_every_body(db: PgPool) {
         for field in known {
             let mut body = least.clone();
             body[&field] = json!("a\0b");
+            if field == "projectId" {
+                // An avatar has no project, so the property is unknown there.
+                body["purpose"] = json!("project");
+            }
 
             let path = operation.filled(&THINGS);
             let answer = bundle
