@@ -30,7 +30,12 @@ export async function start() {
   });
   server.listen(new URL(site).port, "127.0.0.1");
   await once(server, "listening");
-  const browser = await driver.launch({ executablePath: chromium, args: ["--no-sandbox"] });
+  const browser = await driver.launch({
+    executablePath: chromium,
+    args: ["--no-sandbox"],
+    // People have that cache, and Playwright turns it off.
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
 
   /** Opens a window of its own, with its own cookies. */
   const open = async () => {

@@ -260,11 +260,18 @@ describe("the pages of the example", { skip }, () => {
       const { page, person } = await signIn(context);
       await page.getByRole("link", { name: "Settings" }).click();
       await page.getByLabel("Name", { exact: true }).waitFor();
-      await page.goto("about:blank");
+      await page.evaluate(() => {
+        window.addEventListener("pageshow", ({ persisted }) => {
+          window.isFromCache = persisted;
+        });
+      });
+      await page.goto(`${api}/health`);
       const answer = await context.request.post(`${api}/api/auth/sign-out`, { headers: { origin: site } });
       assert.equal(answer.status(), 200);
-      await page.goBack();
+      // Playwright's own way back waits for a page that loads.
+      await page.evaluate(() => setTimeout(() => history.back()));
       await page.getByRole("heading", { level: 1, name: "Sign in first" }).waitFor();
+      assert.equal(await page.evaluate(() => window.isFromCache), true);
       assert.equal(await page.getByText(person.name).count(), 0);
     });
   });
