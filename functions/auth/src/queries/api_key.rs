@@ -197,7 +197,7 @@ impl ApiKeyChanges {
     }
 }
 
-/// Changes a user's key.
+/// Changes a user's key. `updatedAt` is the time of its last use, and stays as it is.
 pub async fn update(
     db: impl PgExecutor<'_>,
     user_id: &str,
@@ -211,8 +211,7 @@ pub async fn update(
         set name = coalesce($3, name),
             enabled = coalesce($4, enabled),
             "expiresAt" = case when $5 then $6 else "expiresAt" end,
-            metadata = case when $7 then $8 else metadata end,
-            "updatedAt" = now() at time zone 'utc'
+            metadata = case when $7 then $8 else metadata end
         where "referenceId" = $1 and id = $2
         returning
             "configId" as config_id, name, start, "referenceId" as reference_id, prefix,

@@ -97,6 +97,8 @@ async fn a_key_is_updated(db: PgPool) {
         (&json!("New"), &json!(false), &json!({ "b": 2 }))
     );
     assert_eq!(key["expiresAt"], made["expiresAt"]);
+    // It is the time of the last use.
+    assert_eq!(key["updatedAt"], made["updatedAt"]);
     assert!(key.get("key").is_none());
     let key = update(json!({ "expiresIn": null, "metadata": null }))
         .await
