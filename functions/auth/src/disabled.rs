@@ -3,6 +3,7 @@
 use utoipa::openapi::KnownFormat;
 
 use crate::{
+    admin::check_password_length,
     email::is_email,
     error::{Error, Result},
     fields::{AuthBody, Fields, boolean, text},
@@ -51,7 +52,7 @@ impl AuthBody for EmailSignUp {
     fn read(fields: &mut Fields<'_>) -> Self {
         fields.required("name", text());
         require_email(fields, "email");
-        fields.required("password", text());
+        fields.required("password", text().not_empty());
         fields.undocumented("image", text());
         fields.undocumented("callbackURL", text());
         fields.undocumented("rememberMe", boolean());
@@ -135,23 +136,26 @@ pub async fn change_email(CallWith(call, _): CallWith<NewEmail>) -> Result {
 }
 
 /// A new password and the current one.
-pub struct NewPassword;
+pub struct NewPassword {
+    new_password: String,
+}
 
 impl AuthBody for NewPassword {
     const NAME: &'static str = "AuthNewPassword";
     const ABOUT: &'static str = "A new password and the current one.";
 
     fn read(fields: &mut Fields<'_>) -> Self {
-        fields.required("newPassword", text());
+        let new_password = fields.required("newPassword", text());
         fields.required("currentPassword", text());
         fields.undocumented("revokeOtherSessions", boolean());
-        Self
+        Self { new_password }
     }
 }
 
 /// `POST /api/auth/change-password`
-pub async fn change_password(CallWith(call, _): CallWith<NewPassword>) -> Result {
+pub async fn change_password(CallWith(call, body): CallWith<NewPassword>) -> Result {
     call.signed_in().await?;
+    check_password_length(&body.new_password)?;
     Err(Error::bad_request(
         "CREDENTIAL_ACCOUNT_NOT_FOUND",
         "Credential account not found",

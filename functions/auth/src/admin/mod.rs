@@ -15,7 +15,7 @@ mod users;
 pub use bans::{ban, unban};
 pub use impersonation::{impersonate, stop};
 pub use list::{UserList, list};
-pub use password::set_password;
+pub use password::{check_password_length, set_password};
 pub use rights::{Permission, has_permission};
 pub use sessions::{Sessions, list_sessions, revoke_all_sessions, revoke_session};
 pub use users::{UserAnswer, create, remove, set_role, show, update};

@@ -43,7 +43,7 @@ impl AuthBody for UserPassword {
             fields.reject("newPassword", "newPassword cannot be empty");
         }
         let user_id = fields.required("userId", any_id());
-        if fields.raw("userId").is_some_and(|value| value == "") {
+        if fields.raw("userId").is_some() && user_id.is_empty() {
             fields.reject("userId", "userId cannot be empty");
         }
         Self {
@@ -60,7 +60,7 @@ pub async fn set_password(CallWith(call, body): CallWith<UserPassword>) -> Resul
         new_password,
     } = body;
     let admin = call.staff(&rights::SET_PASSWORD).await?;
-    check_length(&new_password, MIN_LENGTH)?;
+    check_password_length(&new_password)?;
     let db = &call.auth.app.db;
     // The hash takes long, so the user is looked up first.
     queries::user::find(db, &user_id)
@@ -73,6 +73,11 @@ pub async fn set_password(CallWith(call, body): CallWith<UserPassword>) -> Resul
     tx.commit().await?;
     audit(&admin.user.id, "user.set-password", Some(&user_id));
     Ok(answer::done())
+}
+
+/// Rejects a new password that is too short or too long with 400.
+pub fn check_password_length(password: &str) -> Result<()> {
+    check_length(password, MIN_LENGTH)
 }
 
 /// Rejects a password that is shorter than `min`, or too long, with 400.

@@ -25,13 +25,32 @@ impl ValueRule for AnyIdRule {
     fn check(&self, value: &Value, path: &str, problems: &mut Problems) -> Option<String> {
         match value {
             Value::String(_) => text().check(value, path, problems),
-            Value::Object(_) | Value::Array(_) => Some("[object Object]".to_owned()),
+            Value::Array(items) if items.len() > MAX_ID_ITEMS => Some("[object Object]".to_owned()),
+            Value::Array(_) => text().check(&Value::String(javascript_text(value)), path, problems),
+            Value::Object(_) => Some("[object Object]".to_owned()),
             other => Some(other.to_string()),
         }
     }
 
     fn schema(&self) -> Schema {
         describe::text(None, None)
+    }
+}
+
+/// Longer lists are no id of any user.
+const MAX_ID_ITEMS: usize = 10;
+
+/// What `String` makes of an item of a list: its items joined with commas.
+fn javascript_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let texts: Vec<String> = items.iter().map(javascript_text).collect();
+            texts.join(",")
+        }
+        Value::Object(_) => "[object Object]".to_owned(),
+        other => other.to_string(),
     }
 }
 

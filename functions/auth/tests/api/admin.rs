@@ -211,6 +211,12 @@ async fn unknown_users_are_not_found(db: PgPool) {
             _ => expect_code(&answer, 404, "USER_NOT_FOUND", "User not found"),
         }
     }
+    for id in [json!(""), json!([]), json!([null])] {
+        let body = json!({ "userId": id, "newPassword": "long enough" });
+        let answer = send(&ada, "set-user-password", Some(&body)).await;
+        let message = "[body.userId] userId cannot be empty";
+        expect_code(&answer, 400, "VALIDATION_ERROR", message);
+    }
     // Values of other types are converted to text.
     for body in [json!({ "userId": 1 }), json!({ "userId": null })] {
         let answer = act(&ada, "unban-user", body).await;

@@ -218,6 +218,26 @@ async fn endpoints_for_passwords_and_mail_are_off(db: PgPool) {
         let answer = browser.post(&path, json!({})).await;
         assert_eq!(answer.json()["code"], "VALIDATION_ERROR");
     }
+    let no_password = json!({ "name": "x", "email": mail, "password": "" });
+    let answer = browser.post("/api/auth/sign-up/email", no_password).await;
+    expect_code(
+        &answer,
+        400,
+        "VALIDATION_ERROR",
+        "[body.password] Too small: expected string to have >=1 characters",
+    );
+    for (password, code, message) in [
+        (
+            "1234567".to_owned(),
+            "PASSWORD_TOO_SHORT",
+            "Password too short",
+        ),
+        ("x".repeat(129), "PASSWORD_TOO_LONG", "Password too long"),
+    ] {
+        let body = json!({ "newPassword": password, "currentPassword": "12345678" });
+        let answer = browser.post("/api/auth/change-password", body).await;
+        expect_code(&answer, 400, code, message);
+    }
     for (path, field) in [
         ("request-password-reset", "email"),
         ("send-verification-email", "email"),
