@@ -193,7 +193,12 @@ fn add_headers(
     exact: bool,
 ) {
     let failed = response.status().is_client_error() || response.status().is_server_error();
+    let is_missing = response.status() == StatusCode::NOT_FOUND;
     let headers = response.headers_mut();
+    if is_missing {
+        // axum adds it for a wrong method, which is answered like an unknown path.
+        headers.remove(header::ALLOW);
+    }
     for (name, value) in SECURITY_HEADERS {
         headers
             .entry(HeaderName::from_static(name))

@@ -39,6 +39,7 @@ async fn unknown_paths_return_an_empty_404(db: PgPool) {
         assert_eq!(answer.status.as_u16(), 404, "{method} {path}");
         assert!(answer.body.is_empty(), "{method} {path}");
         assert_eq!(answer.header("content-type"), "", "{method} {path}");
+        assert_eq!(answer.header("allow"), "", "{method} {path}");
         assert_ne!(answer.header("x-request-id"), "");
     }
 }
