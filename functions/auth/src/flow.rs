@@ -20,6 +20,8 @@ const LIFETIME: i32 = 600;
 pub struct LinkRequest {
     pub user_id: String,
     pub email: String,
+    /// Empty in a state of the Node server, which encrypts its session. Such a link is refused like one whose session ended.
+    #[serde(default)]
     pub session_id: String,
 }
 

@@ -200,6 +200,25 @@ async fn a_link_ends_with_the_session_that_started_it(db: PgPool) {
 }
 
 #[testkit::test]
+async fn a_link_that_the_node_server_started_is_refused(db: PgPool) {
+    let stage = Stage::new(db).await;
+    let ada = stage.provider.register(Person::new("ada"));
+    let mut browser = stage.signed_in(&ada).await;
+    let url = start(&mut browser, "google").await;
+    // The Node server's state has the session in encrypted form.
+    stage
+        .execute(
+            r#"update verification set value = replace(value, '"sessionId"', '"encryptedSessionToken"')"#,
+        )
+        .await;
+
+    let answer = browser.follow(&stage.provider.sign_in(&url, &ada)).await;
+
+    expect_redirect(&answer, "/oops?error=unable_to_link_account");
+    assert_eq!(stage.count("account").await, 1);
+}
+
+#[testkit::test]
 async fn a_link_in_client_data_is_ignored(db: PgPool) {
     let stage = Stage::new(db).await;
     let ada = stage.provider.register(Person::new("ada"));
