@@ -2,6 +2,7 @@
 
 mod clients;
 mod contract;
+mod cutover;
 mod node;
 mod outcome;
 mod runner;
@@ -23,7 +24,7 @@ use crate::{manifest::Manifest, migrate};
 /// Which tests to run; without a name all of them
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// A suite (rust, pooler, clients or contract) or a crate of the workspace (users, shared, xtask, …)
+    /// A suite (rust, pooler, clients, cutover or contract) or a crate of the workspace (users, shared, xtask, …)
     name: Option<String>,
     /// Of a crate, the tests whose names contain this
     #[arg(requires = "name")]
@@ -39,20 +40,33 @@ enum Suite {
     Pooler,
     /// The official Better Auth clients and a typed one against the bundle under `cargo lambda watch`.
     Clients,
+    /// The functions and a Node server like the one that they replace, on one database.
+    Cutover,
     /// The bundle against its own OpenAPI document, with requests that schemathesis generates.
     Contract,
 }
 
 impl Suite {
-    const ALL: [Self; 4] = [Self::Rust, Self::Pooler, Self::Clients, Self::Contract];
+    const ALL: [Self; 5] = [
+        Self::Rust,
+        Self::Pooler,
+        Self::Clients,
+        Self::Cutover,
+        Self::Contract,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
             Self::Pooler => "pooler",
             Self::Clients => "clients",
+            Self::Cutover => "cutover",
             Self::Contract => "contract",
         }
+    }
+
+    fn needs_node(self) -> bool {
+        matches!(self, Self::Clients | Self::Cutover)
     }
 }
 
@@ -106,11 +120,12 @@ async fn all(selection: Selection) -> anyhow::Result<()> {
     }
     // What is missing is reported before the first suite runs.
     let npm = match &selection {
-        Selection::Suites(suites) if suites.contains(&Suite::Clients) => {
+        Selection::Suites(suites) if suites.iter().any(|suite| suite.needs_node()) => {
             Some(node::package_manager()?)
         }
         _ => None,
     };
+    let npm = || npm.as_deref().context("npm is looked up before");
     let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
     migrate::create_database(postgres.url()).await?;
     let server = postgres.url();
@@ -122,10 +137,8 @@ async fn all(selection: Selection) -> anyhow::Result<()> {
                 outcomes.push(match suite {
                     Suite::Rust => rust::all(server).await?,
                     Suite::Pooler => rust::pooler(server).await?,
-                    Suite::Clients => {
-                        let npm = npm.as_ref().context("npm is looked up before")?;
-                        clients::run(npm, server).await?
-                    }
+                    Suite::Clients => clients::run(npm()?, server).await?,
+                    Suite::Cutover => cutover::run(npm()?, server).await?,
                     Suite::Contract => contract::run(server).await?,
                 });
             }
@@ -196,7 +209,7 @@ mod tests {
 
         assert_eq!(
             error,
-            "user is neither a suite (rust, pooler, clients, contract) nor a crate (users, shared)"
+            "user is neither a suite (rust, pooler, clients, cutover, contract) nor a crate (users, shared)"
         );
         assert!(selection(Some("rust"), Some("search")).is_err());
     }
