@@ -83,6 +83,11 @@ impl Filter {
             && created_after.is_none()
     }
 
+    /// Returns whether only projects of one author, or those that one user likes, match.
+    pub fn is_small(&self) -> bool {
+        self.author.is_some() || self.liked_by.is_some()
+    }
+
     /// Returns whether the list contains only the viewer's own projects, including drafts.
     pub fn is_own(&self, viewer: Option<&str>) -> bool {
         viewer.is_some() && self.author.as_deref() == viewer

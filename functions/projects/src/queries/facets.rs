@@ -2,7 +2,10 @@
 
 use sqlx::{FromRow, PgExecutor};
 
-use super::filter::{Sql, Visibility, push_conditions, push_from};
+use super::{
+    filter::{Sql, Visibility, push_conditions, push_from},
+    search,
+};
 use crate::{
     facets::ProjectFacet,
     filter::{Filter, Window},
@@ -134,7 +137,7 @@ pub async fn list_facets(
     .await
 }
 
-/// Lists the same facets of the public projects that match a filter. The statement reads all of these projects.
+/// Lists the same facets of the public projects that match a filter: of the newest of them, so that the time is bounded.
 pub async fn list_matching_facets(
     db: impl PgExecutor<'_>,
     filter: &Filter,
@@ -143,25 +146,34 @@ pub async fn list_matching_facets(
     limit: i64,
 ) -> sqlx::Result<Vec<FacetRow>> {
     let hours = window.hours();
-    let mut sql = Sql::new(format!(
-        r#"
-        with matching as materialized (
-            select
+    let push_columns = |sql: &mut Sql| {
+        sql.push(format_args!(
+            r#"
                 p.tags,
                 p.language,
                 (p."createdAt" > now() at time zone 'utc' - interval '{hours} hours')::int as recent,
                 (
                     p."createdAt" > now() at time zone 'utc' - interval '{hours} hours' * 2
                     and p."createdAt" <= now() at time zone 'utc' - interval '{hours} hours'
-                )::int as previous
-        "#
-    ));
-    push_from(&mut sql, filter, "");
-    push_conditions(&mut sql, filter, Visibility::AtOnce);
+                )::int as previous"#
+        ));
+    };
+    let mut sql = Sql::new("with ");
+    if filter.is_small() {
+        sql.push("matching as materialized (select ");
+        push_columns(&mut sql);
+        push_from(&mut sql, filter, "");
+        push_conditions(&mut sql, filter, Visibility::AtOnce);
+        sql.push(format_args!(
+            r#" order by p."createdAt" desc, p.id desc limit {}), "#,
+            search::MAX_MATCHES
+        ));
+    } else {
+        search::push_matches(&mut sql, filter, push_columns);
+    }
     // Exact spellings are counted first. There are few of them, so that only few names must be folded.
     sql.push(
         "
-        ),
         spelling as materialized (
             select true as is_tag, tag as name, count(*) as count, sum(recent) as recent, sum(previous) as previous
             from matching

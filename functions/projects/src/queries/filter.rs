@@ -25,8 +25,14 @@ pub enum Visibility {
 /// [`push_from`].
 pub fn push_conditions(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
     for term in &filter.terms {
+        // PostgreSQL must not ask the index of trigrams for a term that has none: it would return every project.
+        let text = if term.is_indexed() {
+            r#"p."searchText""#
+        } else {
+            r#"(p."searchText" || '')"#
+        };
         sql.push(" and ");
-        push_occurrence(sql, r#"p."searchText""#, term);
+        push_occurrence(sql, text, term);
     }
     push_conditions_without_terms(sql, filter, visibility);
 }
@@ -79,6 +85,15 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility:
     if let Some(user) = &filter.liked_by {
         sql.push(r#" and l."userId" = "#).push_bind(user.clone());
         sql.push(r#" and exists (select from "user" v where v.id = l."userId" and is_visible(v))"#);
+    }
+}
+
+/// Appends conditions that the terms imply and that an index finds, for the terms that no index of trigrams finds. They are
+/// for statements that must not read projects in order: PostgreSQL computes the keys of each project that it reads.
+pub fn push_keys(sql: &mut Sql, filter: &Filter) {
+    for term in filter.terms.iter().filter(|term| !term.is_indexed()) {
+        sql.push(r#" and search_keys(p."searchText") @> term_keys("#);
+        sql.push_bind(term.text.clone()).push(")");
     }
 }
 

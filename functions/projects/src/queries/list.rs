@@ -8,7 +8,7 @@ use sqlx::{FromRow, PgExecutor};
 use super::{
     filter::{Sql, Visibility, push_conditions, push_from, push_occurrence},
     position::Position,
-    relevance, trending,
+    relevance, search, trending,
 };
 use crate::filter::{Filter, Window};
 
@@ -42,6 +42,17 @@ impl Order {
     }
 }
 
+impl Order {
+    /// Whether the expression that the order ranks by is more than a constant.
+    pub(super) fn has_rank(self, filter: &Filter) -> bool {
+        match self {
+            Self::Likes | Self::Comments | Self::Views => true,
+            Self::Relevance => !filter.terms.is_empty(),
+            Self::Newest | Self::Updated | Self::Liked | Self::Trending(_) => false,
+        }
+    }
+}
+
 /// A project and its position in a list.
 #[derive(Debug, FromRow)]
 pub struct RankedProject {
@@ -71,7 +82,13 @@ pub async fn list_projects(
         (Order::Relevance, [term]) if term.is_indexed() => {
             relevance::push_page(&mut sql, filter, term, is_own, after.as_ref(), limit);
         }
-        _ => push_page(&mut sql, filter, is_own, order, after, limit),
+        (Order::Relevance, [_, ..]) if !filter.is_small() => {
+            search::push_best_page(&mut sql, filter, after.as_ref(), limit);
+        }
+        (_, [_, ..]) if !filter.is_small() => {
+            search::push_page(&mut sql, filter, order, after.as_ref(), limit);
+        }
+        _ => push_page(&mut sql, filter, is_own, order, after.as_ref(), limit),
     }
     sql.push("select page.as_of, page.rank, page.at, page.key,");
     ProjectSummary::push_columns_and_from(&mut sql, viewer.unwrap_or(NOBODY));
@@ -88,7 +105,7 @@ fn push_page(
     filter: &Filter,
     is_own: bool,
     order: Order,
-    after: Option<Position>,
+    after: Option<&Position>,
     limit: i64,
 ) {
     let visibility = match order {
@@ -96,41 +113,63 @@ fn push_page(
         Order::Relevance => Visibility::AtOnce,
         _ => Visibility::OneByOne,
     };
-    let (at, key) = match order {
+    sql.push("page as (select p.id, ");
+    push_position(sql, filter, order);
+    push_from(sql, filter, "");
+    push_conditions(sql, filter, visibility);
+    push_after(sql, filter, order, after);
+    push_order(sql, filter, order);
+    // The limit is part of the text, so that the planner knows that it is small.
+    sql.push(format_args!(" limit {limit})"));
+}
+
+/// The expressions of the time and of the id of a position.
+fn time_and_key(order: Order) -> (&'static str, &'static str) {
+    match order {
         Order::Updated => (r#"p."updatedAt""#, "p.id"),
         Order::Liked => (r#"l."createdAt""#, "l.id"),
         _ => (r#"p."createdAt""#, "p.id"),
-    };
-    sql.push("page as (select p.id, ");
-    let has_rank = push_rank(sql, filter, order);
+    }
+}
+
+/// Appends the columns of a position.
+pub(super) fn push_position(sql: &mut Sql, filter: &Filter, order: Order) {
+    let (at, key) = time_and_key(order);
+    push_rank(sql, filter, order);
     sql.push(format_args!(
         " as rank, {at} as at, {key} as key, null::timestamp as as_of"
     ));
-    push_from(sql, filter, "");
-    push_conditions(sql, filter, visibility);
-    if let Some(after) = after {
-        if has_rank {
-            sql.push(" and (");
-            push_rank(sql, filter, order);
-            sql.push(format_args!(", {at}, {key}) < ("));
-            sql.push_bind(after.rank).push(", ");
-        } else {
-            sql.push(format_args!(" and ({at}, {key}) < ("));
-        }
-        sql.push_bind(after.at).push(", ");
-        sql.push_bind(after.id).push(")");
+}
+
+/// Appends the condition that a project comes after the position.
+pub(super) fn push_after(sql: &mut Sql, filter: &Filter, order: Order, after: Option<&Position>) {
+    let Some(after) = after else { return };
+    let (at, key) = time_and_key(order);
+    if order.has_rank(filter) {
+        sql.push(" and (");
+        push_rank(sql, filter, order);
+        sql.push(format_args!(", {at}, {key}) < ("));
+        sql.push_bind(after.rank).push(", ");
+    } else {
+        sql.push(format_args!(" and ({at}, {key}) < ("));
     }
+    sql.push_bind(after.at).push(", ");
+    sql.push_bind(after.id.clone()).push(")");
+}
+
+/// Appends `order by …`.
+pub(super) fn push_order(sql: &mut Sql, filter: &Filter, order: Order) {
+    let (at, key) = time_and_key(order);
     sql.push(" order by ");
-    if has_rank {
+    if order.has_rank(filter) {
         push_rank(sql, filter, order);
         sql.push(" desc, ");
     }
-    // The limit is part of the text, so that the planner knows that it is small.
-    sql.push(format_args!("{at} desc, {key} desc limit {limit})"));
+    sql.push(format_args!("{at} desc, {key} desc"));
 }
 
-/// Appends the expression that the order ranks by. Returns whether it is not constant.
-fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
+/// Appends the expression that the order ranks by.
+fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) {
     let column = match order {
         Order::Likes => r#"p."likeCount""#,
         Order::Comments => r#"p."commentCount""#,
@@ -144,14 +183,9 @@ fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) -> bool {
                 sql.push_bind(term.text.clone())
                     .push(")] then 2 else 1 end");
             }
-            sql.push(")");
-            return true;
+            ")"
         }
-        _ => {
-            sql.push("0");
-            return false;
-        }
+        _ => "0",
     };
     sql.push(column);
-    true
 }

@@ -8,6 +8,7 @@ mod pictures;
 mod position;
 mod projects;
 mod relevance;
+mod search;
 mod trending;
 mod uploads;
 mod views;

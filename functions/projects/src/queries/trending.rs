@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 
 use super::{
-    filter::{Sql, Visibility, push_conditions, push_from},
+    filter::{Sql, Visibility, push_conditions, push_from, push_keys},
     position::Position,
+    search::INSPECTED,
 };
 use crate::filter::{Filter, Window};
 
@@ -165,8 +166,43 @@ fn push_best(
     limit: i64,
 ) {
     let column = window.column();
+    let keys = format!(r#"({column}, t."createdAt", t."projectId")"#);
+    let order = format!(r#"order by {column} desc, t."createdAt" desc, t."projectId" desc"#);
+    let searched = !filter.terms.is_empty() && !filter.is_small();
+    let push_scored = |sql: &mut Sql| {
+        sql.push(format_args!(
+            r#" and {column} > 0 and t."projectId" not in (select id from moved)"#
+        ));
+        push_after(sql, after, &keys);
+    };
+    if searched {
+        // As in `search`: most pages of frequent terms are among the best projects, and an index finds the rare terms.
+        sql.push(format_args!(
+            r#"near as materialized (
+                select t."projectId" as id, {column} as rank, t."createdAt" as at
+                from (select t.* from "projectTrend" t where true"#
+        ));
+        push_scored(sql);
+        sql.push(format_args!(
+            r#" {order} limit {INSPECTED}) t
+                cross join lateral (select from projects p where p.id = t."projectId""#
+        ));
+        push_conditions(sql, filter, visibility);
+        sql.push(format_args!(
+            r#" limit 1) p {order} limit {limit}
+            ),
+            older as materialized (select (select count(*) from near) < {limit} and exists (
+                select from "projectTrend" t where true"#
+        ));
+        push_scored(sql);
+        sql.push(format_args!(
+            " {order} offset {INSPECTED} limit 1) as wanted), found as materialized ("
+        ));
+    } else {
+        sql.push("kept as materialized (");
+    }
     sql.push(format_args!(
-        r#"kept as materialized (select p.id, {column} as rank, t."createdAt" as at"#
+        r#"select p.id, {column} as rank, t."createdAt" as at"#
     ));
     push_from(
         sql,
@@ -174,17 +210,23 @@ fn push_best(
         r#"join "projectTrend" t on t."projectId" = p.id"#,
     );
     push_conditions(sql, filter, visibility);
-    sql.push(format_args!(
-        r#" and {column} > 0 and t."projectId" not in (select id from moved)"#
-    ));
-    push_after(
-        sql,
-        after,
-        &format!(r#"({column}, t."createdAt", t."projectId")"#),
-    );
-    sql.push(format_args!(
-        r#" order by {column} desc, t."createdAt" desc, t."projectId" desc limit {limit}), "#
-    ));
+    push_scored(sql);
+    if searched {
+        push_keys(sql, filter);
+        // Without the offset, PostgreSQL could read all projects in order.
+        sql.push(format_args!(
+            " and (select wanted from older) offset 0),
+            kept as materialized (
+                select * from near where not (select wanted from older)
+                union all
+                select * from found
+                order by rank desc, at desc, id desc
+                limit {limit}
+            ), "
+        ));
+    } else {
+        sql.push(format_args!(" {order} limit {limit}), "));
+    }
 
     sql.push(
         r#"changed as materialized (
@@ -230,6 +272,9 @@ fn push_others(
     sql.push(r#"others as (select p.id, 0 as rank, p."createdAt" as at"#);
     push_from(sql, filter, "");
     push_conditions(sql, filter, visibility);
+    if !filter.is_small() {
+        push_keys(sql, filter);
+    }
     sql.push(format_args!(
         r#" and (select count(*) from kept) + (select count(*) from changed) < {limit}
         and case

@@ -15,6 +15,7 @@ mod plans;
 mod privacy;
 mod races;
 mod routes;
+mod search;
 mod show;
 mod storage;
 mod stored;

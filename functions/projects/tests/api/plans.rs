@@ -22,7 +22,7 @@ const STATEMENTS: [&str; 6] = [
     "analyze",
 ];
 
-const QUERIES: [&str; 17] = [
+const QUERIES: [&str; 26] = [
     "",
     "sort=updated",
     "sort=likes",
@@ -41,6 +41,16 @@ const QUERIES: [&str; 17] = [
     "q=title",
     "q=rust",
     "q=nowhere",
+    // Terms that no index of trigrams finds.
+    "q=zq",
+    "q=zq+qz",
+    "q=zq&sort=newest",
+    "q=c%2B%2B&sort=likes",
+    "q=%E6%97%A5%E6%9C%AC&sort=trending",
+    "q=nowhere&sort=trending",
+    "sort=trending&window=24h",
+    "sort=trending",
+    "sort=trending&window=30d",
 ];
 
 /// Long lists, each in another order.

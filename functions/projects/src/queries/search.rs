@@ -1,0 +1,162 @@
+//! Lists of the projects that contain the terms of a search.
+//!
+//! How frequent a term is decides how its projects are found in bounded time. Those with a frequent term are among the newest,
+//! or among the first of another order; those with a rare term are found by an index, and sorted. PostgreSQL knows too little of
+//! texts to choose, so each statement first reads a small part of the order.
+
+use super::{
+    filter::{Sql, Visibility, push_conditions, push_keys},
+    list::{Order, push_after, push_order, push_position},
+    position::Position,
+};
+use crate::filter::Filter;
+
+/// How many projects are read in order before the index is asked.
+pub const INSPECTED: i64 = 2_000;
+/// How many of the newest projects show how frequent the terms are.
+const SAMPLED: i64 = 1_000;
+/// How many matches are ranked or counted if an index finds them: the newest.
+pub const MAX_MATCHES: i64 = 10_000;
+/// How many matches are ranked or counted if there are more, and so many that the newest projects have enough of them.
+const MAX_FREQUENT_MATCHES: i64 = 500;
+/// How many projects are read in order for these.
+const MAX_READ: i64 = 50_000;
+
+/// Appends `page as (…)` for the orders by columns.
+pub fn push_page(
+    sql: &mut Sql,
+    filter: &Filter,
+    order: Order,
+    after: Option<&Position>,
+    limit: i64,
+) {
+    let push_inspected = |sql: &mut Sql, columns: bool| {
+        sql.push("select ");
+        if columns {
+            sql.push("p.id, ");
+            push_position(sql, filter, order);
+        }
+        sql.push(r#" from projects p where p."isPublic""#);
+        push_after(sql, filter, order, after);
+        push_order(sql, filter, order);
+    };
+    // The keys are read from the index of the order, and each project is looked up until the page is full.
+    sql.push("near as materialized (select n.* from (");
+    push_inspected(sql, true);
+    sql.push(format_args!(
+        " limit {INSPECTED}) n cross join lateral (select from projects p where p.id = n.id"
+    ));
+    push_conditions(sql, filter, Visibility::OneByOne);
+    let rank = if order.has_rank(filter) {
+        "n.rank desc, "
+    } else {
+        ""
+    };
+    sql.push(format_args!(
+        " limit 1) p order by {rank}n.at desc, n.key desc limit {limit}),
+        older as materialized (select (select count(*) from near) < {limit} and exists ("
+    ));
+    push_inspected(sql, false);
+    // Without its own offset, PostgreSQL could read all projects in order.
+    sql.push(format_args!(
+        " offset {INSPECTED} limit 1) as wanted),
+        far as materialized (select p.id, "
+    ));
+    push_position(sql, filter, order);
+    sql.push(" from projects p where (select wanted from older)");
+    push_conditions(sql, filter, Visibility::OneByOne);
+    push_keys(sql, filter);
+    push_after(sql, filter, order, after);
+    sql.push(format_args!(
+        " offset 0),
+        page as (
+            select * from near where not (select wanted from older)
+            union all
+            select * from far
+            order by rank desc, at desc, key desc
+            limit {limit}
+        )"
+    ));
+}
+
+/// Appends `page as (…)` for the order by relevance, which is computed for each match.
+pub fn push_best_page(sql: &mut Sql, filter: &Filter, after: Option<&Position>, limit: i64) {
+    push_matches(sql, filter, |sql| {
+        sql.push("p.id, ");
+        push_position(sql, filter, Order::Relevance);
+    });
+    sql.push("page as (select * from matching");
+    if let Some(after) = after {
+        sql.push(" where (rank, at, key) < (");
+        sql.push_bind(after.rank).push(", ");
+        sql.push_bind(after.at).push(", ");
+        sql.push_bind(after.id.clone()).push(")");
+    }
+    sql.push(format_args!(
+        " order by rank desc, at desc, key desc limit {limit})"
+    ));
+}
+
+/// Appends `matching as (…)`: columns of the newest projects that match the filter, at most [`MAX_MATCHES`]; of frequent
+/// matches, [`MAX_FREQUENT_MATCHES`].
+///
+/// If a part f of n projects matches, the index finds f × n of them, and reading in order finds k after k / f. The latter is less
+/// if f is above the root of k / n.
+pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut Sql)) {
+    let push_newest = |sql: &mut Sql, count: i64| {
+        sql.push(format_args!(
+            r#" from (
+                select p.id, p."createdAt"
+                from projects p
+                where p."isPublic"
+                order by p."createdAt" desc, p.id desc
+                limit {count}
+            ) n
+            cross join lateral (select p.* from projects p where p.id = n.id"#
+        ));
+        push_conditions(sql, filter, Visibility::OneByOne);
+        sql.push(" limit 1) p");
+    };
+    sql.push("sample as materialized (select count(*) as count");
+    push_newest(sql, SAMPLED);
+    sql.push(format_args!(
+        "),
+        near as materialized (
+            select
+                sample.count >= {SAMPLED} * greatest(sqrt({MAX_FREQUENT_MATCHES} / all_projects.n), {MAX_MATCHES} / all_projects.n)
+                    as is_frequent
+            from sample
+            cross join (
+                select greatest(reltuples, 1)::float8 as n from pg_class where oid = 'projects'::regclass
+            ) all_projects
+        ),
+        frequent as materialized (select "
+    ));
+    push_columns(sql);
+    push_newest(sql, MAX_READ);
+    sql.push(format_args!(
+        r#" where (select is_frequent from near)
+            order by n."createdAt" desc, n.id desc
+            limit {MAX_FREQUENT_MATCHES}
+        ),
+        found as materialized (
+            select p.id, p."createdAt" from projects p where not (select is_frequent from near)"#
+    ));
+    push_conditions(sql, filter, Visibility::AtOnce);
+    push_keys(sql, filter);
+    // Without the offset, PostgreSQL could read all projects in order.
+    sql.push(
+        r#" offset 0
+        ),
+        rare as materialized (select "#,
+    );
+    push_columns(sql);
+    sql.push(format_args!(
+        r#" from (
+                select id, "createdAt" from found order by "createdAt" desc, id desc limit {MAX_MATCHES}
+            ) n
+            cross join lateral (select p.* from projects p where p.id = n.id limit 1) p
+        ),
+        matching as (select * from frequent union all select * from rare), "#
+    ));
+}
