@@ -65,6 +65,7 @@ pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
         repairs.extend(counter.repair(db).await?);
     }
     repairs.extend(repair_facets(db).await?);
+    repairs.extend(repair_user_facets(db).await?);
     repairs.extend(repair_trends(db).await?);
     Ok(repairs)
 }
@@ -147,6 +148,59 @@ async fn repair_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
             coalesce(count, 0)::integer as counted
         from drift
         order by "isTag", name
+        "#
+    ));
+    let repairs = sqlx::query_as(repair)
+        .persistent(false)
+        .fetch_all(&mut *tx)
+        .await?;
+    tx.commit().await?;
+    Ok(repairs)
+}
+
+/// Repairs the counts of skills and locations, as those of tags and languages.
+async fn repair_user_facets(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
+    const DRIFT: &str = r#"
+        with drift as (
+            select "isSkill", name, coalesce(stored.count, 0) as stored, coalesce(counted.count, 0) as counted
+            from "userFacet" stored
+            full join counted_user_facets() counted using ("isSkill", name)
+            where coalesce(stored.count, 0) <> coalesce(counted.count, 0)
+        )
+    "#;
+    let mut tx = db.begin().await?;
+    let suspect = AssertSqlSafe(format!("{DRIFT} select exists (select from drift)"));
+    let is_wrong: bool = sqlx::query_scalar(suspect)
+        .persistent(false)
+        .fetch_one(&mut *tx)
+        .await?;
+    if !is_wrong {
+        return Ok(Vec::new());
+    }
+    sqlx::raw_sql(r#"lock table "userFacet" in share row exclusive mode"#)
+        .execute(&mut *tx)
+        .await?;
+    let repair = AssertSqlSafe(format!(
+        r#"
+        {DRIFT},
+        removed as (
+            delete from "userFacet" stored
+            using drift
+            where stored."isSkill" = drift."isSkill" and stored.name = drift.name and drift.counted = 0
+        ),
+        repaired as (
+            insert into "userFacet" ("isSkill", name, count)
+            select "isSkill", name, counted from drift where counted > 0
+            on conflict ("isSkill", name) do update set count = excluded.count
+        )
+        select
+            'userFacet' as "table",
+            'count' as "column",
+            case when "isSkill" then 'skill ' else 'location ' end || name as id,
+            stored::integer,
+            counted::integer
+        from drift
+        order by "isSkill", name
         "#
     ));
     let repairs = sqlx::query_as(repair)

@@ -177,6 +177,10 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
         update "projectFacet" set count = 9 where name = 'Rust';
         delete from "projectFacet" where name = 'mathematics';
         insert into "projectFacet" ("isTag", name, count) values (true, 'nothing', 2);
+        update "projectFacet" set month = 9 where name = 'Go';
+        insert into "userFacet" ("isSkill", name, count) values (true, 'nothing', 2);
+        insert into "projectTrend" ("projectId", "createdAt", day, week, month)
+        select id, "createdAt", 0, 0, 70 from projects where title = 'Letters to Babbage';
         "#,
     )
     .execute(&mut *db)
@@ -204,12 +208,15 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
             ("projectFacet", "count", 0, 2),
             ("projectFacet", "count", 2, 0),
             ("projectFacet", "count", 9, 3),
+            ("projectFacet", "month", 9, 1),
+            ("projectTrend", "month", 70, 0),
             ("projects", "commentCount", 0, 3),
             ("projects", "likeCount", 2, 1),
             ("projects", "likeCount", 3, 0),
             ("user", "followersCount", 0, 3),
             ("user", "followingCount", -1, 1),
             ("user", "projectsCount", 7, 2),
+            ("userFacet", "count", 2, 0),
         ]
     );
     assert_eq!(count(&mut db, DRIFT).await, 0);

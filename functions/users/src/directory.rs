@@ -68,6 +68,8 @@ impl FromFields for ListUsers {
         let sort = fields.read("sort", sort);
         let word_starts = terms.iter().filter(|term| term.starts_word);
         let word_starts = word_starts.map(|term| term.text.clone()).collect();
+        let unindexed = terms.iter().filter(|term| !term.is_indexed());
+        let unindexed = unindexed.map(|term| term.text.clone()).collect();
         let mut terms: Vec<String> = terms.into_iter().map(|term| term.pattern).collect();
         terms.sort_by_key(String::len);
         Self {
@@ -75,6 +77,7 @@ impl FromFields for ListUsers {
                 term: terms.pop(),
                 more_terms: terms,
                 word_starts,
+                unindexed,
                 skills: skills.unwrap_or_default(),
                 location: location
                     .filter(|location| !location.is_empty())

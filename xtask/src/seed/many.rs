@@ -162,6 +162,8 @@ const COUNT: &str = r#"
     delete from "projectFacet";
     insert into "projectFacet"
     select counted.* from "windowClock" cross join lateral counted_facets(until) counted;
+    delete from "userFacet";
+    insert into "userFacet" select * from counted_user_facets();
     delete from "projectTrend";
     insert into "projectTrend" ("projectId", "createdAt", day, week, month)
     select counted."projectId", counted."createdAt", coalesce(counted.day, 0), coalesce(counted.week, 0), counted.month

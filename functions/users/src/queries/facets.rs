@@ -20,25 +20,26 @@ impl From<FacetRow> for UserFacet {
     }
 }
 
-/// Lists the most frequent skills and locations that match a pattern, `limit` of each.
+/// Lists the most frequent skills and locations that match a pattern, `limit` of each. Triggers maintain the counts.
 pub async fn list_facets(
     db: impl PgExecutor<'_>,
     prefix: Option<&str>,
     limit: i64,
 ) -> sqlx::Result<Vec<FacetRow>> {
-    // Exact spellings are counted first. There are few of them, so that only few names must be folded.
     sqlx::query_as!(
         FacetRow,
         r#"
         with spelling as (
-            select true as is_skill, name, count(*) as count
-            from (select unnest(u.skills) as name from "user" u where is_visible(u)) skill
-            group by name
+            select "isSkill" as is_skill, name, count
+            from "userFacet"
+            where count > 0
             union all
-            select false, u.location, count(*)
+            -- The triggers exclude users who are marked as banned, even if the ban has expired.
+            select facet."isSkill", facet.name, count(*)
             from "user" u
-            where is_visible(u)
-            group by u.location
+            cross join lateral user_facets(u.skills, u.location) facet
+            where u.banned and is_visible(u)
+            group by facet."isSkill", facet.name
         ),
         facet as (
             select
@@ -46,7 +47,7 @@ pub async fn list_facets(
                 (array_agg(name order by count desc, name))[1] as name,
                 sum(count)::bigint as count
             from spelling
-            where name <> '' and ($1::text is null or fold(name) like fold($1))
+            where $1::text is null or fold(name) like fold($1)
             group by is_skill, fold(name)
         ),
         ranked as (

@@ -13,6 +13,8 @@ pub struct UserFilter {
     pub more_terms: Vec<String>,
     /// The terms that match only at the start of a word. They are not patterns.
     pub word_starts: Vec<String>,
+    /// The terms, no patterns, that no index of trigrams finds.
+    pub unindexed: Vec<String>,
     pub skills: Vec<String>,
     pub location: Option<String>,
 }
@@ -102,6 +104,10 @@ pub async fn list_newest_users(
                 cardinality($9::text[]) = 0
                 or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
             )
+            and (
+                cardinality($10::text[]) = 0
+                or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
+            )
             and ($6::timestamp is null or (u."createdAt", u.id) < ($6, $7))
         order by u."createdAt" desc, u.id desc
         limit $8
@@ -115,6 +121,7 @@ pub async fn list_newest_users(
         id,
         limit,
         &filter.word_starts,
+        &filter.unindexed,
     )
     .fetch_all(db)
     .await
@@ -146,6 +153,10 @@ pub async fn list_most_followed_users(
                 cardinality($9::text[]) = 0
                 or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
             )
+            and (
+                cardinality($10::text[]) = 0
+                or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
+            )
             and ($6::int is null or (u."followersCount", u.id) < ($6, $7))
         order by u."followersCount" desc, u.id desc
         limit $8
@@ -159,6 +170,7 @@ pub async fn list_most_followed_users(
         id,
         limit,
         &filter.word_starts,
+        &filter.unindexed,
     )
     .fetch_all(db)
     .await
@@ -189,6 +201,10 @@ pub async fn list_suggested_users(
                 and (
                     cardinality($8::text[]) = 0
                     or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
+                )
+                and (
+                    cardinality($9::text[]) = 0
+                    or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($9)
                 )
         ),
         hidden as materialized (
@@ -263,6 +279,7 @@ pub async fn list_suggested_users(
         filtered,
         limit,
         &filter.word_starts,
+        &filter.unindexed,
     )
     .fetch_all(db)
     .await

@@ -5,6 +5,7 @@ mod deletion;
 mod directory;
 mod facets;
 mod folding;
+mod kept;
 mod paging;
 mod plans;
 mod profile;
