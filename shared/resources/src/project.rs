@@ -51,20 +51,22 @@ impl ProjectSummary {
             u.avatar as author_avatar,
             u."githubUsername" as author_github_username,
             u."isPro" as author_is_pro,
-            exists (
-                select from follows f where f."followingId" = u.id and f."followerId" = "#,
+            (
+                select true from follows f where f."followingId" = u.id and f."followerId" = "#,
         );
         sql.push_bind(viewer.to_owned());
         sql.push(
             r#"
-            ) as is_following,
-            exists (
-                select from likes l where l."projectId" = p.id and l."userId" = "#,
+ limit 1
+            ) is not null as is_following,
+            (
+                select true from likes l where l."projectId" = p.id and l."userId" = "#,
         );
         sql.push_bind(viewer.to_owned());
         sql.push(
             r#"
-            ) as is_liked
+ limit 1
+            ) is not null as is_liked
             from page
             join projects p on p.id = page.id
             join "user" u on u.id = p."authorId"

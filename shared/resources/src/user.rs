@@ -45,7 +45,7 @@ pub struct PublicUser {
 /// Expands to the `query_as!` of a statement that returns [`PublicUser`]s.
 ///
 /// The statement consists of `$with`, the columns below and `$rest`. It names the user `u` and binds the viewer's id as
-/// `$1`. `$rest` starts with the columns that depend on the list: `mutual_count`, `shared_skills_count`, `listed_at` and
+/// `$1`. The limits make PostgreSQL look up each follow; otherwise it may read all follows of the viewer. `$rest` starts with the columns that depend on the list: `mutual_count`, `shared_skills_count`, `listed_at` and
 /// `listed_id`.
 #[macro_export]
 macro_rules! select_public_users {
@@ -71,12 +71,12 @@ macro_rules! select_public_users {
                 u."followingCount" as following_count,
                 u."isPro" as is_pro,
                 u."createdAt" as "created_at: shared::time::Timestamp",
-                exists (
-                    select from follows where "followerId" = $1 and "followingId" = u.id
-                ) as "is_following!",
-                exists (
-                    select from follows where "followerId" = u.id and "followingId" = $1
-                ) as "follows_me!",
+                (
+                    select true from follows where "followerId" = $1 and "followingId" = u.id limit 1
+                ) is not null as "is_following!",
+                (
+                    select true from follows where "followerId" = u.id and "followingId" = $1 limit 1
+                ) is not null as "follows_me!",
             "#
                 + $rest,
             $($argument),+

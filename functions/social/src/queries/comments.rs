@@ -71,9 +71,9 @@ macro_rules! select_comments {
                 u.avatar as author_avatar,
                 u."githubUsername" as author_github_username,
                 u."isPro" as author_is_pro,
-                exists (
-                    select from follows where "followerId" = $1 and "followingId" = u.id
-                ) as "is_following!"
+                (
+                    select true from follows where "followerId" = $1 and "followingId" = u.id limit 1
+                ) is not null as "is_following!"
             "#
                 + $from,
             $($argument),+

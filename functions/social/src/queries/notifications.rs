@@ -253,9 +253,9 @@ pub async fn list_notifications(
             u.avatar as actor_avatar,
             u."githubUsername" as actor_github_username,
             u."isPro" as actor_is_pro,
-            exists (
-                select from follows where "followerId" = $1 and "followingId" = u.id
-            ) as "is_following!",
+            (
+                select true from follows where "followerId" = $1 and "followingId" = u.id limit 1
+            ) is not null as "is_following!",
             p.id as "project_id?",
             p.title as "title?",
             left(c.content, 200) as content
