@@ -45,8 +45,10 @@ pub struct PublicUser {
 /// Expands to the `query_as!` of a statement that returns [`PublicUser`]s.
 ///
 /// The statement consists of `$with`, the columns below and `$rest`. It names the user `u` and binds the viewer's id as
-/// `$1`. The limits make PostgreSQL look up each follow; otherwise it may read all follows of the viewer. `$rest` starts with the columns that depend on the list: `mutual_count`, `shared_skills_count`, `listed_at` and
+/// `$1`. `$rest` starts with the columns that depend on the list: `mutual_count`, `shared_skills_count`, `listed_at` and
 /// `listed_id`.
+///
+/// The limits make PostgreSQL look up each follow. Without them, it may read all follows of the viewer.
 #[macro_export]
 macro_rules! select_public_users {
     ($with:literal, $rest:literal, $($argument:expr),+ $(,)?) => {
