@@ -1,5 +1,6 @@
 //! Tests of the projects group over HTTP, with a real database.
 
+mod combinations;
 mod corpus;
 mod create;
 mod delete;
