@@ -82,8 +82,8 @@ const FACETS: &str = r#"
             coalesce(counted.name, stored.name) as name,
             counted,
             wrong."column",
-            wrong.stored,
-            wrong.counted as count
+            wrong.kept as stored,
+            wrong.n as count
         from "projectFacet" stored
         full join counted on counted."isTag" = stored."isTag" and counted.name = stored.name
         cross join lateral (
@@ -96,8 +96,8 @@ const FACETS: &str = r#"
                 (5, 'previousWeek', stored."previousWeek", counted."previousWeek"),
                 (6, 'month', stored.month, counted.month),
                 (7, 'previousMonth', stored."previousMonth", counted."previousMonth")
-            ) counts (place, "column", stored, counted)
-            where coalesce(counts.stored, 0) <> coalesce(counts.counted, 0)
+            ) counts (place, "column", kept, n)
+            where coalesce(kept, 0) <> coalesce(n, 0)
             order by place
             limit 1
         ) wrong
