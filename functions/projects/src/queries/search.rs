@@ -146,9 +146,9 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
     push_keys(sql, filter);
     // Without the offset, PostgreSQL could read all projects in order.
     sql.push(
-        r#" offset 0
+        r" offset 0
         ),
-        rare as materialized (select "#,
+        rare as materialized (select ",
     );
     push_columns(sql);
     sql.push(format_args!(
