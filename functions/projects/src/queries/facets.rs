@@ -104,6 +104,11 @@ pub async fn list_facets(
             where u.banned and is_visible(u) and p."isPublic"
             group by facet."isTag", facet.name
         ),
+        spelled as (
+            select is_tag, name, sum(count) as count, sum(recent) as recent, sum(previous) as previous
+            from spelling
+            group by is_tag, name
+        ),
         counted as (
             select
                 is_tag,
@@ -111,7 +116,7 @@ pub async fn list_facets(
                 sum(count)::int8 as count,
                 sum(recent)::int8 as recent_count,
                 sum(previous)::int8 as previous_count
-            from spelling
+            from spelled
             where starts_with(fold(name), fold($1))
             group by is_tag, fold(name)
         ),

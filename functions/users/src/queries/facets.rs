@@ -41,12 +41,15 @@ pub async fn list_facets(
             where u.banned and is_visible(u)
             group by facet."isSkill", facet.name
         ),
+        spelled as (
+            select is_skill, name, sum(count) as count from spelling group by is_skill, name
+        ),
         facet as (
             select
                 is_skill,
                 (array_agg(name order by count desc, name))[1] as name,
                 sum(count)::bigint as count
-            from spelling
+            from spelled
             where $1::text is null or fold(name) like fold($1)
             group by is_skill, fold(name)
         ),
