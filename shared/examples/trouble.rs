@@ -9,6 +9,7 @@ use shared::{
         Api, CurrentUser, Error, Json, NoContent, Path, RateClass, RawBody, Result, blocking, get,
         post,
     },
+    serve::Group,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -27,7 +28,7 @@ fn main() -> anyhow::Result<()> {
         get("panic", "/mine/{thingId}/panic", panics),
     ];
     let api = Api::new("trouble", "Trouble", guarded.into_iter().chain(open));
-    shared::serve::run(api)
+    shared::serve::run([Group::new(api, Ok)])
 }
 
 async fn fine() -> NoContent {

@@ -36,7 +36,7 @@ mod user;
 use std::sync::Arc;
 
 use rate_buckets::RateBuckets;
-use shared::{AppState, config::Required, http::Api};
+use shared::{AppState, config::Required, http::Api, serve::Group};
 
 pub use state::AuthState;
 
@@ -55,10 +55,10 @@ const PROVIDER_VARIABLES: &[&str] = &[
 ];
 
 /// One provider is enough.
-const PROVIDERS: Required = Required::one_of(&[
+const PROVIDERS: &[&[&str]] = &[
     &["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"],
     &["GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"],
-]);
+];
 
 /// Returns the group with all endpoints. The session guard lets every request pass: each endpoint verifies its session itself,
 /// with Better Auth's order and messages.
@@ -75,7 +75,13 @@ pub fn api() -> Api<AuthState> {
     )
     .around(move |auth, request, next| request::around(auth, buckets.clone(), request, next))
     .secrets(PROVIDER_VARIABLES)
-    .requires(PROVIDERS)
+    .requires(Required::one_of(PROVIDERS))
+    .below(paths::BASE)
+}
+
+/// Returns the group, as a program serves it.
+pub fn group() -> Group {
+    Group::new(api(), AuthState::new)
 }
 
 /// Returns the function's router.

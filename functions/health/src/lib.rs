@@ -16,9 +16,9 @@ use health::{Health, HealthDetails, Readiness};
 use shared::{
     AppState,
     http::{Api, Cache, RateClass, get, topic},
+    serve::Group,
 };
 
-pub use metrics::record as record_metrics;
 pub use state::HealthState;
 
 /// The group's routes.
@@ -108,6 +108,14 @@ pub fn api() -> Api<HealthState> {
         "S3_REGION",
         "SENTRY_TEST_ROUTES",
     ])
+}
+
+/// The group, as a program serves it. It records the requests of the whole program.
+pub fn group() -> Group {
+    Group::new(api(), |app| {
+        metrics::record()?;
+        Ok(HealthState::new(app))
+    })
 }
 
 /// The group's router.

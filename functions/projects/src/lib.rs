@@ -17,6 +17,7 @@ use shared::{
     AppState,
     config::StorageConfig,
     http::{Api, Cache, RateClass, Route, delete, get, post, put, topic},
+    serve::Group,
 };
 
 /// All routes of the group.
@@ -129,6 +130,11 @@ fn file_routes() -> [Route<AppState>; 6] {
             .with_etag()
             .redirect(),
     ]
+}
+
+/// Returns the group, as a program serves it.
+pub fn group() -> Group {
+    Group::new(api(), Ok)
 }
 
 /// Returns the group's router.

@@ -1,5 +1,5 @@
 //! Entry point of the projects function.
 
 fn main() -> anyhow::Result<()> {
-    shared::serve::run(projects::api())
+    shared::serve::run([projects::group()])
 }

@@ -12,6 +12,7 @@ use comments::Comment;
 use shared::{
     AppState,
     http::{Api, Cache, delete, get, post, put, topic},
+    serve::Group,
 };
 
 /// All routes of the group.
@@ -107,6 +108,11 @@ pub fn api() -> Api {
         "Comments, likes, follows, feed and notifications",
         routes,
     )
+}
+
+/// Returns the group, as a program serves it.
+pub fn group() -> Group {
+    Group::new(api(), Ok)
 }
 
 /// Returns the group's router.

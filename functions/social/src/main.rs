@@ -1,5 +1,5 @@
 //! Entry point of the social function.
 
 fn main() -> anyhow::Result<()> {
-    shared::serve::run(social::api())
+    shared::serve::run([social::group()])
 }

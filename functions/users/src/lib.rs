@@ -11,6 +11,7 @@ use resources::PublicUser;
 use shared::{
     AppState,
     http::{Api, delete, describe::text, get, put, topic},
+    serve::Group,
 };
 
 /// All routes of the group.
@@ -62,6 +63,11 @@ pub fn api() -> Api {
         "Profiles and the directory of people",
         topic("People", routes),
     )
+}
+
+/// Returns the group, as a program serves it.
+pub fn group() -> Group {
+    Group::new(api(), Ok)
 }
 
 /// Returns the group's router.

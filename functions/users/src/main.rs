@@ -1,5 +1,5 @@
 //! Entry point of the users function.
 
 fn main() -> anyhow::Result<()> {
-    shared::serve::run(users::api())
+    shared::serve::run([users::group()])
 }

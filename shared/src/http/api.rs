@@ -34,6 +34,7 @@ pub struct Api<S = AppState> {
     required: Required,
     exact: bool,
     connects_late: bool,
+    prefix: Option<&'static str>,
     around: Option<Around<S>>,
 }
 
@@ -66,6 +67,7 @@ where
             required: Required::default(),
             exact: false,
             connects_late: false,
+            prefix: None,
             around: None,
         }
     }
@@ -119,6 +121,13 @@ where
         self
     }
 
+    /// Gives the group every request to the path and below it, also those without a route. Without this, a group that is
+    /// served together with others receives the requests to the paths of its routes.
+    pub fn below(mut self, prefix: &'static str) -> Self {
+        self.prefix = Some(prefix);
+        self
+    }
+
     /// Returns whether the group connects to the database only when a request needs it.
     pub fn connects_late(&self) -> bool {
         self.connects_late
@@ -146,7 +155,12 @@ where
 
     /// Returns the variables that this group requires in addition to the common ones.
     pub fn required_names(&self) -> Required {
-        self.required
+        self.required.clone()
+    }
+
+    /// Returns the path below which all requests belong to this group, also those without a route.
+    pub fn prefix(&self) -> Option<&'static str> {
+        self.prefix
     }
 
     /// Returns all routes in their order.

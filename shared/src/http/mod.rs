@@ -34,5 +34,6 @@ pub use guard::{
 };
 pub use idempotency::{Attempt, First, Idempotency, Once};
 pub use page::{Cursor, Page, PageQuery};
+pub(crate) use path::normalized as normalized_path;
 pub use route::{Access, Cache, RateClass, Route, RouteRules, delete, get, post, put, topic};
 pub use stack::wrap;

@@ -30,8 +30,17 @@ const ENCODED: &AsciiSet = &{
     set
 };
 
-/// Normalises the path for the router: decoded once, and without the stage of a gateway.
+/// Normalises the path for the router.
 pub(super) fn normalize(request: &mut Request) {
+    let path = normalized(request);
+    if path != request.uri().path() {
+        let path = path.into_owned();
+        set_path(request, &path);
+    }
+}
+
+/// Returns the path as the router expects it: decoded once, and without the stage of a gateway.
+pub fn normalized(request: &Request) -> Cow<'_, str> {
     let extensions = request.extensions();
     let (path, stage) = match extensions.get() {
         Some(RequestContext::ApiGatewayV2(context)) => {
@@ -49,10 +58,9 @@ pub(super) fn normalize(request: &mut Request) {
         Some(_) => (decoded(extensions.raw_http_path()), None),
         None => (decoded(request.uri().path()), None),
     };
-    let path = without_stage(&path, stage);
-    if path != request.uri().path() {
-        let path = path.to_owned();
-        set_path(request, &path);
+    match path {
+        Cow::Borrowed(path) => without_stage(path, stage).into(),
+        Cow::Owned(path) => without_stage(&path, stage).to_owned().into(),
     }
 }
 

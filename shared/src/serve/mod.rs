@@ -1,7 +1,8 @@
-//! Serves a group: under Lambda if a Lambda runtime started the process, otherwise as plain HTTP.
+//! Serves a group or several: under Lambda if a Lambda runtime started the process, otherwise as plain HTTP.
 
 pub mod event;
 mod flush_extension;
+mod group;
 mod head_clock;
 mod leftover;
 mod plain_http;
@@ -14,7 +15,6 @@ use std::{
 use anyhow::Context;
 use axum::{
     Router,
-    extract::FromRef,
     http::{Response, StatusCode},
 };
 use http_body_util::{BodyExt, Collected, Full};
@@ -29,23 +29,16 @@ use platform::{
 use tokio::runtime;
 use tower::{ServiceExt, service_fn};
 
-use self::{event::EventService, flush_extension::FlushExtension};
-use crate::{http::Api, state::AppState};
+pub use self::group::Group;
+use self::{event::EventService, flush_extension::FlushExtension, group::Groups};
+use crate::state::AppState;
 
-/// Runs a group whose handlers need only [`AppState`].
-pub fn run(api: Api) -> anyhow::Result<()> {
-    run_with(api, |_, app| Ok(app))
-}
+/// The port of plain HTTP unless `PORT` is set.
+pub const DEFAULT_PORT: u16 = 3001;
 
-/// Runs a group with a state of its own, which `state` creates at init.
-pub fn run_with<S>(
-    api: Api<S>,
-    state: impl FnOnce(&Api<S>, AppState) -> anyhow::Result<S>,
-) -> anyhow::Result<()>
-where
-    S: Clone + Send + Sync + 'static,
-    AppState: FromRef<S>,
-{
+/// Runs a program that serves these groups. Of several groups, the last one also receives the requests that belong to none.
+pub fn run(groups: impl IntoIterator<Item = Group>) -> anyhow::Result<()> {
+    let groups = Groups::new(groups);
     // An instance that serves one request at a time needs one thread, and is a third faster with it.
     let mut runtime = if under_lambda() && lambda_concurrency() == 1 {
         runtime::Builder::new_current_thread()
@@ -54,22 +47,22 @@ where
     };
     let runtime = runtime.enable_all().build()?;
     runtime.block_on(async {
-        let variables = secrets::load(api.secret_names()).await?;
+        let variables = secrets::load(groups.secret_names()).await?;
         let _telemetry = telemetry::init(&TelemetryConfig::read(&variables)?);
-        let port = variables.parsed("PORT", 3001)?;
+        let port = variables.parsed("PORT", DEFAULT_PORT)?;
         let max_connections = variables.parsed("HTTP_MAX_CONNECTIONS", 1024)?;
         anyhow::ensure!(
             max_connections > 0,
             "the value of HTTP_MAX_CONNECTIONS must be at least 1"
         );
-        let app = AppState::new(variables, api.required_names(), api.secret_names())?;
+        let app = AppState::new(variables, groups.required_names(), groups.secret_names())?;
         let db = app.db.clone();
-        let warm_up = (!api.connects_late()).then(|| db.clone());
+        let warm_up = (!groups.connect_late()).then(|| db.clone());
         if let Some(redis) = &app.redis {
             redis.warm_up();
         }
-        let state = state(&api, app)?;
-        let router = api.router(state);
+        let router = groups.router(&app)?;
+        drop(app);
         if under_lambda() {
             serve_lambda(router, warm_up).await
         } else {
