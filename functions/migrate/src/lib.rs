@@ -3,6 +3,7 @@
 
 pub mod cloudformation;
 mod database;
+mod once;
 mod role;
 mod scram;
 
@@ -25,6 +26,7 @@ use sqlx::migrate::Migrator;
 
 use cloudformation::{RequestType, ResourceRequest, TIME_TO_RESPOND};
 pub use database::{migrate, sweep};
+pub use once::{Job, run};
 
 /// Time that a scheduled job reserves to end and to report.
 const TIME_TO_END: Duration = Duration::from_secs(5);
