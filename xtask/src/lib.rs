@@ -16,6 +16,7 @@ pub mod profile;
 pub mod recount;
 pub mod sam;
 pub mod seed;
+mod sign_in;
 pub mod smoke;
 pub mod stage;
 pub mod template;

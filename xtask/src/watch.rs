@@ -57,11 +57,6 @@ impl Watch {
         })
     }
 
-    /// Returns the address of the API, without a trailing slash.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
     /// Waits until each function responds. Fails if `cargo lambda watch` ends before.
     pub async fn ready(&mut self) -> anyhow::Result<()> {
         let url = self.url.clone();

@@ -1,4 +1,4 @@
-//! The official clients, the one in TypeScript and its example against the bundle.
+//! The official clients, the one in TypeScript and its example against the API.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,10 @@ use testkit::{storage::LocalStorage, workspace};
 use tokio::{process::Command, task::spawn_blocking};
 
 use super::{node, outcome::Outcome, runner};
-use crate::{bundle, stage, tools};
+use crate::{
+    stage::{self, Programs},
+    tools,
+};
 
 const ADMIN_ID: &str = "admin-of-the-clients";
 const ADMIN_EMAIL: &str = "admin@example.com";
@@ -25,7 +28,7 @@ const ADMIN: &str = r#"
 "#;
 
 /// Installs the clients and runs their tests with `npm`.
-pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
+pub async fn run(npm: &Path, server: &str, programs: Programs) -> anyhow::Result<Outcome> {
     let folder = workspace().join("clients");
     tools::run(
         Command::new(npm)
@@ -34,9 +37,6 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             .current_dir(&folder),
     )
     .await?;
-    let binaries = bundle::build().await?;
-    let auth = binaries.get("auth").context("auth was not built")?;
-
     let failed = |outcome: &Outcome| !outcome.is_success();
     // A bucket for the uploads. Without one, their tests are skipped.
     let storage = spawn_blocking(LocalStorage::for_tests).await?;
@@ -51,7 +51,8 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
         ("FRONTEND_URL", frontend.as_str()),
     ];
     settings.extend(storage.iter().flat_map(|server| server.variables()));
-    stage::with_bundle("clients", server, &settings, failed, async |stage| {
+    stage::with_bundle("clients", server, programs, &settings, failed, async |stage| {
+        let auth = stage.binaries.get("auth").context("auth was not built")?;
         let mut db = PgConnection::connect(&stage.database).await?;
         sqlx::query(ADMIN)
             .bind(ADMIN_ID)

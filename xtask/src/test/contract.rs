@@ -1,32 +1,26 @@
-//! The running bundle held to its own OpenAPI document by schemathesis, which makes up requests from it.
+//! The running API held to its own OpenAPI document by schemathesis, which makes up requests from it.
 
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
-use anyhow::{Context as _, ensure};
-use reqwest::{
-    Client, Response,
-    header::{COOKIE, LOCATION, SET_COOKIE},
-    redirect::Policy,
-};
+use anyhow::Context as _;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{target, workspace};
 use tokio::time::timeout;
-use url::Url;
 
 use super::{
     outcome::{Failure, Outcome, Tally},
     runner,
 };
 use crate::{
-    bundle,
     sam::Tools,
     seed,
-    stage::{self, METRICS_TOKEN, Stage},
+    sign_in::sign_in,
+    stage::{self, METRICS_TOKEN, Programs, Stage},
 };
 
-/// Settings of the bundle: quotas that no run uses up.
+/// Settings of the API: quotas that no run uses up.
 const SETTINGS: [(&str, &str); 5] = [
     ("RATE_LIMIT_ANON", PLENTY),
     ("RATE_LIMIT_CREATE", PLENTY),
@@ -56,15 +50,12 @@ struct TestCases {
     with_failures: u32,
 }
 
-/// Runs schemathesis against the bundle.
-pub async fn run(server: &str) -> anyhow::Result<Outcome> {
+/// Runs schemathesis against the API.
+pub async fn run(server: &str, programs: Programs) -> anyhow::Result<Outcome> {
     let tools = Tools::schemathesis().await?;
-    bundle::build().await?;
     let failed = |outcome: &Outcome| !outcome.is_success();
-    stage::with_bundle("contract", server, &SETTINGS, failed, async |stage| {
-        check(&tools, stage).await
-    })
-    .await
+    let check = async |stage: &Stage| check(&tools, stage).await;
+    stage::with_bundle("contract", server, programs, &SETTINGS, failed, check).await
 }
 
 /// Sends what the document allows and what it does not, as somebody who has projects and, where it takes one, as an admin.
@@ -168,48 +159,3 @@ const DICTIONARIES: &str = r#"
     union all
     select 'logins', array_agg("githubUsername" order by id) from "user" where "githubUsername" is not null
 "#;
-
-/// Signs in as one of the sample's people, as a browser does; what it sends as `Cookie` from then on.
-async fn sign_in(api: &str, service: &str, login: &str) -> anyhow::Result<String> {
-    let browser = Client::builder()
-        .no_proxy()
-        .redirect(Policy::none())
-        .build()?;
-    let asked = browser
-        .post(format!("{api}/api/auth/sign-in/social"))
-        .json(&json!({ "provider": service, "callbackURL": "/" }))
-        .send()
-        .await?;
-    let state = cookies(&asked);
-    let asked: Value = asked.json().await?;
-    let mut page: Url = asked["url"]
-        .as_str()
-        .context("no address to sign in at")?
-        .parse()?;
-    page.query_pairs_mut().append_pair("login", login);
-
-    let agreed = browser.get(page).send().await?;
-    let callback = agreed
-        .headers()
-        .get(LOCATION)
-        .context("the provider lets nobody in")?;
-    let signed_in = browser
-        .get(callback.to_str()?)
-        .header(COOKIE, state)
-        .send()
-        .await?;
-    let session = cookies(&signed_in);
-    ensure!(session.contains("session_token="), "nobody is signed in");
-    Ok(session)
-}
-
-fn cookies(answer: &Response) -> String {
-    let pairs: Vec<&str> = answer
-        .headers()
-        .get_all(SET_COOKIE)
-        .iter()
-        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
-        .filter(|pair| !pair.ends_with('='))
-        .collect();
-    pairs.join("; ")
-}

@@ -19,7 +19,7 @@ use testkit::{
 };
 
 use self::outcome::Outcome;
-use crate::{manifest::Manifest, migrate};
+use crate::{manifest::Manifest, migrate, stage::Programs};
 
 /// Which tests to run; without a name all of them
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,9 @@ pub struct Options {
     /// Of a crate, the tests whose names contain this
     #[arg(requires = "name")]
     filter: Option<String>,
+    /// The programs that clients and contract test [default: functions for clients, all for contract]
+    #[arg(long, value_enum)]
+    programs: Option<Programs>,
 }
 
 /// Tests that need the same surroundings.
@@ -38,11 +41,9 @@ enum Suite {
     Rust,
     /// The functions' HTTP tests once more, behind a real `PgBouncer` in transaction mode.
     Pooler,
-    /// The official Better Auth clients and a typed one against the bundle under `cargo lambda watch`.
+    /// The official Better Auth clients and a typed one against the functions under `cargo lambda watch`.
     Clients,
-    /// The functions and a Node server like the one that they replace, on one database.
-    Cutover,
-    /// The bundle against its own OpenAPI document, with requests that schemathesis generates.
+    /// One process with all groups against its own OpenAPI document, with requests that schemathesis generates.
     Contract,
 }
 
@@ -82,7 +83,7 @@ enum Selection {
 
 impl Options {
     fn selection(self, crates: &[String]) -> anyhow::Result<Selection> {
-        let Self { name, filter } = self;
+        let Self { name, filter, .. } = self;
         let Some(name) = name else {
             return Ok(Selection::Suites(Suite::ALL.to_vec()));
         };
@@ -107,14 +108,15 @@ impl Options {
 
 /// Runs the tests, all of them even when some fail, and reports each suite's result in one line.
 pub async fn run(options: Options) -> anyhow::Result<()> {
+    let programs = options.programs;
     let selection = options.selection(&Manifest::read().await?.crates())?;
-    match unless_stopped(all(selection)).await? {
+    match unless_stopped(all(selection, programs)).await? {
         Some(outcome) => outcome,
         None => bail!("the tests were stopped"),
     }
 }
 
-async fn all(selection: Selection) -> anyhow::Result<()> {
+async fn all(selection: Selection, programs: Option<Programs>) -> anyhow::Result<()> {
     if selection == Selection::Suites(Suite::ALL.to_vec()) {
         eprintln!("All tests take about 10 minutes once everything is built, and 20 from nothing.");
     }
@@ -137,9 +139,13 @@ async fn all(selection: Selection) -> anyhow::Result<()> {
                 outcomes.push(match suite {
                     Suite::Rust => rust::all(server).await?,
                     Suite::Pooler => rust::pooler(server).await?,
-                    Suite::Clients => clients::run(npm()?, server).await?,
-                    Suite::Cutover => cutover::run(npm()?, server).await?,
-                    Suite::Contract => contract::run(server).await?,
+                    Suite::Clients => {
+                        let npm = npm.as_ref().context("npm is looked up before")?;
+                        clients::run(npm, server, programs.unwrap_or(Programs::Functions)).await?
+                    }
+                    Suite::Contract => {
+                        contract::run(server, programs.unwrap_or(Programs::All)).await?
+                    }
                 });
             }
         }
@@ -180,6 +186,7 @@ mod tests {
         let options = Options {
             name: name.map(Into::into),
             filter: filter.map(Into::into),
+            programs: None,
         };
         options.selection(&["users".to_owned(), "shared".to_owned()])
     }
