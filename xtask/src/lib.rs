@@ -6,6 +6,7 @@ pub mod compiler;
 pub mod costs;
 pub mod dev;
 pub mod events;
+pub mod image;
 pub mod invoke;
 pub mod load;
 pub mod manifest;

@@ -7,8 +7,8 @@ use migrations::retention;
 use sqlx::{Connection as _, PgConnection};
 use testkit::postgres::{self, Postgres, Server};
 use xtask::{
-    bench, costs, dev, events, invoke, load, migrate, openapi, prepare, profile, recount, sam,
-    seed, smoke, test,
+    bench, costs, dev, events, image, invoke, load, migrate, openapi, prepare, profile, recount,
+    sam, seed, smoke, test,
 };
 
 /// The developers' commands
@@ -54,6 +54,8 @@ enum Command {
     },
     /// Check the SAM template, build the functions with it, and run them as Lambda would
     Sam(sam::SamOptions),
+    /// Build a container image of all functions, without a container engine
+    Image(image::ImageOptions),
     /// Check a deployment from outside: health, sign-in, CORS, errors, documents
     Smoke(smoke::SmokeOptions),
     /// Print what a deployment costs a month, counted from the template
@@ -123,6 +125,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Events => events::write()?,
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
+        Command::Image(options) => image::run(&options).await?,
         Command::Smoke(options) => smoke::run(&options).await?,
         Command::Costs(options) => costs::run(options)?,
         Command::Sam(options) => sam::check(options).await?,
