@@ -56,6 +56,8 @@ enum Command {
     Sam(sam::SamOptions),
     /// Build a container image of all functions, without a container engine
     Image(image::ImageOptions),
+    /// Write what each program contains, as `CycloneDX`
+    Sbom,
     /// Check a deployment from outside: health, sign-in, CORS, errors, documents
     Smoke(smoke::SmokeOptions),
     /// Print what a deployment costs a month, counted from the template
