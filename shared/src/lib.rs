@@ -4,6 +4,8 @@
 //! before it: [`redis`], [`limits`], [`api_key`] and [`search`], [`state`], [`http`], [`serve`]. `openapi` describes the API and is not
 //! linked into deployed programs.
 
+#![warn(missing_docs)]
+
 pub mod api_key;
 pub mod http;
 pub mod limits;

@@ -9,6 +9,8 @@
 //!
 //! No module depends on a web framework or on Redis, so that a program that serves no HTTP does not build them.
 
+#![warn(missing_docs)]
+
 pub mod breaker;
 pub mod config;
 pub mod cookie;
