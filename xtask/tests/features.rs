@@ -11,8 +11,8 @@ use testkit::{cargo::cargo, workspace};
 use xtask::bundle::FUNCTIONS;
 
 /// Crates whose tests developers run alone.
-const CRATES: [&str; 8] = [
-    "auth", "users", "projects", "social", "health", "migrate", "shared", "xtask",
+const CRATES: [&str; 9] = [
+    "auth", "users", "projects", "social", "health", "migrate", "codecave", "shared", "xtask",
 ];
 
 /// Kinds of the dependencies of a test.
