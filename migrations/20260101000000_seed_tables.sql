@@ -332,74 +332,75 @@ create table if not exists follows (
     constraint "follows_pkey" primary key (id)
 );
 
--- Columns that a hand-made table lacks. "updatedAt" gets a default there, since its rows need a value.
-alter table "user"
-    add column if not exists "emailVerified" boolean not null default false,
-    add column if not exists image text,
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "updatedAt" timestamp(3) not null default current_timestamp,
-    add column if not exists avatar text,
-    add column if not exists bio text,
-    add column if not exists website text,
-    add column if not exists location text,
-    add column if not exists company text,
-    add column if not exists skills text[] default array[]::text[],
-    add column if not exists provider "AuthProvider" not null default 'GITHUB',
-    add column if not exists "providerId" text,
-    add column if not exists "githubUsername" text,
-    add column if not exists "projectsCount" integer not null default 0,
-    add column if not exists "followersCount" integer not null default 0,
-    add column if not exists "followingCount" integer not null default 0,
-    add column if not exists "isActive" boolean not null default true,
-    add column if not exists "isPro" boolean not null default false;
+-- Columns that a hand-made table lacks. "updatedAt" gets a default there, since its rows need a value. A table that lacks none is
+-- not altered, because the lock alone would make every reader wait. No row is written: the defaults are constant.
+-- accepted: the columns have no default, or a constant one.
+do $$
+declare
+    incomplete record;
+begin
+    for incomplete in
+        select "table", string_agg(format('add column %I %s', "column", definition), ', ' order by place) as actions
+        from (values
+            (1, 'user', 'emailVerified', 'boolean not null default false'),
+            (2, 'user', 'image', 'text'),
+            (3, 'user', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (4, 'user', 'updatedAt', 'timestamp(3) not null default current_timestamp'),
+            (5, 'user', 'avatar', 'text'),
+            (6, 'user', 'bio', 'text'),
+            (7, 'user', 'website', 'text'),
+            (8, 'user', 'location', 'text'),
+            (9, 'user', 'company', 'text'),
+            (10, 'user', 'skills', 'text[] default array[]::text[]'),
+            (11, 'user', 'provider', '"AuthProvider" not null default ''GITHUB'''),
+            (12, 'user', 'providerId', 'text'),
+            (13, 'user', 'githubUsername', 'text'),
+            (14, 'user', 'projectsCount', 'integer not null default 0'),
+            (15, 'user', 'followersCount', 'integer not null default 0'),
+            (16, 'user', 'followingCount', 'integer not null default 0'),
+            (17, 'user', 'isActive', 'boolean not null default true'),
+            (18, 'user', 'isPro', 'boolean not null default false'),
+            (19, 'session', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (20, 'session', 'updatedAt', 'timestamp(3) not null default current_timestamp'),
+            (21, 'session', 'ipAddress', 'text'),
+            (22, 'session', 'userAgent', 'text'),
+            (23, 'account', 'accessToken', 'text'),
+            (24, 'account', 'refreshToken', 'text'),
+            (25, 'account', 'idToken', 'text'),
+            (26, 'account', 'accessTokenExpiresAt', 'timestamp(3)'),
+            (27, 'account', 'refreshTokenExpiresAt', 'timestamp(3)'),
+            (28, 'account', 'scope', 'text'),
+            (29, 'account', 'password', 'text'),
+            (30, 'account', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (31, 'account', 'updatedAt', 'timestamp(3) not null default current_timestamp'),
+            (32, 'verification', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (33, 'verification', 'updatedAt', 'timestamp(3) not null default current_timestamp'),
+            (34, 'projects', 'description', 'text'),
+            (35, 'projects', 'content', 'text'),
+            (36, 'projects', 'tags', 'text[] default array[]::text[]'),
+            (37, 'projects', 'language', 'text'),
+            (38, 'projects', 'isPublic', 'boolean not null default true'),
+            (39, 'projects', 'viewCount', 'integer not null default 0'),
+            (40, 'projects', 'likeCount', 'integer not null default 0'),
+            (41, 'projects', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (42, 'projects', 'updatedAt', 'timestamp(3) not null default current_timestamp'),
+            (43, 'comments', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (44, 'comments', 'updatedAt', 'timestamp(3) not null default current_timestamp'),
+            (45, 'likes', 'createdAt', 'timestamp(3) not null default current_timestamp'),
+            (46, 'follows', 'createdAt', 'timestamp(3) not null default current_timestamp')
+        ) as expected (place, "table", "column", definition)
+        where not exists (
+            select from pg_attribute
+            where attrelid = to_regclass(quote_ident("table")) and attname = "column" and not attisdropped
+        )
+        group by "table"
+    loop
+        execute format('alter table %I %s', incomplete."table", incomplete.actions);
+    end loop;
+end
+$$;
 
-alter table session
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "updatedAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "ipAddress" text,
-    add column if not exists "userAgent" text;
-
-alter table account
-    add column if not exists "accessToken" text,
-    add column if not exists "refreshToken" text,
-    add column if not exists "idToken" text,
-    add column if not exists "accessTokenExpiresAt" timestamp(3),
-    add column if not exists "refreshTokenExpiresAt" timestamp(3),
-    add column if not exists scope text,
-    add column if not exists password text,
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "updatedAt" timestamp(3) not null default current_timestamp;
-
-alter table verification
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "updatedAt" timestamp(3) not null default current_timestamp;
-
-alter table projects
-    add column if not exists description text,
-    add column if not exists content text,
-    add column if not exists tags text[] default array[]::text[],
-    add column if not exists language text,
-    add column if not exists "isPublic" boolean not null default true,
-    add column if not exists "viewCount" integer not null default 0,
-    add column if not exists "likeCount" integer not null default 0,
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "updatedAt" timestamp(3) not null default current_timestamp;
-
-alter table comments
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp,
-    add column if not exists "updatedAt" timestamp(3) not null default current_timestamp;
-
-alter table likes
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp;
-
-alter table follows
-    add column if not exists "createdAt" timestamp(3) not null default current_timestamp;
-
-create unique index if not exists "user_email_key" on "user" (email);
-create unique index if not exists "session_token_key" on session (token);
-create unique index if not exists "likes_userId_projectId_key" on likes ("userId", "projectId");
-create unique index if not exists "follows_followerId_followingId_key" on follows ("followerId", "followingId");
-
+-- accepted: nothing is checked here. The rows are checked later, without a lock.
 do $$
 declare
     reference record;
@@ -413,7 +414,8 @@ begin
         )
     loop
         execute format(
-            'alter table %I add constraint %I foreign key (%I) references %I (id) on delete cascade on update cascade',
+            'alter table %I add constraint %I foreign key (%I) references %I (id) on delete cascade on update cascade '
+                'not valid',
             reference."table", reference."table" || '_' || reference."column" || '_fkey',
             reference."column", reference."target");
     end loop;

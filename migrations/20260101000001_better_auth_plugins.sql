@@ -3,15 +3,6 @@
 
 set local client_min_messages = warning;
 
-alter table "user"
-    add column if not exists role text default 'user',
-    add column if not exists banned boolean default false,
-    add column if not exists "banReason" text,
-    add column if not exists "banExpires" timestamp(3);
-
-alter table session
-    add column if not exists "impersonatedBy" text;
-
 -- "referenceId" is a user's id without a foreign key, as in the plugin: the key of a user who is gone has an answer of
 -- its own. Whoever deletes a user deletes the keys in the same transaction.
 create table if not exists apikey (
@@ -40,20 +31,44 @@ create table if not exists apikey (
     constraint "apikey_pkey" primary key (id)
 );
 
-alter table apikey
-    add column if not exists name text,
-    add column if not exists start text,
-    add column if not exists prefix text,
-    add column if not exists "refillInterval" integer,
-    add column if not exists "refillAmount" integer,
-    add column if not exists "lastRefillAt" timestamp(3),
-    add column if not exists "rateLimitTimeWindow" integer,
-    add column if not exists "rateLimitMax" integer,
-    add column if not exists remaining integer,
-    add column if not exists "lastRequest" timestamp(3),
-    add column if not exists "expiresAt" timestamp(3),
-    add column if not exists permissions text,
-    add column if not exists metadata text;
+-- Columns that the tables lack. A table that lacks none is not altered, because the lock alone would make every reader wait.
+-- accepted: the columns have no default, or a constant one.
+do $$
+declare
+    incomplete record;
+begin
+    for incomplete in
+        select "table", string_agg(format('add column %I %s', "column", definition), ', ' order by place) as actions
+        from (values
+            (1, 'user', 'role', 'text default ''user'''),
+            (2, 'user', 'banned', 'boolean default false'),
+            (3, 'user', 'banReason', 'text'),
+            (4, 'user', 'banExpires', 'timestamp(3)'),
+            (5, 'session', 'impersonatedBy', 'text'),
+            (6, 'apikey', 'name', 'text'),
+            (7, 'apikey', 'start', 'text'),
+            (8, 'apikey', 'prefix', 'text'),
+            (9, 'apikey', 'refillInterval', 'integer'),
+            (10, 'apikey', 'refillAmount', 'integer'),
+            (11, 'apikey', 'lastRefillAt', 'timestamp(3)'),
+            (12, 'apikey', 'rateLimitTimeWindow', 'integer'),
+            (13, 'apikey', 'rateLimitMax', 'integer'),
+            (14, 'apikey', 'remaining', 'integer'),
+            (15, 'apikey', 'lastRequest', 'timestamp(3)'),
+            (16, 'apikey', 'expiresAt', 'timestamp(3)'),
+            (17, 'apikey', 'permissions', 'text'),
+            (18, 'apikey', 'metadata', 'text')
+        ) as expected (place, "table", "column", definition)
+        where not exists (
+            select from pg_attribute
+            where attrelid = to_regclass(quote_ident("table")) and attname = "column" and not attisdropped
+        )
+        group by "table"
+    loop
+        execute format('alter table %I %s', incomplete."table", incomplete.actions);
+    end loop;
+end
+$$;
 
 -- Counters may be lost in a crash, and half-full pages let an update stay on its page. "lastRequest" is in milliseconds.
 create unlogged table if not exists "rateLimit" (
@@ -63,5 +78,3 @@ create unlogged table if not exists "rateLimit" (
     "lastRequest" bigint not null,
     constraint "rateLimit_pkey" primary key (id)
 ) with (fillfactor = 50);
-
-create unique index if not exists "rateLimit_key_key" on "rateLimit" (key);

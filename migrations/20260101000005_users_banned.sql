@@ -1,2 +1,3 @@
+-- no-transaction
 -- The few banned users, whom suggestions leave out before they look at anybody's row.
-create index if not exists "user_id_banned_idx" on "user" (id) where banned;
+create index concurrently if not exists "user_id_banned_idx" on "user" (id) where banned;

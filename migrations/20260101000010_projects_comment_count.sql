@@ -1,20 +1,14 @@
+-- no-transaction
 -- The sort key of `sort=comments`: how many comments by users who are neither deactivated nor banned a project has. Counting
 -- them for all projects on each request would read the whole table of comments. Comments are written, and users switched
 -- off, by several functions and by the Node application, so triggers keep the column; they leave "updatedAt" alone.
 -- A ban that has run out but was not lifted yet still counts here as a ban; the answers add those comments.
 
-alter table projects add column if not exists "commentCount" integer not null default 0;
-
-update projects
-set "commentCount" = counted.count
-from (
-    select "projectId" as id, count(*)::integer as count
-    from comments
-    join "user" u on u.id = comments."authorId"
-    where u."isActive" and not coalesce(u.banned, false)
-    group by "projectId"
-) counted
-where projects.id = counted.id;
+-- gexec
+select 'alter table projects add column "commentCount" integer not null default 0'
+where not exists (
+    select from pg_attribute where attrelid = 'projects'::regclass and attname = 'commentCount' and not attisdropped
+);
 
 -- Users are locked before they are asked, so that nobody is switched on or off between the question and the count.
 create or replace function count_inserted_comments() returns trigger
@@ -125,5 +119,50 @@ create or replace trigger "Count_comments_of_deleted_user"
     when (old."isActive" and not coalesce(old.banned, false))
     execute function count_comments_of_user();
 
-create index if not exists "projects_commentCount_createdAt_id_idx"
-    on projects ("commentCount", "createdAt", id) where "isPublic";
+-- The triggers count from here on, so every project is counted once more. Projects whose "commentCount" is out of date:
+create table if not exists "commentRecount" (
+    "projectId" text not null,
+    constraint "commentRecount_pkey" primary key ("projectId")
+);
+
+-- Recounts the comments of some projects that are out of date. Returns how many projects.
+create or replace function recount_comments(max_projects integer) returns integer
+language plpgsql
+as $$
+declare
+    ids text[];
+begin
+    with due as (
+        select "projectId" from "commentRecount" order by "projectId" limit max_projects for update skip locked
+    ),
+    taken as (
+        delete from "commentRecount" r using due where r."projectId" = due."projectId" returning r."projectId"
+    )
+    select coalesce(array_agg("projectId"), '{}') into ids from taken;
+
+    perform id from projects where id = any (ids) order by id for no key update;
+    -- This statement sees everything that was committed before the locks; whoever comments later waits for them.
+    update projects p
+    set "commentCount" = counted.count
+    from (
+        select project.id, (
+            select count(*)::integer
+            from comments c
+            join "user" u on u.id = c."authorId"
+            where c."projectId" = project.id and u."isActive" and not coalesce(u.banned, false)
+        ) as count
+        from unnest(ids) as project (id)
+    ) counted
+    where p.id = counted.id and p."commentCount" <> counted.count;
+    return cardinality(ids);
+end
+$$;
+
+insert into "commentRecount" ("projectId")
+select distinct "projectId"
+from comments
+on conflict do nothing;
+
+-- batches
+select case when count > 0 then coalesce($1::text, '') end, count::bigint
+from recount_comments($2::integer) count;

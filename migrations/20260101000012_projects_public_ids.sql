@@ -1,3 +1,1 @@
--- What `sort=trending` asks of a public project, without its row: every like and comment of the last days is looked up.
-create index if not exists "projects_id_public_idx"
-    on projects (id) include ("authorId", "createdAt") where "isPublic";
+-- The index of this migration is built after the backfills, by 20260107020100_folding_indexes.sql.

@@ -1,3 +1,4 @@
+-- no-transaction
 -- How many public projects have a tag or a language, so that the facets of all projects need not read all projects. Projects
 -- are written, and users switched off, by several functions and by the Node application, so triggers keep the counts: of
 -- projects of users who are neither deactivated nor banned. A ban that has run out but was not lifted yet still counts
@@ -121,14 +122,44 @@ create or replace trigger "Count_facets_of_deleted_user"
     when (old."isActive" and not coalesce(old.banned, false))
     execute function count_facets_of_user();
 
-delete from "projectFacet";
-insert into "projectFacet" ("isTag", name, count)
-select facet."isTag", facet.name, count(*)
-from projects p
-join "user" u on u.id = p."authorId"
-cross join lateral project_facets(p.tags, p.language) facet
-where p."isPublic" and u."isActive" and not coalesce(u.banned, false)
-group by facet."isTag", facet.name;
+-- The triggers count from here on. One statement finds what the counts lack, on one snapshot of projects and counts; it is then
+-- added in batches. A later run finds it anew, so this may end at any point.
+create unlogged table if not exists "facetCorrection" (
+    "isTag" boolean not null,
+    name text not null,
+    count bigint not null
+);
 
--- Of a partial index the planner takes no statistics, and without any it believes that every language is rare.
-create statistics if not exists "projects_lower_language_stats" on (lower(language)) from projects;
+delete from "facetCorrection";
+
+insert into "facetCorrection" ("isTag", name, count)
+select "isTag", name, coalesce(counted.count, 0) - coalesce(stored.count, 0)
+from (
+    select facet."isTag", facet.name, count(*)
+    from projects p
+    join "user" u on u.id = p."authorId"
+    cross join lateral project_facets(p.tags, p.language) facet
+    where p."isPublic" and u."isActive" and not coalesce(u.banned, false)
+    group by facet."isTag", facet.name
+) counted
+full join "projectFacet" stored using ("isTag", name)
+where coalesce(counted.count, 0) <> coalesce(stored.count, 0);
+
+-- batches
+with due as (
+    select ctid from "facetCorrection" order by "isTag", name limit $2::integer
+),
+taken as (
+    delete from "facetCorrection" where ctid = any (array(select ctid from due)) returning "isTag", name, count
+),
+added as (
+    insert into "projectFacet" as stored ("isTag", name, count)
+    select "isTag", name, count
+    from taken
+    order by "isTag", name
+    on conflict ("isTag", name) do update set count = stored.count + excluded.count
+)
+select case when count(*) > 0 then coalesce($1::text, '') end, count(*)
+from taken;
+
+drop table "facetCorrection";

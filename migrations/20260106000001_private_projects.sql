@@ -1,3 +1,1 @@
--- The caller's own profile counts their private projects on each request. Without an index of these alone, PostgreSQL reads
--- every project of the author.
-create index if not exists "projects_authorId_private_idx" on projects ("authorId") where not "isPublic";
+-- The index of this migration is built after the backfills, by 20260107020100_folding_indexes.sql.

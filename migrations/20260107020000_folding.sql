@@ -1,3 +1,4 @@
+-- no-transaction
 -- One folding for all comparisons that ignore case. Both sides of a comparison call these functions: PostgreSQL lowers some
 -- letters otherwise than other programs do, and the same text can be composed in several ways.
 --
@@ -60,12 +61,23 @@ create or replace function project_search_text(title text, description text, lan
 language sql immutable parallel safe
 return fold(concat_ws(e'\n', title, description, language, array_to_string(tags, e'\n')));
 
-update projects
-set title = title
-where id in (
+-- batches
+with batch as (
     select id
     from projects
-    where "searchText" is distinct from project_search_text(title, description, language, tags)
+    where $1::text is null or id > $1
     order by id
-    for no key update
-);
+    limit $2::integer
+),
+stale as (
+    select p.id
+    from projects p
+    join batch on batch.id = p.id
+    where p."searchText" is distinct from project_search_text(p.title, p.description, p.language, p.tags)
+    order by p.id
+    for no key update of p
+),
+stored as (
+    update projects set title = title where id in (select id from stale)
+)
+select max(id), count(*) from batch;

@@ -1,8 +1,9 @@
+-- no-transaction
 -- Deleted things leave nothing behind in tables that have no foreign key to them. Triggers do it, so that it holds for every
 -- program that deletes, and for rows that a foreign key deletes.
 
-create index if not exists "projectView_viewer_idx" on "projectView" (viewer);
-create index if not exists "session_impersonatedBy_idx" on session ("impersonatedBy") where "impersonatedBy" is not null;
+create index concurrently if not exists "projectView_viewer_idx" on "projectView" (viewer);
+create index concurrently if not exists "session_impersonatedBy_idx" on session ("impersonatedBy") where "impersonatedBy" is not null;
 
 create or replace function erase_user() returns trigger
 language plpgsql
@@ -147,7 +148,8 @@ begin
 end
 $$;
 
+-- accepted: there are few of them.
 delete from "projectFacet" where count = 0;
 
 -- For the job that removes expired sessions.
-create index if not exists "session_expiresAt_idx" on session ("expiresAt");
+create index concurrently if not exists "session_expiresAt_idx" on session ("expiresAt");

@@ -1,3 +1,4 @@
+-- no-transaction
 -- The scores of `sort=trending`: 3 points for each like and 2 for each user who commented, without those of the author and of
 -- users who are not counted. Summing them up on each request would read every like and comment of the window. A user who
 -- comments twice counts once, as long as the last of the comments is within the window.
@@ -398,15 +399,21 @@ create or replace trigger "Count_trends_of_deleted_user"
     when (old."isActive" and not coalesce(old.banned, false))
     execute function count_trends_of_user();
 
-delete from "projectTrend";
-insert into "projectTrend" ("projectId", "createdAt", day, week, month)
-select counted."projectId", counted."createdAt", coalesce(counted.day, 0), coalesce(counted.week, 0), counted.month
-from "windowClock" clock
-cross join lateral counted_trends(null, clock.until) counted;
+-- The triggers count from here on. Every project is counted once more.
+-- batches
+with batch as (
+    select id
+    from projects
+    where $1::text is null or id > $1
+    order by id
+    limit $2::integer
+)
+select max(id), count(*), recount_trends(coalesce(array_agg(id), '{}'))
+from batch;
 
-create index if not exists "projectTrend_day_createdAt_projectId_idx"
+create index concurrently if not exists "projectTrend_day_createdAt_projectId_idx"
     on "projectTrend" (day, "createdAt", "projectId") where day > 0;
-create index if not exists "projectTrend_week_createdAt_projectId_idx"
+create index concurrently if not exists "projectTrend_week_createdAt_projectId_idx"
     on "projectTrend" (week, "createdAt", "projectId") where week > 0;
-create index if not exists "projectTrend_month_createdAt_projectId_idx"
+create index concurrently if not exists "projectTrend_month_createdAt_projectId_idx"
     on "projectTrend" (month, "createdAt", "projectId");

@@ -1,3 +1,4 @@
+-- no-transaction
 -- How many of the counted projects of a tag or a language are new: created within the last 24 hours, 7 days and 30 days, and
 -- within as long a time before. They are kept as the scores of `sort=trending` are, as of the time of the clock.
 
@@ -230,10 +231,50 @@ begin
 end
 $$;
 
-update "projectFacet" stored
-set day = counted.day, "previousDay" = counted."previousDay",
-    week = counted.week, "previousWeek" = counted."previousWeek",
-    month = counted.month, "previousMonth" = counted."previousMonth"
-from "windowClock" clock
-cross join lateral counted_facets(clock.until) counted
-where stored."isTag" = counted."isTag" and stored.name = counted.name;
+-- Writers that started with the functions of before have ended when these locks were obtained. They are released at once.
+-- accepted: each is held for a moment.
+lock table projects in share row exclusive mode;
+-- accepted: each is held for a moment.
+lock table "user" in share row exclusive mode;
+
+-- The triggers count the windows from here on. One statement finds what the counts lack, on one snapshot of projects, counts and
+-- clock; it is then added in batches. A later run finds it anew, so this may end at any point.
+create unlogged table if not exists "facetCorrection" (like "projectFacet");
+
+delete from "facetCorrection";
+
+insert into "facetCorrection" ("isTag", name, count, day, "previousDay", week, "previousWeek", month, "previousMonth")
+select
+    "isTag",
+    name,
+    coalesce(counted.count, 0) - coalesce(stored.count, 0),
+    coalesce(counted.day, 0) - coalesce(stored.day, 0),
+    coalesce(counted."previousDay", 0) - coalesce(stored."previousDay", 0),
+    coalesce(counted.week, 0) - coalesce(stored.week, 0),
+    coalesce(counted."previousWeek", 0) - coalesce(stored."previousWeek", 0),
+    coalesce(counted.month, 0) - coalesce(stored.month, 0),
+    coalesce(counted."previousMonth", 0) - coalesce(stored."previousMonth", 0)
+from (
+    select counted.*
+    from "windowClock" clock
+    cross join lateral counted_facets(clock.until) counted
+) counted
+full join "projectFacet" stored using ("isTag", name);
+
+-- batches
+with due as (
+    select ctid from "facetCorrection" order by "isTag", name limit $2::integer
+),
+taken as (
+    delete from "facetCorrection" where ctid = any (array(select ctid from due)) returning *
+)
+select
+    case when count(*) > 0 then coalesce($1::text, '') end,
+    count(*),
+    add_facets(array_agg(
+        row(taken."isTag", taken.name, taken.count, taken.day, taken."previousDay", taken.week, taken."previousWeek",
+            taken.month, taken."previousMonth")::"projectFacet"
+    ))
+from taken;
+
+drop table "facetCorrection";

@@ -31,7 +31,11 @@ enum Command {
     /// Send an event of events/ to its function and print the response
     Invoke(invoke::InvokeOptions),
     /// Apply the migrations that the database lacks
-    Migrate,
+    Migrate {
+        /// Print the statements, their locks and the size of their tables, and execute nothing
+        #[arg(long)]
+        plan: bool,
+    },
     /// Fill the database with sample users and projects
     Seed(seed::Options),
     /// Remove expired sessions, counters, keys and other rows
@@ -102,7 +106,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(options).await?,
         Command::Coverage(options) => coverage::run(&options).await?,
         Command::Invoke(options) => invoke::run(&options).await?,
-        Command::Migrate => {
+        Command::Migrate { plan: true } => {
+            let postgres = Postgres::obtain(Server::Dev)?;
+            println!("{}", migrate::plan(postgres.url()).await?);
+        }
+        Command::Migrate { plan: false } => {
             migrated().await?;
         }
         Command::Seed(options) => {
@@ -146,10 +154,8 @@ async fn migrated() -> anyhow::Result<Postgres> {
     if postgres.is_local() {
         migrate::create_database(postgres.url()).await?;
     }
-    let outcome = migrate::run(postgres.url()).await?;
-    for (version, description) in &outcome.applied {
-        println!("applied {version} {description}");
-    }
+    let mut print = |progress: migrate::Progress| println!("{progress}");
+    let outcome = migrate::run_aloud(postgres.url(), &mut print).await?;
     for version in &outcome.unknown {
         println!("the database has migration {version}, which this program does not have");
     }

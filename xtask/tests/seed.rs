@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+use migrations::Options;
 use sqlx::{Acquire as _, PgConnection, PgPool};
 use xtask::{
     migrate::migrator,
@@ -10,7 +11,10 @@ use xtask::{
 };
 
 async fn migrated(db: &PgPool) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
-    migrator().run(db).await.unwrap();
+    let database = db.connect_options();
+    migrations::run(&migrator(), Options::new(&database, &mut |_| {}))
+        .await
+        .unwrap();
     db.acquire().await.unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migrations::{
-    Outcome,
+    Options, Outcome,
     retention::{self, RemovedRows},
 };
 use platform::{
@@ -36,9 +36,15 @@ pub async fn migrate(
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let config = DatabaseConfig::read(variables)?;
-    let mut connection = connect_configured(&config, variables, limit / 2).await?;
-    let left = limit.saturating_sub(started.elapsed());
-    let outcome = migrations::run(&mut connection, migrator, Some(left)).await?;
+    let database = configured(&config, variables)?;
+    let mut connection = connect(&database, CONNECT_TIMEOUT.min(limit / 2)).await?;
+    let options = Options {
+        database: &database,
+        is_pooled: config.pooler != Pooler::None,
+        limit: Some(limit.saturating_sub(started.elapsed())),
+        progress: &mut |progress| tracing::info!(%progress, "migrating"),
+    };
+    let outcome = migrations::run(migrator, options).await?;
     if let Some(secret) = variables.get("DATABASE_ROLE_SECRET_ID") {
         let current = Role::of_secret(&secrets::read(secret).await?)?;
         let role = if rotate { current.successor() } else { current };
@@ -111,10 +117,14 @@ async fn connect_configured(
     variables: &Variables,
     limit: Duration,
 ) -> anyhow::Result<PgConnection> {
+    let options = configured(config, variables)?;
+    connect(&options, CONNECT_TIMEOUT.min(limit)).await
+}
+
+fn configured(config: &DatabaseConfig, variables: &Variables) -> anyhow::Result<PgConnectOptions> {
     anyhow::ensure!(config.url.is_some(), "DATABASE_URL is missing");
     let production = variables.get("NODE_ENV") == Some("production");
-    let options = connect_options(config, production)?;
-    connect(&options, CONNECT_TIMEOUT.min(limit)).await
+    connect_options(config, production)
 }
 
 async fn connect(options: &PgConnectOptions, limit: Duration) -> anyhow::Result<PgConnection> {

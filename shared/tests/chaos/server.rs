@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
 use testkit::postgres::keeper_program;
 
 pub struct Server {
@@ -62,10 +62,13 @@ impl Server {
         ] {
             sqlx::query(statement).execute(&mut admin).await.unwrap();
         }
-        let mut app = self.connect("app").await;
-        migrations::run(&mut app, &migrations::migrator(), None)
+        let database: PgConnectOptions = self.url().parse().unwrap();
+        let mut quiet = |_| {};
+        let options = migrations::Options::new(&database, &mut quiet);
+        migrations::run(&migrations::migrator(), options)
             .await
             .unwrap();
+        let mut app = self.connect("app").await;
         sqlx::query("create table marks (mark text not null)")
             .execute(&mut app)
             .await

@@ -1,35 +1,23 @@
-//! Finds the statement that made a migration fail.
-//!
-//! The migrator sends a file as a whole, so an error does not name its statement. Therefore the missing migrations are
-//! applied once more, statement by statement, in a transaction that is rolled back.
+//! Describes the statement that made a migration fail.
 
-use std::path::Path;
-
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
+use migrations::StatementError;
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection,
     migrate::{MigrateError, Migration, Migrator},
     postgres::{PgDatabaseError, PgErrorPosition},
 };
 
-use super::statements::{Statement, statements};
-
 /// Returns the file of a migration, relative to the root of the workspace.
 pub fn file_name(migration: &Migration) -> String {
-    format!(
-        "migrations/{}_{}.sql",
-        migration.version,
-        migration.description.replace(' ', "_")
-    )
+    path(migration.version, &migration.description)
 }
 
-/// Adds the file, the line and the statement to the error, if they can be found.
-pub async fn explain(
-    folder: &Path,
-    migrator: &Migrator,
-    url: &str,
-    error: anyhow::Error,
-) -> anyhow::Error {
+fn path(version: i64, description: &str) -> String {
+    format!("migrations/{version}_{}.sql", description.replace(' ', "_"))
+}
+
+/// Adds the file, the line and the statement to the error, if it has a statement.
+pub fn explain(migrator: &Migrator, error: anyhow::Error) -> anyhow::Error {
     if let Some(MigrateError::VersionMismatch(version)) = error.downcast_ref() {
         return match migrator
             .iter()
@@ -39,15 +27,10 @@ pub async fn explain(
             None => error,
         };
     }
-    let said = format!("{error:#}");
-    match locate(migrator, url).await {
-        Ok(Some(failure)) if said.contains(&failure.message) => anyhow!(failure.text),
-        // The cause has passed, or it was not in a statement.
-        Ok(_) => error,
-        Err(unreachable) => error.context(format!(
-            "a migration in {} failed, and its statement could not be found ({unreachable:#})",
-            folder.display()
-        )),
+    match error.downcast_ref::<StatementError>() {
+        Some(failure) if error.chain().count() > 1 => describe(failure).context(error.to_string()),
+        Some(failure) => describe(failure),
+        None => error,
     }
 }
 
@@ -60,77 +43,38 @@ fn changed(migration: &Migration) -> anyhow::Error {
     )
 }
 
-/// The failure of a statement.
-struct Failure {
-    /// The message of the database.
-    message: String,
-    /// The message with its place, the line of the statement and details.
-    text: String,
-}
-
-async fn locate(migrator: &Migrator, url: &str) -> anyhow::Result<Option<Failure>> {
-    let mut connection = PgConnection::connect(url).await?;
-    let mut tx = connection.begin().await?;
-    let is_empty: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is null")
-        .fetch_one(&mut *tx)
-        .await?;
-    let applied: Vec<i64> = if is_empty {
-        Vec::new()
-    } else {
-        sqlx::query_scalar("select version from _sqlx_migrations")
-            .fetch_all(&mut *tx)
-            .await?
+fn describe(failure: &StatementError) -> anyhow::Error {
+    let said = failure
+        .cause
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    let Some(said) = said else {
+        return anyhow!(
+            "{}:{}: {}",
+            path(failure.version, &failure.description),
+            failure.line,
+            failure.cause
+        );
     };
-    // The same limit as for the migrations themselves.
-    sqlx::raw_sql("set local lock_timeout = '10s'")
-        .execute(&mut *tx)
-        .await?;
-    for migration in migrator
-        .iter()
-        .filter(|migration| !applied.contains(&migration.version))
-    {
-        let script = migration.sql.as_str().to_owned();
-        for statement in statements(&script) {
-            let outcome = sqlx::raw_sql(AssertSqlSafe(statement.text.to_owned()))
-                .execute(&mut *tx)
-                .await;
-            match outcome {
-                Ok(_) => {}
-                Err(sqlx::Error::Database(said)) => {
-                    let said = said
-                        .try_downcast::<PgDatabaseError>()
-                        .ok()
-                        .context("the database is not PostgreSQL")?;
-                    return Ok(Some(failure(migration, statement, &said)));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn failure(migration: &Migration, statement: Statement<'_>, said: &PgDatabaseError) -> Failure {
-    let line = match said.position() {
-        Some(PgErrorPosition::Original(position)) => {
-            statement.line
-                + statement
-                    .text
-                    .chars()
-                    .take(position.saturating_sub(1))
-                    .filter(|character| *character == '\n')
-                    .count()
-        }
-        _ => statement.line,
+    let line_in_statement = match said.position() {
+        Some(PgErrorPosition::Original(position)) => failure
+            .statement
+            .chars()
+            .take(position.saturating_sub(1))
+            .filter(|character| *character == '\n')
+            .count(),
+        _ => 0,
     };
-    let shown = statement
-        .text
+    let shown = failure
+        .statement
         .lines()
-        .nth(line - statement.line)
+        .nth(line_in_statement)
         .unwrap_or_default()
         .trim();
+    let place = path(failure.version, &failure.description);
+    let line = failure.line + line_in_statement;
     let mut lines = vec![
-        format!("{}:{line}: {}", file_name(migration), said.message()),
+        format!("{place}:{line}: {}", said.message()),
         shown.to_owned(),
     ];
     let more = [
@@ -141,8 +85,5 @@ fn failure(migration: &Migration, statement: Statement<'_>, said: &PgDatabaseErr
     for (label, text) in more {
         lines.extend(text.map(|text| format!("{label}: {}", text.replace('\n', " "))));
     }
-    Failure {
-        message: said.message().to_owned(),
-        text: lines.join("\n    "),
-    }
+    anyhow!(lines.join("\n    "))
 }

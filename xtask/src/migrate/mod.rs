@@ -1,40 +1,70 @@
 //! Applies the migrations to the database at an address.
 
 mod failure;
-mod statements;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use sqlx::{
-    Connection as _, PgConnection,
+    ConnectOptions as _, Connection as _,
     migrate::{MigrateDatabase as _, Migrator},
+    postgres::PgConnectOptions,
 };
 use testkit::workspace;
 
-pub use migrations::{Outcome, migrator};
+pub use migrations::{Outcome, Plan, Progress, migrator};
 
 /// The folder of the migrations.
 pub fn folder() -> PathBuf {
     workspace().join("migrations")
 }
 
-/// Applies all missing migrations, or none: see [`migrations::run`]. The files are read at run time, so migrations that are
-/// newer than this program are applied, too. An error names the file and the line.
+/// Applies all missing migrations: see [`migrations::run`]. The files are read at run time, so migrations that are newer than
+/// this program are applied, too. An error names the file and the line.
 pub async fn run(url: &str) -> anyhow::Result<Outcome> {
     run_from(&folder(), url).await
 }
 
+/// Does the same as [`run`] and reports what it does.
+pub async fn run_aloud(
+    url: &str,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> anyhow::Result<Outcome> {
+    run_with(&folder(), url, progress).await
+}
+
+/// Describes what [`run`] would do. Changes nothing.
+pub async fn plan(url: &str) -> anyhow::Result<Plan> {
+    let migrator = read(&folder()).await?;
+    let mut connection = connect(&options(url)?).await?;
+    let plan = migrations::plan(&mut connection, &migrator).await;
+    connection.close().await?;
+    plan.map_err(|error| failure::explain(&migrator, error))
+}
+
 /// Does the same as [`run`] with the migrations of `folder`.
 pub async fn run_from(folder: &Path, url: &str) -> anyhow::Result<Outcome> {
+    run_with(folder, url, &mut |_| {}).await
+}
+
+async fn run_with(
+    folder: &Path,
+    url: &str,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> anyhow::Result<Outcome> {
     let migrator = read(folder).await?;
-    let mut connection = connect(url).await?;
-    let outcome = migrations::run(&mut connection, &migrator, None).await;
-    connection.close().await?;
-    match outcome {
-        Ok(outcome) => Ok(outcome),
-        Err(error) => Err(failure::explain(folder, &migrator, url, error).await),
-    }
+    let database = options(url)?;
+    connect(&database).await?.close().await?;
+    migrations::run(&migrator, migrations::Options::new(&database, progress))
+        .await
+        .map_err(|error| failure::explain(&migrator, error))
+}
+
+fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
+    let options: PgConnectOptions = url
+        .parse()
+        .map_err(|_| anyhow::anyhow!("the address of the database cannot be read"))?;
+    Ok(options.disable_statement_logging())
 }
 
 /// Reads the migrations of a folder. Fails if two of them have the same version.
@@ -51,12 +81,13 @@ async fn read(folder: &Path) -> anyhow::Result<Migrator> {
             );
         }
     }
-    migrator.set_locking(false).set_ignore_missing(true);
+    migrator.set_ignore_missing(true);
+    migrations::keep_recorded_checksums(&mut migrator);
     Ok(migrator)
 }
 
-async fn connect(url: &str) -> anyhow::Result<PgConnection> {
-    PgConnection::connect(url)
+async fn connect(options: &PgConnectOptions) -> anyhow::Result<sqlx::PgConnection> {
+    sqlx::PgConnection::connect_with(options)
         .await
         .map_err(|error| without_server_line(error.into()))
         .context("the database cannot be reached")

@@ -10,10 +10,12 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use futures_util::FutureExt as _;
+use migrations::Options;
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, PgPool, migrate::Migrator,
-    postgres::PgPoolOptions,
+    AssertSqlSafe, Connection as _, PgConnection, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
 };
 use url::Url;
 use uuid::Uuid;
@@ -178,10 +180,10 @@ fn database_address(name: &str) -> anyhow::Result<String> {
 }
 
 fn template_name(migrator: &Migrator) -> String {
-    // FNV-1a over the checksums of the migrations.
+    // FNV-1a over the texts of the migrations.
     let hash = migrator
         .iter()
-        .flat_map(|migration| migration.checksum.iter())
+        .flat_map(|migration| migration.sql.as_str().as_bytes())
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -208,9 +210,8 @@ async fn make_template(
         let draft = format!("{name}_draft");
         drop_database(admin, &draft).await?;
         copy(admin, &draft, "template0").await?;
-        let mut db = PgConnection::connect(&database_address(&draft)?).await?;
-        migrations::run(&mut db, migrator, None).await?;
-        db.close().await?;
+        let database: PgConnectOptions = database_address(&draft)?.parse()?;
+        migrations::run(migrator, Options::new(&database, &mut |_| {})).await?;
         execute(
             admin,
             format!(r#"alter database "{draft}" rename to "{name}""#),

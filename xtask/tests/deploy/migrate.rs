@@ -1,5 +1,6 @@
 //! The custom resource of the real binary.
 
+use migrations::Options;
 use serde_json::json;
 use sqlx::{PgPool, migrate::Migrator};
 use xtask::{migrate::migrator, sam::deployment::Deployment};
@@ -40,7 +41,10 @@ async fn point_to(deployment: &Deployment, database: &str) {
 
 #[testkit::test(empty)]
 async fn an_update_applies_new_migrations_once(db: PgPool) {
-    older().run(&db).await.unwrap();
+    let database = db.connect_options();
+    migrations::run(&older(), Options::new(&database, &mut |_| {}))
+        .await
+        .unwrap();
     let newest = migrator().iter().last().unwrap().version;
     let deployment = deployment(&address(&db)).await;
 
@@ -78,7 +82,10 @@ async fn the_scheduled_event_removes_expired_rows(db: PgPool) {
 
 #[testkit::test(empty)]
 async fn a_failed_migration_is_rolled_back_and_reported(db: PgPool) {
-    older().run(&db).await.unwrap();
+    let database = db.connect_options();
+    migrations::run(&older(), Options::new(&database, &mut |_| {}))
+        .await
+        .unwrap();
     sqlx::raw_sql(NO_CHANGES).execute(&db).await.unwrap();
     let newest = migrator().iter().last().unwrap().version;
     let before = recorded(&db).await;

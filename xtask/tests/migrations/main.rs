@@ -4,13 +4,15 @@
 
 mod empty;
 mod failing;
+mod former;
 mod hand_made;
+mod live;
 mod plain_statements;
 mod prisma;
 mod refused;
 
-use migrations::Outcome;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use migrations::{Options, Outcome};
+use sqlx::{AssertSqlSafe, PgPool};
 
 /// A database that Prisma made and the Node application filled.
 const PRISMA: &str = include_str!("fixtures/prisma.sql");
@@ -20,8 +22,10 @@ const HAND_MADE: &str = include_str!("fixtures/hand_made.sql");
 
 /// Applies the migrations as the deployed function does.
 async fn migrate(db: &PgPool) -> anyhow::Result<Outcome> {
-    let mut connection = PgConnection::connect_with(&db.connect_options()).await?;
-    migrations::run(&mut connection, &migrations::migrator(), None).await
+    let mut quiet = |_| {};
+    let database = db.connect_options();
+    let options = Options::new(&database, &mut quiet);
+    migrations::run(&migrations::migrator(), options).await
 }
 
 async fn execute(db: &PgPool, sql: &'static str) {
@@ -33,8 +37,8 @@ async fn schema(db: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "
         select line from (
-            select format('column %I.%I %s %s %s', relname, attname, format_type(atttypid, atttypmod),
-                case when attnotnull then 'not null' end, pg_get_expr(adbin, adrelid))
+            select format('column %I.%I %s %s %s %s', relname, attname, format_type(atttypid, atttypmod),
+                case when attnotnull then 'not null' end, pg_get_expr(adbin, adrelid), attgenerated)
             from pg_attribute
             join pg_class on pg_class.oid = attrelid
             left join pg_attrdef on adrelid = attrelid and adnum = attnum
@@ -46,11 +50,15 @@ async fn schema(db: &PgPool) -> Vec<String> {
             union all
             select indexdef from pg_indexes where schemaname = 'public'
             union all
+            select format('invalid index %s', indexrelid::regclass) from pg_index where not indisvalid
+            union all
+            select pg_get_statisticsobjdef(oid) from pg_statistic_ext where stxnamespace = 'public'::regnamespace
+            union all
             select format('constraint %I of %s: %s', conname, conrelid::regclass, pg_get_constraintdef(oid))
             from pg_constraint
             where connamespace = 'public'::regnamespace
             union all
-            select format('trigger %I of %s', tgname, tgrelid::regclass) from pg_trigger where not tgisinternal
+            select format('%s: %s', pg_get_triggerdef(oid), tgenabled) from pg_trigger where not tgisinternal
             union all
             select format('function %s: %s', oid::regprocedure, prosrc)
             from pg_proc

@@ -95,7 +95,7 @@ const TRANSACTIONS: &[&str] = &[
 ];
 
 /// The counters that differ from the rows that they count.
-const DRIFT: &str = r#"
+pub const DRIFT: &str = r#"
     select format('%s has commentCount %s instead of %s', p.id, p."commentCount", counted.count)
     from projects p
     cross join lateral (

@@ -1,4 +1,15 @@
-//! Splits an SQL script into its statements.
+//! Splits a migration into its statements.
+
+/// How a statement is executed. A comment on a line of its own before the statement chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Once.
+    Plain,
+    /// `-- gexec`: it is a query, and each value that it returns is a statement to execute. No row, no statement.
+    Generates,
+    /// `-- batches`: again and again until it returns null.
+    Batches,
+}
 
 /// A statement without the comments before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6,6 +17,62 @@ pub struct Statement<'a> {
     pub text: &'a str,
     /// Line of its first word, counted from 1.
     pub line: usize,
+    pub kind: Kind,
+    /// Whether a comment `-- accepted: …` says why its locks are harmless.
+    pub is_accepted: bool,
+}
+
+impl Statement<'_> {
+    /// The first words, for a person.
+    pub fn summary(&self) -> String {
+        const MAX: usize = 72;
+        let words = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match words.char_indices().nth(MAX) {
+            None => words,
+            Some((end, _)) => format!("{}…", &words[..end]),
+        }
+    }
+
+    /// The words in lower case.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.text
+            .split_whitespace()
+            .map(str::to_ascii_lowercase)
+            .collect()
+    }
+
+    /// Whether it cannot run in a transaction.
+    pub(crate) fn is_concurrent(&self) -> bool {
+        let words = self.words();
+        let first: Vec<&str> = words.iter().take(4).map(String::as_str).collect();
+        matches!(
+            first[..],
+            ["create" | "drop", "index", "concurrently", ..]
+                | ["create", "unique", "index", "concurrently"]
+        )
+    }
+
+    /// The name of the index that it creates concurrently.
+    pub(crate) fn concurrent_index(&self) -> Option<String> {
+        if !self.is_concurrent() || !self.words()[0].starts_with("create") {
+            return None;
+        }
+        let mut words = self
+            .text
+            .split_whitespace()
+            .skip_while(|word| !word.eq_ignore_ascii_case("concurrently"))
+            .skip(1)
+            .skip_while(|word| {
+                ["if", "not", "exists"]
+                    .iter()
+                    .any(|skipped| word.eq_ignore_ascii_case(skipped))
+            });
+        let name = words.next()?;
+        Some(match name.strip_prefix('"') {
+            Some(quoted) => quoted.trim_end_matches('"').to_owned(),
+            None => name.to_ascii_lowercase(),
+        })
+    }
 }
 
 /// Returns the statements of a script. Splits as `psql` does: at each semicolon outside of quotes and comments.
@@ -13,6 +80,7 @@ pub fn statements(script: &str) -> Vec<Statement<'_>> {
     let mut statements = Vec::new();
     let mut start = None;
     let mut position = 0;
+    let mut end_of_last = 0;
     while position < script.len() {
         let rest = &script[position..];
         if let Some(length) = blank(rest) {
@@ -20,21 +88,37 @@ pub fn statements(script: &str) -> Vec<Statement<'_>> {
             continue;
         }
         if rest.starts_with(';') {
-            statements.extend(start.take().map(|start| made(script, start, position)));
+            statements.extend(
+                start
+                    .take()
+                    .map(|start| made(script, end_of_last, start, position)),
+            );
             position += 1;
+            end_of_last = position;
             continue;
         }
         start.get_or_insert(position);
         position += quoted(rest, &script[..position]).unwrap_or_else(|| character(rest));
     }
-    statements.extend(start.map(|start| made(script, start, script.len())));
+    statements.extend(start.map(|start| made(script, end_of_last, start, script.len())));
     statements
 }
 
-fn made(script: &str, start: usize, end: usize) -> Statement<'_> {
+/// `before` is the end of the statement before.
+fn made(script: &str, before: usize, start: usize, end: usize) -> Statement<'_> {
+    let comments = || script[before..start].lines().map(str::trim);
+    let kind = if comments().any(|line| line == "-- gexec") {
+        Kind::Generates
+    } else if comments().any(|line| line == "-- batches") {
+        Kind::Batches
+    } else {
+        Kind::Plain
+    };
     Statement {
         text: script[start..end].trim_end(),
         line: script[..start].matches('\n').count() + 1,
+        kind,
+        is_accepted: comments().any(|line| line.starts_with("-- accepted: ")),
     }
 }
 
@@ -141,6 +225,42 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_before_a_statement_chooses_how_it_is_executed() {
+        let script = "-- first\n-- gexec\nselect 1;\nselect 2; -- batches\n-- batches\n-- accepted: it is small.\nselect 3;";
+
+        let kinds: Vec<_> = statements(script)
+            .into_iter()
+            .map(|statement| (statement.kind, statement.is_accepted))
+            .collect();
+
+        let expected = [
+            (Kind::Generates, false),
+            (Kind::Plain, false),
+            (Kind::Batches, true),
+        ];
+        assert_eq!(kinds, expected);
+    }
+
+    #[test]
+    fn the_name_of_an_index_is_found() {
+        for (text, name) in [
+            (
+                r#"create index concurrently if not exists "a_B_idx" on a (b)"#,
+                Some("a_B_idx"),
+            ),
+            (
+                "CREATE UNIQUE INDEX CONCURRENTLY\n  Thing ON a (b)",
+                Some("thing"),
+            ),
+            ("create index if not exists a on b (c)", None),
+            ("drop index concurrently a", None),
+        ] {
+            let found = statements(text)[0].concurrent_index();
+            assert_eq!(found.as_deref(), name, "{text}");
+        }
+    }
+
+    #[test]
     fn semicolons_in_quotes_are_part_of_the_statement() {
         for statement in [
             "select 'a;b', \"c;d\"",
@@ -157,7 +277,7 @@ mod tests {
     #[test]
     fn the_projects_own_migrations_are_split_into_whole_statements() {
         let mut count = 0;
-        for entry in std::fs::read_dir(crate::migrate::folder()).unwrap() {
+        for entry in std::fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "sql") {
                 continue;
