@@ -1,4 +1,4 @@
-//! Removes rows that have expired. Nothing else does: requests only ignore them.
+//! Removes expired rows. Requests only ignore them.
 
 use std::{
     fmt,
@@ -7,11 +7,11 @@ use std::{
 
 use sqlx::PgConnection;
 
-/// Most rows that one statement removes, so that each holds its locks for a moment only.
+/// Maximum number of rows that one statement removes, so that it holds its locks only briefly.
 const BATCH: i64 = 1000;
 
-/// What expires, and the statement that removes a batch of it. Rows that another transaction holds are skipped, so that no
-/// request waits for the job, and the job for no request.
+/// Kinds of rows that expire, and the statements that remove a batch. Locked rows are skipped, so that the job and requests do
+/// not wait for each other.
 const RULES: [(&str, &str); 8] = [
     (
         "sessions",
@@ -31,14 +31,14 @@ const RULES: [(&str, &str); 8] = [
             select ctid from verification where "expiresAt" < now() at time zone 'utc'
             limit $1 for update skip locked))"#,
     ),
-    // Their keys hold addresses and ids of users.
+    // The keys contain addresses and ids of users.
     (
         "quota counters",
         r#"delete from quota where ctid = any (array(
             select ctid from quota where "resetAt" <= now() at time zone 'utc'
             limit $1 for update skip locked))"#,
     ),
-    // The longest window has a minute.
+    // The longest window is one minute.
     (
         "rate-limit counters",
         r#"delete from "rateLimit" where ctid = any (array(
@@ -57,7 +57,7 @@ const RULES: [(&str, &str); 8] = [
             select ctid from "projectView" where day < (now() at time zone 'utc')::date
             limit $1 for update skip locked))"#,
     ),
-    // With the salt of a day, addresses could be guessed from its views.
+    // With the salt of a day, the addresses of its viewers could be found by trial.
     (
         "salts of past days",
         r#"delete from "viewSalt" where ctid = any (array(
@@ -74,12 +74,12 @@ pub fn tables() -> impl Iterator<Item = &'static str> {
     })
 }
 
-/// How many rows of each kind were removed.
+/// The numbers of removed rows.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RemovedRows {
-    /// The kinds, and the number of each.
+    /// The number of removed rows of each kind.
     pub counts: Vec<(&'static str, u64)>,
-    /// Whether the time ended before everything that had expired was removed. The next run continues.
+    /// Whether expired rows are left at the time limit. The next run continues.
     pub unfinished: bool,
 }
 
@@ -97,8 +97,7 @@ impl fmt::Display for RemovedRows {
     }
 }
 
-/// Removes what has expired, in batches of their own transactions, until nothing is left or `limit` has passed. A second run
-/// finds nothing more to do.
+/// Removes expired rows until none are left or `limit` has passed. Each batch is a transaction of its own.
 pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Result<RemovedRows> {
     let started = Instant::now();
     let mut removed = RemovedRows {
@@ -112,7 +111,7 @@ pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Resu
                 removed.unfinished = true;
                 break;
             }
-            // Not prepared by name: behind a pooler, the next statement may run on another server connection.
+            // The statement is unnamed, because behind a pooler the next one may use another server connection.
             let query = sqlx::query(statement).bind(BATCH).persistent(false);
             let batch = query.execute(&mut *connection).await?.rows_affected();
             count += batch;
@@ -127,8 +126,8 @@ pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Resu
     Ok(removed)
 }
 
-/// Counts off the likes, comments and projects that have left the windows of kept counts, an hour of them in each transaction.
-/// Returns whether nothing is left.
+/// Updates the maintained counts for likes, comments and projects that have left the windows, one hour of them in each
+/// transaction. Returns whether none are left.
 async fn move_window_clock(
     connection: &mut PgConnection,
     started: Instant,
@@ -144,7 +143,7 @@ async fn move_window_clock(
     Ok(false)
 }
 
-/// Deletes the rows of closed accounts, and recounts what bans have left, in steps of their own transactions. Returns whether
+/// Deletes the rows of closed accounts, and recounts after bans. Each step is a transaction of its own. Returns whether
 /// nothing is left.
 async fn finish_account_work(
     connection: &mut PgConnection,

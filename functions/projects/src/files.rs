@@ -85,7 +85,7 @@ impl FileRow {
 }
 
 impl File {
-    /// Converts a row; the URLs start with `public_url`.
+    /// Converts a row. The URLs start with `public_url`.
     pub fn new(row: FileRow, public_url: &str) -> Self {
         let is_image = row.is_image();
         Self {

@@ -1,4 +1,4 @@
-//! Resources that the answers of several groups contain. Each is described once: its fields, and the SQL that selects them.
+//! Resources in responses of several groups, with their fields and the SQL that selects them.
 
 mod project;
 mod user;

@@ -34,10 +34,10 @@ pub struct PublicUser {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i32>)]
     pub shared_skills_count: Option<i64>,
-    /// Time of the like or follow that put the user on the list. Not part of the answer.
+    /// Time of the like or follow for which the user is listed. Not part of the response.
     #[serde(skip)]
     pub listed_at: Option<NaiveDateTime>,
-    /// Id of that like or follow. Not part of the answer.
+    /// Id of that like or follow. Not part of the response.
     #[serde(skip)]
     pub listed_id: Option<String>,
 }

@@ -141,7 +141,7 @@ where
     Route::new(name, Method::DELETE, MethodFilter::DELETE, path, handler)
 }
 
-/// Lists the routes under a heading of the OpenAPI document, which is named after what people do with them.
+/// Lists the routes under a heading of the OpenAPI document, which names the task that they serve.
 pub fn topic<S: Clone + Send + Sync + 'static>(
     name: &'static str,
     routes: impl IntoIterator<Item = Route<S>>,

@@ -46,7 +46,7 @@ const SECURITY_HEADERS: [(&str, &str); 12] = [
     ),
 ];
 
-/// Start of the paths whose responses pages of other sites may embed.
+/// Prefix of the paths whose responses other sites may embed.
 const IMAGES: &str = "/images/";
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -154,7 +154,7 @@ fn request_id(request: &Request) -> HeaderValue {
 }
 
 /// Returns the origin of the page that sent the request, if it is trusted. Outside production, another origin is logged:
-/// the browser reports it as "Failed to fetch" only.
+/// the browser only reports "Failed to fetch".
 fn allowed_origin(config: &Config, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let text = origin.to_str().ok()?;

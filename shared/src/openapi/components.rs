@@ -85,8 +85,9 @@ impl Schemas {
         }
     }
 
-    /// Responses say what is always there; bodies are closed, but for Better Auth's, which ignores what it does not know.
-    /// `paths` are the operations; refusals that none of them has are left out.
+    /// Completes the components. In responses all properties are required. Bodies are closed except Better Auth's, which
+    /// ignores unknown properties.
+    /// `paths` are the operations. Error responses that none of them has are left out.
     pub(super) fn finish(self, paths: &Paths, problems: &mut Vec<String>) -> Components {
         let used = serde_json::to_string(paths).unwrap_or_default();
         let mut known: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();

@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// The property of an operation with the name of the group that serves it.
+/// Name of an operation's property with the group that serves it.
 const FUNCTION: &str = "x-function";
 
 const ABOUT: &str = "\
@@ -337,9 +337,9 @@ fn security(operation: &Operation, rules: &RouteRules) -> Vec<SecurityRequiremen
     }
 }
 
-/// Every status that the operation may refuse with, the stack's included.
+/// Returns every status of an error response, including those of the request stack.
 fn failures(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<u16, Failure> {
-    // A bad API key is refused on public routes too, and so is one without the scope.
+    // An invalid API key, or one without the scope, is rejected on public routes too.
     let mut statuses = vec![401, 403, 500, 503];
     let takes_query = operation
         .parameters

@@ -1,11 +1,11 @@
-//! Statuses of refusals, with a body of each as it is sent.
+//! Statuses of error responses, with an example of the body for each.
 
 use serde_json::{Value, json};
 use utoipa::openapi::{Ref, Response, ResponseBuilder, content::ContentBuilder};
 
 use super::components::header;
 
-/// A status that a request can be refused with.
+/// A status of an error response.
 pub(super) struct Refusal {
     pub(super) status: u16,
     /// Name among the document's responses.
@@ -13,7 +13,7 @@ pub(super) struct Refusal {
     pub(super) description: &'static str,
     /// The `message` of an example, unless it is the phrase of the status.
     message: Option<&'static str>,
-    /// The phrase of the status, which `error` has beside another `message`.
+    /// The phrase of the status, which is the value of `error` if `message` differs.
     phrase: &'static str,
     /// `message` and `code` of an example of `/api/auth`.
     auth: (&'static str, Option<&'static str>),
@@ -199,7 +199,7 @@ impl Refusal {
     }
 }
 
-/// A refusal without a body.
+/// An error response without a body.
 pub(super) fn empty(status: u16) -> Response {
     ResponseBuilder::new()
         .description(Refusal::of(status).map_or("Refused", |refusal| refusal.description))

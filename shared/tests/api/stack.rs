@@ -57,7 +57,7 @@ async fn every_response_has_the_security_headers(db: PgPool) {
 }
 
 #[testkit::test]
-async fn pages_of_other_sites_may_embed_every_response_below_images_and_no_other(db: PgPool) {
+async fn only_responses_below_images_may_be_embedded_by_other_sites(db: PgPool) {
     let app = App::new(api(), db);
     for (method, path, policy) in [
         (Method::GET, "/images/nope", "cross-origin"),
@@ -123,7 +123,7 @@ async fn trusted_origins_are_echoed_and_others_ignored(db: PgPool) {
 }
 
 #[testkit::test]
-async fn outside_production_a_refused_origin_is_logged_with_its_setting(db: PgPool) {
+async fn an_untrusted_origin_is_logged_outside_production(db: PgPool) {
     let app = App::configured(api(), db, &[]);
     let log = Log::capture(Level::WARN);
     let trusted = app.anyone().header("origin", "http://localhost:5173");
@@ -144,7 +144,7 @@ async fn outside_production_a_refused_origin_is_logged_with_its_setting(db: PgPo
 }
 
 #[testkit::test]
-async fn preflights_are_answered_on_every_path(db: PgPool) {
+async fn preflights_are_served_on_every_path(db: PgPool) {
     let app = App::new(api(), db);
     for path in ["/me", "/nope"] {
         let answer = app

@@ -1,4 +1,4 @@
-//! Examples of the OpenAPI document: requests from those of the events, responses from `examples.json`.
+//! Examples in the OpenAPI document. Requests are those of the events, and responses are in `examples.json`.
 
 use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
@@ -7,13 +7,13 @@ use url::form_urlencoded;
 use crate::events::examples::{EXAMPLES, Example, NAMES};
 use crate::events::filled;
 
-/// Examples by schema, or by schema and status. A property that is missing here has the example of its own schema.
+/// Examples by schema, or by schema and status. A property without an example gets that of its own schema.
 const SCHEMAS: &str = include_str!("examples.json");
 
 /// Adds an example to each parameter of a path, to each JSON body and to each JSON response of a success.
 ///
 /// # Errors
-/// If a schema needs an example that is not there.
+/// If the example of a schema is missing.
 pub fn add_examples(document: &mut Value) -> anyhow::Result<()> {
     let examples = Examples {
         named: serde_json::from_str(SCHEMAS).context("examples.json is not an object")?,

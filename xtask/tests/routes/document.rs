@@ -63,7 +63,7 @@ fn every_operation_has_a_name_and_a_summary() {
     }
 }
 
-/// Tools reject null in place of an absent part. Examples may contain null.
+/// Tools reject a null member, which must be absent instead. Examples may contain null.
 #[test]
 fn no_part_of_the_document_is_null() {
     fn find(place: &str, value: &serde_json::Value, found: &mut Vec<String>) {
@@ -89,7 +89,7 @@ fn no_part_of_the_document_is_null() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// Generators make a big integer of an `int64`. No counter of this deployment reaches 2^31.
+/// Generators of clients convert an `int64` to a big integer. No counter of this deployment reaches 2^31.
 #[test]
 fn integers_fit_into_32_bits() {
     let text = openapi().unwrap().to_string();

@@ -1,17 +1,17 @@
-//! The examples of the OpenAPI document fit its schemas.
+//! The examples of the OpenAPI document conform to its schemas.
 
 use serde_json::{Value, json};
 
 use crate::bundle::openapi;
 
-/// A schema with an example of it, and where the document has them.
+/// A schema, an example of it, and their location in the document.
 struct Case {
     place: String,
     schema: Value,
     example: Value,
 }
 
-/// Finds every object that has an example beside a schema: parameters, headers, and media types.
+/// Collects every parameter, header and media type that has an example and a schema.
 fn collect(place: &str, value: &Value, cases: &mut Vec<Case>) {
     match value {
         Value::Object(map) => {
@@ -36,7 +36,7 @@ fn collect(place: &str, value: &Value, cases: &mut Vec<Case>) {
 }
 
 #[test]
-fn every_example_fits_its_schema() {
+fn every_example_conforms_to_its_schema() {
     let document = openapi().unwrap();
     let mut cases = Vec::new();
     collect("", &document["paths"], &mut cases);

@@ -54,9 +54,9 @@ async fn the_viewer_loads_nothing_from_other_origins() {
     }
 }
 
-/// The page is part of the binary. The viewers that could take its place have 0.9 to 3.6 MB.
+/// The page is part of the binary. Other viewers have 0.9 to 3.6 MB.
 #[tokio::test]
-async fn the_viewer_stays_small() {
+async fn the_viewer_has_a_maximum_size() {
     let page = app_without_database(&[]).anyone().get("/docs").await.text();
 
     assert!(page.len() < 64 * 1024, "{} bytes", page.len());

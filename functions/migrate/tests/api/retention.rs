@@ -143,12 +143,12 @@ async fn a_locked_row_is_left_for_the_next_run(db: PgPool) {
     assert_eq!((removed.counts[0], total(&removed)), (("sessions", 1), 1));
 }
 
-/// Columns that say how long a row lasts, of tables that the job need not clean.
+/// Columns with an expiry in tables that the job does not clean.
 const KEPT: [(&str, &str); 9] = [
     // The job moves the clock, and removes the scores of projects that have left the windows.
     ("windowClock", "until"),
     ("projectTrend", "day"),
-    // Counts of the last 24 hours.
+    // The column is the count of the last 24 hours.
     ("projectFacet", "day"),
     ("account", "accessTokenExpiresAt"),
     ("account", "refreshTokenExpiresAt"),

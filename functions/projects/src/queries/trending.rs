@@ -29,7 +29,7 @@ impl Window {
 /// page.
 ///
 /// Triggers maintain the scores as of the time of `windowClock`, so the statement reads the best projects from an index. It
-/// reads likes and comments only where the window differs from that of the clock, and ranks their projects apart.
+/// reads likes and comments only where the window differs from the clock's, and ranks the projects of these separately.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
@@ -64,7 +64,7 @@ pub fn push_page(
 fn push_clock(sql: &mut Sql, window: Window, after: Option<&Position>) {
     sql.push("clock as materialized (select until, since, kept, least(since, kept) as low, greatest(since, kept) as high");
     sql.push(" from (select until, until - size as since, kept - size as kept from (select ");
-    // All pages use the time of the first page, for an hour: the statement reads everything that has happened since then.
+    // All pages use the time of the first page for an hour, because the statement reads all likes and comments since then.
     match after.and_then(|after| after.as_of) {
         Some(as_of) => {
             sql.push("greatest(least(now() at time zone 'utc', ");
@@ -82,9 +82,9 @@ fn push_clock(sql: &mut Sql, window: Window, after: Option<&Position>) {
 }
 
 /// Appends `moved as (…)`: projects whose score differs from the kept one, and their scores. The kept scores exclude
-/// everybody who is marked as banned, even if the ban has expired.
+/// all users who are marked as banned, even if their ban has expired.
 ///
-/// Users and projects are looked up one by one: PostgreSQL does not know how few rows there are.
+/// Users and projects are looked up one by one, because PostgreSQL cannot estimate that there are only a few rows.
 fn push_moved(sql: &mut Sql, window: Window) {
     let column = window.column();
     sql.push(format_args!(

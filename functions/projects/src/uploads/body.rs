@@ -97,7 +97,7 @@ impl FromFields for CreateUpload {
         let purpose = fields.read("purpose", one_of(PURPOSES).required());
         let project_id = match purpose {
             Some(Purpose::Project) => Some(fields.read("projectId", text().not_empty().required())),
-            // Without being read, it is reported as unknown.
+            // A property that is not read is reported as unknown.
             Some(Purpose::Avatar) => None,
             None => fields.read(
                 "projectId",

@@ -1,4 +1,4 @@
-//! Counts and scores that triggers keep are those that the rows give, after any history.
+//! Counts and scores that triggers maintain. After any history they equal those of the rows.
 
 use sqlx::PgPool;
 use testing::each;
@@ -8,7 +8,7 @@ use crate::app;
 const PEOPLE: i64 = 8;
 const PROJECTS: i64 = 12;
 
-/// What may happen. `$1` is a user, `$2` a project, `$3` an age in minutes, and `$4` is unique.
+/// Changes of the rows. `$1` is a user, `$2` a project, `$3` an age in minutes, and `$4` a unique text.
 const EVENTS: [&str; 25] = [
     r#"insert into likes (id, "userId", "projectId", "createdAt")
        select $4, u.id, p.id, now() at time zone 'utc' - interval '1 minute' * $3
@@ -52,7 +52,7 @@ const EVENTS: [&str; 25] = [
     r"select move_window_clock(interval '1 hour' * $3) where length($1 || $2 || $4) > 0",
 ];
 
-/// Adds the users and projects that are missing.
+/// Inserts the missing users and projects.
 const FILL: [&str; 2] = [
     r#"insert into "user" (id, name, email, "updatedAt")
        select 'u' || i, 'U', 'u' || i || '@test.example', now() from generate_series(0, 7) i on conflict do nothing"#,
@@ -62,7 +62,7 @@ const FILL: [&str; 2] = [
        from generate_series(0, 11) i on conflict do nothing"#,
 ];
 
-/// How many kept rows differ from the counted ones.
+/// Counts the maintained rows that differ from the counted ones.
 const DRIFT: &str = r#"
     select
         (
@@ -83,7 +83,7 @@ const DRIFT: &str = r#"
         )
     from "windowClock""#;
 
-/// The order of `trending`, read project by project.
+/// Orders projects as `sort=trending` does, with a score for each project on its own.
 const TRENDING: &str = r#"
     select p.id
     from projects p
@@ -106,7 +106,7 @@ const TRENDING: &str = r#"
         p."createdAt" desc,
         p.id desc"#;
 
-/// Numbers that look random, the same in each run.
+/// A generator of pseudo-random numbers, which are the same in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -120,7 +120,7 @@ impl Dice {
 }
 
 #[testkit::test]
-async fn kept_scores_and_counts_are_those_of_the_rows(db: PgPool) {
+async fn maintained_scores_and_counts_equal_those_of_the_rows(db: PgPool) {
     let app = app(&db);
     let anyone = app.anyone();
     // Its connections compile nothing, which would take most of the time.
@@ -130,7 +130,7 @@ async fn kept_scores_and_counts_are_those_of_the_rows(db: PgPool) {
         for statement in FILL {
             sqlx::query(statement).execute(&db).await.unwrap();
         }
-        // The job has not run for a while, from minutes to weeks.
+        // The last run of the job was minutes to weeks ago.
         let behind = [0, 10, 90, 30_000][usize::try_from(round).unwrap() % 4];
         sqlx::query(r#"update "windowClock" set until = now() at time zone 'utc' - interval '1 minute' * $1::int8"#)
             .bind(behind)

@@ -12,9 +12,9 @@ use super::{
 /// The description of an operation, without its method and path.
 #[derive(Clone, Default)]
 pub struct Operation {
-    /// The heading of the document that it is listed under.
+    /// The heading under which the document lists the operation.
     pub topic: &'static str,
-    /// One line on what it does.
+    /// One line that describes the operation.
     pub summary: &'static str,
     /// Further text in Markdown, or empty.
     pub description: &'static str,
