@@ -25,7 +25,7 @@ enum Command {
     /// Run the database, all functions and a sign-in provider on this machine
     Dev(dev::DevOptions),
     /// Run all tests with everything that they need
-    Test(test::Options),
+    Test(test::TestOptions),
     /// Measure how many lines of the functions and of shared/ the tests execute
     Coverage(coverage::CoverageOptions),
     /// Send an event of events/ to its function and print the response

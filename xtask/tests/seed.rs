@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use migrations::Options;
 use sqlx::{Acquire as _, PgConnection, PgPool};
 use xtask::{
     migrate::migrator,
@@ -12,9 +11,12 @@ use xtask::{
 
 async fn migrated(db: &PgPool) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
     let database = db.connect_options();
-    migrations::run(&migrator(), Options::new(&database, &mut |_| {}))
-        .await
-        .unwrap();
+    migrations::run(
+        &migrator(),
+        migrations::Options::new(&database, &mut |_| {}),
+    )
+    .await
+    .unwrap();
     db.acquire().await.unwrap()
 }
 

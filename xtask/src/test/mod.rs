@@ -24,7 +24,7 @@ use crate::{manifest::Manifest, migrate, stage::Programs};
 
 /// Which tests to run; without a name all of them
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct TestOptions {
     /// A suite (rust, pooler, clients, cutover or contract) or a crate of the workspace (users, shared, xtask, …)
     name: Option<String>,
     /// Of a crate, the tests whose names contain this
@@ -44,6 +44,8 @@ enum Suite {
     Pooler,
     /// The official Better Auth clients and a typed one against the functions under `cargo lambda watch`.
     Clients,
+    /// The functions and a Node server like the one that they replace, on one database.
+    Cutover,
     /// One process with all groups against its own OpenAPI document, with requests that schemathesis generates.
     Contract,
 }
@@ -82,7 +84,7 @@ enum Selection {
     },
 }
 
-impl Options {
+impl TestOptions {
     fn selection(self, crates: &[String]) -> anyhow::Result<Selection> {
         let Self { name, filter, .. } = self;
         let Some(name) = name else {
@@ -108,7 +110,7 @@ impl Options {
 }
 
 /// Runs the tests, all of them even when some fail, and reports each suite's result in one line.
-pub async fn run(options: Options) -> anyhow::Result<()> {
+pub async fn run(options: TestOptions) -> anyhow::Result<()> {
     let programs = options.programs;
     let selection = options.selection(&Manifest::read().await?.crates())?;
     match unless_stopped(all(selection, programs)).await? {
@@ -141,9 +143,10 @@ async fn all(selection: Selection, programs: Option<Programs>) -> anyhow::Result
                     Suite::Rust => rust::all(server).await?,
                     Suite::Pooler => rust::pooler(server).await?,
                     Suite::Clients => {
-                        let npm = npm.as_ref().context("npm is looked up before")?;
-                        clients::run(npm, server, programs.unwrap_or(Programs::Functions)).await?
+                        clients::run(npm()?, server, programs.unwrap_or(Programs::Functions))
+                            .await?
                     }
+                    Suite::Cutover => cutover::run(npm()?, server).await?,
                     Suite::Contract => {
                         contract::run(server, programs.unwrap_or(Programs::All)).await?
                     }
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
 
     fn selection(name: Option<&str>, filter: Option<&str>) -> anyhow::Result<Selection> {
-        let options = Options {
+        let options = TestOptions {
             name: name.map(Into::into),
             filter: filter.map(Into::into),
             programs: None,

@@ -65,7 +65,7 @@ const STATEMENTS: [(&str, &[&str]); 8] = [
         "select * from projects where id = 'p$n'",
         &[
             r#"update projects set title = 'new $n', "updatedAt" = now() where id = 'p$n'"#,
-            r#"update projects set tags = '{new,tag$n}' where id = 'p$n'"#,
+            r"update projects set tags = '{new,tag$n}' where id = 'p$n'",
             r#"insert into projects (id, title, "authorId", "updatedAt", tags, language)
                values ('new$n', 'new', 'u$n', now(), '{new}', 'New') on conflict do nothing"#,
             r#"update projects set "isPublic" = not "isPublic" where id = 'p$n'"#,

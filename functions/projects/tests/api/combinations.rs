@@ -84,7 +84,7 @@ async fn the_slowest_combinations_are_printed() {
                         link.and_then(|link| link.to_str().unwrap().split(['<', '>']).nth(1));
                     match link {
                         Some(next) => {
-                            path = format!("/projects{}", next.replace("limit=20", "limit=100"))
+                            path = format!("/projects{}", next.replace("limit=20", "limit=100"));
                         }
                         None => break,
                     }
