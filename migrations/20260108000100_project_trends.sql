@@ -399,17 +399,63 @@ create or replace trigger "Count_trends_of_deleted_user"
     when (old."isActive" and not coalesce(old.banned, false))
     execute function count_trends_of_user();
 
--- The triggers count from here on. Every project is counted once more.
+-- The triggers count from here on. One statement finds what the scores lack, on one snapshot of likes, comments, scores and clock;
+-- it is then added in batches. A later run finds it anew, so this may end at any point.
+create unlogged table if not exists "trendCorrection" (
+    like "projectTrend",
+    primary key ("projectId")
+);
+
+delete from "trendCorrection";
+
+insert into "trendCorrection" ("projectId", "createdAt", day, week, month)
+select
+    "projectId",
+    coalesce(counted."createdAt", stored."createdAt"),
+    coalesce(counted.day, 0) - coalesce(stored.day, 0),
+    coalesce(counted.week, 0) - coalesce(stored.week, 0),
+    coalesce(counted.month, 0) - coalesce(stored.month, 0)
+from (
+    select counted.*
+    from "windowClock" clock
+    cross join lateral counted_trends(null, clock.until) counted
+) counted
+full join "projectTrend" stored using ("projectId");
+
 -- batches
-with batch as (
-    select id
-    from projects
-    where $1::text is null or id > $1
-    order by id
+with due as (
+    select "projectId"
+    from "trendCorrection"
+    where $1::text is null or "projectId" > $1
+    order by "projectId"
     limit $2::integer
+),
+taken as (
+    delete from "trendCorrection" where "projectId" in (select "projectId" from due) returning *
+),
+-- A project may have been deleted meanwhile.
+project as (
+    select p.id, p."createdAt"
+    from projects p
+    where p.id in (select "projectId" from due)
+    order by p.id
+    for key share
+),
+added as (
+    insert into "projectTrend" as trend ("projectId", "createdAt", day, week, month)
+    select project.id, project."createdAt", taken.day, taken.week, taken.month
+    from taken
+    join project on project.id = taken."projectId"
+    where (taken.day, taken.week, taken.month) <> (0, 0, 0)
+    order by project.id
+    on conflict ("projectId") do update
+    set day = trend.day + excluded.day, week = trend.week + excluded.week, month = trend.month + excluded.month
 )
-select max(id), count(*), recount_trends(coalesce(array_agg(id), '{}'))
-from batch;
+select max("projectId"), count(*) from due;
+
+delete from "projectTrend" where month = 0;
+
+drop table "trendCorrection";
 
 create index concurrently if not exists "projectTrend_day_createdAt_projectId_idx"
     on "projectTrend" (day, "createdAt", "projectId") where day > 0;

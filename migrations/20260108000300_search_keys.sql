@@ -1,3 +1,4 @@
+-- no-transaction
 -- Searches for terms that have no three letters or digits in a row, which an index of trigrams does not find: words of one or two
 -- letters, which match at the start of a word, `c++`, `c#`, and words of scripts without blanks. Each text has keys, each term
 -- has keys, and a text that contains a term has all keys of the term. The converse is not true, so statements check the term too.
@@ -63,12 +64,12 @@ create or replace function all_term_keys(terms text[]) returns text[]
 language sql immutable strict parallel safe
 return (select array_agg(key) from unnest(terms) term cross join lateral unnest(term_keys(term)) key);
 
-create index if not exists "projects_search_keys_idx" on projects using gin (search_keys("searchText")) where "isPublic";
+create index concurrently if not exists "projects_search_keys_idx" on projects using gin (search_keys("searchText")) where "isPublic";
 
 -- Of partial indexes the planner takes no statistics.
 create statistics if not exists "projects_search_keys_stats" on (search_keys("searchText")) from projects;
 
-create index if not exists "user_search_keys_idx" on "user" using gin
+create index concurrently if not exists "user_search_keys_idx" on "user" using gin
     (search_keys(user_folded_text(name, "githubUsername", skills))) where "isActive";
 create statistics if not exists "user_search_keys_stats"
     on (search_keys(user_folded_text(name, "githubUsername", skills))) from "user";

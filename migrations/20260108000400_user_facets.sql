@@ -1,3 +1,4 @@
+-- no-transaction
 -- How many counted users have a skill or a location, so that the facets of users need not read all users. Triggers keep the
 -- counts, as those of `projectFacet`.
 
@@ -77,5 +78,35 @@ as $$
     group by facet."isSkill", facet.name
 $$;
 
-delete from "userFacet";
-insert into "userFacet" select * from counted_user_facets();
+-- The triggers count from here on. One statement finds what the counts lack, on one snapshot of users and counts; it is then added
+-- in batches. A later run finds it anew, so this may end at any point.
+create unlogged table if not exists "userFacetCorrection" (like "userFacet");
+
+delete from "userFacetCorrection";
+
+insert into "userFacetCorrection" ("isSkill", name, count)
+select "isSkill", name, coalesce(counted.count, 0) - coalesce(stored.count, 0)
+from counted_user_facets() counted
+full join "userFacet" stored using ("isSkill", name)
+where coalesce(counted.count, 0) <> coalesce(stored.count, 0);
+
+-- batches
+with due as (
+    select ctid from "userFacetCorrection" order by "isSkill", name limit $2::integer
+),
+taken as (
+    delete from "userFacetCorrection"
+    where ctid = any (array(select ctid from due))
+    returning "isSkill", name, count
+),
+added as (
+    insert into "userFacet" as stored ("isSkill", name, count)
+    select "isSkill", name, count
+    from taken
+    order by "isSkill", name
+    on conflict ("isSkill", name) do update set count = stored.count + excluded.count
+)
+select case when count(*) > 0 then coalesce($1::text, '') end, count(*)
+from taken;
+
+drop table "userFacetCorrection";

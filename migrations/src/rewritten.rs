@@ -13,7 +13,7 @@ struct Rewritten {
     now: &'static str,
 }
 
-const REWRITTEN: [Rewritten; 20] = [
+const REWRITTEN: [Rewritten; 22] = [
     Rewritten {
         version: 20_260_101_000_000,
         recorded: "22012bdcf0e4e352dce653f2b5a809c4b873f66bd3c048cd5ca6875ec2d131a9ffbd388f1b3ffc16ea76c008f6e4152a",
@@ -107,12 +107,22 @@ const REWRITTEN: [Rewritten; 20] = [
     Rewritten {
         version: 20_260_108_000_100,
         recorded: "919bf2d496661ae90a0f320623a55ee25383bc1a3a50b451ae7b1e37f1fb6ce96a4ba3b35921c602c19e37d3e94a8425",
-        now: "2d4cc88f588f9787e71d3f942642559bdd577d79fbcf74e262695b8303c225f0b1d7add95aaccfb2231c437e226de22c",
+        now: "6c720fc95676e1730ad8a7ad12c85f5e45e9d7d3d87dde55d478f9fe37b916185c53afea372124be0a21ab55fec88273",
     },
     Rewritten {
         version: 20_260_108_000_200,
         recorded: "525abbd3ddb594121366d5388898d661b7b73b279f8de0131f2611c633b7845a9c84846e1d8e287ead6b5947ee4d04f9",
         now: "b6028740b3dc659e4b17b19cd05d7af64e4d4e60dbd026f47994b1748a879a4738887290f947d23821b61831e19c4d98",
+    },
+    Rewritten {
+        version: 20_260_108_000_300,
+        recorded: "f4ceb002f19e139ee2ac8ca03c851688abe9f6f1489346e6b1a936b471ce5ae7b370fd86e3d13f6a4c2e279315cd3e11",
+        now: "42a64055b1bc6edbb15a8098901226ef7ed0a060d45392c2f52d5ee78496a881a0a6768da2cf6fb4bea1b4d5a553fec7",
+    },
+    Rewritten {
+        version: 20_260_108_000_400,
+        recorded: "14b7dbbb1bf20250dbbdfad4945a6221aef7f8a53942e64abefa1bdfe917cd9690055a96832e79333783f0b583a7f102",
+        now: "b6142579c9031a32a8f2f6a49bfe1e95cf9a678a07e2c0182071d2697890ba7443ffdee39907e2c9fda4a550be03b4c4",
     },
 ];
 

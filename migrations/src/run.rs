@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// How long a batch shall take: its rows are locked meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 const FIRST_BATCH: i32 = 100;
+const MIN_BATCH: i32 = 10;
 const MAX_BATCH: i32 = 5000;
 
 /// How a run connects and works.
@@ -316,7 +317,7 @@ impl Runner<'_> {
                             .await?;
                         retries += 1;
                         all_retries += 1;
-                        size = (size / 2).max(1);
+                        size = (size / 2).max(MIN_BATCH);
                         continue;
                     }
                     Err(cause) => return Err(failure(migration, statement, cause).into()),
@@ -329,7 +330,7 @@ impl Runner<'_> {
                 break;
             }
             if elapsed > BATCH_TIME * 2 {
-                size = (size / 2).max(1);
+                size = (size / 2).max(MIN_BATCH);
             } else if elapsed < BATCH_TIME / 2 {
                 size = (size * 2).min(MAX_BATCH);
             }
