@@ -84,7 +84,8 @@ fn push_clock(sql: &mut Sql, window: Window, after: Option<&Position>) {
 /// Appends `moved as (…)`: projects whose score differs from the kept one, and their scores. The kept scores exclude
 /// all users who are marked as banned, even if their ban has expired.
 ///
-/// Users and projects are looked up one by one, because PostgreSQL cannot estimate that there are only a few rows.
+/// Users and projects are looked up one by one, because PostgreSQL cannot estimate that there are only a few rows. For the same
+/// reason, each range of time has two ends: PostgreSQL expects fewer rows in such a range.
 fn push_moved(sql: &mut Sql, window: Window) {
     let column = window.column();
     sql.push(format_args!(
@@ -96,7 +97,9 @@ fn push_moved(sql: &mut Sql, window: Window) {
             from comments
             where "createdAt" > (select low from clock) and "createdAt" <= (select high from clock)
             union
-            select "projectId", "authorId" from comments where "createdAt" > (select until from clock)
+            select "projectId", "authorId"
+            from comments
+            where "createdAt" > (select until from clock) and "createdAt" <= timestamp 'infinity'
         ),
         act as materialized (
             select
@@ -109,7 +112,7 @@ fn push_moved(sql: &mut Sql, window: Window) {
             union all
             select l."projectId", l."userId", -{LIKE}
             from likes l
-            where l."createdAt" > (select until from clock)
+            where l."createdAt" > (select until from clock) and l."createdAt" <= timestamp 'infinity'
                 and (select is_counted(u) from "user" u where u.id = l."userId")
             union all
             select
