@@ -1,4 +1,4 @@
-// One person whose requests go to two servers in turn, and what they must answer.
+// A person whose requests go to two servers in turn. The model knows the answer that either server must give.
 
 import assert from "node:assert/strict";
 
@@ -7,7 +7,7 @@ import { random } from "./random.js";
 
 const json = (answer) => JSON.parse(answer.text);
 
-/** A person with a browser. After each step it is known whether the session is alive, and who is linked. */
+/** A person with a browser. The model knows whether the session is alive and which accounts are linked. */
 export class Visitor {
   requests = 0;
   refused = 0;

@@ -1,4 +1,4 @@
-// Who sends a request, and with which credential.
+// The callers of the recorded requests, with their credentials.
 
 import { Browser, signed } from "./browser.js";
 import { keys, token } from "./people.js";

@@ -1,4 +1,4 @@
-// Compares what the functions answered and wrote with what the Node server did, twice.
+// Compares the answers and rows of the functions with those of two runs of the Node server.
 
 import { differing } from "./canonical.js";
 

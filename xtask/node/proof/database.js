@@ -98,7 +98,7 @@ export class Database {
     if (changed.length === 0) {
       return;
     }
-    // Without triggers: what they would change is put back, too.
+    // Without triggers. The rows that they would change are put back, too.
     const statements = changed.map(
       (table) => `delete from public."${table}";
         insert into public."${table}" (${this.columns[table]}) select ${this.columns[table]} from saved."${table}";`,
@@ -107,7 +107,7 @@ export class Database {
   }
 }
 
-/** Returns what changed between two results of `rows`: a list of `{ table, id, before, after }`. */
+/** Returns the rows that differ between two results of `rows`, as `{ table, id, before, after }`. */
 export function changes(before, after) {
   const found = [];
   for (const table of tables) {

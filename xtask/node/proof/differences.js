@@ -1,5 +1,5 @@
 // Every difference between the Node server and the functions that is meant, with its reason. An entry that no request needs
-// fails the proof. See `Comparison` for what an entry covers.
+// fails the proof. `Comparison` describes the entries.
 
 import { authDifferences } from "./differences_auth.js";
 
@@ -70,8 +70,8 @@ const headers = [
 const route = /^(GET|PUT|POST|DELETE) \/(users|projects|health|no-such-route)?(\/| )|profile|routes/;
 
 const applicationHeaders = [
-  { request: route, path: "headers.cache-control", node: missing, reason: "every answer says who may store it" },
-  { request: route, path: "headers.etag", node: missing, functions: /^"W\/\\"/, reason: "reads can be conditional" },
+  { request: route, path: "headers.cache-control", node: missing, reason: "every answer has a cache policy" },
+  { request: route, path: "headers.etag", node: missing, functions: /^"W\/\\"/, reason: "a read can be conditional" },
   {
     request: route,
     path: /^headers\.ratelimit(-policy)?$/,
@@ -84,7 +84,7 @@ const applicationHeaders = [
     path: "headers.www-authenticate",
     node: missing,
     functions: quoted("Bearer"),
-    reason: "a 401 names what it takes",
+    reason: "a 401 names the scheme of the credential",
   },
   {
     request: /^POST \/projects/,
@@ -108,32 +108,31 @@ const application = [
     request: profile,
     path: /^body\.user\.(banned|banReason|banExpires)$/,
     functions: missing,
-    reason: "a profile is never a banned user's",
+    reason: "a banned user has no profile to read, so the three columns are left out",
   },
   {
     request: /^PUT \/users\/profile/,
     path: /^body\.(privateProjectsCount|role)$/,
     node: missing,
-    reason: "the answer is the profile, which has two more fields",
+    reason: "the answer is the whole profile, with two computed fields",
   },
   {
     request: /^GET \/users by/,
     path: /^body\.\d+(\.|$)/,
-    reason:
-      "other users are shown without addresses and without columns of their own concern, and with what the caller has to do with them",
+    reason: "a list of users has public columns only: no address, no account data. It adds the relation to the caller",
   },
   {
     request: /^(GET|POST|PUT) \/projects/,
     path: /^body\.(author|commentCount|files|isLiked|isEdited)(\.|$)/,
     node: missing,
-    reason: "a project and a comment name their author, and a project its files and what the caller did with it",
+    reason: "a project has its author, its files and the caller's like, and a comment has its author",
   },
   {
     request: /^(POST \/projects|DELETE \/projects|PUT \/users\/bob\/follow|PUT \/projects\/.*\/like)/,
     path: /^rows\.update (user|projects)\.(\w|-)+(\.updatedAt)?$/,
     node: /T0min/,
     functions: missing,
-    reason: "Prisma sets `updatedAt` whenever it moves a counter; the functions when the owner changes something",
+    reason: "Prisma sets `updatedAt` with every counter. The functions set it when the owner changes the row",
   },
   {
     request: /by expired$/,
@@ -146,16 +145,16 @@ const application = [
     path: "body.message",
     node: /^"(API Key is disabled|Invalid API key\.)"$/,
     functions: quoted("Unauthorized"),
-    reason: "a refused credential gives no reason away",
+    reason: "a rejected credential gets no reason",
   },
   { request: /^GET \/projects\/ada-open by/, status: [401, 200], reason: "public projects are public" },
   {
     request: /^GET \/no-such-route by key/,
     path: "rows.update apikey.usable-key",
     functions: missing,
-    reason: "a path that no route has counts no use of a key",
+    reason: "a path without a route does not count as a use of the key",
   },
-  { request: /^GET \/no-such-route by/, status: [401, 404], reason: "a path that no route has is not protected" },
+  { request: /^GET \/no-such-route by/, status: [401, 404], reason: "a path without a route is not protected" },
   { request: /^DELETE \/projects\/ada-open by admin/, status: [403, 204], reason: "admins may delete public projects" },
 ];
 

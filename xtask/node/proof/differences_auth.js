@@ -7,7 +7,7 @@ const keys = [
     request: /^(GET|POST) \/(?!session ).* by (key|reading key|limited key)\b/,
     status: [undefined, 403],
     body: /"(API keys cannot be used here|Session is not fresh)"/,
-    reason: "an API key reads what its owner may, and changes neither sessions nor accounts nor keys",
+    reason: "an API key has the read access of its owner, and cannot change sessions, accounts or keys",
   },
   {
     path: /^body\.session\.impersonatedBy$/,
@@ -27,13 +27,13 @@ const keys = [
     path: "rows.update apikey.usable-key",
     node: '{"metadata":"null"}',
     functions: missing,
-    reason: "no metadata is null, and not the text `null`; both servers read both",
+    reason: "missing metadata is stored as null instead of the text `null`. Both servers read both",
   },
   {
     path: /^rows\.(insert|update|delete) apikey\..*metadata$/,
     node: '"null"',
     functions: /^(null|\(missing\))$/,
-    reason: "no metadata is null, and not the text `null`; both servers read both",
+    reason: "missing metadata is stored as null instead of the text `null`. Both servers read both",
   },
   {
     request: /^POST \/api-key\/create by ada, metadata is an empty text/,
@@ -47,36 +47,36 @@ const session = [
   {
     request: /^(GET|POST|DELETE) \/session /,
     status: [404, undefined],
-    reason: "the functions have the route that the application's guide names",
+    reason: "only the functions have this route, which the application's guide names",
   },
   {
     request: /^POST \/revoke-other-sessions/,
     path: /^rows\.delete session\.ada-expired$/,
     node: missing,
-    reason: "the other sessions are all of them, also those that have expired",
+    reason: "the functions delete the other sessions that have expired, too",
   },
   {
     path: "rows.delete verification.v1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     functions: missing,
-    reason: "a request sweeps nothing: expired states are removed by the sweep",
+    reason: "the functions leave expired states to the sweep",
   },
 ];
 
 const signIn = [
   {
     path: /^rows\.insert verification\.new 1\.value\.json\.link\.(sessionId|encryptedSessionToken)$/,
-    reason: "the state of a link names its session in a form of the server's own; it lives ten minutes",
+    reason: "each server stores the session of a link in its own form. The state expires after ten minutes",
   },
   {
     path: /^rows\.delete verification\..*\.value\.json\.link\.(sessionId|encryptedSessionToken)$/,
-    reason: "the state of a link names its session in a form of the server's own; it lives ten minutes",
+    reason: "each server stores the session of a link in its own form. The state expires after ten minutes",
   },
   {
     request: /(error|newUser)CallbackURL is an empty text/,
     path: /^rows\.insert verification\.new 1\.value\.json\.(errorURL|newUserURL)$/,
     node: '""',
     functions: missing,
-    reason: "an empty address is no address",
+    reason: "an empty address counts as missing",
   },
   {
     path: /^rows\.(insert|delete) user\..*\.(avatar|bio|company|githubUsername|location|provider|providerId|website)$/,
@@ -112,32 +112,33 @@ const validation = [
     request: /^POST \/update-user by ada, (name|image)/,
     status: [undefined, 400],
     body: /VALIDATION_ERROR/,
-    reason: "a name is a text that is not empty, an image an address; Better Auth stores anything or fails with 500",
+    reason: "a name must not be empty, and an image must be a URL. Better Auth stores any value, or fails with 500",
   },
   {
     request: /^POST \/admin\/create-user by admin, name is an empty text/,
     status: [200, 400],
     body: /VALIDATION_ERROR/,
-    reason: "a name is not empty",
+    reason: "a name must not be empty",
   },
   {
     request: /is a list$|no body$|a list$/,
     path: "body.message",
     node: /; /,
-    reason: "a value of the wrong type breaks one rule; clients use status and code",
+    reason: "a value of the wrong type is reported once. Clients use status and code",
   },
   {
     request: /^POST \/(get-access-token|refresh-token) by ada, an unknown field/,
     path: "body.message",
     node: /Unrecognized key/,
     functions: /Invalid input/,
-    reason: "both forms of naming an account are known, and the message is for neither; clients use status and code",
+    reason:
+      "the functions accept both selectors of an account, so the message names no field. Clients use status and code",
   },
   {
     request: /^POST \/sign-(in|up)\/email by ada, a form/,
     status: [400, 415],
     body: /UNSUPPORTED_MEDIA_TYPE/,
-    reason: "bodies are JSON",
+    reason: "the functions accept JSON only",
   },
   {
     request: /^POST \/delete-user by ada, no body/,
@@ -152,14 +153,14 @@ const cacheHeaders = [
     path: "headers.pragma",
     node: missing,
     functions: '"no-cache"',
-    reason: "a session is stored by no cache, whatever its credential",
+    reason: "no cache may store a session",
   },
   {
     request: /\/api-key\/|an API key: |by .*key$|a key beside a cookie$/,
     path: "headers.cache-control",
     node: missing,
     functions: '"no-store"',
-    reason: "no cache may keep keys",
+    reason: "no cache may store keys",
   },
 ];
 

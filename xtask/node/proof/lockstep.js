@@ -1,4 +1,4 @@
-// Sends the same requests to several servers, each with a clone of one database, and records what they answered and wrote.
+// Sends the same requests to several servers, each with a clone of one database, and records answers and changed rows.
 
 import { Browser, consent } from "./browser.js";
 import { Canonical } from "./canonical.js";

@@ -1,4 +1,4 @@
-// Rows of the people who send the requests. Prisma writes what it has columns for.
+// Rows of the callers. Prisma writes the columns that its schema has, and SQL writes the others.
 
 import { createHash } from "node:crypto";
 

@@ -1,4 +1,4 @@
-// What the runner of the tests hands over, and values that both servers share.
+// Settings from the runner of the tests, and values that both servers share.
 
 const env = process.env;
 

@@ -14,7 +14,7 @@ export class Stage {
     return database;
   }
 
-  /** Clones the template, and writes the people who send the requests. */
+  /** Clones the template, and writes the rows of the callers. */
   async people(name) {
     const database = await this.clone(name);
     await writePeople(database);

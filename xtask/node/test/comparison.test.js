@@ -1,4 +1,4 @@
-// The same requests to the Node server, twice, and to the functions: what they answer and what they write.
+// Sends the same requests to two Node servers and to the functions, and compares answers and changed rows.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

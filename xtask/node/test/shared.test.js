@@ -43,7 +43,7 @@ test("requests may alternate between both servers", async (context) => {
 
 const json = (answer) => JSON.parse(answer.text);
 
-/** Somebody who signs in, uses every group, and signs out. */
+/** Signs in, uses every group, and signs out. Returns the number of requests. */
 async function useEverything(gateway, person) {
   const browser = new Browser();
   let requests = 0;
@@ -174,7 +174,7 @@ test("everything that the functions wrote is read by the Node server alone", asy
       [2, 1, 1, 1, 2],
     );
     assert.ok(user.sessions.every(({ expiresAt }) => expiresAt > new Date()));
-    // What the Node server does with its users, it can do with these.
+    // The Node server can delete these users like its own.
     await prisma.user.deleteMany({
       where: { email: { in: [person.email, "visitor-1@example.com", "visitor-2@example.com"] } },
     });
