@@ -20,7 +20,7 @@ pub(super) struct JsonBody(pub Map<String, Value>);
 #[derive(Clone, Debug, Default)]
 pub struct RawBody(pub Bytes);
 
-/// Reads a whole body of at most [`MAX_BYTES`].
+/// Reads a whole body of at most 1 MiB.
 pub async fn read(body: Body) -> Result<Bytes> {
     match Limited::new(body, MAX_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
