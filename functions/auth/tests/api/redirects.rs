@@ -104,16 +104,18 @@ fn is_safe(address: &str) -> bool {
         "codecave" => true,
         "http" | "https" => {
             let origin = url.origin().ascii_serialization();
+            // Development trusts the pages of this machine.
+            let is_local =
+                url.scheme() == "http" && ["localhost", "127.0.0.1", "[::1]"].contains(&host);
             let is_listed = [
-                "http://localhost:3000",
-                "http://localhost:3001",
                 "https://codecave.tech",
                 "https://www.codecave.tech",
                 "https://app.codecave.tech",
                 "https://api.codecave.tech",
             ]
             .contains(&origin.as_str());
-            is_listed
+            is_local
+                || is_listed
                 || (url.port().is_none() && host.ends_with(".wild.test"))
                 || (origin.starts_with("https://")
                     && url.port().is_none()
