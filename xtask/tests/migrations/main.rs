@@ -10,6 +10,7 @@ mod live;
 mod plain_statements;
 mod prisma;
 mod refused;
+mod truncated;
 
 use migrations::{Options, Outcome};
 use sqlx::{AssertSqlSafe, PgPool};
