@@ -23,7 +23,7 @@ const DEPLOYED: &str = "normal,build";
 /// Returns each crate that the selection compiles, with its features.
 fn features(edges: &str, selection: &[&str]) -> BTreeSet<String> {
     let output = Command::new(cargo())
-        .args(["tree", "--offline", "--edges", edges])
+        .args(["tree", "--offline", "--color", "never", "--edges", edges])
         .args(["--prefix", "none", "--format", "{p} {f}"])
         .args(selection)
         .current_dir(workspace())
