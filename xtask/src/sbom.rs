@@ -96,6 +96,8 @@ async fn linked(program: &str) -> anyhow::Result<BTreeSet<Key>> {
     let tree = output(&[
         "tree",
         "--locked",
+        "--color",
+        "never",
         "--package",
         program,
         "--target",
