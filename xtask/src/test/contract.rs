@@ -155,6 +155,8 @@ const DICTIONARIES: &str = r#"
     union all
     select 'strangers', array_agg(id) from "user" where email = 'radia@example.com'
     union all
+    select 'guests', array_agg(id) from "user" where email = 'margaret@example.com'
+    union all
     select 'logins', array_agg("githubUsername" order by id) from "user" where "githubUsername" is not null
 "#;
 
