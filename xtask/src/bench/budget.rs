@@ -1,7 +1,7 @@
 //! Budgets: the maximum of each figure.
 
-/// Sizes of a stripped binary and of its zip, in bytes.
-pub use crate::sam::{MAX_BINARY as BINARY, MAX_ZIP as ZIP};
+/// Sizes of a stripped binary and of its zip.
+pub use crate::sam::size_budget;
 /// Resident memory after all requests, in bytes.
 pub const MEMORY: u64 = 30_000_000;
 /// Processor time of a warm request, as a multiple of the floor's.

@@ -20,11 +20,28 @@ use crate::{bundle::FUNCTIONS, migrate::create_database, template::Stack, tools:
 pub use tools::Tools;
 
 /// Maximum size of a binary and of its zip, in bytes.
-pub const MAX_BINARY: u64 = 12_000_000;
-pub const MAX_ZIP: u64 = 5_000_000;
-/// Maximum sizes for `projects`, which is the only function with the codecs of images.
-const MAX_BINARY_WITH_CODECS: u64 = 16_000_000;
-const MAX_ZIP_WITH_CODECS: u64 = 7_000_000;
+pub struct SizeBudget {
+    /// Size of the binary.
+    pub binary: u64,
+    /// Size of the zip.
+    pub zip: u64,
+}
+
+/// Returns the budget of a function.
+pub fn size_budget(function: &str) -> SizeBudget {
+    match function {
+        // The only function with the codecs of images.
+        "projects" => SizeBudget {
+            binary: 16_000_000,
+            zip: 7_000_000,
+        },
+        _ => SizeBudget {
+            binary: 12_000_000,
+            zip: 5_000_000,
+        },
+    }
+}
+
 /// Version of glibc in Amazon Linux 2023.
 const MAX_GLIBC: (u32, u32) = (2, 34);
 
@@ -156,14 +173,15 @@ async fn measure(sam: &Tools, built: &HashMap<String, PathBuf>) -> anyhow::Resul
             glibc.0,
             glibc.1
         );
-        let budget = match name.as_str() {
-            "projects" => [MAX_BINARY_WITH_CODECS, MAX_ZIP_WITH_CODECS],
-            _ => [MAX_BINARY, MAX_ZIP],
-        };
-        if sizes[0] > budget[0] || sizes[1] > budget[1] {
-            let [binary, zip] = budget.map(megabytes);
+        let SizeBudget {
+            binary: max_binary,
+            zip: max_zip,
+        } = size_budget(name);
+        if sizes[0] > max_binary || sizes[1] > max_zip {
             over.push(format!(
-                "{name} is over its budget of {binary} MB and {zip} MB"
+                "{name} is over its budget of {} MB and {} MB",
+                megabytes(max_binary),
+                megabytes(max_zip)
             ));
         }
         if glibc > MAX_GLIBC {
