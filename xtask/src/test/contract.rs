@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn failed_operations_and_warnings_are_read() {
-        let lines: Vec<String> = "___ GET /projects ___\n1. Test Case ID: x\n- Server error\n    curl -X GET http://x\n\n\
+        let lines: Vec<String> = "____ GET /projects ____\n1. Test Case ID: x\n- Server error\n    curl -X GET http://x\n\n\
              ===== WARNINGS =====\n\nAuthentication failed: 1 operation returned only 401/403 responses\n  - GET /users\n\n\
              ===== SUMMARY =====\n"
             .lines()
