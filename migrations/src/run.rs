@@ -6,7 +6,7 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection,
+    AssertSqlSafe, Connection as _, PgConnection, Postgres, Transaction,
     error::DatabaseError,
     migrate::{Migration, Migrator},
     postgres::PgConnectOptions,
@@ -263,7 +263,6 @@ impl Runner<'_> {
         records: bool,
         started: Instant,
     ) -> Result<(), Failure<'a>> {
-        let limits = self.limits();
         let own = |cause| {
             let text = "";
             (
@@ -276,11 +275,7 @@ impl Runner<'_> {
                 cause,
             )
         };
-        let mut tx = self.connection.begin().await.map_err(own)?;
-        sqlx::raw_sql(AssertSqlSafe(limits))
-            .execute(&mut *tx)
-            .await
-            .map_err(own)?;
+        let mut tx = self.begin().await.map_err(own)?;
         for statement in script {
             sqlx::raw_sql(assert_safe(statement.text))
                 .execute(&mut *tx)
@@ -358,11 +353,7 @@ impl Runner<'_> {
         key: Option<&str>,
         size: i32,
     ) -> sqlx::Result<(Option<String>, Option<i64>)> {
-        let limits = self.limits();
-        let mut tx = self.connection.begin().await?;
-        sqlx::raw_sql(AssertSqlSafe(limits))
-            .execute(&mut *tx)
-            .await?;
+        let mut tx = self.begin().await?;
         let next = sqlx::query_as(assert_safe(statement.text))
             .bind(key)
             .bind(size)
@@ -417,16 +408,21 @@ impl Runner<'_> {
         });
     }
 
-    /// Limits of a transaction.
-    fn limits(&self) -> String {
+    /// Begins a transaction with its limits.
+    async fn begin(&mut self) -> sqlx::Result<Transaction<'_, Postgres>> {
         let statement = self.deadline.map_or(0, |deadline| {
             let left = deadline.saturating_duration_since(Instant::now());
             left.as_millis().max(1)
         });
-        format!(
+        let limits = format!(
             "set local statement_timeout = {statement}; set local lock_timeout = {}; set local jit = off",
             LOCK_TIMEOUT.as_millis()
-        )
+        );
+        let mut tx = self.connection.begin().await?;
+        sqlx::raw_sql(AssertSqlSafe(limits))
+            .execute(&mut *tx)
+            .await?;
+        Ok(tx)
     }
 
     /// Waits before the next attempt, or fails if this has gone on for too long.
