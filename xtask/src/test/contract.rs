@@ -111,6 +111,10 @@ fn failures(lines: &[String]) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
     for line in lines {
         let text = line.trim();
+        // It repeats the warnings.
+        if text.starts_with("==") && text.contains(" SUMMARY ") {
+            break;
+        }
         let is_warnings = text.starts_with("==") && text.contains(" WARNINGS ");
         if text.starts_with("____") || is_warnings {
             failures.push(Failure {
@@ -168,7 +172,7 @@ mod tests {
     fn failed_operations_and_warnings_are_read() {
         let lines: Vec<String> = "____ GET /projects ____\n1. Test Case ID: x\n- Server error\n    curl -X GET http://x\n\n\
              ===== WARNINGS =====\n\nAuthentication failed: 1 operation returned only 401/403 responses\n  - GET /users\n\n\
-             ===== SUMMARY =====\n"
+             ===== SUMMARY =====\n\nAuthentication failed: 1 operation returned only 401/403 responses\n"
             .lines()
             .map(ToOwned::to_owned)
             .collect();
