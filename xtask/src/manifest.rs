@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
-use testkit::{cargo::cargo, workspace};
-use tokio::process::Command;
+
+use crate::tools::cargo_output;
 
 /// Output of `cargo metadata`: <https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>.
 #[derive(Debug, Deserialize)]
@@ -28,18 +28,10 @@ impl Manifest {
     /// # Errors
     /// If cargo cannot be run, or rejects a manifest.
     pub async fn read() -> anyhow::Result<Self> {
-        let output = Command::new(cargo())
-            .args(["metadata", "--no-deps", "--format-version", "1"])
-            .current_dir(workspace())
-            .output()
+        let output = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])
             .await
-            .context("cargo cannot be run")?;
-        ensure!(
-            output.status.success(),
-            "Cargo.toml cannot be read: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-        Ok(serde_json::from_slice(&output.stdout)?)
+            .context("Cargo.toml cannot be read")?;
+        Ok(serde_json::from_slice(&output)?)
     }
 
     /// Returns the folders of the crates by name.

@@ -8,10 +8,9 @@ use std::{
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use testkit::{cargo::cargo, target, workspace};
-use tokio::process::Command;
+use testkit::{target, workspace};
 
-use crate::bundle::FUNCTIONS;
+use crate::{bundle::FUNCTIONS, tools::cargo_output};
 
 /// Programs that are deployed beside the functions.
 const OTHERS: [&str; 2] = ["migrate", "codecave"];
@@ -34,8 +33,9 @@ pub async fn write() -> anyhow::Result<()> {
 /// same document.
 pub async fn document(program: &str) -> anyhow::Result<Value> {
     let linked = linked(program).await?;
-    let metadata: Metadata =
-        serde_json::from_slice(&output(&["metadata", "--locked", "--format-version", "1"]).await?)?;
+    let metadata: Metadata = serde_json::from_slice(
+        &cargo_output(&["metadata", "--locked", "--format-version", "1"]).await?,
+    )?;
     let checksums = checksums()?;
     let packages: HashMap<&str, &Package> = metadata
         .packages
@@ -93,11 +93,9 @@ type Key = (String, String);
 /// The crates that are linked into the program. Macros and build scripts are not among them.
 async fn linked(program: &str) -> anyhow::Result<BTreeSet<Key>> {
     let target = format!("{}-unknown-linux-gnu", env::consts::ARCH);
-    let tree = output(&[
+    let tree = cargo_output(&[
         "tree",
         "--locked",
-        "--color",
-        "never",
         "--package",
         program,
         "--target",
@@ -121,22 +119,6 @@ async fn linked(program: &str) -> anyhow::Result<BTreeSet<Key>> {
             Ok((name.to_owned(), version.to_owned()))
         })
         .collect()
-}
-
-/// Runs cargo and returns its standard output.
-async fn output(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
-    let output = Command::new(cargo())
-        .args(arguments)
-        .current_dir(workspace())
-        .output()
-        .await
-        .context("cargo cannot be run")?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ok(output.stdout)
 }
 
 /// The checksums in `Cargo.lock`. The crates of the workspace have none.

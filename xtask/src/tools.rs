@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use testkit::{cargo::cargo, process::Group, programs::find, target};
+use testkit::{cargo::cargo, process::Group, programs::find, target, workspace};
 use tokio::process::Command;
 
 /// Version of `cargo-lambda` that is installed if it is missing.
@@ -48,6 +48,26 @@ async fn with_python(tools: &Path) -> anyhow::Result<()> {
         .arg("--disable-pip-version-check")
         .arg(format!("cargo-lambda=={CARGO_LAMBDA}")))
     .await
+}
+
+/// Runs cargo in the workspace and returns what it prints for programs: without colours, which CI asks for.
+///
+/// # Errors
+/// If cargo cannot be run, or fails; the error is what cargo says.
+pub async fn cargo_output(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
+    let output = Command::new(cargo())
+        .args(arguments)
+        .env("CARGO_TERM_COLOR", "never")
+        .current_dir(workspace())
+        .output()
+        .await
+        .context("cargo cannot be run")?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(output.stdout)
 }
 
 /// Returns the path of Python 3. The error names the program that needs it.

@@ -2,26 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs};
 
 use serde_json::{Value, json};
-use testkit::{cargo::cargo, workspace};
-use xtask::sbom;
+use testkit::workspace;
+use xtask::{sbom, tools::cargo_output};
 
 /// The crates of other people that the manifests of the workspace name.
-fn direct() -> BTreeSet<String> {
-    let output = Command::new(cargo())
-        .args([
-            "metadata",
-            "--offline",
-            "--no-deps",
-            "--format-version",
-            "1",
-        ])
-        .current_dir(workspace())
-        .output()
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+async fn direct() -> BTreeSet<String> {
+    let arguments = [
+        "metadata",
+        "--offline",
+        "--no-deps",
+        "--format-version",
+        "1",
+    ];
+    let output = cargo_output(&arguments).await.unwrap();
+    let metadata: Value = serde_json::from_slice(&output).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     packages
         .iter()
@@ -32,8 +29,8 @@ fn direct() -> BTreeSet<String> {
         .collect()
 }
 
-#[test]
-fn each_direct_dependency_has_one_line_with_its_reason() {
+#[tokio::test]
+async fn each_direct_dependency_has_one_line_with_its_reason() {
     let text = fs::read_to_string(workspace().join("docs/dependencies.md")).unwrap();
     let mut listed = BTreeSet::new();
     for line in text.lines().filter(|line| line.starts_with("| `")) {
@@ -46,7 +43,7 @@ fn each_direct_dependency_has_one_line_with_its_reason() {
         assert!(listed.insert(name), "listed twice: {line}");
     }
 
-    let direct = direct();
+    let direct = direct().await;
     assert!(direct.len() > 50, "{direct:?}");
     let missing: Vec<_> = direct.difference(&listed).collect();
     let unknown: Vec<_> = listed.difference(&direct).collect();

@@ -2,13 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::Command,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use testkit::{cargo::cargo, workspace};
-use xtask::bundle::FUNCTIONS;
+use xtask::{bundle::FUNCTIONS, tools::cargo_output};
 
 /// Crates whose tests developers run alone.
 const CRATES: [&str; 9] = [
@@ -21,33 +17,24 @@ const TESTS: &str = "normal,build,dev";
 const DEPLOYED: &str = "normal,build";
 
 /// Returns each crate that the selection compiles, with its features.
-fn features(edges: &str, selection: &[&str]) -> BTreeSet<String> {
-    let output = Command::new(cargo())
-        .args(["tree", "--offline", "--color", "never", "--edges", edges])
-        .args(["--prefix", "none", "--format", "{p} {f}"])
-        .args(selection)
-        .current_dir(workspace())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let tree = String::from_utf8(output.stdout).unwrap();
+async fn features(edges: &str, selection: &[&str]) -> BTreeSet<String> {
+    let mut arguments = vec!["tree", "--offline", "--edges", edges];
+    arguments.extend(["--prefix", "none", "--format", "{p} {f}"]);
+    arguments.extend(selection);
+    let tree = String::from_utf8(cargo_output(&arguments).await.unwrap()).unwrap();
     // A star marks a crate that was listed before.
     tree.lines()
         .map(|line| line.trim_end_matches(" (*)").to_owned())
         .collect()
 }
 
-#[test]
-fn tests_of_one_crate_use_the_features_of_the_workspace() {
-    let workspace = features(TESTS, &["--workspace"]);
+#[tokio::test]
+async fn tests_of_one_crate_use_the_features_of_the_workspace() {
+    let workspace = features(TESTS, &["--workspace"]).await;
     assert!(workspace.len() > 300, "{}", workspace.len());
 
     for name in CRATES {
-        let crates = features(TESTS, &["--package", name]);
+        let crates = features(TESTS, &["--package", name]).await;
         let others: Vec<_> = crates.difference(&workspace).collect();
         assert!(
             others.is_empty(),
@@ -57,13 +44,13 @@ fn tests_of_one_crate_use_the_features_of_the_workspace() {
     }
 }
 
-#[test]
-fn functions_are_deployed_with_the_same_builds_of_their_dependencies() {
+#[tokio::test]
+async fn functions_are_deployed_with_the_same_builds_of_their_dependencies() {
     // The features of a crate, by its name and version, and a function that has them.
     let mut known: BTreeMap<String, (BTreeSet<String>, &str)> = BTreeMap::new();
     for function in FUNCTIONS {
         let mut crates: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for line in features(DEPLOYED, &["--package", function]) {
+        for line in features(DEPLOYED, &["--package", function]).await {
             let mut words = line.splitn(3, ' ');
             let (name, version) = (words.next().unwrap(), words.next().unwrap());
             let rest = words.next().unwrap_or_default().to_owned();
