@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::Read as _,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -17,26 +17,25 @@ use nix::{
     unistd::{Pid, Uid},
 };
 use provider::Provider;
-use reqwest::header::COOKIE;
-use serde_json::Value;
-use sqlx::migrate::MigrateDatabase as _;
+use reqwest::header::{COOKIE, ORIGIN};
+use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tar::Archive;
-use testkit::{
-    postgres::{Postgres, Server},
-    process::listening,
-    target,
-};
+use testkit::{process::listening, target};
 use tokio::{
     process::{Child, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use url::Url;
 
 use super::layout::digest;
-use crate::{dev::SECRET, migrate::create_database, sign_in::sign_in};
+use crate::{dev::SECRET, private_server::PrivateServer, sign_in::sign_in, tls::Authority};
 
 /// Maximum time of the program's end. The program finishes its requests within 15 seconds.
 const END: Duration = Duration::from_secs(20);
+
+/// Time in which the migrations would connect to a trusted database.
+const UNTRUSTED: Duration = Duration::from_secs(5);
 
 /// An image that is unpacked into a folder.
 pub struct Unpacked {
@@ -45,74 +44,183 @@ pub struct Unpacked {
     pub config: Value,
 }
 
-/// Checks the image: migrations, both answers of the health check, a sign-in, the user, and the end by SIGTERM.
+/// Checks the image: migrations, both answers of the health check, sign-ins over TLS, the user, and the end by SIGTERM.
 pub async fn run(archive: &Path) -> anyhow::Result<()> {
     let image = Unpacked::new(archive, &target().join("image"))?;
     // An engine adds this file.
     fs::write(image.root.join("etc/hosts"), "127.0.0.1 localhost\n")?;
-    let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
-    let mut database = Url::parse(postgres.url())?;
-    database.set_path(&format!("image_{}", std::process::id()));
-    // A name, so that its resolution is checked, too.
-    database.set_host(Some("localhost"))?;
-    create_database(database.as_str()).await?;
-    let outcome = check(&image, database.as_str()).await;
-    sqlx::Postgres::force_drop_database(database.as_str()).await?;
-    outcome
-}
+    // Operators mount the certificates of their own authorities likewise.
+    let authority = Authority::new()?;
+    fs::write(image.root.join("etc/ssl/certs/local.crt"), authority.pem())?;
 
-async fn check(image: &Unpacked, database: &str) -> anyhow::Result<()> {
+    let server = PrivateServer::start(&std::env::current_exe()?)?;
+    server.enable_tls(&authority.issue()?).await?;
+    server.execute("create database codecave").await?;
     let provider = Provider::start().await?;
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-    let api = format!("http://localhost:{port}");
-    let mut variables = provider.settings();
+    let mut variables = over_tls(&provider, &authority).await?;
     variables.extend([
+        ("SSL_CERT_FILE", "/etc/ssl/certs/local.crt".to_owned()),
+        ("DATABASE_CA", authority.pem().to_owned()),
         ("BETTER_AUTH_SECRET", SECRET.to_owned()),
-        ("BETTER_AUTH_URL", api.clone()),
-        ("DATABASE_URL", database.to_owned()),
+        ("BETTER_AUTH_URL", format!("http://localhost:{port}")),
+        (
+            "DATABASE_URL",
+            server.address("localhost", "codecave") + "?sslmode=verify-full",
+        ),
         ("PORT", port.to_string()),
     ]);
-    let succeeds = async |arguments: &[&str]| {
-        let mut command = image.command(arguments, &variables)?;
-        anyhow::Ok(command.status().await?.success())
+    let trial = Trial {
+        image,
+        variables,
+        port,
+        server,
     };
+    trial.check_database_authority().await?;
+    trial.check_service().await
+}
 
-    ensure!(succeeds(&["migrate"]).await?, "the migrations failed");
-    ensure!(
-        !succeeds(&["healthcheck"]).await?,
-        "the health check succeeds without a program"
-    );
-    let mut all = image
-        .command(&["all"], &variables)?
-        .stdout(Stdio::null())
-        .spawn()?;
-    listening(port).await?;
-    for probe in ["live", "ready"] {
-        let healthy = succeeds(&["healthcheck", probe]).await?;
-        ensure!(healthy, "the health check fails: {probe}");
+/// The settings of the stand-in. Those that the program itself requests have TLS.
+async fn over_tls(
+    provider: &Provider,
+    authority: &Authority,
+) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let plain: Url = provider.url().parse()?;
+    let port = plain.port().context("the stand-in's address has a port")?;
+    let secure = format!("https://localhost:{}", authority.terminate(port).await?);
+    let settings = provider.settings().into_iter().map(|(name, value)| {
+        let requested = ["_TOKEN_URL", "_API_URL", "_JWKS_URL", "_USERINFO_URL"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        match value.strip_prefix(provider.url()) {
+            Some(path) if requested => (name, format!("{secure}{path}")),
+            _ => (name, value),
+        }
+    });
+    Ok(settings.collect())
+}
+
+/// An image with the services that its program needs.
+struct Trial {
+    image: Unpacked,
+    variables: Vec<(&'static str, String)>,
+    port: u16,
+    server: PrivateServer,
+}
+
+impl Trial {
+    /// Whether the program succeeds with these arguments.
+    async fn succeeds(
+        &self,
+        arguments: &[&str],
+        variables: &[(&'static str, String)],
+    ) -> anyhow::Result<bool> {
+        let mut command = self.image.command(arguments, variables)?;
+        Ok(command.status().await?.success())
     }
-    check_user(&all)?;
-    let session = sign_in(&api, "github", "ada").await?;
-    let profile = reqwest::Client::builder()
-        .no_proxy()
-        .build()?
-        .get(format!("{api}/users/profile"))
-        .header(COOKIE, session)
-        .send()
-        .await?;
-    ensure!(profile.status() == 200, "{}", profile.status());
 
-    kill(id(&all)?, Signal::SIGTERM)?;
-    let status = timeout(END, all.wait())
+    /// Fails if the program accepts a database whose authority it does not know.
+    async fn check_database_authority(&self) -> anyhow::Result<()> {
+        let mut variables = self.variables.clone();
+        variables.retain(|(name, _)| *name != "DATABASE_CA");
+        // The program repeats a failed connection for a minute.
+        let migrated = timeout(UNTRUSTED, self.succeeds(&["migrate"], &variables)).await;
+        ensure!(
+            !matches!(migrated, Ok(Ok(true))),
+            "an unknown authority of the database is trusted"
+        );
+        Ok(())
+    }
+
+    async fn check_service(&self) -> anyhow::Result<()> {
+        let api = format!("http://localhost:{}", self.port);
+        let variables = &self.variables;
+        ensure!(
+            self.succeeds(&["migrate"], variables).await?,
+            "the migrations failed"
+        );
+        ensure!(
+            !self.succeeds(&["healthcheck"], variables).await?,
+            "the health check succeeds without a program"
+        );
+        let mut all = self
+            .image
+            .command(&["all"], variables)?
+            .stdout(Stdio::null())
+            .spawn()?;
+        listening(self.port).await?;
+        for probe in ["live", "ready"] {
+            let healthy = self.succeeds(&["healthcheck", probe], variables).await?;
+            ensure!(healthy, "the health check fails: {probe}");
+        }
+        check_user(&all)?;
+        let mut session = String::new();
+        for service in ["google", "github"] {
+            session = sign_in(&api, service, "ada").await?;
+        }
+        let secure = "select count(*) from pg_stat_ssl s join pg_stat_activity a using (pid) \
+                      where a.datname = 'codecave' and s.ssl";
+        let connections = self.server.count(secure).await?;
+        ensure!(connections > 0, "no connection to the database has TLS");
+
+        self.check_end(&mut all, &api, &session).await?;
+        ensure!(
+            !self.succeeds(&["healthcheck"], variables).await?,
+            "the health check succeeds after the end"
+        );
+        println!(
+            "the image runs: migrations, health check, sign-ins over TLS, verified TLS to the database, and SIGTERM \
+             finishes a request in flight"
+        );
+        Ok(())
+    }
+
+    /// Sends SIGTERM while a request waits for the database. The request must succeed, and then the program must end.
+    async fn check_end(&self, all: &mut Child, api: &str, session: &str) -> anyhow::Result<()> {
+        let mut blocker = self.server.connect_to("codecave").await?;
+        let mut transaction = blocker.begin().await?;
+        sqlx::raw_sql("select from \"user\" for update")
+            .execute(&mut *transaction)
+            .await?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let update = client
+            .put(format!("{api}/users/profile"))
+            .header(COOKIE, session)
+            .header(ORIGIN, api)
+            .json(&json!({ "bio": "Written at the end" }))
+            .send();
+        let update = tokio::spawn(update);
+        let waiting = "select count(*) from pg_stat_activity \
+                       where datname = 'codecave' and wait_event_type = 'Lock'";
+        wait_until(async || Ok(self.server.count(waiting).await? > 0)).await?;
+
+        kill(id(all)?, Signal::SIGTERM)?;
+        // New connections are refused, and the one in flight goes on.
+        let port = self.port;
+        wait_until(async || Ok(TcpStream::connect(("127.0.0.1", port)).is_err())).await?;
+        transaction.rollback().await?;
+        let answer = update.await??;
+        let status = answer.status();
+        ensure!(status == 200, "the request in flight got {status}");
+        let status = timeout(END, all.wait())
+            .await
+            .context("the program does not end")??;
+        ensure!(status.success(), "the program ends with {status}");
+        Ok(())
+    }
+}
+
+/// Waits until the condition holds.
+async fn wait_until(condition: impl AsyncFn() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let wait = async {
+        while !condition().await? {
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    };
+    timeout(END, wait)
         .await
-        .context("the program does not end")??;
-    ensure!(status.success(), "the program ends with {status}");
-    ensure!(
-        !succeeds(&["healthcheck"]).await?,
-        "the health check succeeds after the end"
-    );
-    println!("the image runs: migrations, health check, sign-in, SIGTERM");
-    Ok(())
+        .context("the program does not reach the expected state")?
 }
 
 impl Unpacked {
