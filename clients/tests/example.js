@@ -6,6 +6,7 @@ import http from "node:http";
 import { join } from "node:path";
 
 import axe from "axe-core";
+import pg from "pg";
 import { chromium as driver } from "playwright-core";
 import { build } from "vite";
 
@@ -51,12 +52,17 @@ export async function start() {
   return { open, close };
 }
 
-/** Goes to the page of the provider, and returns its address. */
-export async function askProvider(page, provider) {
-  await page.goto("/sign-in");
-  await page.getByRole("button", { name: `Sign in with ${provider}` }).click();
+/** Presses the button that leads to the page of the provider, and returns its address. */
+export async function toProvider(page, button) {
+  await button.click();
   await page.waitForURL((url) => url.origin !== site);
   return page.url();
+}
+
+/** Begins a sign-in, and returns the address of the provider's page. */
+export async function askProvider(page, provider) {
+  await page.goto("/sign-in");
+  return toProvider(page, page.getByRole("button", { name: `Sign in with ${provider}` }));
 }
 
 /** Signs a person in, and waits for the page that shows it. */
@@ -81,18 +87,36 @@ export async function publish(page, title) {
   return new URL(page.url()).pathname;
 }
 
-/** Fails with what hinders people with a disability. */
+/** Changes the sessions of a person in the database. */
+export async function changeSessions({ email }, change) {
+  const db = new pg.Client(process.env.DATABASE_URL);
+  await db.connect();
+  try {
+    const changed = await db.query(
+      `update session set ${change} where "userId" = (select id from "user" where email = $1)`,
+      [email],
+    );
+    assert.ok(changed.rowCount > 0);
+  } finally {
+    await db.end();
+  }
+}
+
+/** Fails with what hinders people with a disability, in the light and in the dark. */
 export async function accessible(page) {
   await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run());
-  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  const found = serious.map(({ help, nodes }) => `${help}: ${nodes.map(({ html }) => html).join(" ")}`);
-  assert.deepEqual(found, [], `${page.url()} is not accessible`);
+  for (const colorScheme of ["dark", "light"]) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await page.evaluate(() => window.axe.run());
+    const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+    const found = serious.map(({ help, nodes }) => `${help}: ${nodes.map(({ html }) => html).join(" ")}`);
+    assert.deepEqual(found, [], `${page.url()} is not accessible, ${colorScheme}`);
+  }
 }
 
 /** Moves the focus with the tab key until it is on the element with that name. */
 export async function tabTo(page, role, name) {
-  const wanted = page.getByRole(role, { name });
+  const wanted = page.getByRole(role, { name, exact: true });
   await wanted.waitFor();
   for (let presses = 0; presses < 60; presses += 1) {
     await page.keyboard.press("Tab");

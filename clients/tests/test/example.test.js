@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { api, newcomer, site } from "../browser.js";
-import { accessible, askProvider, publish, signIn, skip, start, tabTo } from "../example.js";
+import { agree, api, newcomer, site } from "../browser.js";
+import { accessible, askProvider, changeSessions, publish, signIn, skip, start, tabTo, toProvider } from "../example.js";
 import { runIn } from "../programs.js";
 
 // One pixel.
@@ -76,6 +76,7 @@ describe("the pages of the example", { skip }, () => {
     await accessible(page);
     await page.getByRole("link", { name: "1 follower, 0 following" }).click();
     await page.getByRole("list", { name: "Followers" }).getByRole("link", { name: other.person.name }).waitFor();
+    await page.getByRole("list", { name: "Suggested to you" }).getByRole("listitem").first().waitFor();
     await accessible(page);
 
     await page.goto(path);
@@ -83,6 +84,39 @@ describe("the pages of the example", { skip }, () => {
     await page.getByRole("heading", { level: 1, name: "Your feed" }).waitFor();
     await reader.goto(path);
     await reader.getByRole("heading", { level: 1, name: "This project does not exist" }).waitFor();
+  });
+
+  test("let a person edit and delete a comment, and keep what another tab saved", async () => {
+    const context = await browser.open();
+    const { page, person } = await signIn(context);
+    const path = await publish(page, `Talk of ${person.name}`);
+    await page.getByLabel("Your comment").fill("It is *slow*.");
+    await page.getByRole("button", { name: "Comment", exact: true }).click();
+    const comments = page.getByRole("list", { name: "Comments" });
+    await comments.getByText("It is slow.").waitFor();
+    const old = await context.newPage();
+    await old.goto(path);
+    await old.getByRole("button", { name: "Edit the comment" }).click();
+
+    const edit = page.getByRole("button", { name: "Edit the comment" });
+    await edit.click();
+    await accessible(page);
+    assert.equal(await page.getByLabel("Text of the comment").inputValue(), "It is *slow*.");
+    await page.getByLabel("Text of the comment").fill("It is **fast**.");
+    await page.getByRole("button", { name: "Save the comment" }).click();
+    await comments.getByText("It is fast.").waitFor();
+    await comments.getByText("edited", { exact: true }).waitFor();
+    assert.equal(await edit.getAttribute("aria-expanded"), "false");
+    assert.ok(await edit.evaluate((button) => button === document.activeElement));
+
+    await old.getByLabel("Text of the comment").fill("It is lost.");
+    await old.getByRole("button", { name: "Save the comment" }).click();
+    await old.getByRole("alert").getByText("Comment was changed by another request").waitFor();
+    await page.reload();
+    await comments.getByText("It is fast.").waitFor();
+
+    await page.getByRole("button", { name: "Delete the comment" }).click();
+    await page.getByText("There is no comment yet.").waitFor();
   });
 
   test("let a person upload files", { skip: process.env.STORAGE ? false : "there is no bucket" }, async () => {
@@ -138,6 +172,41 @@ describe("the pages of the example", { skip }, () => {
     await accessible(page);
   });
 
+  test("link and unlink the accounts that a person signs in with", async () => {
+    const { page, person } = await signIn(await browser.open());
+    await page.getByRole("link", { name: "Settings" }).click();
+    const accounts = page.getByRole("list", { name: "Accounts to sign in with" });
+    await accounts.getByText("GitHub, since").waitFor();
+    await page.getByText("The last account cannot be unlinked.").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Unlink" }).count(), 0);
+
+    // Somebody else's account, and one whose owner declines.
+    const link = page.getByRole("button", { name: "Link Google", exact: true });
+    await page.goto(agree(await toProvider(page, link), newcomer()));
+    await page.getByRole("alert").getByText("That account has another address than you have here.").waitFor();
+    await page.goto(`${await toProvider(page, link)}&decision=deny`);
+    await page.getByRole("alert").getByText("You did not allow the access.").waitFor();
+    await accessible(page);
+    await page.goto(agree(await toProvider(page, link), person));
+    await accounts.getByText("Google, since").waitFor();
+    assert.equal(page.url(), `${site}/settings`);
+    assert.equal(await link.count(), 0);
+    await accessible(page);
+
+    // To unlink, the session must be younger than a day.
+    await changeSessions(person, `"createdAt" = "createdAt" - interval '2 days'`);
+    await page.getByRole("button", { name: "Unlink GitHub" }).click();
+    await page.getByRole("alert").getByText("Your sign-in is more than a day old.").waitFor();
+    await page.getByRole("alert").getByRole("link", { name: "Sign in" }).click();
+    await page.goto(agree(await askProvider(page, "Google"), person));
+    await page.getByRole("link", { name: "Settings" }).click();
+    await page.getByRole("button", { name: "Unlink GitHub" }).click();
+    await page.getByRole("status").getByText("The account is unlinked.").waitFor();
+    await accounts.getByText("GitHub, since").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Link GitHub", exact: true }).waitFor();
+    await page.getByText("The last account cannot be unlinked.").waitFor();
+  });
+
   test("can be used with the keyboard alone", async () => {
     const context = await browser.open();
     const { page, person } = await signIn(context, "Google", newcomer());
@@ -146,6 +215,7 @@ describe("the pages of the example", { skip }, () => {
     await tabTo(page, "link", "Skip to the content");
     await tabTo(page, "link", "New project");
     await page.keyboard.press("Enter");
+    await accessible(page);
     await tabTo(page, "textbox", "Title");
     await page.keyboard.type(title);
     await tabTo(page, "checkbox", "Everybody can see it");
@@ -157,6 +227,18 @@ describe("the pages of the example", { skip }, () => {
     await tabTo(page, "button", `Like ${title}, 0 likes`);
     await page.keyboard.press("Space");
     await page.getByRole("button", { name: `Like ${title}, 1 like`, pressed: true }).waitFor();
+    await tabTo(page, "textbox", "Your comment");
+    await page.keyboard.type("Tabs or spaces?");
+    await tabTo(page, "button", "Comment");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "button", "Edit the comment");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "textbox", "Text of the comment");
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.type("Tabs.");
+    await tabTo(page, "button", "Save the comment");
+    await page.keyboard.press("Enter");
+    await page.getByRole("list", { name: "Comments" }).getByText("Tabs.", { exact: true }).waitFor();
     await page.reload();
     await tabTo(page, "button", "Sign out");
     await page.keyboard.press("Enter");
@@ -180,13 +262,13 @@ describe("the pages of the example", { skip }, () => {
       address.searchParams.set("decision", "deny");
       await page.goto(address.href);
       await page.waitForURL(`${site}/sign-in?**`);
-      await page.getByRole("alert").getByText("You did not allow the sign-in").waitFor();
+      await page.getByRole("alert").getByText("You did not allow the access.").waitFor();
       await accessible(page);
 
       const { searchParams } = new URL(await askProvider(page, "GitHub"));
       await page.goto(`${api}/api/auth/callback/github?${new URLSearchParams({ code: "wrong", state: searchParams.get("state") })}`);
       await page.waitForURL(`${site}/sign-in?**`);
-      await page.getByRole("alert").getByText("The sign-in failed").waitFor();
+      await page.getByRole("alert").getByText("The sign-in at the provider failed").waitFor();
       await page.getByRole("link", { name: "Sign in" }).waitFor();
     });
 
@@ -207,7 +289,7 @@ describe("the pages of the example", { skip }, () => {
       const { page, person } = await signIn(context);
       const title = `Tables of ${person.name}`;
       await publish(page, title);
-      await context.clearCookies();
+      await changeSessions(person, `"expiresAt" = "createdAt"`);
       await page.getByRole("button", { name: `Like ${title}` }).click();
       await page.getByRole("navigation").getByRole("link", { name: "Sign in" }).waitFor();
     });

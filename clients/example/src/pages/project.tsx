@@ -1,24 +1,16 @@
-import type { Comment, Project } from "@codecave/api";
-import {
-  createCommentMutation,
-  deleteCommentMutation,
-  deleteProjectMutation,
-  getProjectOptions,
-  listCommentsInfiniteOptions,
-  viewProjectMutation,
-} from "@codecave/api/query";
-import { useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
-import { type FormEvent, useEffect } from "react";
+import type { Project } from "@codecave/api";
+import { deleteProjectMutation, getProjectOptions, viewProjectMutation } from "@codecave/api/query";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { Link, useLocation } from "wouter";
 
 import { useMe } from "../api";
 import { count } from "../parts/count";
 import { Failure } from "../parts/failure";
-import { field } from "../parts/form";
-import { List } from "../parts/list";
 import { FollowButton, Picture } from "../parts/person";
 import { LikeButton, Tags } from "../parts/project";
 import { Title } from "../parts/title";
+import { Comments } from "./project-comments";
 
 export function ProjectPage({ projectId }: { projectId: string }) {
   const path = { projectId };
@@ -82,55 +74,6 @@ function Content({ project }: { project: Project }) {
           <Link href={`/projects/${project.id}/edit`}>Edit</Link>{" "}
           <button onClick={() => remove.mutate({ path: { projectId: project.id } })}>Delete the project</button>
         </p>
-      )}
-      <Failure error={remove.error} />
-    </article>
-  );
-}
-
-function Comments({ projectId }: { projectId: string }) {
-  const me = useMe();
-  const path = { projectId };
-  const comments = useInfiniteQuery(listCommentsInfiniteOptions({ path, query: { include: "contentHtml" } }));
-  const create = useMutation(createCommentMutation());
-  const send = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.currentTarget;
-    create.mutate({ path, body: { content: field(form, "content") } }, { onSuccess: () => form.reset() });
-  };
-  return (
-    <section aria-labelledby="comments">
-      <h2 id="comments">Comments</h2>
-      <List label="Comments" query={comments} empty="There is no comment yet.">
-        {(comment) => <OneComment comment={comment} />}
-      </List>
-      {me && (
-        <form onSubmit={send}>
-          <label>
-            Your comment
-            <textarea name="content" maxLength={5000} required />
-          </label>
-          <button disabled={create.isPending}>Comment</button>
-          <Failure error={create.error} />
-        </form>
-      )}
-    </section>
-  );
-}
-
-function OneComment({ comment }: { comment: Comment }) {
-  const me = useMe();
-  const remove = useMutation(deleteCommentMutation());
-  return (
-    <article>
-      <p className="meta">
-        <Link href={`/people/${comment.author.id}`}>{comment.author.name}</Link>
-        <span>{new Date(comment.createdAt).toLocaleDateString("en")}</span>
-        {comment.isEdited && <span>edited</span>}
-      </p>
-      <div dangerouslySetInnerHTML={{ __html: comment.contentHtml ?? "" }} />
-      {me?.id === comment.authorId && (
-        <button onClick={() => remove.mutate({ path: { commentId: comment.id } })}>Delete the comment</button>
       )}
       <Failure error={remove.error} />
     </article>

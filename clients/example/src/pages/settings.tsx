@@ -6,6 +6,7 @@ import { useLocation } from "wouter";
 import { auth } from "../api";
 import { Failure } from "../parts/failure";
 import { Title } from "../parts/title";
+import { Accounts } from "./settings-accounts";
 import { ApiKeys } from "./settings-keys";
 import { ProfileSettings } from "./settings-profile";
 
@@ -14,6 +15,7 @@ export function Settings() {
     <>
       <Title>Settings</Title>
       <ProfileSettings />
+      <Accounts />
       <ApiKeys />
       <DeleteAccount />
     </>

@@ -2,6 +2,7 @@ import { Link } from "wouter";
 
 interface Problem {
   status: number;
+  code: string | null;
   messages: string[];
   requestId: string | null;
   retryAfter: number | null;
@@ -12,7 +13,14 @@ export function Failure({ error }: { error: Problem | null }) {
   return <div role="alert">{error && <p className="failure">{advice(error)}</p>}</div>;
 }
 
-function advice({ messages, requestId, retryAfter, status }: Problem) {
+function advice({ code, messages, requestId, retryAfter, status }: Problem) {
+  if (code === "SESSION_NOT_FRESH") {
+    return (
+      <>
+        Your sign-in is more than a day old. <Link href="/sign-in">Sign in</Link> again to do this.
+      </>
+    );
+  }
   switch (status) {
     case 0:
       return "CodeCave cannot be reached. Check your connection and try again.";
