@@ -1,12 +1,18 @@
 // The client of clients/typescript against the running API.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { before, describe, test } from "node:test";
+import { promisify } from "node:util";
 
 import { createAuth } from "@codecave/api/auth";
 
 import { Browser, agree, api, newcomer, site } from "../browser.js";
-import { run } from "../programs.js";
+import { folder, run, runIn } from "../programs.js";
+
+const execute = promisify(execFile);
 
 const signIn = async () => {
   const browser = new Browser();
@@ -29,5 +35,23 @@ describe("a program in strict TypeScript", () => {
     const { like } = await import("../node_modules/.cache/typed/cache.js");
     const browser = await signIn();
     await like(api, browser.fetch);
+  });
+
+  test("uses the package that `npm pack` makes, in a project of its own", async () => {
+    const project = join(folder, "node_modules/.cache/packed");
+    await rm(project, { recursive: true, force: true });
+    const installed = join(project, "node_modules/@codecave/api");
+    await mkdir(installed, { recursive: true });
+    const pack = ["pack", "--workspace=@codecave/api", "--ignore-scripts", "--silent", `--pack-destination=${project}`];
+    const { stdout: archive } = await execute("npm", pack, { cwd: join(folder, "..") });
+    await execute("tar", ["-xzf", archive.trim(), "--strip-components=1", "-C", installed], { cwd: project });
+    await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
+    for (const file of ["tsconfig.json", "visit.ts"]) {
+      await copyFile(join(folder, "typed", file), join(project, file));
+    }
+    await runIn("node_modules/.cache/packed", "tsc", "--outDir", "out");
+    const { visit } = await import("../node_modules/.cache/packed/out/visit.js");
+    const browser = await signIn();
+    await visit(api, browser.fetch);
   });
 });
