@@ -146,6 +146,11 @@ async function start() {
   openTarget();
 }
 
+// The header has two rows where the window is narrow. A link must not scroll its target behind them.
+new ResizeObserver(([{ target }]) => {
+  document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
+}).observe(document.querySelector("header"));
+
 const wide = matchMedia("(min-width: 900px)");
 const fold = () => { byId("menu").open = wide.matches; };
 wide.addEventListener("change", fold);
