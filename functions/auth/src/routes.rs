@@ -81,11 +81,6 @@ fn sign_in() -> Vec<AuthRoute> {
             callback::forward,
         ))
         .summary("Forwards a provider's form to the GET callback"),
-        post("linkAccount", "/api/auth/link-social", sign_in::link_social)
-            .summary("Starts linking an account at another provider")
-            .signed_in()
-            .json_either::<StartedFlow, IdTokenLink>(200)
-            .fails(&[404, 409]),
         post("signOut", "/api/auth/sign-out", session::sign_out)
             .summary("Signs out: ends the session")
             .json::<SignedOut>(200),
@@ -158,6 +153,11 @@ fn accounts() -> Vec<AuthRoute> {
             .summary("Lists your accounts at the providers")
             .signed_in()
             .list::<AccountAnswer>(),
+        post("linkAccount", "/api/auth/link-social", sign_in::link_social)
+            .summary("Starts linking an account at another provider")
+            .signed_in()
+            .json_either::<StartedFlow, IdTokenLink>(200)
+            .fails(&[404, 409]),
         post("unlinkAccount", "/api/auth/unlink-account", account::unlink)
             .summary("Unlinks an account")
             .description(

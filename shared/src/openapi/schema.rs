@@ -2,11 +2,17 @@
 
 use utoipa::openapi::{
     ArrayBuilder, Object, ObjectBuilder, RefOr, Schema,
-    schema::{AdditionalProperties, OneOfBuilder, Type},
+    schema::{AdditionalProperties, KnownFormat, OneOfBuilder, SchemaFormat, Type},
 };
 
 fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn int32() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
 }
 
 /// Makes all properties of a response required, except the optional ones.
@@ -66,10 +72,7 @@ pub(super) fn error() -> Object {
         .item(ArrayBuilder::new().items(string()));
     ObjectBuilder::new()
         .description(Some("Why a request was refused or failed"))
-        .property(
-            "statusCode",
-            ObjectBuilder::new().schema_type(Type::Integer),
-        )
+        .property("statusCode", int32())
         .property("message", message)
         .property(
             "error",
@@ -91,9 +94,7 @@ pub(super) fn auth_error() -> Object {
         .property("code", string())
         .property(
             "statusCode",
-            ObjectBuilder::new()
-                .schema_type(Type::Integer)
-                .description(Some("The status, of 500 and 503 only")),
+            int32().description(Some("The status, of 500 and 503 only")),
         )
         .required("message")
         .examples([serde_json::json!({"message": "Unauthorized", "code": "UNAUTHORIZED"})])
