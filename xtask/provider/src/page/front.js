@@ -7,7 +7,7 @@ const REASONS = {
   access_denied: "You declined the sign-in.",
   account_already_linked_to_different_user: "The account is linked to another user.",
   account_not_linked: "A user with this e-mail address exists, and the address is not verified. Sign in with the first account, and link this one.",
-  banned: "The user is banned.",
+  BANNED_USER: "The user is banned.",
   email_does_not_match: "The account has another e-mail address than the user.",
   email_not_found: "The account has no e-mail address.",
   internal_server_error: "The API failed. Its log has the reason.",
@@ -49,7 +49,7 @@ function describe(user) {
     "Company": user.company,
     "Website": user.website,
     "Skills": user.skills.join(", "),
-    "Projects": `${user.projectsCount} public, ${user.privateProjectsCount} drafts`,
+    "Projects": `${user.projectsCount} public, and ${user.privateProjectsCount} ${user.privateProjectsCount === 1 ? "draft" : "drafts"}`,
     "Followers": `${user.followersCount}, following ${user.followingCount}`,
     "Id": user.id,
   };
