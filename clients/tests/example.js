@@ -87,16 +87,13 @@ export async function publish(page, title) {
   return new URL(page.url()).pathname;
 }
 
-/** Changes the sessions of a person in the database. */
-export async function changeSessions({ email }, change) {
+/** Executes a statement that changes rows of a person in the database. Its parameter is the address of the person. */
+export async function change({ email }, statement) {
   const db = new pg.Client(process.env.DATABASE_URL);
   await db.connect();
   try {
-    const changed = await db.query(
-      `update session set ${change} where "userId" = (select id from "user" where email = $1)`,
-      [email],
-    );
-    assert.ok(changed.rowCount > 0);
+    const { rowCount } = await db.query(statement, [email]);
+    assert.ok(rowCount > 0);
   } finally {
     await db.end();
   }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
 import { agree, api, newcomer, site } from "../browser.js";
-import { accessible, askProvider, changeSessions, publish, signIn, skip, start, tabTo, toProvider } from "../example.js";
+import { accessible, askProvider, change, publish, signIn, skip, start, tabTo, toProvider } from "../example.js";
 import { runIn } from "../programs.js";
 
 // One pixel.
@@ -12,6 +12,8 @@ const picture = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
 );
+
+const ofPerson = `"userId" = (select id from "user" where email = $1)`;
 
 test("the example needs no fetch, no any and no cast", async () => {
   await runIn("../example", "tsc");
@@ -194,7 +196,7 @@ describe("the pages of the example", { skip }, () => {
     await accessible(page);
 
     // To unlink, the session must be younger than a day.
-    await changeSessions(person, `"createdAt" = "createdAt" - interval '2 days'`);
+    await change(person, `update session set "createdAt" = "createdAt" - interval '2 days' where ${ofPerson}`);
     await page.getByRole("button", { name: "Unlink GitHub" }).click();
     await page.getByRole("alert").getByText("Your sign-in is more than a day old.").waitFor();
     await page.getByRole("alert").getByRole("link", { name: "Sign in" }).click();
@@ -272,6 +274,15 @@ describe("the pages of the example", { skip }, () => {
       await page.getByRole("link", { name: "Sign in" }).waitFor();
     });
 
+    test("does not begin for somebody who is banned", async () => {
+      const { page, person } = await signIn(await browser.open());
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByRole("link", { name: "Sign in" }).waitFor();
+      await change(person, `update "user" set banned = true where email = $1`);
+      await page.goto(agree(await askProvider(page, "GitHub"), person));
+      await page.getByRole("alert").getByText("This account is banned.").waitFor();
+    });
+
     test("ends in all tabs at once", async () => {
       const context = await browser.open();
       const { page, person } = await signIn(context);
@@ -289,7 +300,7 @@ describe("the pages of the example", { skip }, () => {
       const { page, person } = await signIn(context);
       const title = `Tables of ${person.name}`;
       await publish(page, title);
-      await changeSessions(person, `"expiresAt" = "createdAt"`);
+      await change(person, `update session set "expiresAt" = "createdAt" where ${ofPerson}`);
       await page.getByRole("button", { name: `Like ${title}` }).click();
       await page.getByRole("navigation").getByRole("link", { name: "Sign in" }).waitFor();
     });
