@@ -114,6 +114,11 @@ describe("the pages of the example", { skip }, () => {
     await old.getByLabel("Text of the comment").fill("It is lost.");
     await old.getByRole("button", { name: "Save the comment" }).click();
     await old.getByRole("alert").getByText("Comment was changed by another request").waitFor();
+    assert.equal(await old.getByLabel("Text of the comment").inputValue(), "It is lost.");
+    await old.getByRole("list", { name: "Comments" }).getByText("It is fast.").waitFor();
+    await old.getByRole("button", { name: "Edit the comment" }).click();
+    await old.getByRole("button", { name: "Edit the comment" }).click();
+    assert.equal(await old.getByLabel("Text of the comment").inputValue(), "It is **fast**.");
     await page.reload();
     await comments.getByText("It is fast.").waitFor();
 

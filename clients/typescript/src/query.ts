@@ -27,7 +27,13 @@ export function createQueryClient({ auth }: { auth?: SessionStore } = {}): Query
   const queries: QueryClient = new QueryClient({
     queryCache: new QueryCache({ onError: (error) => noticeSignOut(error, auth) }),
     mutationCache: new MutationCache({
-      onError: (error) => noticeSignOut(error, auth),
+      onError: async (error, variables, _result, mutation) => {
+        noticeSignOut(error, auth);
+        // Another request has changed what is cached.
+        if (error instanceof ApiError && error.status === 409) {
+          await invalidate(queries, mutation, variables);
+        }
+      },
       onSuccess: (_data, variables, _result, mutation) => invalidate(queries, mutation, variables),
     }),
     defaultOptions: { queries: { retry: mayRetry } },
