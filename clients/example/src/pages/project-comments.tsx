@@ -60,7 +60,7 @@ function OneComment({ comment }: { comment: Comment }) {
   );
 }
 
-/** What its author can do with a comment. */
+/** The buttons for the author of a comment, and the form that one of them opens. */
 function OwnComment({ comment }: { comment: Comment }) {
   const remove = useMutation(deleteCommentMutation());
   const [isOpen, setOpen] = useState(false);

@@ -1,6 +1,6 @@
 import { useSearchParams } from "wouter";
 
-/** Where people have the accounts that they sign in with. */
+/** The services whose accounts people sign in with. */
 export const providers = [
   { id: "github", name: "GitHub" },
   { id: "google", name: "Google" },
@@ -8,7 +8,7 @@ export const providers = [
 
 export type ProviderId = (typeof providers)[number]["id"];
 
-/** Why a sign-in, or the link of an account, failed. The provider or the API puts the code into the address. */
+/** Reasons of a failed sign-in or link, by the code that the provider or the API puts into the address. */
 const reasons = new Map(Object.entries({
   access_denied: "You did not allow the access. Nothing has changed.",
   account_already_linked_to_different_user: "That account belongs to somebody else here.",
@@ -19,7 +19,7 @@ const reasons = new Map(Object.entries({
   unable_to_link_account: "The account was not linked. Its address must be verified, and you must stay signed in.",
 }));
 
-/** Shows why it failed. `problem` is what kept it from starting. */
+/** Shows the reason of a failure. `problem` is the error of a sign-in that did not start. */
 export function ProviderFailure({ problem }: { problem: string | undefined }) {
   const [parameters] = useSearchParams();
   const code = parameters.get("error");
