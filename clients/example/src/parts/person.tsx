@@ -48,7 +48,7 @@ export function FollowButton({ person }: { person: Pick<PublicUser, "id" | "isFo
         disabled={follow.isPending || unfollow.isPending}
         onClick={() => mutate({ path: { userId: person.id } })}
       >
-        Follow {person.name}
+        {person.isFollowing && <span aria-hidden="true">✓ </span>}Follow {person.name}
       </button>
       <Failure error={follow.error ?? unfollow.error} />
     </>
