@@ -2,10 +2,12 @@
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html>
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use anyhow::Context;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Timeout of one attempt to respond.
 const ATTEMPT: Duration = Duration::from_secs(3);
@@ -25,6 +27,31 @@ pub enum RequestType {
     Update,
     /// The stack or the resource is deleted.
     Delete,
+}
+
+/// A migrated database. Its text is the id of the resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseState {
+    /// Version of its newest migration.
+    pub newest: i64,
+    /// Name of the secret with its credentials.
+    pub database: String,
+}
+
+impl DatabaseState {
+    fn parse(id: &str) -> Option<Self> {
+        let (newest, database) = id.strip_prefix("migrations-")?.split_once('@')?;
+        Some(Self {
+            newest: newest.parse().ok()?,
+            database: database.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for DatabaseState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "migrations-{}@{}", self.newest, self.database)
+    }
 }
 
 /// The parts of a request that this function uses.
@@ -47,11 +74,13 @@ pub struct ResourceRequest {
 }
 
 /// The properties of the resource that this function uses.
-#[derive(Default, PartialEq, Eq, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Properties {
     /// Another value replaces the password of the application.
     rotation: String,
+    /// The settings of the application's functions.
+    settings: String,
 }
 
 #[derive(Serialize)]
@@ -71,19 +100,24 @@ struct ResourceResponse<'a> {
 #[serde(rename_all = "PascalCase")]
 struct ResourceAttributes<'a> {
     outcome: &'a str,
+    /// Digest of the settings. It is short enough for the description of a function's version.
+    settings_digest: String,
 }
 
 impl ResourceRequest {
-    /// Returns whether the last successful request left the database in this state.
-    pub fn has_left(&self, state: &str) -> bool {
+    /// Returns whether the last successful request left the database in this state or in a newer one.
+    pub fn has_left(&self, state: &DatabaseState) -> bool {
+        let left = self.physical_resource_id.as_deref();
         self.request_type == RequestType::Update
-            && self.physical_resource_id.as_deref() == Some(state)
+            && left
+                .and_then(DatabaseState::parse)
+                .is_some_and(|left| left.database == state.database && left.newest >= state.newest)
     }
 
     /// Returns whether the application's password is to be replaced.
     pub fn rotates(&self) -> bool {
         self.request_type == RequestType::Update
-            && self.resource_properties != self.old_resource_properties
+            && self.resource_properties.rotation != self.old_resource_properties.rotation
     }
 
     /// Sends the result to CloudFormation: a sentence about the outcome or the reason of the failure. `state` describes the
@@ -94,13 +128,15 @@ impl ResourceRequest {
     pub async fn respond(
         &self,
         result: &Result<String, String>,
-        state: &str,
+        state: &DatabaseState,
     ) -> anyhow::Result<()> {
         let (status, sentence) = match result {
             Ok(outcome) => ("SUCCESS", outcome),
             Err(reason) => ("FAILED", reason),
         };
         let sentence = &sentence[..sentence.floor_char_boundary(MAX_REASON)];
+        let state = state.to_string();
+        let settings = Sha256::digest(&self.resource_properties.settings);
         let body = serde_json::to_string(&ResourceResponse {
             status,
             reason: sentence,
@@ -108,12 +144,15 @@ impl ResourceRequest {
             // resource of an id that has changed, which takes nothing back.
             physical_resource_id: match &self.physical_resource_id {
                 Some(id) if self.request_type == RequestType::Delete || result.is_err() => id,
-                _ => state,
+                _ => &state,
             },
             stack_id: &self.stack_id,
             request_id: &self.request_id,
             logical_resource_id: &self.logical_resource_id,
-            data: ResourceAttributes { outcome: sentence },
+            data: ResourceAttributes {
+                outcome: sentence,
+                settings_digest: URL_SAFE_NO_PAD.encode(settings),
+            },
         })?;
         let client = reqwest::Client::builder().timeout(ATTEMPT).build()?;
         let mut attempt = 1;

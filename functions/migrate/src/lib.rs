@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sqlx::migrate::Migrator;
 
-use cloudformation::{RequestType, ResourceRequest, TIME_TO_RESPOND};
+use cloudformation::{DatabaseState, RequestType, ResourceRequest, TIME_TO_RESPOND};
 pub use database::{migrate, sweep};
 pub use once::{Job, run};
 
@@ -36,7 +36,7 @@ const TIME_TO_END: Duration = Duration::from_secs(5);
 #[serde(untagged)]
 enum MigrateEvent {
     Scheduled { task: Task },
-    Resource(ResourceRequest),
+    Resource(Box<ResourceRequest>),
 }
 
 /// The scheduled jobs.
@@ -119,25 +119,25 @@ fn report(removed: &RemovedRows) -> Value {
     json!({ "removed": counts, "unfinished": removed.unfinished })
 }
 
-/// Returns a text that identifies a migrated database and its newest migration.
-fn state(environment: &Variables, migrator: &Migrator) -> String {
+/// Returns the state of the configured database after all migrations.
+fn state(environment: &Variables, migrator: &Migrator) -> DatabaseState {
     let newest = migrator.iter().map(|migration| migration.version).max();
-    format!(
-        "migrations-{}@{}",
-        newest.unwrap_or_default(),
-        environment.get("DATABASE_SECRET_ID").unwrap_or_default()
-    )
+    let database = environment.get("DATABASE_SECRET_ID").unwrap_or_default();
+    DatabaseState {
+        newest: newest.unwrap_or_default(),
+        database: database.to_owned(),
+    }
 }
 
 /// Runs the requested work and sends the result to CloudFormation, also after a failure or a panic. Responds before the
 /// time `left` has passed. `work` receives its own time limit.
 ///
-/// A failure counts as a success if the database is already in the same `state`. Otherwise a stack could not roll back
-/// while its database is down.
+/// A failure counts as a success if the database is already in this `state` or in a newer one. Otherwise a stack could not
+/// roll back while its database is down.
 pub async fn respond(
     request: &ResourceRequest,
     left: Duration,
-    state: &str,
+    state: &DatabaseState,
     work: impl AsyncFnOnce(Duration) -> anyhow::Result<Outcome>,
 ) -> anyhow::Result<()> {
     let result = match request.request_type {

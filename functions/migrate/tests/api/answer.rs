@@ -30,7 +30,11 @@ async fn a_response_has_the_fields_that_cloudformation_requires() {
             "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/codecave/guid",
             "RequestId": "unique id for this request",
             "LogicalResourceId": "Migration",
-            "Data": { "Outcome": "the database had all migrations" },
+            "Data": {
+                "Outcome": "the database had all migrations",
+                // Of the text "one".
+                "SettingsDigest": "dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z_0Me0",
+            },
         })
     );
 }
@@ -70,9 +74,14 @@ async fn a_rollback_succeeds_while_the_database_is_down() {
         answer["Reason"],
         "there was nothing to do: the database cannot be reached"
     );
+    // The deployment that failed later had applied more migrations, which the older program does not have.
+    let newer = ask(json!({ "PhysicalResourceId": "migrations-2@database" })).await;
+    assert_eq!(newer["Status"], "SUCCESS", "{newer}");
     // New migrations, another database or a new password require work, which fails.
-    let other = ask(json!({ "PhysicalResourceId": "migrations-0@database" })).await;
-    assert_eq!(other["Status"], "FAILED", "{other}");
+    for id in ["migrations-0@database", "migrations-2@other", "anything"] {
+        let other = ask(json!({ "PhysicalResourceId": id })).await;
+        assert_eq!(other["Status"], "FAILED", "{id}: {other}");
+    }
     let rotation = ask(json!({
         "PhysicalResourceId": STATE,
         "ResourceProperties": { "Rotation": "2" },
@@ -80,6 +89,14 @@ async fn a_rollback_succeeds_while_the_database_is_down() {
     }))
     .await;
     assert_eq!(rotation["Status"], "FAILED", "{rotation}");
+    // Other settings of the functions do not concern the database.
+    let settings = ask(json!({
+        "PhysicalResourceId": STATE,
+        "ResourceProperties": { "Rotation": "1", "Settings": "new" },
+        "OldResourceProperties": { "Rotation": "1", "Settings": "old" },
+    }))
+    .await;
+    assert_eq!(settings["Status"], "SUCCESS", "{settings}");
 }
 
 #[tokio::test]

@@ -20,7 +20,10 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     routing::put,
 };
-use migrate::{cloudformation::ResourceRequest, respond};
+use migrate::{
+    cloudformation::{DatabaseState, ResourceRequest},
+    respond,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -77,7 +80,11 @@ impl CloudFormation {
             &format!("http://{address}/answers/a%7Cb?{SIGNATURE}"),
             &self.properties,
         );
-        let outcome = respond(&event, left, STATE, work).await;
+        let state = DatabaseState {
+            newest: 1,
+            database: "database".to_owned(),
+        };
+        let outcome = respond(&event, left, &state, work).await;
         server.abort();
         outcome?;
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,7 +102,7 @@ fn event(request: &str, response_url: &str, properties: &Value) -> ResourceReque
         "ResourceType": "AWS::CloudFormation::CustomResource",
         "LogicalResourceId": "Migration",
         "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/codecave/guid",
-        "ResourceProperties": { "ServiceTimeout": "900", "Release": "" },
+        "ResourceProperties": { "ServiceTimeout": "900", "Release": "", "Settings": "one" },
     });
     if request != "Create" {
         event["PhysicalResourceId"] = "given before".into();
