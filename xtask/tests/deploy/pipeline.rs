@@ -51,6 +51,8 @@ fn deploy(check: &str) -> (bool, Vec<String>) {
         .env("PATH", format!("{}:{path}", folder.display()))
         .env("CALLS", &calls)
         .env("SMOKE", check)
+        .env("ALARM_EMAIL", "ops@example.com")
+        .env("PROVIDERS", "github")
         .output()
         .unwrap()
         .status;
@@ -75,12 +77,13 @@ fn a_deployment_that_passes_its_check_stays() {
         "--config-env production",
         "Environment=production ",
         "NatGateways=2 ",
+        " AlarmEmail=ops@example.com ",
         " Release=abc",
     ] {
         assert!(sam.contains(part), "{part}: {sam}");
     }
-    let check = "check smoke https://api.example --origin https://page.example".to_owned();
-    assert!(calls.contains(&check), "{calls:#?}");
+    let check = "check smoke https://api.example --origin https://page.example --providers github";
+    assert!(calls.iter().any(|call| call == check), "{calls:#?}");
     assert_eq!(moved(&calls), [""; 0]);
 }
 
@@ -95,4 +98,42 @@ fn a_deployment_that_fails_its_check_is_rolled_back() {
         moved[0]
             .contains("--function-name codecave-production-auth --name live --function-version 7")
     );
+}
+
+/// Returns the script of a step of a workflow.
+fn script(workflow: &str, step: &str) -> String {
+    let path = workspace().join(".github/workflows").join(workflow);
+    let workflow: yaml_serde::Value =
+        yaml_serde::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let jobs = workflow["jobs"].as_mapping().unwrap().values();
+    let mut steps = jobs.flat_map(|job| job["steps"].as_sequence().into_iter().flatten());
+    let step = steps.find(|found| found["name"] == step).unwrap();
+    step["run"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_built_can_be_unpacked_into_a_checkout() {
+    let folder = std::env::temp_dir().join(format!("xtask-pipeline-{}", uuid::Uuid::new_v4()));
+    let run = |name: &str, script: &str| {
+        let mut bash = Command::new("bash");
+        bash.args(["-euc", script]).current_dir(folder.join(name));
+        assert!(bash.status().unwrap().success(), "{script}");
+    };
+    for name in ["build/built", "build/target/debug", "deploy/xtask/src"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("build/target/debug/xtask"), "").unwrap();
+    let build = script("deploy.yml", "Build the functions and the smoke test");
+    let copy = build.lines().find(|line| line.starts_with("cp ")).unwrap();
+    run("build", copy);
+    run("build", &script("deploy.yml", "Pack"));
+    run("build", "mv built.tar.zst ../deploy");
+
+    run("deploy", &script("deploy-to.yml", "Unpack"));
+
+    // The file that `.ci/deploy` runs.
+    assert!(folder.join("deploy/built/xtask").is_file());
+    let deploy = fs::read_to_string(workspace().join(".ci/deploy")).unwrap();
+    assert!(deploy.contains("${SMOKE:-built/xtask}"));
+    fs::remove_dir_all(folder).unwrap();
 }
