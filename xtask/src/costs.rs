@@ -25,6 +25,9 @@ const HOURS: f64 = 730.0;
 const BUSY: f64 = 30.0;
 /// Capacity units of an instance of a busy database, on average.
 const BUSY_CAPACITY: f64 = 2.0;
+/// Capacity units of a cluster that pauses, on average: once a day the scheduled job wakes it, and it pauses again after 15
+/// minutes with half a unit.
+const PAUSED_CAPACITY: f64 = 0.5 * 16.0 / (24.0 * 60.0);
 
 /// Metrics of each route, of a function, and of its version. A test of the telemetry compares them with the lines of a
 /// real function.
@@ -69,7 +72,9 @@ pub fn custom_metrics() -> anyhow::Result<usize> {
 /// Returns the table in Markdown, between its two markers.
 pub fn table() -> anyhow::Result<String> {
     let development = environment("default")?;
-    let production = environment("production")?;
+    let mut production = environment("production")?;
+    // The receiver of the alarms, which costs nothing.
+    production.push(("AlarmTopicArn".to_owned(), "arn".to_owned()));
     let mut existing = development.clone();
     existing.push(("DatabaseSecretArn".to_owned(), "arn".to_owned()));
     let columns = [
@@ -112,7 +117,7 @@ fn dollars(price: f64) -> String {
 }
 
 /// Returns the parameters of an environment in `samconfig.toml`.
-fn environment(name: &str) -> anyhow::Result<Vec<(String, String)>> {
+pub fn environment(name: &str) -> anyhow::Result<Vec<(String, String)>> {
     let config = fs::read_to_string(workspace().join("samconfig.toml"))?;
     let config: toml::Table = toml::from_str(&config)?;
     let overrides = &config[name]["deploy"]["parameters"]["parameter_overrides"];
@@ -254,7 +259,7 @@ impl PricedStack {
         Ok(if is_busy {
             BUSY_CAPACITY.max(minimum)
         } else {
-            minimum
+            minimum.max(PAUSED_CAPACITY)
         })
     }
 

@@ -110,6 +110,24 @@ impl Stack {
         self
     }
 
+    /// Returns the properties that all functions have.
+    pub fn common_properties(&self) -> anyhow::Result<Value> {
+        let common = self.value(&self.template["Globals"]["Function"])?;
+        common.context("the functions have no common properties")
+    }
+
+    /// Returns the names of all parameters, each with its value.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let parameters = self.parameters.iter();
+        parameters.map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Returns the values that a parameter may have. The list is empty if the template does not limit them.
+    pub fn allowed_values(&self, parameter: &str) -> Vec<String> {
+        let allowed = &self.template["Parameters"][parameter]["AllowedValues"];
+        items(Some(allowed)).map(text_of).collect()
+    }
+
     /// Returns all functions.
     pub fn functions(&self) -> anyhow::Result<Vec<StackFunction>> {
         entries(&self.template, "Resources")

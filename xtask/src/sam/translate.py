@@ -76,4 +76,12 @@ for way, given in ways.items():
     for name in references([plain["Resources"], plain["Outputs"]]):
         if name not in known and not name.startswith("AWS::"):
             sys.exit(f"{way}: there is no {name} to refer to")
+    for name, resource in plain["Resources"].items():
+        if resource["Type"] != "AWS::Lambda::Version" or name.startswith("MigrateFunction"):
+            continue
+        # Another description replaces a version. The old one stays, so that an alias can go back to it.
+        if resource["Properties"].get("Description") != {"Fn::GetAtt": ["Migration", "SettingsDigest"]}:
+            sys.exit(f"{way}: other settings publish no {name}")
+        if resource.get("DeletionPolicy") != "Retain" or resource.get("UpdateReplacePolicy") != "Retain":
+            sys.exit(f"{way}: {name} is deleted when another version replaces it")
     print(f"{way}: {len(plain['Resources'])} resources")

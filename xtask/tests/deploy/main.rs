@@ -12,6 +12,7 @@ mod roles;
 mod rotation;
 mod secrets;
 mod server;
+mod settings;
 mod smoke;
 mod stack;
 mod template;

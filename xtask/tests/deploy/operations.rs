@@ -56,6 +56,21 @@ fn every_alarm_has_an_action_and_a_runbook() {
     assert_eq!(*topic, "AlarmTopic");
 }
 
+#[test]
+fn an_outage_with_few_requests_raises_an_alarm() {
+    let stack = Stack::new(ALL, &[]).unwrap();
+    let alarm = stack.resource("ServerErrorAlarm").unwrap().unwrap();
+    assert_eq!(
+        alarm["Metrics"][0]["Expression"],
+        "IF(failed >= 10 OR 2 * failed > all, 100 * failed / all, 0)"
+    );
+    // RDS Proxy sends sums, of which CloudWatch has no percentiles.
+    for alarm in ["PinnedAlarm", "BorrowAlarm"] {
+        let alarm = stack.resource(alarm).unwrap().unwrap();
+        assert_eq!(alarm["Statistic"], "Average");
+    }
+}
+
 /// A tenth of failed requests rolls the deployment back, however few requests there are.
 #[test]
 fn the_alarm_of_a_version_counts_its_own_errors() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use xtask::template::Stack;
+use xtask::{costs, template::Stack};
 
 fn stack(parameters: &[(&str, &str)]) -> Stack {
     Stack::new(parameters, &[]).unwrap()
@@ -73,7 +73,7 @@ fn data_are_retained_unless_their_deletion_is_requested() {
             .map(|policy| stack.attribute(name, policy).unwrap().unwrap_or_default())
     };
     let keeping = stack(PRODUCTION);
-    for name in ["Data", "AppSecret", "AuthSecret"] {
+    for name in ["Data", "AppSecret", "AuthSecret", "FilesBucket"] {
         assert_eq!(
             policies(&keeping, name),
             ["RetainExceptOnCreate", "Retain"],
@@ -98,19 +98,17 @@ fn data_are_retained_unless_their_deletion_is_requested() {
 
     let asked = [PRODUCTION, &[("DatabaseRetention", "delete")]].concat();
     let deleting = stack(&asked);
-    for (name, _) in deleting.resources().unwrap() {
-        // CloudFormation does not delete a bucket with objects.
-        if name == "FilesBucket" {
-            continue;
-        }
+    for (name, kind) in deleting.resources().unwrap() {
         let [deleted, replaced] = policies(&deleting, &name);
         assert!(
             deleted.is_null() || deleted == "Delete",
             "{name}: {deleted}"
         );
         let snapshot = replaced == "Snapshot" && name == "Database";
+        // The policy of its versions. Deleting a function deletes all of them.
+        let versions = replaced == "Retain" && kind == "AWS::Serverless::Function";
         assert!(
-            snapshot || replaced.is_null() || replaced == "Delete",
+            snapshot || versions || replaced.is_null() || replaced == "Delete",
             "{name}: {replaced}"
         );
     }
@@ -124,9 +122,16 @@ fn data_are_retained_unless_their_deletion_is_requested() {
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    for name in ["Data", "AppSecret", "AuthSecret"] {
+    for name in ["Data", "AppSecret", "AuthSecret", "FilesBucket"] {
         assert!(!names.contains(&name.to_owned()), "{name}");
-        assert!(names.contains(&format!("Disposable{name}")), "{name}");
+        let disposable = format!("Disposable{name}");
+        assert!(names.contains(&disposable), "{name}");
+        let mut kept = keeping.resource(name).unwrap().unwrap();
+        if name == "Data" {
+            kept["Parameters"]["Keep"] = "off".into();
+        }
+        let disposable = deleting.resource(&disposable).unwrap().unwrap();
+        assert_eq!(disposable, kept, "{name}");
     }
 }
 
@@ -240,10 +245,28 @@ fn parameters_that_cannot_work_are_rejected() {
 
     assert_eq!(rejections(&[]), [""; 0]);
     assert_eq!(rejections(PRODUCTION), [""; 0]);
+    let receiver = [("Alarms", "on"), ("AlarmTopicArn", "arn:topic")];
     for (parameters, reason) in [
         (
             &[("DomainName", "api.example.com")][..],
             "needs CertificateArn",
+        ),
+        (
+            &[("TrafficShifting", "Canary10Percent5Minutes")],
+            "TrafficShifting needs Alarms",
+        ),
+        // A pooler belongs to an existing database, and a proxy to a new one.
+        (
+            &[production, ("DatabasePooler", "transaction")],
+            "needs a limit for each function",
+        ),
+        (
+            &[
+                production,
+                ("DatabaseSecretArn", "arn:mine"),
+                ("ConnectionProxy", "on"),
+            ],
+            "needs a limit for each function",
         ),
         (&[("ConnectionProxy", "on")], "needs NatGateways"),
         (&[("Bastion", "on")], "needs NatGateways"),
@@ -270,6 +293,66 @@ fn parameters_that_cannot_work_are_rejected() {
     let mut limited = vec![production];
     limited.extend(limits.iter().map(|name| (name.as_str(), "15")));
     assert_eq!(rejections(&limited), [""; 0]);
+    let pooled = [
+        production,
+        ("DatabaseSecretArn", "arn:mine"),
+        ("DatabasePooler", "transaction"),
+    ];
+    assert_eq!(rejections(&[&pooled[..], &receiver].concat()), [""; 0]);
+}
+
+/// A program that installs the agent at the first boot would find no way out, because the NAT gateway is made meanwhile.
+#[test]
+fn the_image_of_the_bastion_has_the_agent_of_session_manager() {
+    let stack = stack(PRODUCTION);
+    let bastion = stack.resource("BastionInstance").unwrap().unwrap();
+    let image = bastion["ImageId"].as_str().unwrap();
+    assert!(
+        image.contains("/al2023-ami-kernel-default-arm64"),
+        "{image}"
+    );
+    assert_eq!(bastion.get("UserData"), None);
+    let role = stack.resource("BastionRole").unwrap().unwrap();
+    let policy = role["ManagedPolicyArns"][0].as_str().unwrap();
+    assert!(
+        policy.ends_with("/AmazonSSMManagedInstanceCore"),
+        "{policy}"
+    );
+}
+
+/// Whoever deploys production gives the receiver of its alarms.
+#[test]
+fn production_is_rejected_until_its_alarms_have_a_receiver() {
+    for environment in ["default", "dev", "staging", "production"] {
+        let configured = costs::environment(environment).unwrap();
+        let mut parameters: Vec<_> = configured
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert!(
+            !parameters
+                .iter()
+                .any(|(name, _)| name.starts_with("Alarm") && *name != "Alarms"),
+            "{parameters:?}"
+        );
+        let found = stack(&parameters).rejections().unwrap();
+        if environment != "production" {
+            assert_eq!(found, [""; 0], "{environment}");
+            continue;
+        }
+        assert_eq!(
+            found,
+            ["The alarms of production need AlarmEmail or AlarmTopicArn"]
+        );
+        for receiver in [
+            ("AlarmEmail", "a@example.com"),
+            ("AlarmTopicArn", "arn:topic"),
+        ] {
+            parameters.push(receiver);
+            assert_eq!(stack(&parameters).rejections().unwrap(), [""; 0]);
+            parameters.pop();
+        }
+    }
 }
 
 #[test]

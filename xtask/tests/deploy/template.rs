@@ -44,6 +44,7 @@ fn each_function_has_the_variables_of_its_group() {
         "RUST_LOG",
         "SENTRY_ENVIRONMENT",
         "SENTRY_RELEASE",
+        "SETTINGS_DIGEST",
     ];
     let environments = environments(&[]);
 
@@ -57,9 +58,10 @@ fn each_function_has_the_variables_of_its_group() {
     auth.insert(1, "AUTH_SECRETS_ID");
     assert_eq!(names(&environments["auth"]), auth);
     let mut health = projects.clone();
-    health.push("SENTRY_TEST_ROUTES");
+    health.insert(15, "SENTRY_TEST_ROUTES");
     assert_eq!(names(&environments["health"]), health);
     let migrate = [
+        "APP_SECRETS_ID",
         "DATABASE_POOLER",
         "DATABASE_ROLE_SECRET_ID",
         "DATABASE_SECRET_ID",
@@ -129,6 +131,7 @@ fn policies_allow_each_function_its_own_secrets() {
     for function in Stack::new(&[], &[]).unwrap().functions().unwrap() {
         let expected: &[(&str, &str)] = match function.binary.as_str() {
             "migrate" => &[
+                ("GetSecretValue", "AppSecret"),
                 ("GetSecretValue", "Database.MasterUserSecret.SecretArn"),
                 ("GetSecretValue", "DatabaseUserSecret"),
                 ("PutSecretValue", "DatabaseUserSecret"),
@@ -226,7 +229,12 @@ fn new_code_waits_for_the_migrations() {
     for (name, resource) in resources {
         let name = name.as_str().unwrap();
         if resource["Type"] == "AWS::Serverless::Function" && name != "MigrateFunction" {
-            assert_eq!(resource["DependsOn"], "Migration", "{name}");
+            let yaml_serde::Value::Tagged(waits) = &resource["Properties"]["VersionDescription"]
+            else {
+                panic!("{name} does not refer to the migrations");
+            };
+            assert_eq!(waits.tag.to_string(), "!GetAtt", "{name}");
+            assert_eq!(waits.value, "Migration.SettingsDigest", "{name}");
         }
     }
     let migration = &template["Resources"]["Migration"]["Properties"];
