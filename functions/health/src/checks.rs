@@ -1,16 +1,19 @@
 //! Checks the services that the API uses. The checks run in parallel and have a time limit. Their results are cached, so
 //! that frequent requests do not load the database.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use futures_util::future::join_all;
 use serde::Serialize;
-use shared::{AppState, config::StorageConfig, telemetry};
+use shared::{AppState, telemetry};
 use tokio::{sync::Mutex, time::timeout};
 use utoipa::ToSchema;
 
-use crate::queries;
+use crate::{config::HealthConfig, queries};
 
 /// Maximum time of one check.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
@@ -62,6 +65,7 @@ pub struct Replicas {
 /// Runs the checks. Concurrent callers wait for the same check and share its result.
 pub struct Checks {
     app: AppState,
+    config: Arc<HealthConfig>,
     services: Mutex<Option<(Instant, Services)>>,
     primary: Mutex<Option<(Instant, bool)>>,
     replicas: Mutex<Option<(Instant, Replicas)>>,
@@ -69,9 +73,10 @@ pub struct Checks {
 
 impl Checks {
     /// No check has run yet.
-    pub fn new(app: AppState) -> Self {
+    pub fn new(app: AppState, config: Arc<HealthConfig>) -> Self {
         Self {
             app,
+            config,
             services: Mutex::new(None),
             primary: Mutex::new(None),
             replicas: Mutex::new(None),
@@ -137,32 +142,27 @@ impl Checks {
     }
 
     async fn meilisearch(&self) -> ServiceState {
-        let Some(host) = self.app.config.variables.get("MEILI_HOST") else {
-            return ServiceState::Disabled;
-        };
-        check("meilisearch", ping_meilisearch(host)).await
+        match &self.config.meilisearch {
+            Some(host) => check("meilisearch", ping_meilisearch(host)).await,
+            None => ServiceState::Disabled,
+        }
     }
 
     /// This function has no permissions for the bucket, so a rejection also counts as healthy.
     async fn storage(&self) -> Option<ServiceState> {
-        match StorageConfig::bucket_url(&self.app.config.variables) {
+        match &self.config.bucket {
             Ok(None) => None,
-            Ok(Some(bucket)) => Some(check("storage", ping_storage(bucket)).await),
-            Err(error) => Some(check("storage", async { Err(error) }).await),
+            Ok(Some(bucket)) => Some(check("storage", ping_storage(bucket.clone())).await),
+            Err(error) => Some(check("storage", async { Err(anyhow!(error.clone())) }).await),
         }
     }
 
     /// Checks only that the DSN is valid. Events are sent in the background, so their result is unknown here.
     fn sentry(&self) -> ServiceState {
-        let Some(dsn) = self.app.config.variables.get("SENTRY_DSN") else {
-            return ServiceState::Disabled;
-        };
-        let usable = url::Url::parse(dsn)
-            .is_ok_and(|dsn| dsn.has_host() && !dsn.username().is_empty() && dsn.path().len() > 1);
-        if usable {
-            ServiceState::Healthy
-        } else {
-            ServiceState::Unhealthy
+        match self.config.sentry_is_valid {
+            Some(true) => ServiceState::Healthy,
+            Some(false) => ServiceState::Unhealthy,
+            None => ServiceState::Disabled,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! 404 to every path that no other group has.
 
 mod checks;
+mod config;
 mod docs;
 mod greeting;
 mod health;

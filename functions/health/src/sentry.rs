@@ -1,5 +1,7 @@
 //! Two routes with which operators test Sentry.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     response::{Html, IntoResponse, Response},
@@ -10,9 +12,15 @@ use shared::{
     telemetry,
 };
 
+use crate::config::HealthConfig;
+
 /// `GET /sentry-test`
-pub async fn test(State(app): State<AppState>, request: Request) -> Response {
-    if is_off(&app) {
+pub async fn test(
+    State(app): State<AppState>,
+    State(config): State<Arc<HealthConfig>>,
+    request: Request,
+) -> Response {
+    if !config.sentry_test_routes {
         return no_route(&request);
     }
     telemetry::sentry_test(&app.config.environment);
@@ -20,17 +28,9 @@ pub async fn test(State(app): State<AppState>, request: Request) -> Response {
 }
 
 /// `GET /sentry-error`
-pub async fn error(State(app): State<AppState>, request: Request) -> Response {
-    if is_off(&app) {
+pub async fn error(State(config): State<Arc<HealthConfig>>, request: Request) -> Response {
+    if !config.sentry_test_routes {
         return no_route(&request);
     }
     Error::Internal(anyhow::anyhow!("This is a test error for Sentry!")).into_response()
-}
-
-fn is_off(app: &AppState) -> bool {
-    // An invalid value disables the routes.
-    !app.config
-        .variables
-        .switch("SENTRY_TEST_ROUTES", true)
-        .unwrap_or(false)
 }

@@ -5,20 +5,23 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use shared::AppState;
 
-use crate::checks::Checks;
+use crate::{checks::Checks, config::HealthConfig};
 
-/// The common state, and the results of the last checks.
+/// The common state, the group's configuration, and the results of the last checks.
 #[derive(Clone)]
 pub struct HealthState {
     app: AppState,
+    config: Arc<HealthConfig>,
     checks: Arc<Checks>,
 }
 
 impl HealthState {
     /// No check has run yet.
     pub fn new(app: AppState) -> Self {
+        let config = Arc::new(HealthConfig::read(&app.config.variables));
         Self {
-            checks: Arc::new(Checks::new(app.clone())),
+            checks: Arc::new(Checks::new(app.clone(), config.clone())),
+            config,
             app,
         }
     }
@@ -33,5 +36,11 @@ impl FromRef<HealthState> for AppState {
 impl FromRef<HealthState> for Arc<Checks> {
     fn from_ref(state: &HealthState) -> Self {
         state.checks.clone()
+    }
+}
+
+impl FromRef<HealthState> for Arc<HealthConfig> {
+    fn from_ref(state: &HealthState) -> Self {
+        state.config.clone()
     }
 }
