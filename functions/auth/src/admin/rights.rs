@@ -57,30 +57,86 @@ impl Right {
     }
 }
 
-macro_rules! rights {
-    ($($name:ident: $resource:literal $action:literal $code:literal $message:literal;)*) => {
-        $(pub const $name: Right = Right {
-            resource: $resource,
-            action: $action,
-            code: $code,
-            message: $message,
-        };)*
-    };
+const fn right(
+    resource: &'static str,
+    action: &'static str,
+    code: &'static str,
+    message: &'static str,
+) -> Right {
+    Right {
+        resource,
+        action,
+        code,
+        message,
+    }
 }
 
-rights! {
-    LIST_USERS: "user" "list" "YOU_ARE_NOT_ALLOWED_TO_LIST_USERS" "You are not allowed to list users";
-    GET_USER: "user" "get" "YOU_ARE_NOT_ALLOWED_TO_GET_USER" "You are not allowed to get user";
-    CREATE_USERS: "user" "create" "YOU_ARE_NOT_ALLOWED_TO_CREATE_USERS" "You are not allowed to create users";
-    UPDATE_USERS: "user" "update" "YOU_ARE_NOT_ALLOWED_TO_UPDATE_USERS" "You are not allowed to update users";
-    SET_ROLE: "user" "set-role" "YOU_ARE_NOT_ALLOWED_TO_CHANGE_USERS_ROLE" "You are not allowed to change users role";
-    BAN_USERS: "user" "ban" "YOU_ARE_NOT_ALLOWED_TO_BAN_USERS" "You are not allowed to ban users";
-    LIST_SESSIONS: "session" "list" "YOU_ARE_NOT_ALLOWED_TO_LIST_USERS_SESSIONS" "You are not allowed to list users sessions";
-    REVOKE_SESSIONS: "session" "revoke" "YOU_ARE_NOT_ALLOWED_TO_REVOKE_USERS_SESSIONS" "You are not allowed to revoke users sessions";
-    IMPERSONATE: "user" "impersonate" "YOU_ARE_NOT_ALLOWED_TO_IMPERSONATE_USERS" "You are not allowed to impersonate users";
-    DELETE_USERS: "user" "delete" "YOU_ARE_NOT_ALLOWED_TO_DELETE_USERS" "You are not allowed to delete users";
-    SET_PASSWORD: "user" "set-password" "YOU_ARE_NOT_ALLOWED_TO_SET_USERS_PASSWORD" "You are not allowed to set users password";
-}
+pub const LIST_USERS: Right = right(
+    "user",
+    "list",
+    "YOU_ARE_NOT_ALLOWED_TO_LIST_USERS",
+    "You are not allowed to list users",
+);
+pub const GET_USER: Right = right(
+    "user",
+    "get",
+    "YOU_ARE_NOT_ALLOWED_TO_GET_USER",
+    "You are not allowed to get user",
+);
+pub const CREATE_USERS: Right = right(
+    "user",
+    "create",
+    "YOU_ARE_NOT_ALLOWED_TO_CREATE_USERS",
+    "You are not allowed to create users",
+);
+pub const UPDATE_USERS: Right = right(
+    "user",
+    "update",
+    "YOU_ARE_NOT_ALLOWED_TO_UPDATE_USERS",
+    "You are not allowed to update users",
+);
+pub const SET_ROLE: Right = right(
+    "user",
+    "set-role",
+    "YOU_ARE_NOT_ALLOWED_TO_CHANGE_USERS_ROLE",
+    "You are not allowed to change users role",
+);
+pub const BAN_USERS: Right = right(
+    "user",
+    "ban",
+    "YOU_ARE_NOT_ALLOWED_TO_BAN_USERS",
+    "You are not allowed to ban users",
+);
+pub const LIST_SESSIONS: Right = right(
+    "session",
+    "list",
+    "YOU_ARE_NOT_ALLOWED_TO_LIST_USERS_SESSIONS",
+    "You are not allowed to list users sessions",
+);
+pub const REVOKE_SESSIONS: Right = right(
+    "session",
+    "revoke",
+    "YOU_ARE_NOT_ALLOWED_TO_REVOKE_USERS_SESSIONS",
+    "You are not allowed to revoke users sessions",
+);
+pub const IMPERSONATE: Right = right(
+    "user",
+    "impersonate",
+    "YOU_ARE_NOT_ALLOWED_TO_IMPERSONATE_USERS",
+    "You are not allowed to impersonate users",
+);
+pub const DELETE_USERS: Right = right(
+    "user",
+    "delete",
+    "YOU_ARE_NOT_ALLOWED_TO_DELETE_USERS",
+    "You are not allowed to delete users",
+);
+pub const SET_PASSWORD: Right = right(
+    "user",
+    "set-password",
+    "YOU_ARE_NOT_ALLOWED_TO_SET_USERS_PASSWORD",
+    "You are not allowed to set users password",
+);
 
 /// Returns whether a user has the role `admin`, or is named in `ADMIN_USER_IDS`.
 pub fn is_admin(config: &Config, user: &User) -> bool {
