@@ -37,7 +37,7 @@ enum Command {
         plan: bool,
     },
     /// Fill the database with sample users and projects
-    Seed(seed::Options),
+    Seed(seed::SeedOptions),
     /// Remove expired sessions, counters, keys and other rows
     Sweep,
     /// Find and repair counters that differ from the rows that they count
@@ -47,7 +47,7 @@ enum Command {
     /// Write an event for each operation of the OpenAPI document
     Events,
     /// Measure the release binaries against their floors and budgets
-    Bench(bench::Options),
+    Bench(bench::BenchOptions),
     /// Measure all functions under load over HTTP
     Load(load::LoadOptions),
     /// Draw a flame graph of a function under load

@@ -11,13 +11,13 @@ use crate::tools::cargo_output;
 /// Output of `cargo metadata`: <https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>.
 #[derive(Debug, Deserialize)]
 pub struct Manifest {
-    packages: Vec<Package>,
+    packages: Vec<WorkspacePackage>,
     /// The table `workspace.metadata`.
     pub metadata: Value,
 }
 
 #[derive(Debug, Deserialize)]
-struct Package {
+struct WorkspacePackage {
     name: String,
     manifest_path: PathBuf,
 }

@@ -37,7 +37,7 @@ pub async fn document(program: &str) -> anyhow::Result<Value> {
         &cargo_output(&["metadata", "--locked", "--format-version", "1"]).await?,
     )?;
     let checksums = checksums()?;
-    let packages: HashMap<&str, &Package> = metadata
+    let packages: HashMap<&str, &MetadataPackage> = metadata
         .packages
         .iter()
         .map(|package| (package.id.as_str(), package))
@@ -145,12 +145,12 @@ struct LockedPackage {
 /// Output of `cargo metadata`: <https://doc.rust-lang.org/cargo/commands/cargo-metadata.html>.
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Package>,
+    packages: Vec<MetadataPackage>,
     resolve: Resolve,
 }
 
 #[derive(Deserialize)]
-struct Package {
+struct MetadataPackage {
     id: String,
     name: String,
     version: String,
@@ -182,7 +182,7 @@ struct EdgeKind {
     kind: Option<String>,
 }
 
-impl Package {
+impl MetadataPackage {
     fn key(&self) -> Key {
         (self.name.clone(), self.version.clone())
     }

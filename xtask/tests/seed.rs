@@ -6,7 +6,7 @@ use sqlx::{Acquire as _, PgConnection, PgPool};
 use xtask::{
     migrate::migrator,
     recount::{self, Repair},
-    seed::{self, Options},
+    seed::{self, SeedOptions},
 };
 
 async fn migrated(db: &PgPool) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
@@ -65,7 +65,7 @@ const DRIFT: &str = r#"
 async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
     let mut db = migrated(&db).await;
 
-    seed::run(&mut db, &Options::default()).await.unwrap();
+    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
 
     let roles = r#"select count(distinct role) from "user""#;
     assert_eq!(count(&mut db, roles).await, 3, "user, moderator, admin");
@@ -92,9 +92,9 @@ async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
 #[testkit::test(empty)]
 async fn seeding_again_changes_nothing(db: PgPool) {
     let mut db = migrated(&db).await;
-    let options = Options {
+    let options = SeedOptions {
         projects: Some(50),
-        ..Options::default()
+        ..SeedOptions::default()
     };
     let all = r#"
         select hashtextextended(string_agg(line, ' ' order by line), 0) from (
@@ -122,7 +122,7 @@ async fn an_existing_user_stays_unchanged(db: PgPool) {
     .await
     .unwrap();
 
-    seed::run(&mut db, &Options::default()).await.unwrap();
+    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
 
     let mine = r#"select count(*) from projects where "authorId" = 'mine'"#;
     assert_eq!(count(&mut db, mine).await, 3);
@@ -135,7 +135,7 @@ async fn an_existing_user_stays_unchanged(db: PgPool) {
 #[testkit::test(empty)]
 async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: PgPool) {
     let mut db = migrated(&db).await;
-    let options = Options {
+    let options = SeedOptions {
         projects: Some(300),
         users: Some(200),
         likes: Some(2000),
@@ -169,7 +169,7 @@ async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: Pg
 #[testkit::test(empty)]
 async fn wrong_counters_are_found_and_repaired(db: PgPool) {
     let mut db = migrated(&db).await;
-    seed::run(&mut db, &Options::default()).await.unwrap();
+    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
     let before =
         r#"select hashtextextended(string_agg("user"::text, ' ' order by id), 0) from "user""#;
     let people = count(&mut db, before).await;
@@ -234,7 +234,7 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
 #[testkit::test(empty)]
 async fn a_concurrent_like_is_counted_once(pool: PgPool) {
     let mut db = migrated(&pool).await;
-    seed::run(&mut db, &Options::default()).await.unwrap();
+    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
     sqlx::raw_sql(r#"update projects set "likeCount" = 100 where title = 'Algorhyme'"#)
         .execute(&mut *db)
         .await

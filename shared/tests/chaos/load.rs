@@ -25,7 +25,7 @@ const WRITERS: usize = 4;
 /// Pause between two requests of a task.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Maximum duration of a request on a busy machine.
-const PATIENCE: Duration = Duration::from_millis(2500);
+const MAX_WAIT: Duration = Duration::from_millis(2500);
 
 fields! {
     struct Mark {
@@ -197,7 +197,7 @@ impl Load {
             "{statuses:?}"
         );
         assert!(statuses[&200] > 50, "{statuses:?}");
-        assert!(longest < PATIENCE, "{longest:?}");
+        assert!(longest < MAX_WAIT, "{longest:?}");
         let mut db = server.connect("app").await;
         let marks: Vec<(String, i64)> =
             sqlx::query_as("select mark, count(*) from marks where mark <> 'last' group by mark")

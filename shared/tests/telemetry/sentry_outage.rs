@@ -74,8 +74,8 @@ async fn dead() -> (TcpListener, Vec<TcpStream>, u16) {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
-    let patience = Duration::from_millis(500);
-    while let Ok(connected) = timeout(patience, TcpStream::connect(address)).await {
+    let limit = Duration::from_millis(500);
+    while let Ok(connected) = timeout(limit, TcpStream::connect(address)).await {
         waiting.push(connected.unwrap());
     }
     (listener, waiting, address.port())

@@ -39,7 +39,7 @@ impl Database {
                 .await?;
         if !is_filled {
             eprintln!("Filling the database, which takes a minute or two the first time …");
-            seed::run(&mut db, &seed::Options::of_projects(100_000)).await?;
+            seed::run(&mut db, &seed::SeedOptions::of_projects(100_000)).await?;
             sqlx::raw_sql(VIEWERS).execute(&mut db).await?;
             recount::run(&mut db).await?;
         }

@@ -24,12 +24,12 @@ pub use self::{
     database::{COOKIE, Database},
     measure::variables,
 };
-use self::{measure::Subject, report::Report};
+use self::{measure::Subject, report::BenchReport};
 use crate::{bundle, sam, tools};
 
 /// Options of `cargo xtask bench`
 #[derive(Clone, Debug, clap::Args)]
-pub struct Options {
+pub struct BenchOptions {
     /// Measure only this function and the floors
     #[arg(long, value_parser = bundle::FUNCTIONS)]
     only: Option<String>,
@@ -49,14 +49,14 @@ pub struct Options {
 
 /// Builds all binaries with optimisations and runs the optimised `xtask`. The time of the emulated runtime is part of the
 /// figures, so it must be optimised, too.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
     match unless_stopped(stage(options)).await? {
         Some(outcome) => outcome,
         None => Ok(()),
     }
 }
 
-async fn stage(options: &Options) -> anyhow::Result<()> {
+async fn stage(options: &BenchOptions) -> anyhow::Result<()> {
     if options.built {
         return measure(options).await;
     }
@@ -93,7 +93,7 @@ pub(crate) fn program<'p>(
 }
 
 /// Measures all subjects in each round, so that other load on the machine affects all of them alike.
-async fn measure(options: &Options) -> anyhow::Result<()> {
+async fn measure(options: &BenchOptions) -> anyhow::Result<()> {
     let programs = programs(options)?;
     let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
     let database = Database::prepare(postgres.url()).await?;
@@ -134,7 +134,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     for subject in &mut subjects {
         subject.fill().await?;
     }
-    let report = Report::new(&subjects);
+    let report = BenchReport::new(&subjects);
     if options.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
@@ -149,7 +149,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Returns the paths of all programs by name. SAM does not build the floors.
-fn programs(options: &Options) -> anyhow::Result<HashMap<String, PathBuf>> {
+fn programs(options: &BenchOptions) -> anyhow::Result<HashMap<String, PathBuf>> {
     let this = std::env::current_exe()?;
     let folder = this.parent().context("the path of xtask has no folder")?;
     let names = ["hello", "hello-pg"].into_iter().chain(bundle::FUNCTIONS);

@@ -14,7 +14,7 @@ use crate::sam::megabytes;
 /// All figures of a run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
+pub struct BenchReport {
     machine: String,
     /// Noise of the machine: ratio of the warm p50 of `hello-pg` in two measurements.
     noise: f64,
@@ -112,7 +112,7 @@ struct RequestFigures {
     statements: Option<Figure>,
 }
 
-impl Report {
+impl BenchReport {
     pub fn new(subjects: &[Subject]) -> Self {
         let find = |name: &str| subjects.iter().find(|subject| subject.program.name == name);
         let pair = (find(HELLO_PG), find(HELLO_PG_AGAIN));
@@ -275,7 +275,7 @@ fn machine() -> String {
     format!("{} × {model}, Linux {}", models.len(), kernel.trim())
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.machine)?;
         writeln!(

@@ -6,6 +6,7 @@ mod functions;
 mod gateway;
 mod inputs;
 mod routes;
+mod stages;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,6 @@ mod workshop;
 use std::{net::Ipv4Addr, sync::Arc};
 
 use anyhow::{Context as _, bail};
-use launch::StatusLine;
 use provider::Provider;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{
@@ -30,6 +30,7 @@ use self::{
     front::Front,
     functions::{Environment, LocalFunction},
     routes::Routes,
+    stages::Stages,
     storage::PendingStorage,
     workshop::Workshop,
 };
@@ -122,20 +123,6 @@ fn front(routes: Routes, variables: Variables) -> Arc<Front> {
     Arc::new(Front::new(routes, FUNCTIONS.map(function).into()))
 }
 
-/// The numbered steps of the start.
-#[derive(Debug, Default)]
-struct Stages(usize);
-
-impl Stages {
-    const COUNT: usize = 4;
-
-    /// Shows the next step. `note` is an estimate of its duration, or empty.
-    fn next(&mut self, stage: &str, note: &str) -> StatusLine {
-        self.0 += 1;
-        StatusLine::start(&format!("[{}/{}] {stage}", self.0, Self::COUNT), note)
-    }
-}
-
 /// Starts the database unless `DATABASE_URL` names one, migrates it, and adds the sample data if it is on this machine.
 /// Returns its address.
 async fn database(
@@ -177,7 +164,7 @@ async fn database(
     };
     if is_here(&url) {
         let mut db = PgConnection::connect(&url).await?;
-        seed::run(&mut db, &seed::Options::default()).await?;
+        seed::run(&mut db, &seed::SeedOptions::default()).await?;
         db.close().await?;
     } else {
         result += "; no sample people, since it is on another machine";

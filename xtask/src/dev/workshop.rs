@@ -13,10 +13,10 @@ use futures_util::future::join_all;
 use launch::without_escapes;
 
 use super::{
-    Stages,
     build::{self, Workspace},
     front::{Front, Problem, for_all},
     inputs::Inputs,
+    stages::Stages,
 };
 use crate::{
     compiler::Built,

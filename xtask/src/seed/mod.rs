@@ -12,7 +12,7 @@ use crate::recount;
 
 /// Numbers of rows to generate. Without options, only the sample data is added.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Options {
+pub struct SeedOptions {
     /// Also generate this many projects
     #[arg(long)]
     pub projects: Option<i32>,
@@ -33,7 +33,7 @@ pub struct Options {
     pub follower: Option<i32>,
 }
 
-impl Options {
+impl SeedOptions {
     /// This many projects, and the default numbers of all other rows.
     pub fn of_projects(projects: i32) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Options {
 }
 
 /// Adds the rows that are missing, and repairs the counters. A second run changes nothing.
-pub async fn run(db: &mut PgConnection, options: &Options) -> anyhow::Result<()> {
+pub async fn run(db: &mut PgConnection, options: &SeedOptions) -> anyhow::Result<()> {
     sample(db).await?;
     match options.size() {
         Some(size) => many::insert(db, size).await?,

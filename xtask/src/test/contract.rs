@@ -1,4 +1,4 @@
-//! The running API held to its own OpenAPI document by schemathesis, which makes up requests from it.
+//! Compares the responses of the running API with its OpenAPI document. schemathesis generates the requests from the document.
 
 use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     stage::{self, METRICS_TOKEN, Programs, Stage},
 };
 
-/// Settings of the API: quotas that no run uses up.
+/// Settings of the API: quotas that are larger than the number of requests.
 const SETTINGS: [(&str, &str); 5] = [
     ("RATE_LIMIT_ANON", PLENTY),
     ("RATE_LIMIT_CREATE", PLENTY),
@@ -31,15 +31,15 @@ const SETTINGS: [(&str, &str); 5] = [
 
 const PLENTY: &str = "1000000/60";
 
-/// How many lines are shown of each failure.
+/// Maximum number of lines that are shown of each failure.
 const REASON: usize = 3;
 
-/// How long a run may take; the number of requests is bounded in `schemathesis.toml`.
-const PATIENCE: Duration = Duration::from_mins(10);
+/// Maximum duration of a run. `schemathesis.toml` bounds the number of requests.
+const TIMEOUT: Duration = Duration::from_mins(10);
 
-/// What schemathesis reports of its run.
+/// The report of schemathesis.
 #[derive(Deserialize)]
-struct Report {
+struct SchemathesisReport {
     test_cases: TestCases,
     exit_code: i32,
 }
@@ -58,10 +58,11 @@ pub async fn run(server: &str, programs: Programs) -> anyhow::Result<Outcome> {
     stage::with_bundle("contract", server, programs, &SETTINGS, failed, check).await
 }
 
-/// Sends what the document allows and what it does not, as somebody who has projects and, where it takes one, as an admin.
+/// Sends requests that the document allows and requests that it forbids. The caller owns projects, and is an admin for the
+/// operations that require one.
 async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
     let mut db = PgConnection::connect(&stage.database).await?;
-    seed::run(&mut db, &seed::Options::default()).await?;
+    seed::run(&mut db, &seed::SeedOptions::default()).await?;
     let session = sign_in(stage.url(), "github", "ada").await?;
     let admin_session = sign_in(stage.url(), "github", "hedy").await?;
     let folder = target().join("contract");
@@ -85,11 +86,11 @@ async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
     let running = runner::run("contract", &mut schemathesis, |_| {
         Some("running".to_owned())
     });
-    let finished = timeout(PATIENCE, running)
+    let finished = timeout(TIMEOUT, running)
         .await
         .context("schemathesis takes too long")??;
     let report = fs::read_to_string(report).context("schemathesis did not run to its end")?;
-    let report: Report = serde_json::from_str(&report)?;
+    let report: SchemathesisReport = serde_json::from_str(&report)?;
     let failed = report.test_cases.with_failures;
     Ok(Outcome {
         suite: "contract",
@@ -106,7 +107,7 @@ async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
     })
 }
 
-/// The operations under which schemathesis lists what is wrong, and the warnings, with the first lines of each list.
+/// Returns the failed operations and the warnings, each with the first lines of its list.
 fn failures(lines: &[String]) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
     for line in lines {
@@ -132,7 +133,7 @@ fn failures(lines: &[String]) -> Vec<Failure> {
     failures
 }
 
-/// Puts the configuration there, with the ids of what is in the database.
+/// Writes the configuration into `folder`, with the ids of rows in the database.
 async fn configure(folder: &Path, db: &mut PgConnection) -> anyhow::Result<()> {
     let source = workspace().join("xtask");
     let mut text = fs::read_to_string(source.join("schemathesis.toml"))?;

@@ -8,14 +8,11 @@ mod outcome;
 mod runner;
 mod rust;
 
-use std::{fs, path::PathBuf};
-
 use anyhow::{Context as _, bail};
 use testkit::{
     database,
     postgres::{Postgres, Server},
     process::unless_stopped,
-    target,
 };
 
 use self::outcome::Outcome;
@@ -74,7 +71,7 @@ impl Suite {
     }
 }
 
-/// What one call runs.
+/// The tests that one call runs.
 #[derive(Debug, PartialEq, Eq)]
 enum Selection {
     Suites(Vec<Suite>),
@@ -123,7 +120,7 @@ async fn all(selection: Selection, programs: Option<Programs>) -> anyhow::Result
     if selection == Selection::Suites(Suite::ALL.to_vec()) {
         eprintln!("All tests take about 10 minutes once everything is built, and 20 from nothing.");
     }
-    // What is missing is reported before the first suite runs.
+    // A missing program is reported before the first suite runs.
     let npm = match &selection {
         Selection::Suites(suites) if suites.iter().any(|suite| suite.needs_node()) => {
             Some(node::package_manager()?)
@@ -173,13 +170,6 @@ fn summarize(outcomes: &[Outcome]) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("tests failed");
-}
-
-/// Where a suite's whole output goes.
-fn log(name: &str) -> anyhow::Result<PathBuf> {
-    let folder = target().join("test");
-    fs::create_dir_all(&folder)?;
-    Ok(folder.join(format!("{name}.log")))
 }
 
 #[cfg(test)]

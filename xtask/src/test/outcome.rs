@@ -1,8 +1,10 @@
 //! The result of a suite.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, fs, path::PathBuf, time::Duration};
 
-/// How many tests passed, failed and were skipped.
+use testkit::target;
+
+/// Numbers of tests that passed, failed and were skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub passed: u32,
@@ -32,10 +34,17 @@ impl fmt::Display for Tally {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub test: String,
-    /// The lines of its output that say why.
+    /// The lines of its output with the reason.
     pub reason: Vec<String>,
     /// The command that runs it again.
     pub repeat: String,
+}
+
+/// Returns the file for the whole output of a suite, and creates its folder.
+pub fn log_file(suite: &str) -> anyhow::Result<PathBuf> {
+    let folder = target().join("test");
+    fs::create_dir_all(&folder)?;
+    Ok(folder.join(format!("{suite}.log")))
 }
 
 /// The result of a suite.
@@ -66,7 +75,7 @@ impl Outcome {
             flaky: Vec::new(),
             success: true,
             duration: Duration::ZERO,
-            log: super::log(suite)?,
+            log: log_file(suite)?,
         })
     }
 

@@ -16,7 +16,7 @@ use tokio::{
     sync::mpsc,
 };
 
-use super::log;
+use super::outcome::log_file;
 
 /// A run that has ended.
 pub struct Finished {
@@ -32,7 +32,7 @@ pub async fn run(
     command: &mut Command,
     mut progress: impl FnMut(&str) -> Option<String>,
 ) -> anyhow::Result<Finished> {
-    let path = log(suite)?;
+    let path = log_file(suite)?;
     let mut file = File::create(&path)?;
     let started = Instant::now();
     let mut status_line = StatusLine::start(&format!("Running {suite} tests"), "");

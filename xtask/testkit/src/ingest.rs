@@ -25,14 +25,14 @@ use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 /// A running server. Dropping it ends it.
 pub struct Ingest {
     port: u16,
-    state: Shared,
+    state: SharedState,
     server: JoinHandle<()>,
 }
 
-type Shared = Arc<Inner>;
+type SharedState = Arc<IngestState>;
 
 #[derive(Default)]
-struct Inner {
+struct IngestState {
     delay: Duration,
     /// Number of requests that still get a 500.
     failures: AtomicUsize,
@@ -56,23 +56,23 @@ impl Ingest {
 
     /// Starts a server that waits before each response.
     pub async fn slow(delay: Duration) -> anyhow::Result<Self> {
-        Self::serve(Inner {
+        Self::serve(IngestState {
             delay,
-            ..Inner::default()
+            ..IngestState::default()
         })
         .await
     }
 
     /// Starts a server that responds with 500 to the first requests and does not store them.
     pub async fn failing(times: usize) -> anyhow::Result<Self> {
-        Self::serve(Inner {
+        Self::serve(IngestState {
             failures: AtomicUsize::new(times),
-            ..Inner::default()
+            ..IngestState::default()
         })
         .await
     }
 
-    async fn serve(state: Inner) -> anyhow::Result<Self> {
+    async fn serve(state: IngestState) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let state = Arc::new(state);
@@ -113,14 +113,14 @@ impl Drop for Ingest {
     }
 }
 
-impl Inner {
+impl IngestState {
     fn received(&self) -> Vec<String> {
         let envelopes = self.envelopes.lock();
         envelopes.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-async fn take(State(state): State<Shared>, headers: HeaderMap, envelope: String) -> Response {
+async fn take(State(state): State<SharedState>, headers: HeaderMap, envelope: String) -> Response {
     let authorized = headers
         .get("x-sentry-auth")
         .and_then(|value| value.to_str().ok())

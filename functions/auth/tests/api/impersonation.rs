@@ -10,14 +10,14 @@ use crate::{Browser, FRONTEND, Stage, admin::act, expect_code};
 const SESSION: &str = "/api/auth/get-session";
 
 /// Two admins, and a session in which the first one impersonates a user.
-struct Scene {
+struct ImpersonationScene {
     stage: Stage,
     ada: Caller,
     root: Caller,
     impersonated: Caller,
 }
 
-impl Scene {
+impl ImpersonationScene {
     async fn new(db: PgPool) -> Self {
         let stage = Stage::new(db).await;
         let ada = stage.with_role("ada", "admin").await;
@@ -48,7 +48,7 @@ async fn impersonate(stage: &Stage, admin: &Caller, user: &Caller) -> Caller {
 
 #[testkit::test]
 async fn an_impersonated_session_is_never_extended(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
 
     // The request lacks the cookie `dont_remember`, which only the browser sends.
     let answer = scene.impersonated.get(SESSION).await.expect(200);
@@ -66,7 +66,7 @@ async fn an_impersonated_session_is_never_extended(db: PgPool) {
 
 #[testkit::test]
 async fn impersonation_ends_when_the_admin_signs_out(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
     scene
         .ada
         .post("/api/auth/sign-out", json!({}))
@@ -77,7 +77,7 @@ async fn impersonation_ends_when_the_admin_signs_out(db: PgPool) {
 
 #[testkit::test]
 async fn impersonation_ends_with_the_admins_sessions(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
     let bob = scene.impersonated.id.clone();
     let session = scene.ada.get(SESSION).await.json();
     let own = session["session"]["token"].as_str().unwrap().to_owned();
@@ -129,7 +129,7 @@ async fn impersonation_ends_with_the_admins_sessions(db: PgPool) {
 
 #[testkit::test]
 async fn impersonation_ends_when_the_admin_is_banned(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
     let body = json!({ "userId": scene.ada.id });
     act(&scene.root, "ban-user", body).await.expect(200);
     assert!(scene.is_over().await);
@@ -137,7 +137,7 @@ async fn impersonation_ends_when_the_admin_is_banned(db: PgPool) {
 
 #[testkit::test]
 async fn impersonation_ends_when_the_admin_is_removed(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
     let body = json!({ "userId": scene.ada.id });
     act(&scene.root, "remove-user", body).await.expect(200);
     assert!(scene.is_over().await);
@@ -145,7 +145,7 @@ async fn impersonation_ends_when_the_admin_is_removed(db: PgPool) {
 
 #[testkit::test]
 async fn impersonation_ends_when_the_admin_is_demoted(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
     let body = json!({ "userId": scene.ada.id, "role": ["admin", "moderator"] });
     act(&scene.root, "set-role", body).await.expect(200);
     assert!(!scene.is_over().await);
@@ -157,7 +157,7 @@ async fn impersonation_ends_when_the_admin_is_demoted(db: PgPool) {
 
 #[testkit::test]
 async fn an_impersonated_session_cannot_create_keys_or_links(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = ImpersonationScene::new(db).await;
     let link = json!({ "provider": "github", "callbackURL": "/" });
     for (path, body) in [
         ("/api/auth/api-key/create", json!({ "name": "k" })),

@@ -9,13 +9,13 @@ const COMMENTS: i64 = 20_000;
 const FOLLOWERS: i64 = 50_000;
 
 /// An admin, and a user with comments on many projects and with many followers.
-struct Scene {
+struct LargeAccount {
     stage: Stage,
     admin: testing::Caller,
     star: testing::Caller,
 }
 
-impl Scene {
+impl LargeAccount {
     async fn new(db: PgPool) -> Self {
         let stage = Stage::new(db).await;
         let admin = stage.with_role("ada", "admin").await;
@@ -77,7 +77,7 @@ impl Scene {
 
 #[testkit::test]
 async fn a_ban_hides_the_user_at_once_and_recounts_in_steps(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = LargeAccount::new(db).await;
     let body = json!({ "userId": scene.star.id });
 
     act(&scene.admin, "ban-user", body.clone())
@@ -107,7 +107,7 @@ async fn a_ban_hides_the_user_at_once_and_recounts_in_steps(db: PgPool) {
 
 #[testkit::test]
 async fn a_removal_closes_the_account_at_once_and_deletes_in_steps(db: PgPool) {
-    let scene = Scene::new(db).await;
+    let scene = LargeAccount::new(db).await;
     let id = scene.star.id.clone();
     let body = json!({ "userId": id });
     let state = format!(

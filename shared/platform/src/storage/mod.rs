@@ -43,9 +43,9 @@ const MAX_SKEW: i64 = 30;
 
 /// The bucket. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Storage(Arc<Inner>);
+pub struct Storage(Arc<StorageState>);
 
-struct Inner {
+struct StorageState {
     config: StorageConfig,
     /// Created when it is needed, because most requests need none.
     client: OnceLock<Client>,
@@ -57,7 +57,7 @@ struct Inner {
 impl Storage {
     /// Creates a client of the configured bucket. Sends nothing.
     pub fn new(config: StorageConfig) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(StorageState {
             config,
             client: OnceLock::new(),
             breaker: FailureBreaker::new(),

@@ -15,15 +15,14 @@ use testkit::{
 };
 use tokio::process::Command;
 
-use self::report::Report;
+use self::report::TestReport;
 use super::{outcome::Outcome, runner};
 use crate::{compiler, sam::Tools, variables::without_configuration};
 
 /// The functions whose HTTP tests run behind the pooler.
 const POOLED: &str = "package(auth) + package(users) + package(projects) + package(social) + package(health) + package(shared)";
 
-/// Modules of those tests in which a pooler changes nothing: they explain plans on a connection of their own, use Redis
-/// instead, look at a provider's faults, or at what is rendered, written to a log or refused without the database.
+/// Modules of those tests for which a pooler makes no difference. They use the database directly, Redis, or no database.
 const SAME_BEHIND_A_POOLER: &str =
     "plans|redis|redis_server|provider_faults|html|logs|body|docs|strings|openapi";
 
@@ -130,7 +129,7 @@ async fn run(
     if let Some(storage) = &storage {
         command.env(storage::ENDPOINT, storage.endpoint());
     }
-    let mut report = Report::default();
+    let mut report = TestReport::default();
     let finished = runner::run(suite, &mut command, |line| {
         report.read(line);
         report.progress()
@@ -225,8 +224,8 @@ fn with_nextest(program: &PathBuf, packages: &[&str], filter: &Filter) -> Comman
     command
 }
 
-/// How many tests run at once: half as many again as there are processors, because a third of the tests' time is waiting
-/// for servers that are slow or dead on purpose.
+/// Number of tests that run at once: one and a half for each processor, because tests wait a third of their time for servers
+/// that are slow or dead on purpose.
 fn at_once() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
     processors + processors.div_ceil(2)

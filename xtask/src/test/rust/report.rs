@@ -2,12 +2,12 @@
 
 use super::super::outcome::{Failure, Tally};
 
-/// How many lines of a failed test's output are shown, from the panic on.
+/// Maximum number of lines that are shown of a failed test's output, from the panic on.
 const REASON: usize = 4;
 
-/// What the lines say so far.
+/// The result according to the lines so far.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct TestReport {
     total: Option<u32>,
     /// Counted from the lines of single tests, for the progress.
     running: Tally,
@@ -21,7 +21,7 @@ pub struct Report {
     is_reason: bool,
 }
 
-impl Report {
+impl TestReport {
     /// Takes the next line.
     pub fn read(&mut self, line: &str) {
         // Nothing stands between the bracket and a time of a thousand seconds or more.
@@ -90,7 +90,7 @@ impl Report {
         }
     }
 
-    /// What a line of progress shows; `None` before the first test.
+    /// Returns the text of the line of progress, or `None` before the first test.
     pub fn progress(&self) -> Option<String> {
         let Tally { passed, failed, .. } = self.running;
         let total = self.total?;
@@ -188,8 +188,8 @@ fn number(digits: &str) -> u32 {
 mod tests {
     use super::*;
 
-    fn report(lines: &str) -> Report {
-        let mut report = Report::default();
+    fn report(lines: &str) -> TestReport {
+        let mut report = TestReport::default();
         for line in lines.lines() {
             report.read(line);
         }

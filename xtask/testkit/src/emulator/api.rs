@@ -30,18 +30,18 @@ const MAX_ANSWER: usize = 6 * 1024 * 1024;
 const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 const EXTENSION_ID: &str = "lambda-extension-identifier";
 
-pub(super) type Shared = Arc<Api>;
+pub(super) type SharedApi = Arc<Api>;
 
 pub(super) struct Api {
     function: String,
-    inner: Mutex<Inner>,
-    invocations: mpsc::UnboundedSender<Invocation>,
-    waiting_room: AsyncMutex<mpsc::UnboundedReceiver<Invocation>>,
+    inner: Mutex<Progress>,
+    invocations: mpsc::UnboundedSender<PendingInvocation>,
+    waiting_room: AsyncMutex<mpsc::UnboundedReceiver<PendingInvocation>>,
     changes: watch::Sender<()>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct Progress {
     /// Whether the runtime waits for an invocation.
     runtime_waits: bool,
     first_next: Option<Instant>,
@@ -50,7 +50,7 @@ struct Inner {
     extensions: HashMap<String, Extension>,
 }
 
-struct Invocation {
+struct PendingInvocation {
     id: String,
     event: Bytes,
     deadline_ms: u128,
@@ -70,7 +70,7 @@ struct Extension {
 }
 
 impl Api {
-    pub fn new(function: &str) -> Shared {
+    pub fn new(function: &str) -> SharedApi {
         let (invocations, waiting_room) = mpsc::unbounded_channel();
         Arc::new(Self {
             function: function.to_owned(),
@@ -81,11 +81,11 @@ impl Api {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, Progress> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Progress) -> T) -> T {
         let result = change(&mut self.lock());
         self.changes.send_replace(());
         result
@@ -122,7 +122,7 @@ impl Api {
     /// Sends the event to the runtime, and notifies the extensions.
     pub fn invoke(&self, event: Bytes) -> oneshot::Receiver<Answer> {
         let (answer, answered) = oneshot::channel();
-        let invocation = Invocation {
+        let invocation = PendingInvocation {
             id: Uuid::new_v4().to_string(),
             event,
             deadline_ms: SystemTime::now()
@@ -161,7 +161,7 @@ impl Api {
 
 const TRACE: &str = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0";
 
-pub(super) fn router(api: Shared) -> Router {
+pub(super) fn router(api: SharedApi) -> Router {
     Router::new()
         .route(&format!("{INVOCATION}/next"), get(next))
         .route(&format!("{INVOCATION}/{{id}}/response"), post(response))
@@ -175,7 +175,7 @@ pub(super) fn router(api: Shared) -> Router {
         .with_state(api)
 }
 
-async fn next(State(api): State<Shared>) -> Response {
+async fn next(State(api): State<SharedApi>) -> Response {
     let mut waiting_room = api.waiting_room.lock().await;
     api.change(|inner| {
         inner.first_next.get_or_insert_with(Instant::now);
@@ -197,7 +197,7 @@ async fn next(State(api): State<Shared>) -> Response {
     (headers, invocation.event).into_response()
 }
 
-async fn response(State(api): State<Shared>, address: OriginalUri, body: Bytes) -> Response {
+async fn response(State(api): State<SharedApi>, address: OriginalUri, body: Bytes) -> Response {
     if body.len() > MAX_ANSWER {
         let message = format!(
             "Response payload size exceeded maximum allowed payload size ({MAX_ANSWER} bytes)."
@@ -213,7 +213,7 @@ async fn response(State(api): State<Shared>, address: OriginalUri, body: Bytes) 
     answer(&api, &address, Answer::Response(body))
 }
 
-async fn error(State(api): State<Shared>, address: OriginalUri, body: Bytes) -> Response {
+async fn error(State(api): State<SharedApi>, address: OriginalUri, body: Bytes) -> Response {
     answer(&api, &address, Answer::Error(json_of(&body)))
 }
 
@@ -233,12 +233,12 @@ fn answer(api: &Api, address: &OriginalUri, answer: Answer) -> Response {
     }
 }
 
-async fn init_error(State(api): State<Shared>, body: Bytes) -> Response {
+async fn init_error(State(api): State<SharedApi>, body: Bytes) -> Response {
     api.change(|inner| inner.init_error = Some(json_of(&body)));
     accepted()
 }
 
-async fn register(State(api): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
+async fn register(State(api): State<SharedApi>, headers: HeaderMap, body: Bytes) -> Response {
     if !headers.contains_key("lambda-extension-name") {
         return refusal(
             StatusCode::FORBIDDEN,
@@ -279,7 +279,7 @@ async fn register(State(api): State<Shared>, headers: HeaderMap, body: Bytes) ->
     ([(EXTENSION_ID, id)], description.to_string()).into_response()
 }
 
-async fn next_event(State(api): State<Shared>, headers: HeaderMap) -> Response {
+async fn next_event(State(api): State<SharedApi>, headers: HeaderMap) -> Response {
     let known = headers
         .get(EXTENSION_ID)
         .and_then(|id| id.to_str().ok())

@@ -48,7 +48,7 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
 /// A process that serves invocations. Dropping it kills the process.
 pub struct Instance {
-    api: api::Shared,
+    api: api::SharedApi,
     server: JoinHandle<()>,
     watcher: JoinHandle<()>,
     exited: watch::Receiver<Option<ExitStatus>>,
