@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     filter::{Filter, Window},
-    queries,
+    queries::{self, FacetRow},
 };
 
 /// The query of the facets.
@@ -52,16 +52,27 @@ pub struct ProjectFacets {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectFacet {
-    pub name: String,
+    name: String,
     /// Public projects that have it.
     #[schema(value_type = i32)]
-    pub count: i64,
+    count: i64,
     /// Of those, created in the last `window`.
     #[schema(value_type = i32)]
-    pub recent_count: i64,
+    recent_count: i64,
     /// Of those, created in the `window` before the last.
     #[schema(value_type = i32)]
-    pub previous_count: i64,
+    previous_count: i64,
+}
+
+impl From<FacetRow> for ProjectFacet {
+    fn from(row: FacetRow) -> Self {
+        Self {
+            name: row.name,
+            count: row.count,
+            recent_count: row.recent_count,
+            previous_count: row.previous_count,
+        }
+    }
 }
 
 /// `GET /projects/facets`
@@ -85,7 +96,7 @@ pub async fn show(
         queries::list_matching_facets(&app.db, &filter, &prefix, window, limit).await?
     };
     let (tags, languages): (Vec<_>, Vec<_>) = facets.into_iter().partition(|row| row.is_tag);
-    let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(ProjectFacet::from).collect();
+    let facets = |rows: Vec<FacetRow>| rows.into_iter().map(ProjectFacet::from).collect();
     Ok(Json(ProjectFacets {
         tags: facets(tags),
         languages: facets(languages),

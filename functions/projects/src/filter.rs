@@ -6,7 +6,7 @@ use shared::{
     time::Timestamp,
 };
 
-use crate::projects::bare_tag;
+use crate::project::bare_tag;
 
 /// The filters of a list or of facets.
 #[derive(Debug, Default)]

@@ -2,6 +2,7 @@
 
 mod codec;
 mod facets;
+mod file;
 mod files;
 mod filter;
 mod list;

@@ -1,8 +1,6 @@
 //! Comments on a project.
 
 use axum::extract::State;
-use resources::Author;
-use serde::Serialize;
 use shared::{
     AppState, fields,
     http::{
@@ -13,31 +11,14 @@ use shared::{
     markdown,
     time::Timestamp,
 };
-use utoipa::ToSchema;
 
-use crate::queries;
+use crate::{
+    comment::{Comment, Sort},
+    queries,
+};
 
 /// Maximum length of a comment, in Unicode scalar values.
 const MAX_LENGTH: usize = 5_000;
-
-/// A comment on a project.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Comment {
-    pub id: String,
-    pub content: String,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub is_edited: bool,
-    pub author_id: String,
-    pub author: Author,
-    pub project_id: String,
-    /// The content as sanitised HTML; null if it would be too long.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    #[expect(clippy::option_option, reason = "absent and null differ")]
-    pub content_html: Option<Option<String>>,
-}
 
 /// Maximum number of bytes of HTML in a response. JSON may add half of that, and a response may have 4 MiB.
 const MAX_HTML_BYTES: usize = 2 * 1024 * 1024;
@@ -49,22 +30,6 @@ fn add_html<'c>(comments: impl IntoIterator<Item = &'c mut Comment>) {
         let html = markdown::to_html_within(room, &comment.content);
         room -= html.as_ref().map_or(0, String::len);
         comment.content_html = Some(html);
-    }
-}
-
-/// Orders of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    Oldest,
-    Newest,
-}
-
-impl Sort {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Oldest => "oldest",
-            Self::Newest => "newest",
-        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! The social function: comments, likes, follows, the feed and the notifications.
 
+mod comment;
 mod comments;
 mod feed;
 mod follows;
 mod likes;
+mod notification;
 mod notifications;
 mod people;
 mod queries;
 
-use comments::Comment;
+use comment::Comment;
 use shared::{
     AppState,
     http::{Api, Cache, delete, get, post, put, topic},

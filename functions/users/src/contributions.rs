@@ -60,9 +60,9 @@ pub struct Contributions {
 /// One day's contributions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContributionDay {
-    pub date: NaiveDate,
+    date: NaiveDate,
     #[schema(value_type = i32)]
-    pub count: i64,
+    count: i64,
 }
 
 /// `GET /users/{userId}/contributions`
@@ -77,7 +77,10 @@ pub async fn show(
     Ok(Json(Contributions {
         from: range.from,
         to: range.to,
-        total: days.iter().map(|day| day.count).sum(),
-        days,
+        total: days.iter().map(|(_, count)| count).sum(),
+        days: days
+            .into_iter()
+            .map(|(date, count)| ContributionDay { date, count })
+            .collect(),
     }))
 }

@@ -14,7 +14,7 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use crate::queries::{self, UserFilter};
+use crate::queries::{self, FacetRow, UserFilter};
 
 /// Orders of the list.
 #[derive(Clone, Copy)]
@@ -163,9 +163,18 @@ pub struct UserFacets {
 /// A value in its most frequent spelling, and the number of users who have it in any spelling.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UserFacet {
-    pub name: String,
+    name: String,
     #[schema(value_type = i32)]
-    pub count: i64,
+    count: i64,
+}
+
+impl From<FacetRow> for UserFacet {
+    fn from(row: FacetRow) -> Self {
+        Self {
+            name: row.name,
+            count: row.count,
+        }
+    }
 }
 
 /// `GET /users/facets`
@@ -175,7 +184,7 @@ pub async fn facets(
 ) -> Result<Json<UserFacets>> {
     let rows = queries::list_facets(&app.db, query.prefix.as_deref(), query.limit).await?;
     let (skills, locations): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_skill);
-    let facets = |rows: Vec<queries::FacetRow>| rows.into_iter().map(UserFacet::from).collect();
+    let facets = |rows: Vec<FacetRow>| rows.into_iter().map(UserFacet::from).collect();
     Ok(Json(UserFacets {
         skills: facets(skills),
         locations: facets(locations),

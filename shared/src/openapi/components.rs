@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use utoipa::openapi::{
-    Components, Header, HeaderBuilder, Paths, Ref, RefOr, ResponseBuilder, Schema,
+    Components, Header, HeaderBuilder, Paths, RefOr, ResponseBuilder, Schema,
     schema::ComponentsBuilder,
     security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{refusals::REFUSALS, schema};
+use super::{
+    refusals::REFUSALS,
+    schema::{self, header},
+};
 use crate::http::describe::{self, NamedSchema, Operation, Usage};
 
 /// Headers of responses, each with an example.
@@ -61,11 +64,6 @@ pub(super) const SECURE_SESSION: &str = "secureSession";
 pub(super) const API_KEY: &str = "apiKey";
 pub(super) const BEARER: &str = "bearer";
 
-/// Returns a reference to one of the document's headers.
-pub(super) fn header(name: &str) -> Ref {
-    Ref::new(format!("#/components/headers/{name}"))
-}
-
 /// Schemas of all operations by name.
 #[derive(Default)]
 pub(super) struct Schemas {
@@ -95,6 +93,7 @@ impl Schemas {
             let mut schema = named.schema;
             match named.usage {
                 Usage::Response => {
+                    schema::merge_objects(&mut schema);
                     let optional: Vec<&str> = self
                         .optional
                         .get(&named.name)

@@ -19,8 +19,9 @@ use utoipa::openapi::{
 };
 
 use super::{
-    components::{API_KEY, BEARER, SECURE_SESSION, SESSION, Schemas, header},
+    components::{API_KEY, BEARER, SECURE_SESSION, SESSION, Schemas},
     refusals::{self, Refusal},
+    schema::header,
 };
 use crate::{
     AppState,
@@ -48,7 +49,7 @@ Sign in with a browser session or an API key. 429 and 503 have a `Retry-After`. 
 repeated safely.";
 
 /// One group's part of the document.
-pub struct Group {
+pub struct DescribedGroup {
     name: &'static str,
     about: &'static str,
     /// Whether the group has Better Auth's protocol.
@@ -56,7 +57,7 @@ pub struct Group {
     routes: Vec<(RouteRules, Operation)>,
 }
 
-impl<S> From<&Api<S>> for Group
+impl<S> From<&Api<S>> for DescribedGroup
 where
     S: Clone + Send + Sync + 'static,
     AppState: FromRef<S>,
@@ -82,7 +83,7 @@ where
 pub fn document(
     version: &str,
     topics: &[(&str, &str)],
-    groups: Vec<Group>,
+    groups: Vec<DescribedGroup>,
 ) -> anyhow::Result<OpenApi> {
     let mut problems = Vec::new();
     let mut paths = Paths::new();

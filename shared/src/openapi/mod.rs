@@ -17,4 +17,4 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub use document::{Group, document};
+pub use document::{DescribedGroup, document};

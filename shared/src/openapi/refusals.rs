@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use utoipa::openapi::{Ref, Response, ResponseBuilder, content::ContentBuilder};
 
-use super::components::header;
+use super::schema::header;
 
 /// A status of an error response.
 pub(super) struct Refusal {

@@ -1,4 +1,4 @@
-//! Common changes to all schemas of bodies and responses.
+//! Common changes to all schemas of bodies and responses, and the schemas of errors.
 
 use utoipa::openapi::{
     ArrayBuilder, Object, ObjectBuilder, RefOr, Schema,
@@ -9,10 +9,35 @@ fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-fn int32() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+/// Returns a reference to one of the document's headers.
+pub(super) fn header(name: &str) -> utoipa::openapi::Ref {
+    utoipa::openapi::Ref::new(format!("#/components/headers/{name}"))
+}
+
+/// Merges a schema of several objects, such as that of a struct with a flattened field, into one object. A schema that refers
+/// to another one stays as it is.
+pub(super) fn merge_objects(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::AllOf(parts)) = schema else {
+        return;
+    };
+    let objects: Option<Vec<Object>> = parts
+        .items
+        .iter()
+        .map(|item| match item {
+            RefOr::T(Schema::Object(object)) => Some(object.clone()),
+            _ => None,
+        })
+        .collect();
+    let Some(objects) = objects else { return };
+    let mut merged = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .description(parts.description.take())
+        .build();
+    for object in objects {
+        merged.properties.extend(object.properties);
+        merged.required.extend(object.required);
+    }
+    *schema = merged.into();
 }
 
 /// Makes all properties of a response required, except the optional ones.
@@ -99,4 +124,40 @@ pub(super) fn auth_error() -> Object {
         .required("message")
         .examples([serde_json::json!({"message": "Unauthorized", "code": "UNAUTHORIZED"})])
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use utoipa::openapi::{Ref, schema::AllOfBuilder};
+
+    use super::*;
+
+    #[test]
+    fn parts_become_one_object_unless_one_is_a_reference() {
+        let part = |name: &str| ObjectBuilder::new().property(name, string()).required(name);
+        let parts = || {
+            let parts = AllOfBuilder::new().description(Some("Both"));
+            parts.item(part("a")).item(part("b"))
+        };
+
+        let mut schema = parts().into();
+        merge_objects(&mut schema);
+        assert_eq!(
+            serde_json::to_value(&schema).unwrap(),
+            json!({
+                "type": "object",
+                "description": "Both",
+                "required": ["a", "b"],
+                "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            })
+        );
+
+        let mut schema = parts().item(Ref::from_schema_name("Other")).into();
+        merge_objects(&mut schema);
+        assert_eq!(
+            serde_json::to_value(&schema).unwrap()["allOf"][0]["type"],
+            "object"
+        );
+    }
 }

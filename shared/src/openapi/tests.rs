@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{Group, document};
+use super::{DescribedGroup, document};
 use crate::{
     fields,
     http::{
@@ -76,7 +76,8 @@ fn api() -> Api {
 }
 
 fn made() -> Value {
-    serde_json::to_value(document("1.0.0", &TOPICS, vec![Group::from(&api())]).unwrap()).unwrap()
+    serde_json::to_value(document("1.0.0", &TOPICS, vec![DescribedGroup::from(&api())]).unwrap())
+        .unwrap()
 }
 
 fn statuses(operation: &Value) -> Vec<&str> {
@@ -165,7 +166,7 @@ fn responses_require_all_properties_except_optional_ones() {
 #[test]
 fn routes_without_a_summary_or_a_topic_and_names_of_two_groups_are_reported() {
     let other = Api::new("others", "Others", [get("listThings", "/others", nothing)]);
-    let groups = vec![Group::from(&api()), Group::from(&other)];
+    let groups = vec![DescribedGroup::from(&api()), DescribedGroup::from(&other)];
 
     let error = document("1.0.0", &[TOPICS[0], ("Empty", "")], groups)
         .err()

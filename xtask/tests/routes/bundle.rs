@@ -8,7 +8,7 @@ use health::HealthState;
 use serde_json::{Map, Value};
 use shared::{
     http::{Access, Api},
-    openapi::{Group, document},
+    openapi::{DescribedGroup, document},
 };
 use sqlx::PgPool;
 use testing::{Answer, App, Caller};
@@ -18,11 +18,11 @@ use crate::sample;
 /// Returns the OpenAPI document of all five groups as JSON.
 pub fn openapi() -> anyhow::Result<Value> {
     let groups = vec![
-        Group::from(&auth::api()),
-        Group::from(&users::api()),
-        Group::from(&projects::api()),
-        Group::from(&social::api()),
-        Group::from(&health::api()),
+        DescribedGroup::from(&auth::api()),
+        DescribedGroup::from(&users::api()),
+        DescribedGroup::from(&projects::api()),
+        DescribedGroup::from(&social::api()),
+        DescribedGroup::from(&health::api()),
     ];
     let document = document(env!("CARGO_PKG_VERSION"), &xtask::openapi::TOPICS, groups)?;
     let mut document = serde_json::to_value(document)?;

@@ -83,7 +83,7 @@ fn pictures_of_40_megapixels_fit_into_memory() {
 fn larger_pictures_are_rejected_before_they_are_decoded() {
     let before = peak();
     let header = |width: u32, height: u32| {
-        let mut png = super::png::SIGNATURE.to_vec();
+        let mut png = super::PNG_SIGNATURE.to_vec();
         let mut content = b"IHDR".to_vec();
         content.extend(width.to_be_bytes());
         content.extend(height.to_be_bytes());

@@ -41,11 +41,14 @@ pub enum ImageKind {
     Gif,
 }
 
+/// The first bytes of a PNG.
+const PNG_SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 impl ImageKind {
     /// Returns whether the bytes start like an image of this type.
     pub fn is_of(self, bytes: &[u8]) -> bool {
         match self {
-            Self::Png => bytes.starts_with(png::SIGNATURE),
+            Self::Png => bytes.starts_with(PNG_SIGNATURE),
             Self::Jpeg => bytes.starts_with(b"\xff\xd8\xff"),
             Self::Webp => bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
             Self::Gif => bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),

@@ -4,9 +4,7 @@ use std::io::Cursor;
 
 use image::metadata::Orientation;
 
-use super::{ImageRefusal, Stripped, take};
-
-pub(super) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+use super::{ImageRefusal, PNG_SIGNATURE, Stripped, take};
 
 /// Chunks that affect the appearance. All others are metadata.
 const KEPT: [&[u8; 4]; 14] = [
@@ -16,7 +14,7 @@ const KEPT: [&[u8; 4]; 14] = [
 
 /// Removes metadata, and everything after the end.
 pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
-    let signature = take(&mut bytes, SIGNATURE.len())?;
+    let signature = take(&mut bytes, PNG_SIGNATURE.len())?;
     let mut stripped = Stripped {
         bytes: signature.to_vec(),
         width: 0,

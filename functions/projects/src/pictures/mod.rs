@@ -23,7 +23,7 @@ pub use self::query::PictureQuery;
 use self::query::variant;
 use crate::{
     codec::{self, Format, ImageKind, PictureOptions},
-    files::FileRow,
+    file::FileRow,
     queries,
     uploads::{self, FileType, MAX_BYTES, NOT_FOUND, file_key, redirect},
 };

@@ -6,30 +6,16 @@ use super::{
     filter::{Sql, Visibility, push_conditions, push_from},
     search,
 };
-use crate::{
-    facets::ProjectFacet,
-    filter::{Filter, Window},
-};
+use crate::filter::{Filter, Window};
 
 /// A tag or a language, and its counts.
 #[derive(Debug, FromRow)]
 pub struct FacetRow {
     pub is_tag: bool,
-    name: String,
-    count: i64,
-    recent_count: i64,
-    previous_count: i64,
-}
-
-impl From<FacetRow> for ProjectFacet {
-    fn from(row: FacetRow) -> Self {
-        Self {
-            name: row.name,
-            count: row.count,
-            recent_count: row.recent_count,
-            previous_count: row.previous_count,
-        }
-    }
+    pub name: String,
+    pub count: i64,
+    pub recent_count: i64,
+    pub previous_count: i64,
 }
 
 /// Lists the most frequent tags and languages of all public projects that start with `prefix`, `limit` of each. Names

@@ -4,7 +4,7 @@ use chrono::NaiveDateTime;
 use shared::db::NOBODY;
 use sqlx::{PgExecutor, types::Json};
 
-use crate::files::FileRow;
+use crate::file::FileRow;
 
 /// Lists the files of a project, oldest first, including pending files of the viewer. Returns `None` if the project is not
 /// visible to the viewer.

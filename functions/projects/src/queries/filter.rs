@@ -1,7 +1,7 @@
 //! Conditions of lists and facets.
 //!
-//! Statements are built at run time, with every value bound: with `$1 is null or …` for each of seven filters under seven
-//! sorts, the planner could not use the index that suits the combination.
+//! Statements are built at run time, and every value is bound. There are seven filters and seven orders. If one statement
+//! contained all filters as `$1 is null or …`, the planner could not choose the best index for each combination.
 
 use shared::search::Term;
 use sqlx::{Postgres, QueryBuilder};
@@ -25,7 +25,7 @@ pub enum Visibility {
 /// [`push_from`].
 pub fn push_conditions(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
     for term in &filter.terms {
-        // PostgreSQL must not ask the index of trigrams for a term that has none: it would return every project.
+        // A term without trigrams must not use their index, which would return every project.
         let text = if term.is_indexed() {
             r#"p."searchText""#
         } else {

@@ -4,6 +4,7 @@ mod facets;
 mod files;
 mod filter;
 mod list;
+mod order;
 mod pictures;
 mod position;
 mod projects;
@@ -15,7 +16,8 @@ mod views;
 
 pub use facets::{FacetRow, list_facets, list_matching_facets};
 pub use files::list_files;
-pub use list::{Order, RankedProject, list_projects};
+pub use list::{RankedProject, list_projects};
+pub use order::Order;
 pub use pictures::{find_picture, finish_picture, forget_picture, lease_picture, release_picture};
 pub use position::Position;
 pub use projects::{

@@ -5,9 +5,8 @@ use shared::{db::NOBODY, time::Timestamp};
 use sqlx::{PgExecutor, types::Json};
 
 use crate::{
-    files::FileRow,
-    project::ProjectRow,
-    projects::{CreateProject, UpdateProject},
+    file::FileRow,
+    project::{CreateProject, ProjectRow, UpdateProject},
 };
 
 /// Expands to the `query_as!` of a statement that returns [`ProjectRow`]s.

@@ -1,25 +1,26 @@
 //! Lists of the projects that contain the terms of a search.
 //!
-//! How frequent a term is decides how its projects are found in bounded time. Those with a frequent term are among the newest,
-//! or among the first of another order; those with a rare term are found by an index, and sorted. PostgreSQL knows too little of
-//! texts to choose, so each statement first reads a small part of the order.
+//! Two ways bound the time of a search. If a term is frequent, enough of its projects are among the first of the order, so the
+//! projects are read in order. If a term is rare, an index finds its projects, and they are sorted. PostgreSQL has no statistics
+//! of the words in texts. Therefore, each statement first reads a small part of the order.
 
 use super::{
     filter::{Sql, Visibility, push_conditions, push_keys},
-    list::{Order, push_after, push_order, push_position},
+    order::{Order, push_after, push_order, push_position},
     position::Position,
 };
 use crate::filter::Filter;
 
-/// How many projects are read in order before the index is asked.
+/// Number of projects that are read in order before the index is used.
 pub const INSPECTED: i64 = 2_000;
-/// How many of the newest projects show how frequent the terms are.
+/// Number of the newest projects in which the terms are counted, to estimate how frequent they are.
 const SAMPLED: i64 = 1_000;
-/// How many matches are ranked or counted if an index finds them: the newest.
+/// Maximum number of matches that are ranked or counted if an index finds them. They are the newest.
 pub const MAX_MATCHES: i64 = 10_000;
-/// How many matches are ranked or counted if there are more, and so many that the newest projects have enough of them.
+/// Maximum number of matches that are ranked or counted if the terms are frequent. They are the newest, and are found without an
+/// index.
 const MAX_FREQUENT_MATCHES: i64 = 500;
-/// How many projects are read in order for these.
+/// Maximum number of projects that are read in order to find these.
 const MAX_READ: i64 = 50_000;
 
 /// Appends `page as (…)` for the orders by columns.
@@ -97,11 +98,11 @@ pub fn push_best_page(sql: &mut Sql, filter: &Filter, after: Option<&Position>, 
     ));
 }
 
-/// Appends `matching as (…)`: columns of the newest projects that match the filter, at most [`MAX_MATCHES`]; of frequent
-/// matches, [`MAX_FREQUENT_MATCHES`].
+/// Appends `matching as (…)`: columns of the newest projects that match the filter. There are at most [`MAX_MATCHES`] of them,
+/// or [`MAX_FREQUENT_MATCHES`] if matches are frequent.
 ///
-/// If a part f of n projects matches, the index finds f × n of them, and reading in order finds k after k / f. The latter is less
-/// if f is above the root of k / n.
+/// Let a share f of n projects match. The index finds all f × n of them. Reading in order finds k of them after k / f projects,
+/// which is less if f is greater than the square root of k / n.
 pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut Sql)) {
     let push_newest = |sql: &mut Sql, count: i64| {
         sql.push(format_args!(

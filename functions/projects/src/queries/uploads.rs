@@ -3,7 +3,7 @@
 use shared::db::{NOBODY, Tx};
 use sqlx::{PgExecutor, types::Json};
 
-use crate::{files::FileRow, uploads::CreateUpload};
+use crate::{file::FileRow, uploads::CreateUpload};
 
 /// Quotas of files, which include pending and ready ones.
 const MAX_PENDING: i64 = 10;

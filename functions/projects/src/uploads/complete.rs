@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::{FileType, MAX_BYTES, NOT_FOUND, NOT_YOURS, file_key, pending_key, storage};
 use crate::{
     codec::{self, ImageRefusal},
-    files::{File, FileRow},
+    file::{File, FileRow},
     queries::{self, ReadyFile},
 };
 

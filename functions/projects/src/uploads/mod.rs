@@ -25,7 +25,7 @@ pub use self::{
     complete::complete,
 };
 use crate::{
-    files::File,
+    file::File,
     queries::{self, ProjectAccess, UploadRefusal},
 };
 

@@ -1,6 +1,6 @@
 //! The table of routes.
 
-use shared::openapi::{Group, document};
+use shared::openapi::{DescribedGroup, document};
 
 #[test]
 fn routes_are_guarded_unless_the_contract_opens_them() {
@@ -33,5 +33,5 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
 #[test]
 fn every_route_is_in_the_openapi_document() {
     let topics = [("Projects", ""), ("Files and images", "")];
-    document("1.0.0", &topics, vec![Group::from(&projects::api())]).unwrap();
+    document("1.0.0", &topics, vec![DescribedGroup::from(&projects::api())]).unwrap();
 }

@@ -5,7 +5,7 @@ use shared::{db::NOBODY, time::Timestamp};
 use sqlx::PgExecutor;
 
 use super::Position;
-use crate::comments::{Comment, Sort};
+use crate::comment::{Comment, Sort};
 
 /// A comment and its author. An empty list of comments has one row with an author and without a comment.
 struct CommentRow {

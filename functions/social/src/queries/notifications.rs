@@ -5,7 +5,7 @@ use shared::time::Timestamp;
 use sqlx::PgExecutor;
 
 use super::Position;
-use crate::notifications::{Kind, Notification, NotifiedComment, NotifiedProject};
+use crate::notification::{Kind, Notification, NotifiedComment, NotifiedProject};
 
 /// The exclusive bound of each kind of notification: rows before that time and id.
 pub struct NotificationBounds {

@@ -1,10 +1,10 @@
 //! The OpenAPI document of the group.
 
-use shared::openapi::{Group, document};
+use shared::openapi::{DescribedGroup, document};
 
 #[test]
 fn every_route_is_in_the_document() {
-    let group = Group::from(&social::api());
+    let group = DescribedGroup::from(&social::api());
 
     let topics = ["Comments", "Likes", "Follows", "Feed and notifications"].map(|name| (name, ""));
 

@@ -3,16 +3,14 @@
 use chrono::NaiveDate;
 use sqlx::PgExecutor;
 
-use crate::contributions::ContributionDay;
-
-/// Lists the days on which a visible user published a project or commented on a public project, oldest first. Returns
-/// `None` if the user does not exist or is not visible.
+/// Lists the days on which a visible user published a project or commented on a public project, oldest first, with the
+/// number of these projects and comments. Returns `None` if the user does not exist or is not visible.
 pub async fn find_contributions(
     db: impl PgExecutor<'_>,
     id: &str,
     from: NaiveDate,
     to: NaiveDate,
-) -> sqlx::Result<Option<Vec<ContributionDay>>> {
+) -> sqlx::Result<Option<Vec<(NaiveDate, i64)>>> {
     // A user without contributions has one row, with a null date.
     let rows = sqlx::query!(
         r#"
@@ -46,11 +44,9 @@ pub async fn find_contributions(
     if rows.is_empty() {
         return Ok(None);
     }
-    let days = rows.into_iter().filter_map(|row| {
-        Some(ContributionDay {
-            date: row.date?,
-            count: row.count,
-        })
-    });
-    Ok(Some(days.collect()))
+    let days = rows.into_iter();
+    Ok(Some(
+        days.filter_map(|row| Some((row.date?, row.count)))
+            .collect(),
+    ))
 }

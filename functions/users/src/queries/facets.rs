@@ -2,22 +2,11 @@
 
 use sqlx::PgExecutor;
 
-use crate::directory::UserFacet;
-
 /// A skill or a location, and its count.
 pub struct FacetRow {
     pub is_skill: bool,
-    name: String,
-    count: i64,
-}
-
-impl From<FacetRow> for UserFacet {
-    fn from(row: FacetRow) -> Self {
-        Self {
-            name: row.name,
-            count: row.count,
-        }
-    }
+    pub name: String,
+    pub count: i64,
 }
 
 /// Lists the most frequent skills and locations that match a pattern, `limit` of each. Triggers maintain the counts.

@@ -1,7 +1,7 @@
 //! The table of routes, and the guard's decision on each.
 
 use axum::http::Method;
-use shared::openapi::Group;
+use shared::openapi::DescribedGroup;
 use sqlx::PgPool;
 
 use crate::{HIDDEN, app, sql};
@@ -122,7 +122,7 @@ async fn reads_have_an_etag_and_answer_304_to_it(db: PgPool) {
 
 #[test]
 fn every_route_is_in_the_openapi_document() {
-    let group = Group::from(&users::api());
+    let group = DescribedGroup::from(&users::api());
 
     let document =
         shared::openapi::document("1", &[("People", "")], vec![group]).expect("they agree");
