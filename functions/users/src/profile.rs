@@ -10,15 +10,17 @@ use serde::Serialize;
 use shared::{
     AppState,
     config::Config,
-    fields,
-    http::{Check as _, CurrentUser, Error, Json, NoContent, Result, Text, text, texts},
+    http::{CurrentUser, Error, Json, NoContent, Result},
 };
 use utoipa::ToSchema;
 
-use crate::{queries, user::SelfUser, website};
+use crate::{
+    queries,
+    user::{SelfUser, UpdateProfile},
+};
 
 /// The caller's account, in the format of the web app's session.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct Profile {
     user: SelfUser,
 }
@@ -26,43 +28,8 @@ pub struct Profile {
 /// `GET /users/profile`
 pub async fn show(user: CurrentUser) -> Result<Json<Profile>> {
     let row = user.account().context("the route loads the account")?;
-    let user = serde_json::from_str(row.get()).context("a user's row has another shape")?;
+    let user = SelfUser::from_row(row)?;
     Ok(Json(Profile { user }))
-}
-
-fields! {
-    /// Changes of your own profile. Absent keeps the value, null clears it.
-    pub struct UpdateProfile: Serialize {
-        name: Option<String> = "name", text().trimmed().composed().not_empty().max(255).rule(is_printable, "must not contain control characters").optional();
-        bio: Option<Option<String>> = "bio", text().max(500).nullable();
-        /// An http or https address, or a host, which is stored with `https://`. An empty text clears it.
-        website: Option<Option<String>> = "website", clearable().converted(website::stored).nullable().map(empty_to_null);
-        location: Option<Option<String>> = "location", clearable().nullable().map(empty_to_null);
-        company: Option<Option<String>> = "company", clearable().nullable().map(empty_to_null);
-        /// Of skills that differ only in case, the first is stored.
-        skills: Option<Vec<String>> = "skills", texts().max_items(30).trimmed().composed().not_empty().max(50).optional();
-        /// `url` or `imageUrl` of an avatar that the caller uploaded, or the stored value.
-        avatar: Option<Option<String>> = "avatar", text().nullable();
-    }
-}
-
-/// Returns whether a name has neither control characters nor characters that change the direction of the text around
-/// it. A check of the table `user` enforces the same. U+0000 has a message of its own.
-fn is_printable(name: &str) -> bool {
-    !name.chars().any(|c| {
-        (c.is_control() && c != '\0')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    })
-}
-
-/// A short text. An empty text clears the field.
-fn clearable() -> Text {
-    text().trimmed().composed().max(255)
-}
-
-#[expect(clippy::option_option, reason = "absent and null differ")]
-fn empty_to_null(text: Option<Option<String>>) -> Option<Option<String>> {
-    text.map(|text| text.filter(|text| !text.is_empty()))
 }
 
 /// Returns the id of the upload whose `url` or `imageUrl` the address is.
@@ -82,12 +49,12 @@ pub async fn update(
 ) -> Result<Json<SelfUser>> {
     let avatar = changes.avatar.as_ref().and_then(Option::as_deref);
     let upload = avatar.and_then(|avatar| upload_id(&app.config, avatar));
-    let profile = app
+    let row = app
         .db
         .retry(|| queries::update_profile(&app.db, user.id(), &changes, avatar, upload))
         .await?;
-    match profile {
-        Some(profile) => Ok(Json(profile)),
+    match row {
+        Some(row) => Ok(Json(SelfUser::from_row(&row)?)),
         None if avatar.is_some() => Err(Error::Validation(vec![
             "avatar must be one of your uploads".to_owned(),
         ])),

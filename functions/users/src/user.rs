@@ -1,54 +1,102 @@
-//! The account for its owner.
+//! The account, as its owner reads and changes it.
 
+use anyhow::Context as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use shared::time::Timestamp;
+use serde_json::value::RawValue;
+use shared::{
+    fields,
+    http::{Check as _, Text, text, texts},
+    time::Timestamp,
+};
 use utoipa::ToSchema;
 
+use crate::website;
+
+fields! {
+    /// Changes of your own profile. Absent keeps the value, null clears it.
+    pub struct UpdateProfile: Stored {
+        name: Option<String> = "name", text().trimmed().composed().not_empty().max(255).rule(is_printable, "must not contain control characters").optional();
+        bio: Option<Option<String>> = "bio", text().max(500).nullable();
+        /// An http or https address, or a host, which is stored with `https://`. An empty text clears it.
+        website: Option<Option<String>> = "website", clearable().converted(website::stored).nullable().map(empty_to_null);
+        location: Option<Option<String>> = "location", clearable().nullable().map(empty_to_null);
+        company: Option<Option<String>> = "company", clearable().nullable().map(empty_to_null);
+        /// Of skills that differ only in case, the first is stored.
+        skills: Option<Vec<String>> = "skills", texts().max_items(30).trimmed().composed().not_empty().max(50).optional();
+        /// `url` or `imageUrl` of an avatar that the caller uploaded, or the stored value.
+        avatar: Option<Option<String>> = "avatar", text().nullable();
+    }
+}
+
+/// Returns whether a name has neither control characters nor characters that change the direction of the text around
+/// it. A check of the table `user` enforces the same. U+0000 has a message of its own.
+fn is_printable(name: &str) -> bool {
+    !name.chars().any(|c| {
+        (c.is_control() && c != '\0')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    })
+}
+
+/// A short text. An empty text clears the field.
+fn clearable() -> Text {
+    text().trimmed().composed().max(255)
+}
+
+#[expect(clippy::option_option, reason = "absent and null differ")]
+fn empty_to_null(text: Option<Option<String>>) -> Option<Option<String>> {
+    text.map(|text| text.filter(|text| !text.is_empty()))
+}
+
 /// Your own account.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Self)]
 pub struct SelfUser {
-    pub id: String,
-    pub name: String,
-    pub email: String,
-    pub email_verified: bool,
-    pub image: Option<String>,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub avatar: Option<String>,
-    pub bio: Option<String>,
-    pub website: Option<String>,
-    pub location: Option<String>,
-    pub company: Option<String>,
-    // Null in rows of the Node application without skills.
-    #[serde(deserialize_with = "or_default")]
-    pub skills: Vec<String>,
+    #[serde(flatten)]
+    #[schema(inline)]
+    account: Account,
+    // All fields that the owner can change. A row has all of them.
+    #[serde(flatten)]
+    #[schema(inline)]
+    profile: UpdateProfile,
+}
+
+/// The fields of an account that its owner cannot change here.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Account {
+    id: String,
+    email: String,
+    email_verified: bool,
+    image: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
     /// The provider of the first sign-in: `GITHUB` or `GOOGLE`.
-    pub provider: String,
-    pub provider_id: Option<String>,
-    pub github_username: Option<String>,
+    provider: String,
+    provider_id: Option<String>,
+    github_username: Option<String>,
     /// Public projects.
-    pub projects_count: i32,
-    pub followers_count: i32,
-    pub following_count: i32,
+    projects_count: i32,
+    followers_count: i32,
+    following_count: i32,
     /// Always true: an account that is deactivated is rejected with 403.
-    pub is_active: bool,
-    pub is_pro: bool,
+    is_active: bool,
+    is_pro: bool,
     /// `user`, `moderator` or `admin`, or several with commas between them.
     // Null in rows written by a program without the admin plugin.
     #[serde(deserialize_with = "or_user")]
-    pub role: String,
+    role: String,
     #[schema(value_type = i32)]
-    pub private_projects_count: i64,
+    private_projects_count: i64,
 }
 
-fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+impl SelfUser {
+    /// Reads a row of the table `user` with the count of private projects, as the guard and the update select it.
+    pub fn from_row(row: &RawValue) -> anyhow::Result<Self> {
+        // Reading the row twice costs less than reading flattened fields, which serde collects in a list first.
+        let account = serde_json::from_str(row.get()).context("a user's row has another shape")?;
+        let profile = serde_json::from_str(row.get()).context("a profile has another shape")?;
+        Ok(Self { account, profile })
+    }
 }
 
 fn or_user<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -26,8 +26,8 @@ pub use client::ClientAddress;
 pub use error::{Error, Result, ResultExt};
 pub use extract::{Created, Json, NoContent, Path, Query};
 pub use fields::{
-    Check, Field, Fields, FromFields, Rule, Text, Texts, boolean, date, date_time, integer, one_of,
-    text, texts,
+    Check, Field, Fields, FromFields, Rule, Text, Texts, boolean, column, date, date_time, integer,
+    one_of, text, texts,
 };
 pub use guard::{
     CurrentUser, NO_API_KEYS, SESSION_LIFETIME, SESSION_UPDATE_AGE, SessionInfo, Viewer, spend,

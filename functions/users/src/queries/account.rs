@@ -1,35 +1,48 @@
 //! Updating and deleting the caller's account.
 
+use serde_json::value::RawValue;
 use sqlx::{PgExecutor, types::Json};
 
-use crate::{profile::UpdateProfile, user::SelfUser};
+use crate::user::UpdateProfile;
 
-/// Writes the fields that `changes` contains. Returns `None` if the account does not exist, or if `avatar` is neither the
-/// stored value nor the URL of `upload`, a ready avatar that the user owns.
+/// Writes the fields that `changes` contains, and returns the row. Returns `None` if the account does not exist, or if
+/// `avatar` is neither the stored value nor the URL of `upload`, a ready avatar that the user owns.
+///
+/// A field of [`UpdateProfile`] is one column, which both lists of the assignment name.
 pub async fn update_profile(
     db: impl PgExecutor<'_>,
     id: &str,
     changes: &UpdateProfile,
     avatar: Option<&str>,
     upload: Option<&str>,
-) -> sqlx::Result<Option<SelfUser>> {
+) -> sqlx::Result<Option<Box<RawValue>>> {
     let row = sqlx::query_scalar!(
         r#"
         update "user" u
-        set (name, bio, website, location, company, skills, avatar, "updatedAt") = (
-            select n.name, n.bio, n.website, n.location, n.company, skills.kept, n.avatar,
+        set (
+            name, bio, website, location, company, skills, avatar,
+            "updatedAt"
+        ) = (
+            select
+                n.name, n.bio, n.website, n.location, n.company, n.skills, n.avatar,
                 -- Strictly later, even for a second change within one millisecond.
                 case
-                    when (n.name, n.bio, n.website, n.location, n.company, skills.kept, n.avatar)
-                        is distinct from (u.name, u.bio, u.website, u.location, u.company, u.skills, u.avatar)
+                    when n is distinct from u
                     then greatest(now() at time zone 'utc', u."updatedAt" + interval '1 millisecond')
                     else u."updatedAt"
                 end
+            from (
+                select
+                    case
+                        when $2 ? 'skills'
+                        then jsonb_set($2, '{skills}', to_jsonb(distinct_folded(
+                            array(select jsonb_array_elements_text($2 -> 'skills'))
+                        )))
+                        else $2
+                    end as document
+            ) changes
             -- The row, overwritten with the keys of the document.
-            from jsonb_populate_record(u, $2) n
-            cross join lateral (
-                select case when $2 ? 'skills' then distinct_folded(n.skills) else n.skills end as kept
-            ) skills
+            cross join lateral jsonb_populate_record(u, changes.document) n
         )
         where u.id = $1
             and (
@@ -44,7 +57,7 @@ pub async fn update_profile(
         returning to_jsonb(u) || jsonb_build_object(
             'privateProjectsCount',
             (select count(*) from projects p where p."authorId" = u.id and not p."isPublic")
-        ) as "user!: Json<SelfUser>"
+        ) as "user!: Json<Box<RawValue>>"
         "#,
         id,
         Json(changes) as _,
@@ -53,7 +66,7 @@ pub async fn update_profile(
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|Json(user)| user))
+    Ok(row.map(|Json(row)| row))
 }
 
 /// Deletes the account and everything that belongs to it, and adjusts the counters of other rows. An account with many rows is

@@ -1,6 +1,9 @@
 //! Properties of bodies, and parameters.
 
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema as UtoipaSchema, schema::Type};
+use utoipa::openapi::{
+    Object, ObjectBuilder, RefOr, Schema as UtoipaSchema,
+    schema::{ArrayItems, Type},
+};
 
 use super::schema::Schema;
 
@@ -42,6 +45,26 @@ impl Property {
         self
     }
 
+    /// Requires the property, and removes its description and the limits of its values.
+    pub(in crate::http) fn into_column(self) -> Self {
+        let mut column = self.without_description();
+        column.required = true;
+        column.about = "";
+        match &mut column.schema {
+            RefOr::T(UtoipaSchema::Object(object)) => without_limits(object),
+            RefOr::T(UtoipaSchema::Array(array)) => {
+                array.max_items = None;
+                if let ArrayItems::RefOrSchema(items) = &mut array.items
+                    && let RefOr::T(UtoipaSchema::Object(item)) = items.as_mut()
+                {
+                    without_limits(item);
+                }
+            }
+            _ => {}
+        }
+        column
+    }
+
     /// Removes the description from the schema, because a parameter has it beside its schema.
     pub(super) fn without_description(mut self) -> Self {
         match &mut self.schema {
@@ -52,6 +75,13 @@ impl Property {
         }
         self
     }
+}
+
+fn without_limits(object: &mut Object) {
+    object.min_length = None;
+    object.max_length = None;
+    object.minimum = None;
+    object.maximum = None;
 }
 
 /// Returns the schema of an object with these properties.

@@ -4,6 +4,7 @@
 //! The rules of a field are a value, such as `text().max(500).nullable()`. This value validates requests and describes
 //! the field in the OpenAPI document, so the two always agree.
 
+mod column;
 mod field;
 mod rule;
 mod scalar;
@@ -13,12 +14,13 @@ use serde_json::{Map, Value};
 
 use self::field::Failures;
 pub use self::{
+    column::column,
     field::Field,
     rule::{Check, Rule},
     scalar::{boolean, date, date_time, integer, one_of},
     text::{Text, Texts, text, texts},
 };
-use super::describe::{Property, Recorder};
+use super::describe::{self, Property, Recorder, Schema};
 
 /// Maximum number of properties of a body.
 const MAX_PROPERTIES: usize = 100;
@@ -78,6 +80,14 @@ impl Fields {
         };
         T::from_fields(&mut fields);
         fields.recorder.into_properties()
+    }
+
+    /// Returns the schema of a row with the fields of `T` as its columns. A row has all columns. Their values may break
+    /// the rules, which may be stricter than those under which the row was written.
+    #[doc(hidden)]
+    pub fn row_schema<T: FromFields>() -> Schema {
+        let columns = Self::describe::<T>().into_iter().map(Property::into_column);
+        describe::object_of(columns.collect(), "")
     }
 
     /// Reads a field and validates it with the rules.
@@ -149,13 +159,16 @@ impl Fields {
 /// }
 /// ```
 ///
-/// The doc comments of the struct and its fields are also used in the OpenAPI document. With `: Serialize` after its
-/// name, the struct is serialised as an object of the fields that the request has. All its fields must be `Option`s then.
+/// The doc comments of the struct and its fields are also used in the OpenAPI document.
+///
+/// With `: Stored` after its name, each field is a column of the same name, and all fields must be `Option`s. The struct is
+/// serialised as an object of the fields that the request has. It is deserialised from a row, and then has all fields. Its
+/// schema is that of the row.
 #[macro_export]
 macro_rules! fields {
     (
         $(#[doc = $about:literal])*
-        $visible:vis struct $name:ident: Serialize {
+        $visible:vis struct $name:ident: Stored {
             $(
                 $(#[doc = $doc:literal])*
                 $field:ident: $type:ty = $key:literal, $rule:expr;
@@ -184,6 +197,32 @@ macro_rules! fields {
                 map.end()
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                use $crate::http::column;
+
+                #[derive(serde::Deserialize)]
+                struct Row {
+                    $(
+                        #[serde(rename = $key, deserialize_with = "column")]
+                        $field: $type,
+                    )*
+                }
+                let row = Row::deserialize(deserializer)?;
+                Ok(Self {
+                    $($field: row.$field,)*
+                })
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> $crate::http::describe::Schema {
+                $crate::http::Fields::row_schema::<Self>()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
     };
     (
         $(#[doc = $about:literal])*
@@ -346,7 +385,7 @@ mod tests {
 
     crate::fields! {
         /// Changes of a thing.
-        struct UpdateThing: Serialize {
+        struct UpdateNote: Stored {
             /// Markdown.
             note: Option<Option<String>> = "note", text().max(500).nullable();
             is_public: Option<bool> = "isPublic", boolean().optional();
@@ -356,24 +395,50 @@ mod tests {
     #[test]
     fn a_struct_of_fields_is_serialised_with_the_fields_of_the_request() {
         let mut fields = body(json!({"note": null}));
-        let changes = UpdateThing::from_fields(&mut fields);
+        let changes = UpdateNote::from_fields(&mut fields);
         assert_eq!(
             serde_json::to_value(&changes).unwrap(),
             json!({"note": null})
         );
 
         let mut fields = body(json!({"isPublic": true}));
-        let changes = UpdateThing::from_fields(&mut fields);
+        let changes = UpdateNote::from_fields(&mut fields);
         assert_eq!(
             serde_json::to_value(&changes).unwrap(),
             json!({"isPublic": true})
         );
     }
 
+    #[test]
+    fn a_stored_struct_is_read_from_a_row() {
+        let row = json!({"id": "1", "note": null, "isPublic": true});
+        let stored: UpdateNote = serde_json::from_value(row).unwrap();
+        assert_eq!(
+            serde_json::to_value(&stored).unwrap(),
+            json!({"note": null, "isPublic": true})
+        );
+
+        let without_column = serde_json::from_value::<UpdateNote>(json!({"note": "n"}));
+        assert!(without_column.is_err());
+    }
+
+    #[cfg(feature = "description")]
+    #[test]
+    fn the_schema_of_a_row_requires_all_columns_and_has_no_limits() {
+        assert_eq!(
+            serde_json::to_value(Fields::row_schema::<UpdateNote>()).unwrap(),
+            json!({
+                "type": "object",
+                "required": ["note", "isPublic"],
+                "properties": {"note": {"type": ["string", "null"]}, "isPublic": {"type": "boolean"}},
+            })
+        );
+    }
+
     #[cfg(feature = "description")]
     #[test]
     fn a_struct_of_fields_has_a_description() {
-        let described = Fields::describe::<UpdateThing>();
+        let described = Fields::describe::<UpdateNote>();
 
         let names: Vec<&str> = described.iter().map(|property| property.name).collect();
         assert_eq!(names, ["note", "isPublic"]);
@@ -382,6 +447,6 @@ mod tests {
             serde_json::to_value(&described[0].schema).unwrap(),
             json!({"type": ["string", "null"], "maxLength": 500, "description": "Markdown."})
         );
-        assert_eq!(UpdateThing::ABOUT.trim(), "Changes of a thing.");
+        assert_eq!(UpdateNote::ABOUT.trim(), "Changes of a thing.");
     }
 }
