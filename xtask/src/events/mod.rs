@@ -59,7 +59,7 @@ pub fn expected() -> anyhow::Result<BTreeMap<String, u16>> {
         .map(|(name, status)| ((*name).to_owned(), *status));
     let operations = operations()?
         .into_iter()
-        .map(|operation| (operation.name(), operation.example.status));
+        .map(|operation| (operation.name(), operation.status));
     Ok(operations.chain(others).collect())
 }
 
@@ -72,44 +72,66 @@ pub fn make() -> anyhow::Result<BTreeMap<String, Value>> {
         .collect()
 }
 
-/// An operation of the OpenAPI document, with its example.
+/// An operation of the OpenAPI document, with an example request.
 struct Operation {
+    id: String,
     function: String,
     method: String,
     path: String,
-    example: &'static Example,
+    /// Status of the response.
+    status: u16,
+    query: String,
+    /// JSON text, or an empty string.
+    body: String,
 }
 
-/// Returns all operations of the OpenAPI document. Fails if an operation has no example, or an example has no operation.
+/// Returns all operations of the OpenAPI document. Fails if an example has no operation.
 fn operations() -> anyhow::Result<Vec<Operation>> {
     let document = fs::read(workspace().join("functions/health/openapi.json"))?;
     let document: Value = serde_json::from_slice(&document)?;
     let mut operations = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, details) in methods.as_object().into_iter().flatten() {
-            let id = details["operationId"].as_str().unwrap_or_default();
-            let function = details["x-function"].as_str().unwrap_or_default();
-            let example = EXAMPLES.iter().find(|example| example.operation == id);
-            operations.push(Operation {
-                function: function.to_owned(),
-                method: method.to_uppercase(),
-                path: path.clone(),
-                example: example.with_context(|| format!("{id} has no example"))?,
-            });
+            operations.push(Operation::new(path, method, details)?);
         }
     }
-    ensure!(
-        operations.len() == EXAMPLES.len(),
-        "an example has no operation, or an operation has two examples"
-    );
+    for Example { operation, .. } in EXAMPLES {
+        let known = operations.iter().any(|known| known.id == *operation);
+        ensure!(known, "the example {operation} has no operation");
+    }
     Ok(operations)
 }
 
 impl Operation {
+    /// Takes the request from `EXAMPLES`, or else from the document: a required body has an example there, and the request
+    /// succeeds.
+    fn new(path: &str, method: &str, details: &Value) -> anyhow::Result<Self> {
+        let id = details["operationId"].as_str().unwrap_or_default();
+        let example = EXAMPLES.iter().find(|example| example.operation == id);
+        let (status, query, body) = if let Some(example) = example {
+            (example.status, filled(example.query), filled(example.body))
+        } else {
+            let status = success(details).with_context(|| format!("{id} never succeeds"))?;
+            (status, String::new(), required_body(details))
+        };
+        Ok(Self {
+            id: id.to_owned(),
+            function: details["x-function"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            status,
+            query,
+            body,
+        })
+    }
+
     /// The name of the event: `users-get-profile` for `getProfile` of the users function.
     fn name(&self) -> String {
         let mut name = self.function.clone() + "-";
-        for letter in self.example.operation.chars() {
+        for letter in self.id.chars() {
             if letter.is_ascii_uppercase() {
                 name.push('-');
             }
@@ -121,7 +143,7 @@ impl Operation {
     fn event(&self, routes: &[String]) -> anyhow::Result<Value> {
         let path = filled(&self.path);
         let route = route(routes, &self.path);
-        let query = filled(self.example.query);
+        let query = &self.query;
         let mut event = json!({
             "version": "2.0",
             "routeKey": route,
@@ -168,17 +190,35 @@ impl Operation {
             event["pathParameters"] = parameters.into();
         }
         if !query.is_empty() {
-            event["queryStringParameters"] = query_parameters(&query).into();
+            event["queryStringParameters"] = query_parameters(query).into();
         }
-        if !self.example.body.is_empty() {
-            let body = filled(self.example.body);
-            serde_json::from_str::<Value>(&body)
-                .with_context(|| format!("the body of {}", self.example.operation))?;
+        if !self.body.is_empty() {
+            serde_json::from_str::<Value>(&self.body)
+                .with_context(|| format!("the body of {}", self.id))?;
             event["headers"]["content-type"] = "application/json".into();
-            event["headers"]["content-length"] = body.len().to_string().into();
-            event["body"] = body.into();
+            event["headers"]["content-length"] = self.body.len().to_string().into();
+            event["body"] = self.body.clone().into();
         }
         Ok(event)
+    }
+}
+
+/// Returns the lowest status of a success that the operation describes.
+fn success(details: &Value) -> Option<u16> {
+    let statuses = details["responses"].as_object()?.keys();
+    statuses
+        .filter_map(|status| status.parse().ok())
+        .filter(|status| (200..400).contains(status))
+        .min()
+}
+
+/// Returns the document's example of the operation's body, or an empty string if the operation requires no JSON body.
+fn required_body(details: &Value) -> String {
+    let body = &details["requestBody"];
+    let example = body.pointer("/content/application~1json/example");
+    match example {
+        Some(example) if body["required"] == true => example.to_string(),
+        _ => String::new(),
     }
 }
 

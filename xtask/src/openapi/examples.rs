@@ -1,7 +1,8 @@
-//! Examples in the OpenAPI document. Requests are those of the events, and responses are in `examples.json`.
+//! Examples in the OpenAPI document. Requests are those of the events, and responses are in `examples.json`. Values without an
+//! example there follow from their type.
 
-use anyhow::{Context as _, bail};
-use serde_json::{Map, Value};
+use anyhow::Context as _;
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
 use crate::events::examples::{EXAMPLES, Example, NAMES};
@@ -13,7 +14,7 @@ const SCHEMAS: &str = include_str!("examples.json");
 /// Adds an example to each parameter of a path, to each JSON body and to each JSON response of a success.
 ///
 /// # Errors
-/// If the example of a schema is missing.
+/// If a schema has no example, and none follows from its type.
 pub fn add_examples(document: &mut Value) -> anyhow::Result<()> {
     let examples = Examples {
         named: serde_json::from_str(SCHEMAS).context("examples.json is not an object")?,
@@ -91,7 +92,7 @@ impl Examples {
         match schema["type"].as_str() {
             Some("array") => Ok(Value::Array(vec![self.of(&schema["items"])?])),
             Some("object") => self.object(schema, &Map::new()),
-            _ => bail!("examples.json has no value for {schema}"),
+            _ => plain(schema).with_context(|| format!("examples.json has no value for {schema}")),
         }
     }
 
@@ -140,6 +141,24 @@ impl Examples {
             }
         }
         Ok(whole.into())
+    }
+}
+
+/// Returns a value of the schema's type. Null is allowed for many properties, and then it is the value.
+fn plain(schema: &Value) -> Option<Value> {
+    if let Some(word) = schema["enum"].get(0) {
+        return Some(word.clone());
+    }
+    if let Some(types) = schema["type"].as_array() {
+        return types.contains(&json!("null")).then_some(Value::Null);
+    }
+    match (schema["type"].as_str()?, schema["format"].as_str()) {
+        ("string", Some("date-time")) => Some(json!("2025-01-15T10:30:00.000Z")),
+        ("string", Some("date")) => Some(json!("2025-01-15")),
+        ("string", _) => Some(json!("text")),
+        ("integer", _) => Some(schema["minimum"].as_i64().unwrap_or(1).into()),
+        ("boolean", _) => Some(json!(true)),
+        _ => None,
     }
 }
 

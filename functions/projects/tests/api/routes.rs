@@ -2,6 +2,7 @@
 
 use shared::openapi::{DescribedGroup, document};
 
+/// The default is a session or an API key. Routes with the default are compared with the OpenAPI document.
 #[test]
 fn routes_are_guarded_unless_the_contract_opens_them() {
     let open =
@@ -9,17 +10,11 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
     let files = "public: files are as public as their project, and avatars are public";
     let expected = [
         ("GET", "/projects", open),
-        ("POST", "/projects", "session"),
         ("GET", "/projects/facets", open),
         ("GET", "/projects/{projectId}", open),
-        ("PUT", "/projects/{projectId}", "session"),
-        ("DELETE", "/projects/{projectId}", "session"),
         ("POST", "/projects/{projectId}/views", open),
         ("GET", "/projects/{projectId}/files", open),
-        ("POST", "/uploads", "session"),
         ("GET", "/uploads/{uploadId}", files),
-        ("DELETE", "/uploads/{uploadId}", "session"),
-        ("POST", "/uploads/{uploadId}/complete", "session"),
         ("GET", "/uploads/{uploadId}/content", files),
         ("GET", "/images/{uploadId}", files),
     ];
@@ -27,11 +22,18 @@ fn routes_are_guarded_unless_the_contract_opens_them() {
         .into_iter()
         .map(|(method, path, access)| format!("{method:<7}{path:<44}{access}"))
         .collect();
-    assert_eq!(projects::api().table(), expected);
+    let table = projects::api().table().into_iter();
+    let exceptions: Vec<String> = table.filter(|line| !line.ends_with(" session")).collect();
+    assert_eq!(exceptions, expected);
 }
 
 #[test]
 fn every_route_is_in_the_openapi_document() {
     let topics = [("Projects", ""), ("Files and images", "")];
-    document("1.0.0", &topics, vec![DescribedGroup::from(&projects::api())]).unwrap();
+    document(
+        "1.0.0",
+        &topics,
+        vec![DescribedGroup::from(&projects::api())],
+    )
+    .unwrap();
 }

@@ -6,16 +6,18 @@ use sqlx::PgPool;
 
 use crate::{HIDDEN, app, sql};
 
+/// The default is a session or an API key. Routes with the default are compared with the OpenAPI document.
 #[test]
 fn routes_are_guarded_unless_the_contract_opens_them() {
+    let table = users::api().table();
+    let exceptions: Vec<&String> = table
+        .iter()
+        .filter(|line| !line.ends_with(" session"))
+        .collect();
     assert_eq!(
-        users::api().table(),
+        exceptions,
         [
-            "GET    /users/profile                              session",
-            "PUT    /users/profile                              session",
             "DELETE /users/profile                              session only",
-            "GET    /users                                      session",
-            "GET    /users/facets                               session",
             "GET    /users/{userId}                             public: profile pages are for everybody",
             "GET    /users/by-github/{githubUsername}           public: profile pages are for everybody",
             "GET    /users/{userId}/contributions               public: profile pages are for everybody",
