@@ -2,14 +2,44 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 use testkit::workspace;
 use xtask::{sbom, tools::cargo_output};
 
-/// The crates of other people that the manifests of the workspace name.
-async fn direct() -> BTreeSet<String> {
+/// Dependencies that a crate names for their features alone.
+const FOR_FEATURES: [(&str, &[&str]); 4] = [
+    (
+        "shared",
+        &[
+            "aws-lc-rs",
+            "crossbeam-utils",
+            "num-traits",
+            "sha2-0-10",
+            "zeroize",
+        ],
+    ),
+    (
+        "testing",
+        &[
+            "crc32fast",
+            "jsonwebtoken",
+            "metrics-exporter-prometheus",
+            "oauth2",
+            "simd-adler32",
+        ],
+    ),
+    ("codecave", &["testing"]),
+    ("migrate", &["testing"]),
+];
+
+/// Returns the manifests of the workspace.
+async fn packages() -> Vec<Value> {
     let arguments = [
         "metadata",
         "--offline",
@@ -19,8 +49,13 @@ async fn direct() -> BTreeSet<String> {
     ];
     let output = cargo_output(&arguments).await.unwrap();
     let metadata: Value = serde_json::from_slice(&output).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
-    packages
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// Returns the crates of other people that the manifests of the workspace name.
+async fn direct() -> BTreeSet<String> {
+    packages()
+        .await
         .iter()
         .flat_map(|package| package["dependencies"].as_array().unwrap())
         // The crates of the workspace have a path instead of a source.
@@ -54,6 +89,61 @@ async fn each_direct_dependency_has_one_line_with_its_reason() {
     assert!(
         unknown.is_empty(),
         "in docs/dependencies.md, but in no manifest: {unknown:?}"
+    );
+}
+
+/// Appends the Rust sources of a folder, or of a file.
+fn read_sources(path: &Path, sources: &mut String) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            read_sources(&entry.unwrap().path(), sources);
+        }
+    } else if path.extension().is_some_and(|extension| extension == "rs") && path.exists() {
+        sources.push_str(&fs::read_to_string(path).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn each_dependency_is_used_by_its_crate() {
+    let is_part_of_name = |c: char| c == '_' || c.is_alphanumeric();
+    let mut unused = Vec::new();
+    for package in packages().await {
+        let crate_name = package["name"].as_str().unwrap();
+        let manifest = PathBuf::from(package["manifest_path"].as_str().unwrap());
+        let folder = manifest.parent().unwrap();
+        let mut sources = String::new();
+        for part in ["build.rs", "src"] {
+            read_sources(&folder.join(part), &mut sources);
+        }
+        let of_program = sources.len();
+        for part in ["tests", "examples"] {
+            read_sources(&folder.join(part), &mut sources);
+        }
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let name = dependency["rename"]
+                .as_str()
+                .or(dependency["name"].as_str())
+                .unwrap();
+            let is_for_features = FOR_FEATURES
+                .iter()
+                .any(|(owner, names)| *owner == crate_name && names.contains(&name));
+            let readers = if dependency["kind"] == "dev" {
+                &sources[..]
+            } else {
+                &sources[..of_program]
+            };
+            let word = name.replace('-', "_");
+            let is_used = readers
+                .split(|c: char| !is_part_of_name(c))
+                .any(|part| part == word);
+            if is_used == is_for_features {
+                unused.push(format!("{crate_name}: {name}"));
+            }
+        }
+    }
+    assert!(
+        unused.is_empty(),
+        "not used, or used and listed as unused: {unused:?}"
     );
 }
 
