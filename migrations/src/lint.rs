@@ -6,7 +6,8 @@ use sqlx::migrate::Migration;
 
 use crate::script::{Kind, Statement, statements};
 
-/// A statement that must not be in a migration, unless a comment `-- accepted: …` before it says why it is harmless.
+/// A statement that a migration must not contain, unless a comment `-- accepted: …` before it gives the reason why it is
+/// harmless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockingStatement {
     pub line: usize,

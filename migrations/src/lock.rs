@@ -35,8 +35,8 @@ pub struct MigratorLock {
 }
 
 impl MigratorLock {
-    /// Waits until no other program holds the lock. It asks again and again, because a statement that waits for the lock
-    /// would keep a snapshot, for which `create index concurrently` waits.
+    /// Waits until no other program holds the lock, by trying at intervals. A single statement that waits for the lock would
+    /// keep a snapshot, and `create index concurrently` waits for every snapshot.
     pub async fn obtain(
         options: &PgConnectOptions,
         progress: &mut (dyn FnMut(Progress) + Send),

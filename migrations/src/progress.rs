@@ -1,4 +1,4 @@
-//! What a run reports while it works.
+//! The progress that a run reports.
 
 use std::{fmt, time::Duration};
 
@@ -14,7 +14,7 @@ pub enum Progress {
         line: usize,
         summary: String,
         elapsed: Duration,
-        /// How often it gave up waiting for a lock before.
+        /// Number of earlier attempts that gave up waiting for a lock.
         retries: u32,
     },
     /// Rows that the batches of a statement have reached so far.

@@ -1,5 +1,5 @@
-//! Migrations that were written anew after databases had applied them, so that they need no long lock. They result in the same
-//! schema, so every database keeps the checksum of the first text. Programs of either text accept it.
+//! Migrations whose text was replaced after databases had applied them, so that they need no long lock. Both texts result in the
+//! same schema. Every database stores the checksum of the first text, which programs with either text accept.
 
 use std::borrow::Cow;
 

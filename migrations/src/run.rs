@@ -21,14 +21,14 @@ use crate::{
     script::{Kind, Statement, statements},
 };
 
-/// How long a statement waits for a lock. Readers and writers queue behind it meanwhile.
+/// Maximum time that a statement waits for a lock. Readers and writers queue behind it meanwhile.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(100);
 /// Pause after the first attempt that obtained no lock. Each further pause is twice as long, up to the maximum.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// Time after which a statement that obtains no lock fails.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// How long a batch shall take: its rows are locked meanwhile.
+/// Intended duration of a batch, whose rows are locked meanwhile.
 const BATCH_TIME: Duration = Duration::from_millis(50);
 const FIRST_BATCH: i32 = 100;
 const MIN_BATCH: i32 = 10;
@@ -290,8 +290,8 @@ impl Runner<'_> {
         tx.commit().await.map_err(own)
     }
 
-    /// Executes a statement in batches. It receives the last key of the batch before and the number of rows, and returns the
-    /// last key and the number of rows that it has reached, or null when nothing is left.
+    /// Executes a statement in batches. The statement receives the last key of the previous batch and the size of the batch. It
+    /// returns its own last key and its number of rows, or null if no row was left.
     async fn batches(
         &mut self,
         migration: &Migration,

@@ -18,7 +18,7 @@ pub struct Statement<'a> {
     /// Line of its first word, counted from 1.
     pub line: usize,
     pub kind: Kind,
-    /// Whether a comment `-- accepted: …` says why its locks are harmless.
+    /// Whether a comment `-- accepted: …` gives the reason why its locks are harmless.
     pub is_accepted: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The counters of the rate limits in PostgreSQL, as one instance uses them: which reads it counts, and whether
-//! counting works.
+//! How one instance uses the counters of the rate limits in PostgreSQL. It counts a sample of the reads, and pauses after
+//! the database has failed.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -94,7 +94,7 @@ impl Sampler {
         }
     }
 
-    /// Returns how much this request counts if it is chosen.
+    /// Returns the number of requests for which this one is counted, or `None` if it is not chosen.
     pub fn weight(&self) -> Option<u32> {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
         let is_chosen = run.position == run.chosen;

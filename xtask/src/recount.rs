@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, FromRow, PgConnection};
 struct Counter {
     table: &'static str,
     column: &'static str,
-    /// Query for the `id` of each row of `table` that has rows to count, and their number `n`.
+    /// Query that counts the rows: its column `id` names a row of `table`, and its column `n` is the count.
     rows: &'static str,
 }
 

@@ -50,10 +50,10 @@ async fn with_python(tools: &Path) -> anyhow::Result<()> {
     .await
 }
 
-/// Runs cargo in the workspace and returns what it prints for programs: without colours, which CI asks for.
+/// Runs cargo in the workspace and returns its output, without the colours that CI sets.
 ///
 /// # Errors
-/// If cargo cannot be run, or fails; the error is what cargo says.
+/// If cargo cannot be run, or fails. The error contains the message of cargo.
 pub async fn cargo_output(arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
     let output = Command::new(cargo())
         .args(arguments)

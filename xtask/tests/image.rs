@@ -1,4 +1,4 @@
-//! The container image: what is in it, and that `Dockerfile` makes the same.
+//! The content of the container image, which is the same as that of `Dockerfile`.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 

@@ -13,7 +13,7 @@ use crate::{migrate, sentence, sweep};
 /// Maximum time of a job. It is Lambda's limit, so that a job has the same time everywhere.
 const TIME_LIMIT: Duration = Duration::from_mins(15);
 
-/// What a program does once.
+/// A job that a program does once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
     /// Applies the migrations that the database lacks.

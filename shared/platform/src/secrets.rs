@@ -17,9 +17,9 @@ use crate::{config::Variables, telemetry};
 /// Maximum time to read a secret, retries included.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Loads the variables of the environment and adds those of the secrets: from the secrets named by `APP_SECRETS_ID` and
-/// `AUTH_SECRETS_ID` the common names and `names`, from the one named by `DATABASE_SECRET_ID` the database's address or
-/// credentials. The environment takes precedence.
+/// Loads the variables of the environment and of the secrets. The environment takes precedence. `APP_SECRETS_ID` and
+/// `AUTH_SECRETS_ID` name secrets from which the common names and `names` are read. `DATABASE_SECRET_ID` names the secret with
+/// the database's address or credentials.
 ///
 /// # Errors
 /// A secret cannot be read or is malformed.

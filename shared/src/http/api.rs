@@ -287,7 +287,7 @@ mod tests {
                 get("listNotes", "/notes", nothing)
                     .session_only()
                     .public("open"),
-                "the route listNotes says twice who may call it",
+                "the route listNotes sets its access twice",
             ),
             (
                 get("listNotes", "/notes", nothing).purges_cache(),

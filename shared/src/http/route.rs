@@ -203,7 +203,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
 
     fn access(mut self, access: Access) -> Self {
         if self.rules.access != Access::Session {
-            self.mistake = Some("says twice who may call it");
+            self.mistake = Some("sets its access twice");
         }
         self.rules.access = access;
         self

@@ -192,8 +192,8 @@ fn joined_query(query: &QueryMap) -> String {
     pairs.join("&")
 }
 
-/// Returns whether the domain is that of a Function URL. The request stack needs to know it; no other domain is put
-/// into the URI.
+/// Returns whether the domain is that of a Function URL. Only such a domain is put into the URI, where the request stack
+/// reads it.
 fn is_function_url(domain: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     domain.ends_with(".on.aws") && domain.bytes().all(is_plain)

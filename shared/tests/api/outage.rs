@@ -22,7 +22,7 @@ pub fn unavailable(answer: &Answer) {
     assert_eq!(answer.header("cache-control"), "no-store");
 }
 
-/// Returns a group with one connection, as under Lambda, so that a lost connection leaves none.
+/// Returns a group with one connection, as under Lambda. A request that loses it cannot use another one.
 pub fn app(address: &str) -> App {
     App::connected(
         api(),

@@ -7,7 +7,7 @@ use tokio::{
     sync::watch,
 };
 
-/// What the proxy does with connections.
+/// The proxy's treatment of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyState {
     Open,

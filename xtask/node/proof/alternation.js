@@ -57,7 +57,7 @@ export class Visitor {
     return this.servers[this.next() < 0.5 ? 0 : 1];
   }
 
-  /** Sends a request to either server. A 401 must be the other server's answer, too, and the one that is expected. */
+  /** Sends a request to either server. After a 401, checks that a 401 is expected, and that the other server answers alike. */
   async #send(method, path, options, { browser = this.#browser, mayBe401 = !this.#isSignedIn } = {}) {
     const server = this.#any();
     const before = browser.copy();
@@ -121,7 +121,7 @@ export class Visitor {
     assert.equal(session.user.name, name);
   }
 
-  /** Lets the session become due. The next request extends it, on whichever server. */
+  /** Makes the session old enough to be extended. The next request to either server extends it. */
   async #refresh() {
     const token = decodeURIComponent(this.#browser.cookie("session_token")).split(".")[0];
     const due = `update session set "expiresAt" = now() at time zone 'utc' + interval '2 days' where token = $1`;

@@ -1,5 +1,6 @@
-// Rewrites an answer and the rows that it changed, so that two runs of one server are equal: a random value becomes the
-// number of its first appearance, a time its distance from the request in minutes, a signed cookie the value that it signs.
+// Rewrites an answer and the rows that it changed, so that two runs of one server give equal results. A random value becomes
+// its length and the place of its first appearance. A time becomes its distance from the request in minutes. A signed cookie
+// becomes the value that it signs.
 
 import { createHash } from "node:crypto";
 
@@ -29,7 +30,7 @@ export class Canonical {
   #hashes = new Map();
   #now = 0;
 
-  /** `rows` are the rows at the start. Their values are no random ones. */
+  /** `rows` are the rows at the start. Words that they contain are the same in every run, so they stay as they are. */
   constructor(rows) {
     this.#fixed = new Set(JSON.stringify(rows).match(word));
   }
@@ -59,7 +60,7 @@ export class Canonical {
     return { status: answer.status, headers, cookies, body: this.#value(body, `${step}body`), rows };
   }
 
-  /** A hash may appear before the value that it is made from. */
+  /** Records the hash of each value first, because a hash may appear before its value. */
   #noteHashes(text) {
     for (const found of text.match(word) ?? []) {
       if (!this.#fixed.has(found)) {
@@ -86,7 +87,7 @@ export class Canonical {
       const row = act === "update" ? difference(before, after) : (after ?? before);
       return { kind: `${act} ${table}`, of: before?.id, row: parseColumns(row) };
     });
-    // Rows of one table have no order but that of their columns that are not random.
+    // A table has no order. The columns that are not random decide.
     const order = ({ kind, of, row }) => JSON.stringify([kind, this.#mask(of), this.#mask(row)]);
     shown.sort((one, other) => (order(one) < order(other) ? -1 : 1));
     const rows = {};

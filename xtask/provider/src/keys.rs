@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// The key of the JWKS. It is generated once per process, because the generation takes a while.
 pub static OWN: LazyLock<Key> = LazyLock::new(|| Key::generate("own"));
 
-/// A key that is not in the JWKS, with the id of the key that is.
+/// A key that is not in the JWKS. It has the id of the key in the JWKS.
 pub static STRANGER: LazyLock<Key> = LazyLock::new(|| Key::generate("own"));
 
 /// An RSA key for signatures.

@@ -19,7 +19,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// Nanoseconds of a second, in which a health check states its times.
 const SECOND: u64 = 1_000_000_000;
 
-/// What the labels of an image say of its origin.
+/// The origin of an image, for its labels.
 #[derive(Clone, Debug)]
 pub struct Description {
     pub version: String,
@@ -157,8 +157,8 @@ impl Image {
     }
 }
 
-/// The configuration of containers. `Healthcheck` is Docker's: other engines ignore it, as the specification wants of unknown
-/// fields. `Dockerfile` has the same settings.
+/// The configuration of containers, with the same settings as `Dockerfile`. `Healthcheck` is a field of Docker, and other
+/// engines ignore it.
 fn config(layer: &Layer, description: &Description) -> anyhow::Result<Value> {
     let Description {
         version,

@@ -75,7 +75,7 @@ async fn read(folder: &Path) -> anyhow::Result<Migrator> {
     for pair in migrator.migrations.windows(2) {
         if pair[0].version == pair[1].version {
             bail!(
-                "{} and {} have the same version; give the newer one another",
+                "{} and {} have the same version; give the newer file another version",
                 failure::file_name(&pair[0]),
                 failure::file_name(&pair[1])
             );

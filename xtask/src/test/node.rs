@@ -7,7 +7,7 @@ use testkit::programs;
 
 use super::outcome::{Failure, Tally};
 
-/// How many lines are shown of each failure.
+/// Maximum number of lines that are shown of each failure.
 const REASON: usize = 3;
 
 /// npm, whose machine has Node too.

@@ -127,7 +127,7 @@ async fn two_files_of_one_version_are_rejected(db: PgPool) {
 
     assert_eq!(
         error,
-        "migrations/1_first.sql and migrations/1_second.sql have the same version; give the newer one another"
+        "migrations/1_first.sql and migrations/1_second.sql have the same version; give the newer file another version"
     );
 }
 

@@ -16,11 +16,11 @@ struct Update {
     path: &'static [(&'static str, &'static str)],
     /// Fields of the body that name the updated object.
     target: Value,
-    /// Where the fields are in the body, as a JSON pointer.
+    /// JSON pointer to the fields in the body.
     fields: &'static str,
     /// The path of the request that reads the fields.
     read: &'static str,
-    /// Where the fields are in its response, as a JSON pointer.
+    /// JSON pointer to the fields in its response.
     stored: &'static str,
     /// Fields that are not read back, with the reason.
     except: &'static [(&'static str, &'static str)],

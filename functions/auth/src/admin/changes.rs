@@ -1,4 +1,4 @@
-//! Changes of a user by an admin: known columns with values of their types.
+//! Changes of a user by an admin. Unknown columns are ignored, and each value must have the type of its column.
 
 use serde_json::{Map, Value};
 use shared::time::Timestamp;
@@ -12,7 +12,7 @@ use crate::{
     queries::admin::UserChanges,
 };
 
-/// Maximum length of an address (RFC 5321, 4.5.3.1), and some more.
+/// Maximum length of an e-mail address: 64 characters, `@` and 255 characters (RFC 5321, 4.5.3.1).
 const MAX_EMAIL_CHARS: usize = 320;
 /// Maximum length of the reason of a ban.
 pub const MAX_REASON_CHARS: usize = 500;
@@ -93,7 +93,7 @@ pub fn email(value: &str) -> Result<String> {
     }
 }
 
-/// 400 of an address that another user has.
+/// Returns the error for an e-mail address that another user has.
 pub fn email_is_taken() -> Error {
     Error::bad_request(
         "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",

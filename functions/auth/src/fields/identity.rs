@@ -40,7 +40,7 @@ impl ValueRule for AnyIdRule {
 /// Longer lists are no id of any user.
 const MAX_ID_ITEMS: usize = 10;
 
-/// What `String` makes of an item of a list: its items joined with commas.
+/// Converts an item of a list as `String` of JavaScript does: joins its items with commas.
 fn javascript_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

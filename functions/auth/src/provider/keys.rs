@@ -15,7 +15,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::http::{Failure, Http};
 
-/// How long keys are cached. Google rotates them within days, and publishes new ones in advance.
+/// Time for which keys are cached. Google rotates them within days, and publishes new ones in advance.
 const CACHE_TIME: Duration = Duration::from_hours(1);
 /// Minimum interval between requests for an unknown key.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 /// Maximum length of a provider's id of a person.
 const MAX_ID_CHARS: usize = 255;
-/// Maximum length of an address: that of RFC 5321, 4.5.3.1, and some more.
+/// Maximum length of an e-mail address: 64 characters, `@` and 255 characters (RFC 5321, 4.5.3.1).
 const MAX_EMAIL_CHARS: usize = 320;
 
 /// A person's profile at a provider.

@@ -1,4 +1,4 @@
-//! Redirects, for addresses of a grammar: the browser ends at a trusted origin for every request.
+//! Redirects to generated addresses. Every redirect leads to a trusted origin.
 
 use provider::Person;
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ fn expect_safe(answer: &Answer, address: &str) {
     }
 }
 
-/// Every `step`th address of the grammar. Each test starts at another one.
+/// Returns every `step`th generated address, from `start` on.
 fn sample(step: usize, start: usize) -> Vec<String> {
     addresses().skip(start).step_by(step).collect()
 }

@@ -62,7 +62,7 @@ function problemOf(parameter, control) {
   return "";
 }
 
-// What is wrong with the text of a body before it is sent.
+// Returns the error in the text of a body before it is sent.
 function bodyProblem(body, text) {
   if (!text.trim()) return body.required ? "The body is required" : "";
   let value;

@@ -52,7 +52,7 @@ function typeOf(reference) {
   return types.map((type) => (type === "array" ? `list of ${typeOf(reference.items)}` : type)).join(" or ");
 }
 
-// What values must be beside their type.
+// Returns the rules of values in addition to their type.
 function rulesOf(reference) {
   const schema = resolve(reference);
   const rules = [];

@@ -1,4 +1,4 @@
-//! What the combinations of parameters cost on a large database.
+//! The costs of the combinations of parameters on a large database.
 
 use std::time::{Duration, Instant};
 

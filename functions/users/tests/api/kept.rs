@@ -6,7 +6,7 @@ use testing::each;
 
 use crate::app;
 
-/// What may happen to a user, `$1`.
+/// Changes of a user, `$1`.
 const EVENTS: [&str; 12] = [
     r#"insert into "user" (id, name, email, skills, location, "updatedAt")
        values ($1, 'U', $1, array['Rust', 'C++', $1], 'Oslo', now()) on conflict do nothing"#,

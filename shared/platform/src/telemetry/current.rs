@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 /// The route of a request that matched none.
 pub(super) const NO_ROUTE: &str = "unmatched";
 
-/// What is known about a request while it is served.
+/// The data about a request while it is served.
 pub(super) struct CurrentRequest {
     pub request_id: String,
     pub route: Cell<&'static str>,

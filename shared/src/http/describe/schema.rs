@@ -105,7 +105,7 @@ pub fn either(one: Ref, other: Ref) -> Schema {
     AnyOfBuilder::new().item(one).item(other).into()
 }
 
-/// What a schema is used for.
+/// The use of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Usage {
     /// A body that is read.
@@ -119,7 +119,7 @@ pub enum Usage {
 pub struct NamedSchema {
     /// Its name among the components.
     pub name: String,
-    /// What it is used for.
+    /// Its use.
     pub usage: Usage,
     /// The schema.
     pub schema: Schema,

@@ -102,7 +102,7 @@ async fn pass(guard: &Guard, request: Request, next: Next) -> Response {
     response
 }
 
-/// What the response needs to know about a request, whether or not it was rejected.
+/// The data about a request from which its response is made, whether or not the request is rejected.
 #[derive(Default)]
 struct Checked {
     with_credential: bool,
