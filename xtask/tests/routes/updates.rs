@@ -201,7 +201,10 @@ fn another(bundle: &Bundle, operation: &str, name: &str, schema: &Value, present
         (Value::Object(_), _) => json!({ "sample": 1 }),
         // An address is valid in every text field.
         (Value::String(text), _) if text == "sample" => {
-            json!(format!("https://x.example/{operation}"))
+            let address = format!("https://x.example/{operation}");
+            let max = schema["maxLength"].as_u64().unwrap_or(u64::MAX);
+            let length = usize::try_from(max).unwrap_or(usize::MAX);
+            json!(address.chars().take(length).collect::<String>())
         }
         _ => sample,
     };

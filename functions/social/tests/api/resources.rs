@@ -6,18 +6,34 @@ use testing::App;
 
 use crate::{app, comment, project, sql};
 
-/// Sets every column of a user that responses contain.
+/// Sets the columns of a user that need a value of their own.
 const FILL: &str = r#"
     update "user" set image = 'https://example.com/image.png', avatar = 'https://example.com/avatar.png', bio = 'Analyst',
         website = 'https://example.com', location = 'London', company = 'Example', skills = '{Rust,SQL}',
         "githubUsername" = 'bob-on-github', "isPro" = true
     where id = $1"#;
 
+/// Sets every other text of every user, so that a new field of a response is compared, too.
+const FILL_OTHERS: &str = r#"
+    do $$
+    declare
+        other text;
+    begin
+        for other in
+            select column_name from information_schema.columns
+            where table_schema = 'public' and table_name = 'user' and data_type = 'text' and is_nullable = 'YES'
+        loop
+            execute format('update "user" set %1$I = coalesce(%1$I, ''https://filled.example'')', other);
+        end loop;
+    end
+    $$"#;
+
 #[testkit::test]
 async fn a_public_user_is_the_same_in_every_response(db: PgPool) {
     let social = app(&db);
     let (ada, bob) = (social.user("ada").await, social.user("bob").await);
     sql(&db, FILL, &[&bob.id]).await;
+    sql(&db, FILL_OTHERS, &[]).await;
     project(&db, "p1", &ada.id, true).await;
     bob.put("/projects/p1/like", json!({})).await.expect(200);
     for (follower, followed) in [(&ada, &bob), (&bob, &ada)] {

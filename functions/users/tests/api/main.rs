@@ -15,12 +15,21 @@ mod search;
 mod suggestions;
 mod update;
 
+use serde_json::Value;
 use sqlx::PgPool;
 use testing::{App, HIDDEN, SHOWN, each, number, sql};
 
 /// The users group over a fresh database.
 pub fn app(db: &PgPool) -> App {
     App::new(users::api(), db.clone())
+}
+
+/// Returns the object without the fields that are null, which are those that the test has not filled.
+pub fn without_nulls(mut object: Value) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.retain(|_, value| !value.is_null());
+    }
+    object
 }
 
 /// Inserts a project and increments the author's counter.
