@@ -9,6 +9,12 @@ fn string() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
+fn int32() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+}
+
 /// Returns a reference to one of the document's headers.
 pub(super) fn header(name: &str) -> utoipa::openapi::Ref {
     utoipa::openapi::Ref::new(format!("#/components/headers/{name}"))
