@@ -2,6 +2,7 @@
 //! the database has failed.
 
 use std::{
+    fmt::Display,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -46,17 +47,27 @@ impl LimitStore {
 
     /// Runs statements on the counters. Returns `None` if one fails or takes too long, and for a while after that.
     pub async fn attempt<T>(&self, work: impl Future<Output = sqlx::Result<T>>) -> Option<T> {
-        if self.failed.is_open() {
+        if self.is_paused() {
             return None;
         }
         match briefly(TIME_LIMIT, work).await {
             Ok(value) => Some(value),
             Err(error) => {
-                self.failed.open();
-                tracing::warn!(%error, "requests cannot be counted");
+                self.pause(error);
                 None
             }
         }
+    }
+
+    /// Returns whether the counters are not used because they failed a moment ago.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.failed.is_open()
+    }
+
+    /// Records that the counters cannot be used. They are not used for a while.
+    pub(crate) fn pause(&self, error: impl Display) {
+        self.failed.open();
+        tracing::warn!(%error, "requests cannot be counted");
     }
 
     /// Records that the database accepts no writes. After a failover, new connections lead to one that does.

@@ -5,12 +5,12 @@ use shared::api_key::{ApiKeyRefusal, hash};
 use sqlx::PgPool;
 use testing::{Answer, App, Caller};
 
-use crate::api;
+use crate::{api, guard::not_public};
 
 const KEY: &str = "cc_oguqufGkipgmbZjaxCWoNLHIgQUEByabrQCAhRijgpNjzVftvTARCECDftLrkYhI";
 
-/// Inserts a key of a user, and sets these columns.
-async fn insert_key(app: &App, user: &Caller, columns: &str) {
+/// Inserts the key of [`with_key`] for a user, and sets these columns.
+pub async fn insert_key(app: &App, user: &Caller, columns: &str) {
     let mut query = sqlx::QueryBuilder::<sqlx::Postgres>::new(
         r#"insert into apikey (id, "referenceId", key, "createdAt", "updatedAt", "rateLimitTimeWindow", "rateLimitMax")
            values ('key', "#,
@@ -27,7 +27,7 @@ async fn insert_key(app: &App, user: &Caller, columns: &str) {
     }
 }
 
-fn with_key(app: &App) -> Caller {
+pub fn with_key(app: &App) -> Caller {
     app.anyone().header("x-api-key", KEY)
 }
 
@@ -182,15 +182,25 @@ async fn the_key_of_an_inactive_owner_is_rejected_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "").await;
-    execute(&app, r#"update "user" set "isActive" = false"#).await;
-    with_key(&app)
-        .get("/me")
-        .await
-        .expect_error(403, &["Account is deactivated"]);
-    assert_eq!(
-        with_key(&app).get("/open").await.expect(200).json()["viewer"],
-        json!(null)
-    );
+    for inactive in [
+        r#"update "user" set "isActive" = false"#,
+        r#"update "user" set "isActive" = true, banned = true"#,
+    ] {
+        execute(&app, inactive).await;
+        with_key(&app)
+            .get("/me")
+            .await
+            .expect_error(403, &["Account is deactivated"]);
+        with_key(&app)
+            .post("/notes", json!({"text": "hi"}))
+            .await
+            .expect_error(403, &["Account is deactivated"]);
+        for path in ["/open", "/one"] {
+            let answer = with_key(&app).get(path).await.expect(200);
+            assert_eq!(answer.json()["viewer"], json!(null));
+            not_public(&answer);
+        }
+    }
 
     execute(&app, r#"delete from "user""#).await;
     with_key(&app)
@@ -375,4 +385,26 @@ async fn the_last_use_of_a_key_without_limits_is_stored_once_a_minute(db: PgPool
         .await
         .unwrap();
     assert_eq!(count, 2);
+}
+
+#[testkit::test]
+async fn a_read_by_key_takes_at_most_two_round_trips(db: PgPool) {
+    let app = App::new(api(), db);
+    let ada = app.user("ada").await;
+    insert_key(&app, &ada, "").await;
+
+    for (path, statements) in [("/me", 1), ("/open", 1), ("/people", 2), ("/account", 2)] {
+        let (answer, usage) = shared::db::measured(with_key(&app).get(path)).await;
+        let answer = answer.expect(200);
+        assert_eq!(usage.statements, statements, "{path}");
+        assert!(
+            answer.header("ratelimit").starts_with("\"read\";r="),
+            "{path}"
+        );
+    }
+    let used: i32 = sqlx::query_scalar(r#"select "requestCount" from apikey"#)
+        .fetch_one(&app.state.db)
+        .await
+        .unwrap();
+    assert_eq!(used, 4);
 }

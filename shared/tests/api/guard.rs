@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::json;
 use sqlx::PgPool;
-use testing::{App, Caller};
+use testing::{Answer, App, Caller};
 
 use crate::api;
 
@@ -126,6 +126,16 @@ async fn an_impersonated_session_is_never_extended(db: PgPool) {
     assert!(left < 3600.0, "{left}");
 }
 
+/// Asserts that shared caches keep a response from other clients.
+#[track_caller]
+pub fn not_public(answer: &Answer) {
+    assert_eq!(answer.header("cache-control"), "private, no-cache");
+    assert_eq!(
+        answer.header("vary"),
+        "Origin, Cookie, Authorization, X-Api-Key, Accept-Encoding"
+    );
+}
+
 #[testkit::test]
 async fn deactivated_and_banned_callers_are_rejected_or_anonymous(db: PgPool) {
     let app = App::new(api(), db);
@@ -150,10 +160,11 @@ async fn deactivated_and_banned_callers_are_rejected_or_anonymous(db: PgPool) {
             .delete("/me")
             .await
             .expect_error(403, &["Account is deactivated"]);
-        assert_eq!(
-            caller.get("/open").await.expect(200).json(),
-            json!({"viewer": null})
-        );
+        for path in ["/open", "/one"] {
+            let answer = caller.get(path).await.expect(200);
+            assert_eq!(answer.json(), json!({"viewer": null}));
+            not_public(&answer);
+        }
     }
 
     let dan = app.user("dan").await;
@@ -261,11 +272,7 @@ async fn requests_of_other_sites_cannot_write_with_the_cookie(db: PgPool) {
         .expect(200);
 }
 
-async fn send(
-    caller: &Caller,
-    content_type: Option<&str>,
-    body: impl Into<Body>,
-) -> testing::Answer {
+async fn send(caller: &Caller, content_type: Option<&str>, body: impl Into<Body>) -> Answer {
     let mut request = Request::builder().method(Method::POST).uri("/notes");
     if let Some(content_type) = content_type {
         request = request.header("content-type", content_type);

@@ -4,7 +4,10 @@ use serde_json::json;
 use sqlx::{ConnectOptions as _, PgPool};
 use testing::{App, Caller};
 
-use crate::api;
+use crate::{
+    api,
+    api_key::{insert_key, with_key},
+};
 
 #[testkit::test]
 async fn reads_and_writes_have_their_own_quotas(db: PgPool) {
@@ -223,9 +226,13 @@ async fn counted(db: &PgPool) -> i64 {
 async fn seven_of_eight_reads_do_not_write(db: PgPool) {
     let app = App::configured(api(), db.clone(), &[("RATE_LIMITS", "real")]);
     let ada = app.user("ada").await;
-    let anyone = app.anyone();
+    insert_key(&app, &ada, "").await;
 
-    for (caller, path, statements) in [(&ada, "/me", [1, 2]), (&anyone, "/open", [1, 1])] {
+    for (caller, path, statements) in [
+        (ada, "/me", [1, 2]),
+        (with_key(&app), "/me", [1, 2]),
+        (app.anyone(), "/open", [1, 1]),
+    ] {
         let mut writes = 0;
         for _ in 0..160 {
             let before = counted(&db).await;
@@ -311,4 +318,42 @@ async fn limits_fail_open_for_every_caller(db: PgPool) {
 
     sqlx::query("drop table quota").execute(&db).await.unwrap();
     served("missing").await;
+}
+
+/// The own limits of a key still hold, and each use is counted once.
+#[testkit::test]
+async fn the_counters_may_be_locked_or_missing_when_a_key_is_used(db: PgPool) {
+    let address = db.connect_options().to_url_lossy();
+    let app = || App::connected(api(), &[("DATABASE_URL", address.as_str())]);
+    insert_key(&app(), &app().user("ada").await, "remaining = 14").await;
+    let served = async |what: &str, remaining: i64| {
+        let app = app();
+        for path in ["/me", "/people", "/account", "/open"] {
+            let started = std::time::Instant::now();
+            let answer = with_key(&app).get(path).await.expect(200);
+            assert_eq!(answer.header("ratelimit"), "", "{what} {path}");
+            let elapsed = started.elapsed().as_millis();
+            assert!(elapsed < 1000, "{what} {path}: {elapsed} ms");
+        }
+        let answer = with_key(&app).put("/notes", json!({})).await.expect(200);
+        assert_eq!(answer.header("ratelimit"), "", "{what}");
+        let left = testing::number(&db, "select remaining::bigint from apikey", &[]).await;
+        assert_eq!(left, remaining, "{what}");
+    };
+
+    let mut lock = db.begin().await.unwrap();
+    sqlx::query("lock table quota")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    served("locked", 9).await;
+    lock.rollback().await.unwrap();
+
+    sqlx::query("drop table quota").execute(&db).await.unwrap();
+    served("missing", 4).await;
+
+    let app = app();
+    for status in [200, 200, 200, 200, 429] {
+        with_key(&app).get("/me").await.expect(status);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::statement::{self, CallerRow, Counter, CounterRow, Principal};
 use crate::{
+    api_key::{self, ApiKey, ApiKeyRefusal},
     http::{
         RateClass, Result,
         quota::{self, Counted, Policy},
@@ -69,6 +70,39 @@ impl Counting<'_> {
             tracing::warn!(%error, "a session cannot be extended");
         }
         Ok((row, counted))
+    }
+
+    /// Verifies an API key, finds its owner, and counts the request. For a read, one statement does all of it.
+    pub(super) async fn verify(
+        &self,
+        key: &str,
+        with_account: bool,
+    ) -> Result<(Result<(ApiKey, CallerRow), ApiKeyRefusal>, Vec<Counted>)> {
+        let app = self.app;
+        let policy = self.by_user.first().map(|policy| policy.name).filter(|_| {
+            self.sampled && !with_account && app.redis.is_none() && !app.limits.is_paused()
+        });
+        let (key, owner) = match api_key::verify_with_owner(&app.db, key, policy).await? {
+            Ok(verified) => verified,
+            // A failed credential is always counted.
+            Err(refusal) => return Ok((Err(refusal), self.count(None, false).await)),
+        };
+        if with_account {
+            let (row, counted) = self.find(Principal::User(&key.user_id), true).await?;
+            return Ok((Ok((key, row)), counted));
+        }
+        let is_counter_missing = policy.is_some() && owner.counter.is_none();
+        let row = CallerRow::of_owner(&key.user_id, owner);
+        let counted = if is_counter_missing {
+            app.limits.pause("the counters are locked or missing");
+            Vec::new()
+        } else if policy.is_some() {
+            self.counted(&row).await
+        } else {
+            let sampled = self.sampled && row.active;
+            self.count(row.active_id(), sampled).await
+        };
+        Ok((Ok((key, row)), counted))
     }
 
     /// Returns the counters of a row. A read that is chosen is added, and so is a credential that identifies nobody.

@@ -36,7 +36,7 @@ use super::{
     quota::{self, Counted},
 };
 use crate::{
-    api_key::{self, ApiKey, ApiKeyRefusal},
+    api_key::{ApiKey, ApiKeyRefusal},
     state::AppState,
 };
 
@@ -245,27 +245,6 @@ async fn identify_caller(
         class => class,
     };
     let by_address = quota::of_address(&config.quotas, counted_as);
-    let (key, refusal) = match credential {
-        Credential::ApiKey(key) => match api_key::verify(&guard.app.db, key).await? {
-            Ok(key) => (Some(key), None),
-            Err(refusal) => (None, Some(refusal)),
-        },
-        _ => (None, None),
-    };
-    let principal = match (credential, &key) {
-        (_, Some(key)) => Some(Principal::User(&key.user_id)),
-        (
-            Credential::Session {
-                token,
-                dont_remember,
-            },
-            None,
-        ) => Some(Principal::Session {
-            token,
-            may_refresh: !dont_remember,
-        }),
-        _ => None,
-    };
     let counting = Counting {
         app: &guard.app,
         by_user: &by_user,
@@ -273,19 +252,37 @@ async fn identify_caller(
         network: &address.network(),
         sampled: is_read && rules.counted_as == RateClass::Read,
     };
-    let Some(principal) = principal else {
-        // A failed credential is always counted.
-        let sampled = counting.sampled && refusal.is_none();
-        return Ok(IdentifiedCaller {
-            refusal,
-            counted: counting.count(None, sampled).await,
-            ..IdentifiedCaller::default()
-        });
+    let (key, row, counted) = match credential {
+        Credential::None => {
+            return Ok(IdentifiedCaller {
+                counted: counting.count(None, counting.sampled).await,
+                ..IdentifiedCaller::default()
+            });
+        }
+        Credential::ApiKey(key) => match counting.verify(key, rules.with_account).await? {
+            (Ok((key, row)), counted) => (Some(key), row, counted),
+            (Err(refusal), counted) => {
+                return Ok(IdentifiedCaller {
+                    refusal: Some(refusal),
+                    counted,
+                    ..IdentifiedCaller::default()
+                });
+            }
+        },
+        Credential::Session {
+            token,
+            dont_remember,
+        } => {
+            let session = Principal::Session {
+                token,
+                may_refresh: !dont_remember,
+            };
+            let (row, counted) = counting.find(session, rules.with_account).await?;
+            (None, row, counted)
+        }
     };
-    let (row, counted) = counting.find(principal, rules.with_account).await?;
     let found = IdentifiedCaller {
         counted,
-        refusal,
         inactive: row.id.is_some() && !row.active,
         ..IdentifiedCaller::default()
     };

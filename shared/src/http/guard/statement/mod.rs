@@ -11,7 +11,6 @@ mod extend;
 mod policies;
 mod read_session;
 mod read_session_with_account;
-mod read_user;
 mod read_user_with_account;
 mod row;
 mod uncounted;
@@ -44,8 +43,8 @@ pub(super) async fn find_reading(
         (Principal::Session { token, .. }, true) => {
             read_session_with_account::fetch(app, token).await
         }
-        (Principal::User(id), false) => read_user::fetch(app, id).await,
-        (Principal::User(id), true) => read_user_with_account::fetch(app, id).await,
+        // Without the account, the owner of a key is found by the statement that verifies the key.
+        (Principal::User(id), _) => read_user_with_account::fetch(app, id).await,
     }
 }
 

@@ -4,7 +4,10 @@ use platform::time::Timestamp;
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use crate::http::quota::{Counted, Policy};
+use crate::{
+    api_key::{KeyOwner, OwnerCounter},
+    http::quota::{Counted, Policy},
+};
 
 /// The caller and the counters of the request.
 #[derive(Default)]
@@ -30,6 +33,29 @@ pub(crate) struct CallerRow {
 }
 
 impl CallerRow {
+    /// Returns the row of a key's owner, with the owner's counter if it was read.
+    pub(crate) fn of_owner(user_id: &str, owner: KeyOwner) -> Self {
+        let counters = owner.counter.map(|counter| {
+            let OwnerCounter {
+                policy,
+                count,
+                resets_in,
+            } = counter;
+            (vec![policy.to_owned()], vec![count], vec![resets_in])
+        });
+        let (names, counts, resets) = counters.unwrap_or_default();
+        Self {
+            id: Some(user_id.to_owned()),
+            role: owner.role,
+            is_pro: owner.is_pro,
+            active: owner.is_active,
+            names,
+            counts,
+            resets,
+            ..Self::default()
+        }
+    }
+
     /// Returns the id of a user who is neither deactivated nor banned.
     pub(crate) fn active_id(&self) -> Option<&str> {
         self.id.as_deref().filter(|_| self.active)

@@ -1,5 +1,7 @@
 //! Verifies API keys in the same order as the Better Auth API-key plugin (1.7.5). One conditional update counts each use.
 
+mod statement;
+
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Duration;
@@ -7,12 +9,12 @@ use platform::{db::Db, time::Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use self::statement::{ApiKeyRow, delete_spent, use_key};
+
 /// Keys shorter than this are not looked up: it is the length of the random part.
 const MIN_LENGTH: usize = 64;
 /// Keys longer than this are not looked up. The longest prefix and the random part are shorter.
 const MAX_LENGTH: usize = 256;
-/// Minimum interval between updates of `lastRequest` for a key without a rate limit and without a number of remaining uses.
-const TOUCH_AFTER: Duration = Duration::minutes(1);
 
 /// Returns the stored form of a key: unpadded base64url of the SHA-256 of the whole key, prefix included.
 pub fn hash(key: &str) -> String {
@@ -100,9 +102,38 @@ impl ApiKeyRefusal {
     }
 }
 
+/// The owner of a key, found by the statement that counts the use of the key.
+pub(crate) struct KeyOwner {
+    pub role: Option<String>,
+    pub is_pro: bool,
+    /// The owner is neither deactivated nor banned.
+    pub is_active: bool,
+    /// The counter of the owner's requests. `None` if none was asked for, or if it cannot be read.
+    pub counter: Option<OwnerCounter>,
+}
+
+/// A counter of the owner's requests.
+pub(crate) struct OwnerCounter {
+    pub policy: &'static str,
+    /// Requests in the current window.
+    pub count: i32,
+    /// Seconds until the window ends.
+    pub resets_in: i32,
+}
+
 /// Looks up a key, verifies it and counts its use in one statement. A rejected use is not counted. Concurrent requests cannot
 /// exceed a limit, because PostgreSQL evaluates the update's condition again on the row that the previous update left.
 pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, ApiKeyRefusal>> {
+    let verified = verify_with_owner(db, key, None).await?;
+    Ok(verified.map(|(key, _)| key))
+}
+
+/// Like [`verify`], and finds the owner in the same statement. It also reads the owner's counter of that policy.
+pub(crate) async fn verify_with_owner(
+    db: &Db,
+    key: &str,
+    policy: Option<&'static str>,
+) -> sqlx::Result<Result<(ApiKey, KeyOwner), ApiKeyRefusal>> {
     if key.len() < MIN_LENGTH {
         return Ok(Err(ApiKeyRefusal::Malformed));
     }
@@ -110,12 +141,12 @@ pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, ApiKeyRef
         return Ok(Err(ApiKeyRefusal::Unknown));
     }
     let hash = hash(key);
-    let Some(mut found) = use_key(db, &hash).await? else {
+    let Some(mut found) = use_key(db, &hash, policy).await? else {
         return Ok(Err(ApiKeyRefusal::Unknown));
     };
     if !found.used {
         // The statement returned the row as it was before. A second attempt sees what concurrent requests have changed.
-        match use_key(db, &hash).await? {
+        match use_key(db, &hash, policy).await? {
             Some(again) => found = again,
             None => return Ok(Err(ApiKeyRefusal::UsedUp(None))),
         }
@@ -138,12 +169,27 @@ pub async fn verify(db: &Db, key: &str) -> sqlx::Result<Result<ApiKey, ApiKeyRef
     let permissions = found.permissions.as_deref().map(|permissions| {
         serde_json::from_str(permissions).unwrap_or_else(|_| Value::Array(Vec::new()))
     });
-    Ok(Ok(ApiKey {
+    let counter = match (policy, found.count, found.resets_in) {
+        (Some(policy), Some(count), Some(resets_in)) => Some(OwnerCounter {
+            policy,
+            count,
+            resets_in,
+        }),
+        _ => None,
+    };
+    let owner = KeyOwner {
+        role: found.role,
+        is_pro: found.is_pro,
+        is_active: found.is_active,
+        counter,
+    };
+    let key = ApiKey {
         id: found.id,
         user_id: found.reference_id,
         expires_at: found.expires_at,
         permissions: permissions.filter(|permissions| !permissions.is_null()),
-    }))
+    };
+    Ok(Ok((key, owner)))
 }
 
 /// Returns why the update did not match: no uses are left, or the rate limit is exceeded.
@@ -168,137 +214,6 @@ async fn refusal_of_use(db: &Db, found: ApiKeyRow) -> sqlx::Result<ApiKeyRefusal
         ));
     }
     Ok(ApiKeyRefusal::UsedUp(found.refills_in))
-}
-
-struct ApiKeyRow {
-    id: String,
-    reference_id: String,
-    enabled: bool,
-    expires_at: Option<Timestamp>,
-    remaining: Option<i32>,
-    refill_amount: Option<i32>,
-    /// Milliseconds; negative if a refill is due.
-    refills_in: Option<i64>,
-    rate_limit_enabled: bool,
-    rate_limit_time_window: Option<i32>,
-    last_request: Option<Timestamp>,
-    permissions: Option<String>,
-    now: Timestamp,
-    has_owner: bool,
-    used: bool,
-}
-
-async fn use_key(db: &Db, hash: &str) -> sqlx::Result<Option<ApiKeyRow>> {
-    sqlx::query_as!(
-        ApiKeyRow,
-        r#"
-        with clock as (
-            select date_trunc('milliseconds', now() at time zone 'utc') as now
-        ),
-        used as (
-            update apikey k set
-                remaining = case
-                    when k.remaining is null then null
-                    when k."refillAmount" is not null
-                        and clock.now - coalesce(k."lastRefillAt", k."createdAt")
-                            > k."refillInterval" * interval '1 millisecond'
-                        then k."refillAmount" - 1
-                    else k.remaining - 1
-                end,
-                "lastRefillAt" = case
-                    when k.remaining is not null
-                        and k."refillAmount" is not null
-                        and clock.now - coalesce(k."lastRefillAt", k."createdAt")
-                            > k."refillInterval" * interval '1 millisecond'
-                        then clock.now
-                    else k."lastRefillAt"
-                end,
-                "requestCount" = case
-                    when not k."rateLimitEnabled" then k."requestCount"
-                    when k."lastRequest" is null
-                        or clock.now - k."lastRequest" > k."rateLimitTimeWindow" * interval '1 millisecond'
-                        then 1
-                    else k."requestCount" + 1
-                end,
-                "lastRequest" = clock.now,
-                "updatedAt" = clock.now
-            from clock
-            where k.key = $1
-                and k.enabled
-                and (k."expiresAt" is null or k."expiresAt" >= clock.now)
-                and (
-                    k.remaining is null
-                    or k.remaining > 0
-                    or (
-                        k."refillAmount" > 0
-                        and clock.now - coalesce(k."lastRefillAt", k."createdAt")
-                            > k."refillInterval" * interval '1 millisecond'
-                    )
-                )
-                and (
-                    not k."rateLimitEnabled"
-                    or k."rateLimitMax" is null
-                    or k."rateLimitTimeWindow" is null
-                    or k."lastRequest" is null
-                    or clock.now - k."lastRequest" > k."rateLimitTimeWindow" * interval '1 millisecond'
-                    or k."requestCount" < k."rateLimitMax"
-                )
-                -- A key without any limit is touched once a minute only.
-                and (
-                    k.remaining is not null
-                    or k."rateLimitEnabled"
-                    or k."lastRequest" is null
-                    or clock.now - k."lastRequest" >= make_interval(secs => $2)
-                )
-            returning k.id
-        )
-        select
-            k.id,
-            k."referenceId" as reference_id,
-            k.enabled,
-            k."expiresAt" as "expires_at: Timestamp",
-            k.remaining,
-            k."refillAmount" as refill_amount,
-            (
-                extract(epoch from coalesce(k."lastRefillAt", k."createdAt") - clock.now) * 1000
-                + k."refillInterval"
-            )::int8 as refills_in,
-            k."rateLimitEnabled" as rate_limit_enabled,
-            k."rateLimitTimeWindow" as rate_limit_time_window,
-            k."lastRequest" as "last_request: Timestamp",
-            k.permissions,
-            clock.now as "now!: Timestamp",
-            exists (select from "user" u where u.id = k."referenceId") as "has_owner!",
-            (
-                exists (select from used)
-                or (k.remaining is null and not k."rateLimitEnabled")
-            ) as "used!"
-        from apikey k, clock
-        where k.key = $1
-        "#,
-        hash,
-        f64::from(u32::try_from(TOUCH_AFTER.num_seconds()).unwrap_or(u32::MAX)),
-    )
-    .fetch_optional(db)
-    .await
-}
-
-/// Deletes an expired or used-up key, unless its owner has just extended it.
-async fn delete_spent(db: &Db, id: &str) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        delete from apikey
-        where id = $1
-            and (
-                "expiresAt" < now() at time zone 'utc'
-                or (remaining = 0 and "refillAmount" is null)
-            )
-        "#,
-        id,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 #[cfg(test)]
