@@ -7,9 +7,9 @@ use crate::{
     provider::{Profile, Service, Tokens},
     queries::{
         self,
-        account::ProfileUpdate,
         session::{NewSession, SessionCreation},
-        user::{NewUser, SignInCandidate, User},
+        sign_in::{NewUser, Person},
+        user::User,
     },
     request::Call,
 };
@@ -49,9 +49,14 @@ impl Identity {
         }
     }
 
-    /// Returns the address if the provider has verified it.
-    fn verified_email(&self) -> Option<&str> {
-        self.profile.email_verified.then_some(self.email.as_str())
+    fn person(&self) -> Person<'_> {
+        Person {
+            provider_id: self.service.id(),
+            account_id: &self.profile.account_id,
+            email: &self.email,
+            email_verified: self.profile.email_verified,
+            github_username: self.profile.github_username.as_deref(),
+        }
     }
 }
 
@@ -120,7 +125,7 @@ impl From<sqlx::Error> for SignInError {
 /// creates the user. The others violate a unique index, and find that user in the next attempt.
 pub async fn sign_in(call: &Call, identity: &Identity) -> Result<SignedIn, SignInError> {
     let mut attempt = 1;
-    let (user_id, is_new) = loop {
+    let user_id = loop {
         match find_or_create_user(call, identity).await {
             Err(SignInError::Database(error)) if is_race(&error) => {
                 if attempt == MAX_ATTEMPTS {
@@ -128,7 +133,12 @@ pub async fn sign_in(call: &Call, identity: &Identity) -> Result<SignedIn, SignI
                 }
                 attempt += 1;
             }
-            result => break result?,
+            Err(error) => return Err(error),
+            Ok(SignInUser::New(signed_in)) => {
+                telemetry::set_user(&signed_in.user.id);
+                return Ok(signed_in);
+            }
+            Ok(SignInUser::Known(user_id)) => break user_id,
         }
     };
     telemetry::set_user(&user_id);
@@ -145,7 +155,7 @@ pub async fn sign_in(call: &Call, identity: &Identity) -> Result<SignedIn, SignI
         Some(SessionCreation::Created(token, user)) => Ok(SignedIn {
             token,
             user,
-            is_new,
+            is_new: false,
         }),
     }
 }
@@ -157,89 +167,58 @@ fn is_race(error: &sqlx::Error) -> bool {
         .is_some_and(|error| error.is_unique_violation() || error.is_foreign_key_violation())
 }
 
-/// Returns the user's id, and whether the user is new.
-async fn find_or_create_user(
-    call: &Call,
-    identity: &Identity,
-) -> Result<(String, bool), SignInError> {
+/// The user of a sign-in.
+enum SignInUser {
+    /// The id of a user, whose account is stored.
+    Known(String),
+    /// A user who was created with a session.
+    New(SignedIn),
+}
+
+async fn find_or_create_user(call: &Call, identity: &Identity) -> Result<SignInUser, SignInError> {
     let db = &call.auth.app.db;
     let Identity {
-        service,
-        profile,
-        tokens,
-        ..
+        profile, tokens, ..
     } = identity;
-    let (provider, account) = (service.id(), &profile.account_id);
-    let candidates = queries::user::find_candidates(db, provider, account, &identity.email).await?;
+    let person = identity.person();
+    let candidates = db
+        .retry(|| queries::sign_in::find_or_link(db, &person, tokens))
+        .await?;
     let (owners, same_email): (Vec<_>, Vec<_>) = candidates
         .into_iter()
         .partition(|candidate| candidate.account_row.is_some());
-    match owners.as_slice() {
-        [] => {}
-        [
-            SignInCandidate {
-                account_row: Some(row),
-                user_id: Some(user_id),
-                ..
-            },
-        ] => {
-            let update = ProfileUpdate {
-                verified_email: identity.verified_email(),
-                github_username: profile.github_username.as_deref(),
-            };
-            db.retry(|| queries::account::update_at_sign_in(db, row, tokens, &update))
-                .await?;
-            return Ok((user_id.clone(), false));
+    let known = match (owners.as_slice(), same_email.first()) {
+        ([], None) => None,
+        ([], Some(user)) => {
+            let linked = user.user_id.as_ref().filter(|_| user.linked);
+            Some(linked.ok_or(SignInRefusal::NotLinked)?)
         }
-        [_] => return Err(SignInRefusal::Orphaned.into()),
+        ([owner], _) => Some(owner.user_id.as_ref().ok_or(SignInRefusal::Orphaned)?),
         _ => return Err(SignInRefusal::Ambiguous.into()),
+    };
+    if let Some(user_id) = known {
+        return Ok(SignInUser::Known(user_id.clone()));
     }
-    if let Some(SignInCandidate {
-        user_id: Some(user_id),
-        email_verified,
-        ..
-    }) = same_email.into_iter().next()
-    {
-        if !profile.email_verified || !email_verified {
-            return Err(SignInRefusal::NotLinked.into());
-        }
-        let github_username = profile.github_username.as_deref();
-        queries::account::insert_at_sign_in(
-            db,
-            &user_id,
-            provider,
-            account,
-            tokens,
-            github_username,
-        )
-        .await?;
-        return Ok((user_id, false));
-    }
-    let id = random::id();
-    let name = name_of(profile);
-    let user = new_user(&id, &name, identity);
-    queries::user::insert_with_account(db, &user, provider, tokens).await?;
-    Ok((id, true))
-}
-
-fn new_user<'a>(id: &'a str, name: &'a str, identity: &'a Identity) -> NewUser<'a> {
-    let profile = &identity.profile;
-    let image = stored_image(profile.image.as_deref());
-    NewUser {
-        id,
-        name,
-        email: &identity.email,
-        email_verified: profile.email_verified,
-        image,
+    let (id, name) = (random::id(), name_of(profile));
+    let (ip_address, user_agent) = (call.ip_address(), call.user_agent());
+    let user = NewUser {
+        id: &id,
+        name: &name,
+        image: stored_image(profile.image.as_deref()),
         provider: identity.service.label(),
-        provider_id: &profile.account_id,
-        avatar: image,
-        github_username: profile.github_username.as_deref(),
         bio: profile.bio.as_deref(),
         website: profile.website.as_deref(),
         location: profile.location.as_deref(),
         company: profile.company.as_deref(),
-    }
+        ip_address: &ip_address,
+        user_agent: &user_agent,
+    };
+    let (token, user) = queries::sign_in::insert_user(db, &user, &person, tokens).await?;
+    Ok(SignInUser::New(SignedIn {
+        token,
+        user: Box::new(user),
+        is_new: true,
+    }))
 }
 
 /// Returns the name of a new user. A person without a printable name gets the user name at GitHub, or none.

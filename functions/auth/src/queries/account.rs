@@ -153,35 +153,16 @@ pub async fn insert(
     account_id: &str,
     tokens: &Tokens,
 ) -> sqlx::Result<()> {
-    insert_at_sign_in(db, user_id, provider_id, account_id, tokens, None).await
-}
-
-/// Links a provider's person to a user at a sign-in, and stores the user's name at GitHub.
-pub async fn insert_at_sign_in(
-    db: impl PgExecutor<'_>,
-    user_id: &str,
-    provider_id: &str,
-    account_id: &str,
-    tokens: &Tokens,
-    github_username: Option<&str>,
-) -> sqlx::Result<()> {
     sqlx::query!(
         r#"
-        with account as (
-            insert into account (
-                id, "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken",
-                "accessTokenExpiresAt", "refreshTokenExpiresAt", scope, "createdAt", "updatedAt"
-            )
-            values (
-                $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-                now() at time zone 'utc', now() at time zone 'utc'
-            )
-            returning "userId"
+        insert into account (
+            id, "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken",
+            "accessTokenExpiresAt", "refreshTokenExpiresAt", scope, "createdAt", "updatedAt"
         )
-        update "user" u
-        set "githubUsername" = $11, "updatedAt" = now() at time zone 'utc'
-        from account
-        where u.id = account."userId" and u."githubUsername" is distinct from coalesce($11, u."githubUsername")
+        values (
+            $1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+            now() at time zone 'utc', now() at time zone 'utc'
+        )
         "#,
         random::id(),
         account_id,
@@ -193,7 +174,6 @@ pub async fn insert_at_sign_in(
         tokens.access_token_expires_at.map(|time| time.0),
         tokens.refresh_token_expires_at.map(|time| time.0),
         tokens.scope,
-        github_username,
     )
     .execute(db)
     .await?;
@@ -226,56 +206,6 @@ pub async fn update_tokens(
         tokens.access_token_expires_at.map(|time| time.0),
         tokens.refresh_token_expires_at.map(|time| time.0),
         scope,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// Changes of the user at a later sign-in.
-pub struct ProfileUpdate<'a> {
-    /// The address that the provider has verified.
-    pub verified_email: Option<&'a str>,
-    pub github_username: Option<&'a str>,
-}
-
-/// Stores the tokens of a later sign-in and a changed user name at GitHub. The user's address becomes verified if the provider
-/// has verified the same address. Nothing else of the user changes.
-pub async fn update_at_sign_in(
-    db: impl PgExecutor<'_>,
-    id: &str,
-    tokens: &Tokens,
-    seen: &ProfileUpdate<'_>,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        with account as (
-            update account
-            set "accessToken" = coalesce($2, "accessToken"),
-                "refreshToken" = coalesce($3, "refreshToken"),
-                "idToken" = coalesce($4, "idToken"),
-                "accessTokenExpiresAt" = coalesce($5, "accessTokenExpiresAt"),
-                "refreshTokenExpiresAt" = coalesce($6, "refreshTokenExpiresAt"),
-                "updatedAt" = now() at time zone 'utc'
-            where id = $1
-            returning "userId"
-        )
-        update "user" u
-        set "emailVerified" = u."emailVerified" or coalesce(u.email = $7, false),
-            "githubUsername" = coalesce($8, u."githubUsername"),
-            "updatedAt" = now() at time zone 'utc'
-        from account
-        where u.id = account."userId"
-            and ((not u."emailVerified" and u.email = $7) or u."githubUsername" is distinct from coalesce($8, u."githubUsername"))
-        "#,
-        id,
-        tokens.access_token,
-        tokens.refresh_token,
-        tokens.id_token,
-        tokens.access_token_expires_at.map(|time| time.0),
-        tokens.refresh_token_expires_at.map(|time| time.0),
-        seen.verified_email,
-        seen.github_username,
     )
     .execute(db)
     .await?;

@@ -1,11 +1,9 @@
 //! Rows of `user`, with the columns of Better Auth.
 
 use serde::Serialize;
-use shared::{random, time::Timestamp};
+use shared::time::Timestamp;
 use sqlx::PgExecutor;
 use utoipa::ToSchema;
-
-use crate::provider::Tokens;
 
 /// The user object of all responses, with its keys in Better Auth's order.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
@@ -48,117 +46,6 @@ pub async fn find(db: impl PgExecutor<'_>, id: &str) -> sqlx::Result<Option<User
     )
     .fetch_optional(db)
     .await
-}
-
-/// A user to whom a sign-in may belong.
-pub struct SignInCandidate {
-    /// The person's account; `None` for the user with the same address.
-    pub account_row: Option<String>,
-    /// `None` if the account's user does not exist.
-    pub user_id: Option<String>,
-    pub email_verified: bool,
-}
-
-/// Returns at most two accounts of a provider's person, and the user with that address in lower case.
-pub async fn find_candidates(
-    db: impl PgExecutor<'_>,
-    provider_id: &str,
-    account_id: &str,
-    email: &str,
-) -> sqlx::Result<Vec<SignInCandidate>> {
-    sqlx::query_as!(
-        SignInCandidate,
-        r#"
-        (
-            select a.id as "account_row?", u.id as "user_id?",
-                coalesce(u."emailVerified", false) as "email_verified!"
-            from account a
-            left join "user" u on u.id = a."userId"
-            where a."providerId" = $1 and a."accountId" = $2
-            limit 2
-        )
-        union all
-        select null, id, "emailVerified" from "user" where email = $3
-        "#,
-        provider_id,
-        account_id,
-        email,
-    )
-    .fetch_all(db)
-    .await
-}
-
-/// A user to insert at a first sign-in.
-pub struct NewUser<'a> {
-    pub id: &'a str,
-    pub name: &'a str,
-    pub email: &'a str,
-    pub email_verified: bool,
-    pub image: Option<&'a str>,
-    /// `GITHUB` or `GOOGLE`.
-    pub provider: &'a str,
-    /// The provider's id of the person.
-    pub provider_id: &'a str,
-    pub avatar: Option<&'a str>,
-    pub github_username: Option<&'a str>,
-    pub bio: Option<&'a str>,
-    pub website: Option<&'a str>,
-    pub location: Option<&'a str>,
-    pub company: Option<&'a str>,
-}
-
-/// Inserts a user and their account in one statement. Fails on a unique index if the address is taken or the person is known.
-pub async fn insert_with_account(
-    db: impl PgExecutor<'_>,
-    user: &NewUser<'_>,
-    provider_id: &str,
-    tokens: &Tokens,
-) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        with made as (
-            insert into "user" (
-                id, name, email, "emailVerified", image, "createdAt", "updatedAt", role, banned,
-                provider, "providerId", avatar, "githubUsername", bio, website, location, company, skills
-            )
-            values (
-                $1, $2, $3, $4, $5, now() at time zone 'utc', now() at time zone 'utc', 'user', false,
-                $6::text::"AuthProvider", $7, $8, $9, $10, $11, $12, $13, '{}'
-            )
-            returning id, "providerId", "createdAt"
-        )
-        insert into account (
-            id, "accountId", "providerId", "userId", "accessToken", "refreshToken", "idToken",
-            "accessTokenExpiresAt", "refreshTokenExpiresAt", scope, "createdAt", "updatedAt"
-        )
-        select $14, "providerId", $15, id, $16, $17, $18, $19, $20, $21, "createdAt", "createdAt"
-        from made
-        "#,
-        user.id,
-        user.name,
-        user.email,
-        user.email_verified,
-        user.image,
-        user.provider,
-        user.provider_id,
-        user.avatar,
-        user.github_username,
-        user.bio,
-        user.website,
-        user.location,
-        user.company,
-        random::id(),
-        provider_id,
-        tokens.access_token,
-        tokens.refresh_token,
-        tokens.id_token,
-        tokens.access_token_expires_at.map(|time| time.0),
-        tokens.refresh_token_expires_at.map(|time| time.0),
-        tokens.scope,
-    )
-    .execute(db)
-    .await?;
-    Ok(())
 }
 
 /// Changes the name and the image. A field that is `None` keeps its value.

@@ -28,6 +28,7 @@ mod profile;
 mod provider_faults;
 mod rate_limit;
 mod redirects;
+mod round_trips;
 mod routing;
 mod session;
 mod session_list;
