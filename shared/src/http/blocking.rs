@@ -14,13 +14,9 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{Error, Result};
 
-/// Maximum number of tasks that wait for a thread.
-const MAX_WAITING: usize = 64;
-
 /// At most one task per processor runs at a time.
-static THREADS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, Into::into)));
-static WAITING: AtomicUsize = AtomicUsize::new(0);
+static PROCESSORS: LazyLock<BlockingPool> =
+    LazyLock::new(|| BlockingPool::new(available_parallelism().map_or(1, Into::into), 64));
 
 /// Runs work that uses a processor for long, such as hashing a password, while other requests are served. An instance
 /// that serves one request at a time runs the work directly.
@@ -31,29 +27,61 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     if under_lambda() && lambda_concurrency() == 1 {
         return Ok(work());
     }
-    let waiting = Waiting::start()?;
-    let thread = THREADS.acquire().await.map_err(anyhow::Error::from)?;
-    drop(waiting);
-    let done = spawn_blocking(work).await;
-    drop(thread);
-    match done {
-        Ok(value) => Ok(value),
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(error) => Err(Error::Unavailable(error.into())),
-        },
+    PROCESSORS.run(work).await
+}
+
+/// A bounded number of threads for work of one kind, and a bounded queue in front of them.
+#[derive(Debug)]
+pub struct BlockingPool {
+    threads: Semaphore,
+    waiting: AtomicUsize,
+    max_waiting: usize,
+}
+
+impl BlockingPool {
+    /// Creates a pool that runs at most `threads` tasks at a time, while at most `max_waiting` wait.
+    pub const fn new(threads: usize, max_waiting: usize) -> Self {
+        Self {
+            threads: Semaphore::const_new(threads),
+            waiting: AtomicUsize::new(0),
+            max_waiting,
+        }
+    }
+
+    /// Runs work on one of the threads. If the request ends before the work, the work still keeps its thread until it ends.
+    ///
+    /// # Errors
+    /// 503 if too many tasks are waiting.
+    pub async fn run<T: Send + 'static>(
+        &'static self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let waiting = Waiting::start(self)?;
+        let thread = self.threads.acquire().await.map_err(anyhow::Error::from)?;
+        drop(waiting);
+        let work = move || {
+            let _thread = thread;
+            work()
+        };
+        match spawn_blocking(work).await {
+            Ok(value) => Ok(value),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(error) => Err(Error::Unavailable(error.into())),
+            },
+        }
     }
 }
 
 /// A task that waits for a thread.
-struct Waiting;
+struct Waiting(&'static BlockingPool);
 
 impl Waiting {
-    fn start() -> Result<Self> {
-        let waiting = WAITING.fetch_add(1, Ordering::Relaxed);
+    fn start(pool: &'static BlockingPool) -> Result<Self> {
+        let waiting = pool.waiting.fetch_add(1, Ordering::Relaxed);
         // From here on, the counter is decremented on drop.
-        let started = Self;
-        if waiting < MAX_WAITING {
+        let started = Self(pool);
+        if waiting < pool.max_waiting {
             Ok(started)
         } else {
             Err(Error::Unavailable(anyhow::anyhow!(
@@ -65,25 +93,30 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        WAITING.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        sync::{Arc, Barrier},
+        thread::sleep,
+        time::Duration,
+    };
 
     use axum::{http::StatusCode, response::IntoResponse};
     use futures_util::future::join_all;
+    use tokio::time::timeout;
 
     use super::*;
 
     #[tokio::test]
     async fn work_beyond_the_limit_is_rejected_and_the_rest_is_done() {
-        let threads = THREADS.available_permits();
-        let work = || std::thread::sleep(Duration::from_millis(20));
+        static POOL: BlockingPool = BlockingPool::new(2, 7);
+        let work = || sleep(Duration::from_millis(20));
 
-        let results = join_all((0..threads + MAX_WAITING + 5).map(|_| blocking(work))).await;
+        let results = join_all((0..2 + 7 + 5).map(|_| POOL.run(work))).await;
 
         let refused = results.into_iter().filter_map(Result::err);
         let refused: Vec<_> = refused.map(IntoResponse::into_response).collect();
@@ -92,6 +125,36 @@ mod tests {
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
             assert!(response.headers().contains_key("retry-after"));
         }
-        assert_eq!(WAITING.load(Ordering::Relaxed), 0);
+        assert_eq!(POOL.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(POOL.threads.available_permits(), 2);
+    }
+
+    #[tokio::test]
+    async fn work_keeps_its_thread_when_its_request_ends() {
+        static POOL: BlockingPool = BlockingPool::new(1, 1);
+        let end = Arc::new(Barrier::new(2));
+        let work = {
+            let end = end.clone();
+            move || end.wait()
+        };
+        let limit = Duration::from_millis(20);
+
+        assert!(timeout(limit, POOL.run(work)).await.is_err());
+        assert_eq!(POOL.threads.available_permits(), 0);
+        assert!(timeout(limit, POOL.run(|| ())).await.is_err());
+        assert_eq!(POOL.waiting.load(Ordering::Relaxed), 0);
+
+        end.wait();
+        POOL.run(|| ()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_releases_the_thread() {
+        static POOL: BlockingPool = BlockingPool::new(1, 1);
+
+        let failed = tokio::spawn(POOL.run::<()>(|| panic!("a mistake"))).await;
+
+        assert!(failed.unwrap_err().is_panic());
+        assert_eq!(POOL.run(|| 7).await.unwrap(), 7);
     }
 }

@@ -19,7 +19,7 @@ mod route;
 mod stack;
 
 pub use api::{Api, no_route};
-pub use blocking::blocking;
+pub use blocking::{BlockingPool, blocking};
 pub use body::RawBody;
 pub use cache::matches as etag_matches;
 pub use client::ClientAddress;

@@ -14,7 +14,7 @@ mod webp;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tokio::sync::Semaphore;
+use shared::http::{BlockingPool, Result};
 
 pub use self::{
     clean::clean,
@@ -28,9 +28,12 @@ const MAX_FRAMES: u32 = 1_000;
 /// Maximum number of pixels in all frames of an animation, which take some seconds to decode.
 const MAX_FRAME_PIXELS: u64 = 1_000_000_000;
 
-/// Maximum number of images that are processed concurrently. Each may need half a gigabyte. Under Lambda an instance
-/// serves one request at a time.
-static PLACES: Semaphore = Semaphore::const_new(2);
+/// Maximum number of images that are processed concurrently. Each may need half a gigabyte.
+const MAX_RUNNING: usize = 2;
+/// Maximum number of images that wait. Each needs the size of its file, and takes its turn within the limit of a request.
+const MAX_WAITING: usize = 8;
+
+static POOL: BlockingPool = BlockingPool::new(MAX_RUNNING, MAX_WAITING);
 
 /// A type of image that may be uploaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,26 +90,23 @@ impl From<image::ImageError> for ImageRefusal {
 
 /// Runs work on a thread that may block. A panic is logged and rejects the image.
 ///
-/// The permit is held until the work ends, even if the request has ended before.
+/// # Errors
+/// 503 if too many images are waiting.
 pub async fn run<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ImageRefusal> + Send + 'static,
-) -> Result<T, ImageRefusal> {
-    let place = PLACES.acquire().await;
-    let guarded = move || {
-        let _place = place;
-        catch_unwind(AssertUnwindSafe(work))
-    };
-    let error = match tokio::task::spawn_blocking(guarded).await {
-        Ok(Ok(result)) => return result,
-        Ok(Err(panic)) => panic
+) -> Result<Result<T, ImageRefusal>> {
+    let result = POOL
+        .run(move || catch_unwind(AssertUnwindSafe(work)))
+        .await?;
+    Ok(result.unwrap_or_else(|panic| {
+        let error = panic
             .downcast_ref::<&str>()
             .map(|message| (*message).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_default(),
-        Err(error) => error.to_string(),
-    };
-    tracing::error!(error, "a decoder has panicked");
-    Err(ImageRefusal::Invalid)
+            .unwrap_or_default();
+        tracing::error!(error, "a decoder has panicked");
+        Err(ImageRefusal::Invalid)
+    }))
 }
 
 /// An image without metadata, and the data in its headers.
@@ -149,14 +149,38 @@ fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], ImageRefusal
 
 #[cfg(test)]
 mod tests {
+    use std::{thread::sleep, time::Duration};
+
+    use axum::{http::StatusCode, response::IntoResponse};
+    use futures_util::future::join_all;
+
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_rejects_the_image_and_releases_its_permit() {
+    async fn a_panic_rejects_the_image_and_releases_its_thread() {
         for _ in 0..3 {
-            let result: Result<(), _> = run(|| panic!("a decoder's mistake")).await;
+            let result = run::<()>(|| panic!("a decoder's mistake")).await.unwrap();
             assert_eq!(result, Err(ImageRefusal::Invalid));
         }
-        assert_eq!(run(|| Ok(7)).await, Ok(7));
+        assert_eq!(run(|| Ok(7)).await.unwrap(), Ok(7));
+    }
+
+    #[tokio::test]
+    async fn images_beyond_the_queue_are_rejected_and_the_others_are_processed() {
+        let work = || {
+            sleep(Duration::from_millis(20));
+            Ok(())
+        };
+
+        let results = join_all((0..MAX_RUNNING + MAX_WAITING + 3).map(|_| run(work))).await;
+
+        let refused = results.into_iter().filter_map(Result::err);
+        let refused: Vec<_> = refused.map(IntoResponse::into_response).collect();
+        assert_eq!(refused.len(), 3);
+        for response in refused {
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()["retry-after"], "5");
+        }
+        assert_eq!(run(|| Ok(7)).await.unwrap(), Ok(7));
     }
 }

@@ -203,7 +203,7 @@ impl Picture<'_> {
             return Err(NOT_FOUND);
         };
         let (kind, options) = (self.kind, self.options);
-        let made = codec::run(move || codec::render(kind, &source, options)).await;
+        let made = codec::run(move || codec::render(kind, &source, options)).await?;
         let made = made.map_err(|refusal| Error::BadRequest(refusal.message()))?;
         let bytes = Bytes::from(made);
         let size = i32::try_from(bytes.len()).map_err(anyhow::Error::from)?;

@@ -103,7 +103,7 @@ async fn check_and_store(storage: &Storage, file: &FileRow) -> Result<ReadyFile>
     let bytes = Bytes::from(bytes);
     let (bytes, width, height) = match file_type {
         FileType::Image(kind) => {
-            let clean = codec::run(move || codec::clean(kind, bytes)).await;
+            let clean = codec::run(move || codec::clean(kind, bytes)).await?;
             let clean = clean.map_err(|refusal| Error::BadRequest(refusal.message()))?;
             (clean.bytes, pixels(clean.width)?, pixels(clean.height)?)
         }
