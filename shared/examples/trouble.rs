@@ -3,14 +3,21 @@
 use std::time::Duration;
 
 use axum::{Extension, extract::State};
+use serde_json::{Value, json};
 use shared::{
-    AppState,
+    AppState, fields,
     http::{
-        Api, CurrentUser, Error, Json, NoContent, Path, RateClass, RawBody, Result, blocking, get,
-        post,
+        Api, Check as _, CurrentUser, Error, Json, NoContent, Path, Query, RateClass, RawBody,
+        Result, blocking, get, post, text,
     },
     serve::Group,
 };
+
+fields! {
+    struct Question {
+        q: Option<String> = "q", text().optional();
+    }
+}
 
 fn main() -> anyhow::Result<()> {
     let open = [
@@ -26,6 +33,7 @@ fn main() -> anyhow::Result<()> {
     let guarded = [
         get("getMine", "/mine/{thingId}", mine),
         get("panic", "/mine/{thingId}/panic", panics),
+        get("ask", "/question", ask),
     ];
     let api = Api::new("trouble", "Trouble", guarded.into_iter().chain(open));
     shared::serve::run([Group::new(api, Ok)])
@@ -47,6 +55,11 @@ async fn mine(State(app): State<AppState>, _: CurrentUser, Path(id): Path) -> Re
 async fn panics(_: CurrentUser) -> NoContent {
     tracing::info!(step = 1, "about to go wrong");
     panic!("a handler's bug")
+}
+
+/// Returns the caller and the query.
+async fn ask(user: CurrentUser, Query(question): Query<Question>) -> Json<Value> {
+    Json(json!({"user": user.id(), "q": question.q}))
 }
 
 async fn fails() -> Result<NoContent> {

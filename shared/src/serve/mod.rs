@@ -7,18 +7,11 @@ mod head_clock;
 mod leftover;
 mod plain_http;
 
-use std::{
-    convert::Infallible,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
-use axum::{
-    Router,
-    http::{Response, StatusCode},
-};
-use http_body_util::{BodyExt, Collected, Full};
-use lambda_http::{lambda_runtime::Runtime, runtime_concurrent};
+use axum::Router;
+use lambda_http::lambda_runtime::Runtime;
 pub use platform::config::under_lambda;
 use platform::{
     config::lambda_concurrency,
@@ -27,7 +20,6 @@ use platform::{
     telemetry::{self, TelemetryConfig},
 };
 use tokio::runtime;
-use tower::{ServiceExt, service_fn};
 
 pub use self::group::Group;
 use self::{event::EventService, flush_extension::FlushExtension, group::Groups};
@@ -90,24 +82,7 @@ async fn serve_lambda(router: Router, db: Option<Db>) -> anyhow::Result<()> {
 /// Serves several requests at a time, as Lambda Managed Instances do. Such an instance is not frozen between invocations, so
 /// Sentry needs no extension.
 async fn serve_concurrently(router: Router) -> anyhow::Result<()> {
-    // The runtime shares responses between threads, which a body that is not in memory does not allow.
-    let service = service_fn(move |request: lambda_http::Request| {
-        let router = router.clone();
-        async move {
-            let (parts, body) = router.oneshot(request).await?.into_parts();
-            let body = body.collect().await.map(Collected::to_bytes);
-            Ok::<_, Infallible>(match body {
-                Ok(body) => Response::from_parts(parts, Full::new(body)),
-                Err(error) => {
-                    tracing::error!(%error, "a response's body ended early");
-                    let mut response = Response::new(Full::default());
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    response
-                }
-            })
-        }
-    });
-    let served = runtime_concurrent(service).run_concurrent();
+    let served = Runtime::new(EventService(router)).run_concurrent();
     tokio::select! {
         result = served => result.map_err(|error| anyhow::anyhow!(error)),
         () = stopped() => Ok(()),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::database::address;
 use tokio::{
@@ -12,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    PATIENCE,
+    PATIENCE, ada,
     frozen::{NO_DATABASE, get, instance},
     program::Program,
 };
@@ -210,4 +211,68 @@ async fn an_instance_serves_concurrent_requests_up_to_lambdas_limit(db: PgPool) 
     assert!(together < Duration::from_secs(4), "{together:?}");
     let logs = function.logs().join("\n");
     assert!(!logs.contains("CONCURRENCY"), "{logs}");
+}
+
+/// Events with input that `lambda_http` rejects, or for which it panics.
+#[testkit::test]
+async fn an_instance_serves_concurrent_hostile_events(db: PgPool) {
+    let database = address(&db);
+    let ada = ada(&db).await;
+    let session = ada.cookie().unwrap();
+    let question = |change: &dyn Fn(&mut Value)| {
+        let mut event = get("/question");
+        event["cookies"] = json!([session]);
+        event["rawQueryString"] = json!("q=1");
+        change(&mut event);
+        event
+    };
+    let events = [
+        (question(&|_| {}), "1"),
+        (
+            question(&|event| event["cookies"] = json!(["stra\u{df}e=\u{e9}", session])),
+            "1",
+        ),
+        (
+            question(&|event| event["headers"]["host"] = json!("a b\u{e9}")),
+            "1",
+        ),
+        (
+            question(&|event| event["requestContext"]["domainName"] = json!("[::1")),
+            "1",
+        ),
+        (
+            question(&|event| event["rawQueryString"] = json!("q=a b \"c\"")),
+            "a b \"c\"",
+        ),
+        (
+            question(&|event| event["rawQueryString"] = json!("q=<\u{e9}>#d")),
+            "<\u{e9}>#d",
+        ),
+        (
+            question(&|event| event["headers"]["user-agent"] = json!("\u{1f980}\n")),
+            "1",
+        ),
+        (
+            question(&|event| event["headers"]["x-forwarded-proto"] = json!("1://")),
+            "1",
+        ),
+    ];
+    let variables = [
+        ("DATABASE_URL", database.as_str()),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
+    ];
+    let function = instance("trouble", &variables).await;
+
+    for _ in 0..3 {
+        let asked = events
+            .iter()
+            .map(|(event, _)| function.invoke_beside(event));
+        let answers = join_all(asked).await;
+        for (answer, (event, q)) in answers.into_iter().zip(&events) {
+            let response = answer.unwrap().response;
+            assert_eq!(response["statusCode"], 200, "{event}: {response}");
+            let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+            assert_eq!(body, json!({"user": ada.id, "q": q}), "{event}");
+        }
+    }
 }
