@@ -5,7 +5,7 @@ WORKDIR /codecave
 COPY . .
 # Static, since the image has no C library. The target is named, so that build scripts and macros are not linked statically.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
-    && RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=${CARGO_HOME}/registry/src=/registry" \
+    && RUSTFLAGS="-C target-feature=+crt-static --cfg=getrandom_backend=\"linux_getrandom\" --remap-path-prefix=${CARGO_HOME}/registry/src=/registry" \
         cargo build --locked --release --package codecave --target "$target" \
     && install -D "target/$target/release/codecave" /image/codecave \
     && install -D --mode=644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \

@@ -19,6 +19,7 @@ const FOR_FEATURES: [(&str, &[&str]); 4] = [
         &[
             "aws-lc-rs",
             "crossbeam-utils",
+            "getrandom-0-2",
             "num-traits",
             "sha2-0-10",
             "zeroize",

@@ -38,6 +38,8 @@ fn flags() -> anyhow::Result<Vec<String>> {
     };
     Ok(vec![
         "-Ctarget-feature=+crt-static".to_owned(),
+        // A static program does not find the C library's function by its name, and an empty root has no /dev/urandom.
+        "--cfg=getrandom_backend=\"linux_getrandom\"".to_owned(),
         format!("--remap-path-prefix={}=/codecave", workspace().display()),
         format!(
             "--remap-path-prefix={}=/registry",
