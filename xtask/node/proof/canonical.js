@@ -113,10 +113,18 @@ export class Canonical {
     if (value !== null && typeof value === "object") {
       const entries = Object.keys(value)
         .sort()
-        .map((key) => [key, this.#value(value[key], `${path}.${key}`)]);
+        .map((key) => [key, this.#member(key, value[key], `${path}.${key}`)]);
       return Object.fromEntries(entries);
     }
     return value;
+  }
+
+  #member(key, value, path) {
+    // The rest of a rate limit's window differs by the milliseconds between two requests.
+    if (key === "tryAgainIn" && Number.isInteger(value) && value > 0 && value <= 60_000) {
+      return "within a minute";
+    }
+    return this.#value(value, path);
   }
 
   #text(text, path) {

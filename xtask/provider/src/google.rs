@@ -69,6 +69,8 @@ pub fn claims(base: &str, person: &Person) -> Value {
         "azp": GOOGLE.id,
         "aud": GOOGLE.id,
         "iat": now,
+        // Two tokens of one second are different.
+        "jti": random(""),
         "exp": now + LIFETIME,
     });
     merge(&mut claims, &person.google_profile(base));
