@@ -25,6 +25,8 @@ fn main() -> anyhow::Result<()> {
         get("fail", "/fails", fails),
         get("leak", "/leaks", leaks),
         get("delay", "/slow/{seconds}", slow),
+        // Its statement has longer than that of an anonymous read.
+        post("delayWrite", "/slow/{seconds}", slow),
         get("callOut", "/outgoing", outgoing),
         get("work", "/work", work),
         post("measure", "/size", size),

@@ -13,12 +13,14 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use crate::scram;
 
 /// Settings of the role. A pooler shares the sessions of the server, so sessions cannot set them.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 5] = [
     ("statement_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "4s"),
     // JIT compilation takes longer than any of these statements may run.
     ("jit", "off"),
+    // A statement ends when its client has closed the connection, because a time limit has passed there.
+    ("client_connection_check_interval", "200ms"),
 ];
 
 /// Name and password of the application's role.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api_key;
+mod ceiling;
 mod event_sources;
 mod fuzz;
 mod guard;
@@ -90,6 +91,12 @@ async fn projects(State(app): State<AppState>) -> Result<Json<Value>> {
     Ok(Json(json!({"projects": count})))
 }
 
+/// Runs a statement that takes longer than an anonymous read may.
+async fn sleep(State(app): State<AppState>) -> Result<NoContent> {
+    sqlx::query("select pg_sleep(3)").execute(&app.db).await?;
+    Ok(NoContent)
+}
+
 /// Returns a page that has a next one.
 async fn pages(Query(page): Query<PageQuery>) -> Page<i64> {
     let rows = (0..page.fetch()).collect();
@@ -150,6 +157,8 @@ fn api() -> Api {
         post("purge", "/where", database).purges_cache(),
         get("listPeople", "/people", people).cached_in_redis(),
         get("listProjects", "/projects", projects),
+        get("sleep", "/sleep", sleep),
+        get("sleepNow", "/sleep/now", sleep).cached(Cache::Never),
         get("listPages", "/pages", pages).cached_in_redis(),
         post("echo", "/echo/{id}", echo),
     ];

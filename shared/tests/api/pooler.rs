@@ -81,6 +81,7 @@ async fn visit(app: &App) {
         app.anyone().get("/people").await.expect(200);
         app.anyone().get("/me").await.expect(401);
     }
+    app.anyone().get("/sleep").await.expect(503);
     let mut tx = app.state.db.begin().await.unwrap();
     sqlx::query("select 1").execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
@@ -160,6 +161,8 @@ async fn an_older_pooler_gets_unnamed_statements_in_transactions(db: PgPool) {
     let of = |kind: char| messages.iter().filter(move |(found, _)| *found == kind);
     assert!(of('P').all(|(_, text)| text.starts_with('\0')));
     assert!(of('Q').any(|(_, text)| text.starts_with("begin")));
+    // The server limits anonymous reads, too.
+    assert!(of('Q').any(|(_, text)| text.contains("statement_timeout = 1000")));
 }
 
 /// Without a pooler, the limits are options in the startup message.
@@ -172,6 +175,7 @@ async fn a_direct_connection_has_its_limits_from_the_start(db: PgPool) {
         ("statement_timeout", "5s"),
         ("lock_timeout", "4s"),
         ("idle_in_transaction_session_timeout", "10s"),
+        ("client_connection_check_interval", "200ms"),
     ] {
         let value: String = sqlx::query_scalar("select current_setting($1)")
             .bind(name)

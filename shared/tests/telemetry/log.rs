@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Method;
 use serde_json::Value;
 use sqlx::PgPool;
 use testkit::database::address;
@@ -84,7 +85,8 @@ async fn a_slow_statement_is_logged_with_its_route(db: PgPool) {
 
     // sqlx itself logs statements that take a second.
     for seconds in ["0", "0.25", "1.1"] {
-        let answer = program.get(&format!("/slow/{seconds}")).send().await;
+        let answer = program.request(Method::POST, &format!("/slow/{seconds}"));
+        let answer = answer.send().await;
         assert_eq!(answer.unwrap().status(), 204);
     }
     let (_, lines) = program.stop().await;

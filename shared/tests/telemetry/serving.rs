@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use testkit::database::address;
@@ -180,7 +181,7 @@ async fn requests_beyond_the_capacity_are_rejected_and_others_served() {
 async fn the_shutdown_waits_for_running_requests(db: PgPool) {
     let database = address(&db);
     let program = Program::start("trouble", &[("DATABASE_URL", &database)]).await;
-    let request = program.get("/slow/1").send();
+    let request = program.request(Method::POST, "/slow/1").send();
     let answer = tokio::spawn(request);
     sleep(Duration::from_millis(300)).await;
 
@@ -199,7 +200,8 @@ async fn an_instance_serves_concurrent_requests_up_to_lambdas_limit(db: PgPool) 
         ("AWS_LAMBDA_MAX_CONCURRENCY", "8"),
     ];
     let function = instance("trouble", &variables).await;
-    let slow = get("/slow/1");
+    let mut slow = get("/slow/1");
+    slow["requestContext"]["http"]["method"] = json!("POST");
 
     let started = Instant::now();
     let answers = join_all((0..8).map(|_| function.invoke_beside(&slow))).await;

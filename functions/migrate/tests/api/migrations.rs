@@ -230,11 +230,12 @@ async fn a_missing_address_is_reported() {
 /// Behind a pooler, the functions cannot set these limits.
 #[testkit::test(empty)]
 async fn the_role_has_the_limits_of_statements_behind_a_pooler(db: PgPool) {
-    let limits = async || -> (String, String, String, String) {
+    let limits = async || -> (String, String, String, String, String) {
         let mut connection = db.acquire().await.unwrap().detach();
         let limits = sqlx::query_as(
             "select current_setting('statement_timeout'), current_setting('lock_timeout'),
-                 current_setting('idle_in_transaction_session_timeout'), current_setting('jit')",
+                 current_setting('idle_in_transaction_session_timeout'), current_setting('jit'),
+                 current_setting('client_connection_check_interval')",
         )
         .fetch_one(&mut connection)
         .await
@@ -264,6 +265,6 @@ async fn the_role_has_the_limits_of_statements_behind_a_pooler(db: PgPool) {
     .await
     .unwrap();
 
-    let expected = ["5s", "4s", "10s", "off"].map(str::to_owned);
+    let expected = ["5s", "4s", "10s", "off", "200ms"].map(str::to_owned);
     assert_eq!(limits().await, expected.into());
 }

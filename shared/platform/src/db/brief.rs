@@ -1,6 +1,16 @@
 //! Statements with a short time limit.
+//!
+//! The limit is enforced here and not by a setting of the session: a `SET` would cost each request a round trip and bind a
+//! connection of a pooler to this client, and a second pool would double the connections of an instance. When the limit has
+//! passed, the connection is closed, and the server cancels the statement when it notices that
+//! (`client_connection_check_interval`).
 
 use std::time::Duration;
+
+use tokio::time::timeout;
+
+/// Limit of each statement of an anonymous read.
+pub(super) const ANONYMOUS_LIMIT: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
     static LIMIT: Duration;
@@ -14,4 +24,12 @@ pub async fn briefly<T>(limit: Duration, work: impl Future<Output = T>) -> T {
 /// Returns the limit for statements of the running task.
 pub(super) fn limit() -> Option<Duration> {
     LIMIT.try_with(|limit| *limit).ok()
+}
+
+/// Waits for a statement within the limit of the running task. Returns `None` when the limit has passed.
+pub(super) async fn within_limit<T>(statement: impl Future<Output = T>) -> Option<T> {
+    match limit() {
+        Some(limit) => timeout(limit, statement).await.ok(),
+        None => Some(statement.await),
+    }
 }

@@ -67,24 +67,22 @@ impl Db {
         secret_names: &'static [&'static str],
     ) -> anyhow::Result<Self> {
         let options = connect_options(config, production)?;
-        let primary = Pool::new(options, config.max_connections, TIMEOUTS);
+        let is_direct = config.pooler == Pooler::None;
+        let pool =
+            |options, timeouts| Pool::new(options, is_direct, config.max_connections, timeouts);
+        let primary = pool(options, TIMEOUTS);
         let replicas = config
             .replica_urls
             .iter()
             .map(|url| {
                 let options = connect_options(&config.at(url), production)?;
-                let pool = Pool::new(options, config.max_connections, replicas::TIMEOUTS);
-                Ok(Replica::new(pool))
+                Ok(Replica::new(pool(options, replicas::TIMEOUTS)))
             })
             .collect::<anyhow::Result<_>>()?;
         let unnamed = config.pooler == Pooler::TransactionUnnamed;
         // Such a pooler accepts no session settings, so the transaction sets the timeout, in the same message.
         let begin = if unnamed {
-            let begin = format!(
-                "begin; set local statement_timeout = {}",
-                config.statement_timeout.as_millis()
-            );
-            AssertSqlSafe(begin).into_sql_str()
+            begin_within(config.statement_timeout)
         } else {
             SqlStr::from_static("begin")
         };
@@ -180,7 +178,7 @@ impl Db {
             self.reread_secret().await;
         }
         if let Some(output) = on_replica.output {
-            return Ok(output);
+            return output;
         }
         let _timer = StatementTimer::start(&statement.sql);
         let mut connection = self.acquire().await?;
@@ -206,17 +204,15 @@ impl Db {
                 return connection.run(statement).await;
             }
             connection.in_transaction = true;
-            connection.command(self.0.begin.clone()).await?;
+            let begin = brief::limit().map_or_else(|| self.0.begin.clone(), begin_within);
+            connection.command(begin).await?;
             let output = connection.run(statement).await?;
             connection.command(SqlStr::from_static("commit")).await?;
             connection.in_transaction = false;
             Ok(output)
         };
-        let Some(limit) = brief::limit() else {
-            return work.await;
-        };
-        let result = timeout(limit, work).await;
-        result.unwrap_or_else(|_| {
+        let result = brief::within_limit(work).await;
+        result.unwrap_or_else(|| {
             connection.abandon();
             Err(timed_out())
         })
@@ -238,6 +234,12 @@ impl Db {
         };
         read.is_ok_and(|succeeded| succeeded)
     }
+}
+
+/// Returns the statement that starts a transaction and limits the time of each of its statements.
+fn begin_within(limit: Duration) -> SqlStr {
+    let limit = limit.as_millis();
+    AssertSqlSafe(format!("begin; set local statement_timeout = {limit}")).into_sql_str()
 }
 
 impl<'c> Executor<'c> for &'c Db {

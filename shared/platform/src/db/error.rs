@@ -68,6 +68,11 @@ pub(super) fn is_stale_plan(error: &sqlx::Error) -> bool {
     changed || has_code(error, &["26000"])
 }
 
+/// Returns whether the server rejected a setting of the connection: it does not have it, or not this value.
+pub(super) fn is_unknown_setting(error: &sqlx::Error) -> bool {
+    has_code(error, &["22023", "42704"])
+}
+
 /// Returns whether the server rejected the password.
 pub(super) fn is_rejected_password(error: &sqlx::Error) -> bool {
     has_code(error, &["28P01", "28000"])

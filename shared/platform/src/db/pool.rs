@@ -4,7 +4,10 @@
 use std::{
     io,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -14,7 +17,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::error::{is_broken_connection, is_not_ready, is_unreachable};
+use super::error::{is_broken_connection, is_not_ready, is_unknown_setting, is_unreachable};
 use crate::breaker::Breaker;
 
 /// A connection that was idle for longer is tested before use. The server may have closed it, or the instance may have
@@ -30,6 +33,10 @@ const SLOT_TIMEOUT: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Pause between two attempts to connect to a server that is starting or has no free connection.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Interval at which the server checks, while it runs a statement, whether the client has closed the connection. Then it
+/// cancels the statement.
+const CLIENT_CHECK: (&str, &str) = ("client_connection_check_interval", "200");
 
 /// Timeouts for the use of a server.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +56,8 @@ pub(super) struct Pool(Arc<Inner>);
 
 struct Inner {
     options: Mutex<PgConnectOptions>,
+    /// Connections start with [`CLIENT_CHECK`]. Poolers reject it, and servers on Windows.
+    checks_client: AtomicBool,
     slots: Arc<Semaphore>,
     idle: Mutex<Vec<IdleConnection>>,
     timeouts: Timeouts,
@@ -73,11 +82,17 @@ struct IdleConnection {
 }
 
 impl Pool {
-    /// Creates a pool that opens its first connection when it is needed.
-    pub fn new(options: PgConnectOptions, max_connections: u32, timeouts: Timeouts) -> Self {
+    /// Creates a pool that opens its first connection when it is needed. `is_direct` means that there is no pooler.
+    pub fn new(
+        options: PgConnectOptions,
+        is_direct: bool,
+        max_connections: u32,
+        timeouts: Timeouts,
+    ) -> Self {
         let slots = usize::try_from(max_connections).unwrap_or(usize::MAX);
         Self(Arc::new(Inner {
             options: Mutex::new(options),
+            checks_client: AtomicBool::new(is_direct),
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
             idle: Mutex::default(),
             timeouts,
@@ -218,7 +233,19 @@ impl Pool {
             .into());
         }
         let options = lock(&self.0.options).clone();
-        let result = timeout(self.0.timeouts.connection, options.connect())
+        let attempt = async {
+            if !self.0.checks_client.load(Ordering::Relaxed) {
+                return options.connect().await;
+            }
+            match options.clone().options([CLIENT_CHECK]).connect().await {
+                Err(error) if is_unknown_setting(&error) => {
+                    self.0.checks_client.store(false, Ordering::Relaxed);
+                    options.connect().await
+                }
+                result => result,
+            }
+        };
+        let result = timeout(self.0.timeouts.connection, attempt)
             .await
             .unwrap_or_else(|_| Err(timed_out()));
         match &result {

@@ -51,10 +51,8 @@ pub(super) async fn anonymous(
         _ => None,
     };
     // A response that caches must not store has to be current, and a replica may be seconds behind.
-    let response = match rules.cache {
-        Cache::Brief | Cache::Revalidate => db::anonymously(run_handler(request, next)).await,
-        Cache::Never | Cache::Handler => run_handler(request, next).await,
-    };
+    let may_lag = matches!(rules.cache, Cache::Brief | Cache::Revalidate);
+    let response = db::anonymously(may_lag, run_handler(request, next)).await;
     match slot {
         Some((redis, slot)) if response.status() == StatusCode::OK => {
             store(redis, &slot, response).await
