@@ -122,6 +122,9 @@ pub async fn sweep(connection: &mut PgConnection, limit: Duration) -> sqlx::Resu
         removed.counts.push((kind, count));
     }
     removed.unfinished |= !move_window_clock(connection, started, limit).await?;
+    if started.elapsed() < limit {
+        fold_visible_totals(connection).await?;
+    }
     removed.unfinished |= !finish_account_work(connection, started, limit).await?;
     Ok(removed)
 }
@@ -141,6 +144,15 @@ async fn move_window_clock(
         }
     }
     Ok(false)
+}
+
+/// Replaces the rows that triggers have added to the totals by their sum. Some may be left for the next run.
+async fn fold_visible_totals(connection: &mut PgConnection) -> sqlx::Result<()> {
+    sqlx::query("select fold_visible_totals(100000)")
+        .persistent(false)
+        .execute(connection)
+        .await
+        .map(|_| ())
 }
 
 /// Deletes the rows of closed accounts, and recounts after bans. Each step is a transaction of its own. Returns whether

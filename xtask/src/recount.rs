@@ -67,6 +67,7 @@ pub async fn run(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
     repairs.extend(repair_facets(db).await?);
     repairs.extend(repair_user_facets(db).await?);
     repairs.extend(repair_trends(db).await?);
+    repairs.extend(repair_visible_totals(db).await?);
     Ok(repairs)
 }
 
@@ -247,6 +248,33 @@ async fn repair_trends(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
         .await?;
     tx.commit().await?;
     Ok(repairs)
+}
+
+/// Repairs the totals of `/stats`. Nothing is locked: the function adds the difference in one statement.
+async fn repair_visible_totals(db: &mut PgConnection) -> sqlx::Result<Vec<Repair>> {
+    sqlx::query_as(
+        r#"
+        with corrected as materialized (
+            select * from correct_visible_totals()
+        )
+        select 'visibleTotal' as "table", "column", '' as id, stored::integer, (stored + missing)::integer as counted
+        from corrected
+        cross join (
+            select sum(users) as users, sum(projects) as projects, sum(comments) as comments, sum(likes) as likes
+            from "visibleTotal"
+        ) kept
+        cross join lateral (values
+            ('users', coalesce(kept.users, 0), corrected.users),
+            ('projects', coalesce(kept.projects, 0), corrected.projects),
+            ('comments', coalesce(kept.comments, 0), corrected.comments),
+            ('likes', coalesce(kept.likes, 0), corrected.likes)
+        ) as total ("column", stored, missing)
+        where missing <> 0
+        "#,
+    )
+    .persistent(false)
+    .fetch_all(db)
+    .await
 }
 
 impl Counter {

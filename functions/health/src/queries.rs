@@ -47,43 +47,58 @@ pub async fn ping(db: impl PgExecutor<'_>) -> sqlx::Result<()> {
         .map(|_| ())
 }
 
-/// Counts the visible rows. Comments and likes are the sums of the projects' counters, corrected where a counter includes
-/// invisible rows. Therefore the statement does not read all comments and likes.
+/// Counts the visible rows. Triggers keep the totals of users who are not marked as banned. A ban that has run out but was not
+/// lifted still marks its user, so what these few users have and do is added.
 pub async fn count_visible(db: impl PgExecutor<'_>) -> sqlx::Result<Stats> {
     sqlx::query_as!(
         Stats,
         r#"
-        with hidden as materialized (
-            select id from hidden_users()
+        with kept as materialized (
+            select
+                coalesce(sum(users), 0)::bigint as users,
+                coalesce(sum(projects), 0)::bigint as projects,
+                coalesce(sum(comments), 0)::bigint as comments,
+                coalesce(sum(likes), 0)::bigint as likes
+            from "visibleTotal"
         ),
-        visible_project as not materialized (
-            select *
-            from projects
-            where "isPublic" and "authorId" not in (select id from hidden)
+        expired as materialized (
+            select u.id from "user" u where u.banned and is_visible(u)
         ),
-        added as (
-            select count(*) as projects, sum("commentCount") as comments, sum("likeCount") as likes
-            from visible_project
+        theirs as materialized (
+            select p.id from expired join projects p on p."authorId" = expired.id where p."isPublic"
         )
         select
-            (select count(*) from "user" u where is_visible(u)) as "users!",
-            projects as "projects!",
-            -- The column leaves out everybody who is marked as banned, also where the ban has run out.
-            coalesce(comments, 0) + (
+            users + (select count(*) from expired) as "users!",
+            projects + (select count(*) from theirs) as "projects!",
+            comments + (
                 select count(*)
-                from "user" u
-                join comments c on c."authorId" = u.id
-                join visible_project p on p.id = c."projectId"
-                where u.banned and is_visible(u)
+                from theirs
+                join comments c on c."projectId" = theirs.id
+                join "user" u on u.id = c."authorId"
+                where is_visible(u)
+            ) + (
+                select count(*)
+                from expired
+                join comments c on c."authorId" = expired.id
+                join projects p on p.id = c."projectId"
+                join "user" author on author.id = p."authorId"
+                where p."isPublic" and is_counted(author)
             ) as "comments!",
-            -- The column leaves nobody out.
-            coalesce(likes, 0) - (
+            likes + (
                 select count(*)
-                from hidden
-                join likes l on l."userId" = hidden.id
-                join visible_project p on p.id = l."projectId"
+                from theirs
+                join likes l on l."projectId" = theirs.id
+                join "user" u on u.id = l."userId"
+                where is_visible(u)
+            ) + (
+                select count(*)
+                from expired
+                join likes l on l."userId" = expired.id
+                join projects p on p.id = l."projectId"
+                join "user" author on author.id = p."authorId"
+                where p."isPublic" and is_counted(author)
             ) as "likes!"
-        from added
+        from kept
         "#,
     )
     .fetch_one(db)

@@ -169,6 +169,7 @@ const COUNT: &str = r#"
     select counted."projectId", counted."createdAt", coalesce(counted.day, 0), coalesce(counted.week, 0), counted.month
     from "windowClock"
     cross join lateral counted_trends(null, until) counted;
+    select from correct_visible_totals();
 "#;
 
 /// `chance` returns a number from 0 to 1, the same for the same arguments. `index` returns an index below `count`. `pick`

@@ -9,7 +9,7 @@ const PEOPLE: i64 = 8;
 const PROJECTS: i64 = 12;
 
 /// Changes of the rows. `$1` is a user, `$2` a project, `$3` an age in minutes, and `$4` a unique text.
-const EVENTS: [&str; 25] = [
+const EVENTS: [&str; 28] = [
     r#"insert into likes (id, "userId", "projectId", "createdAt")
        select $4, u.id, p.id, now() at time zone 'utc' - interval '1 minute' * $3
        from "user" u, projects p where u.id = $1 and p.id = $2 on conflict do nothing"#,
@@ -49,6 +49,12 @@ const EVENTS: [&str; 25] = [
     r#"update comments set "projectId" = $2 where "authorId" = $1 and $3 + length($4) > 0
        and exists (select from projects where id = $2)"#,
     r#"update "user" set id = id || $4, email = email || $4 where id = $1 and $3 % 4 = 0 and length($2) > 0"#,
+    r#"update "user" set "isActive" = not "isActive" where id in ($1, 'u1', 'u2') and $3 + length($2 || $4) > 0"#,
+    r#"update likes set "userId" = $1 where id = (
+           select id from likes where "projectId" = $2 and "userId" <> $1 order by id limit 1
+       ) and $3 + length($4) > 0 and exists (select from "user" where id = $1)
+       and not exists (select from likes where "userId" = $1 and "projectId" = $2)"#,
+    r"select fold_visible_totals($3) where length($1 || $2 || $4) > 0",
     r"select move_window_clock(interval '1 hour' * $3) where length($1 || $2 || $4) > 0",
 ];
 
@@ -80,6 +86,20 @@ const DRIFT: &str = r#"
                 union all
                 (select * from counted_facets(until) except table "projectFacet")
             ) facet
+        )
+        + (
+            select count(*)
+            from counted_visible_totals() counted
+            cross join (
+                select
+                    coalesce(sum(users), 0) as users,
+                    coalesce(sum(projects), 0) as projects,
+                    coalesce(sum(comments), 0) as comments,
+                    coalesce(sum(likes), 0) as likes
+                from "visibleTotal"
+            ) kept
+            where (kept.users, kept.projects, kept.comments, kept.likes)
+                <> (counted.users, counted.projects, counted.comments, counted.likes)
         )
     from "windowClock""#;
 

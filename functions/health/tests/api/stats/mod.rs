@@ -1,5 +1,7 @@
 //! `/stats`.
 
+mod totals;
+
 use serde_json::json;
 use sqlx::PgPool;
 
