@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -89,6 +90,9 @@ fn select(
 }
 
 /// Runs the tests of the crates, with counters in everything that they build. The result is one JSON document.
+///
+/// Some tests build and start programs of their own. They find the variables of the measurement in the environment, so that
+/// these programs count, too.
 async fn run_tests(crates: impl Iterator<Item = &String>, report: &Path) -> anyhow::Result<()> {
     let llvm_cov = match programs::find("cargo-llvm-cov") {
         Some(program) => program,
@@ -99,34 +103,62 @@ async fn run_tests(crates: impl Iterator<Item = &String>, report: &Path) -> anyh
     let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
     migrate::create_database(postgres.url()).await?;
     let storage = local_storage()?;
-    if let Some(folder) = report.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut command = Command::new(llvm_cov);
-    without_configuration(&mut command);
-    command
-        .args(["llvm-cov", "nextest", "--no-fail-fast"])
-        .args(["--json", "--summary-only", "--output-path"])
-        .arg(report)
+    let build = target().join("coverage/build");
+    fs::create_dir_all(&build)?;
+    let command = |program: &Path, variables: &[(String, String)]| {
+        let mut command = Command::new(program);
+        without_configuration(&mut command);
+        command
+            .envs(variables.iter().map(|(name, value)| (name, value)))
+            .env("CARGO_TARGET_DIR", &build)
+            .env("LLVM_COV", &llvm.cov)
+            .env("LLVM_PROFDATA", &llvm.profdata)
+            .current_dir(workspace());
+        command
+    };
+    let shown = command(&llvm_cov, &[])
+        .args(["llvm-cov", "show-env"])
+        .stderr(Stdio::inherit())
+        .output()
+        .await?;
+    ensure!(shown.status.success(), "cargo-llvm-cov failed");
+    let variables = variables(&String::from_utf8(shown.stdout)?)?;
+
+    let mut clean = command(&llvm_cov, &variables);
+    clean.args(["llvm-cov", "clean", "--profraw-only"]);
+    tools::run(&mut clean).await?;
+    let mut tests = command(&nextest, &variables);
+    tests
+        .args(["nextest", "run", "--no-fail-fast"])
         .args(crates.flat_map(|name| ["--package", name]))
-        .current_dir(workspace())
-        .env("PATH", with_folder(&nextest)?)
-        .env("LLVM_COV", &llvm.cov)
-        .env("LLVM_PROFDATA", &llvm.profdata)
         .env("DATABASE_URL", postgres.url())
         .env("SQLX_OFFLINE", "true");
     if let Some(storage) = &storage {
-        command.env(storage::ENDPOINT, storage.endpoint());
+        tests.env(storage::ENDPOINT, storage.endpoint());
     }
-    tools::run(&mut command).await
+    tools::run(&mut tests).await?;
+    let mut summary = command(&llvm_cov, &variables);
+    summary
+        .args(["llvm-cov", "report", "--json", "--summary-only"])
+        .arg("--output-path")
+        .arg(report);
+    tools::run(&mut summary).await
 }
 
-/// `PATH` with the folder of the program, where cargo looks for it.
-fn with_folder(program: &Path) -> anyhow::Result<std::ffi::OsString> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folder = program.parent().map(Path::to_owned);
-    let folders = folder.into_iter().chain(std::env::split_paths(&path));
-    Ok(std::env::join_paths(folders)?)
+/// Reads the lines of `cargo llvm-cov show-env`, such as `NAME='value'`.
+fn variables(shown: &str) -> anyhow::Result<Vec<(String, String)>> {
+    shown
+        .lines()
+        .map(|line| {
+            let (name, value) = line.split_once('=').context("a variable has a value")?;
+            let quoted = value
+                .strip_prefix('\'')
+                .and_then(|value| value.strip_suffix('\''));
+            let value = quoted.unwrap_or(value);
+            ensure!(!value.contains(['\'', '\\']), "{name} cannot be read");
+            Ok((name.to_owned(), value.to_owned()))
+        })
+        .collect()
 }
 
 /// LLVM's tools, which must be at least as new as the LLVM of the compiler.
@@ -291,6 +323,15 @@ mod tests {
         ];
         assert_eq!(coverage.text(20), expected.join("\n"));
         assert_eq!(coverage.text(1).lines().count(), 2);
+    }
+
+    #[test]
+    fn variables_are_read_with_and_without_quotes() {
+        let read = variables("A=1\nB=\'-C x=y\'\n").unwrap();
+
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(read, [pair("A", "1"), pair("B", "-C x=y")]);
+        assert!(variables("A=\'it\'\\\'\'s\'").is_err());
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Program {
     pub async fn on_port(name: &str, port: u16, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(binary(name).await)
             .env_clear()
+            .envs(testkit::process::counters())
             .env("PORT", port.to_string())
             .envs(COMMON)
             .envs(variables.iter().copied())

@@ -270,6 +270,7 @@ async fn lines_of_handlers_are_sent_as_logs() {
 async fn a_malformed_dsn_is_reported_at_start_and_not_quoted() {
     let output = tokio::process::Command::new(crate::program::binary("trouble").await)
         .env_clear()
+        .envs(testkit::process::counters())
         .envs([NO_DATABASE, ("SENTRY_DSN", "not a dsn with a key")])
         .output()
         .await

@@ -1,6 +1,8 @@
 //! Child processes that leave no process behind.
 
 use std::{
+    env,
+    ffi::OsString,
     io,
     process::{ExitStatus, Stdio},
     thread,
@@ -25,6 +27,13 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Time that a child has to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The variable that says where a program writes the counters of its lines, while coverage is measured. Processes whose
+/// environment is cleared need it.
+pub fn counters() -> Option<(&'static str, OsString)> {
+    const FILE: &str = "LLVM_PROFILE_FILE";
+    env::var_os(FILE).map(|file| (FILE, file))
+}
 
 /// Runs `work` until it ends, or until Ctrl-C or SIGTERM, which cancels it.
 pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> io::Result<Option<T>> {

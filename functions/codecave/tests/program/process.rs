@@ -31,6 +31,7 @@ pub fn command(arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
+        .envs(testkit::process::counters())
         .stdin(Stdio::null())
         .kill_on_drop(true);
     command

@@ -112,6 +112,7 @@ impl Instance {
         let started = Instant::now();
         let mut child = Command::new(binary)
             .env_clear()
+            .envs(crate::process::counters())
             .envs(lambda_variables(name, &address))
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
