@@ -62,8 +62,9 @@ pub async fn delete_like(
 ) -> sqlx::Result<Option<i32>> {
     sqlx::query_scalar!(
         r#"
+        -- In the mode of the triggers on likes, because a stronger lock later could deadlock.
         with caller as (
-            select u.id from "user" u where u.id = $1 for key share
+            select u.id from "user" u where u.id = $1 for share
         ),
         liked as (
             select p.id, p."likeCount"

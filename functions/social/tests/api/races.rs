@@ -462,4 +462,5 @@ async fn a_deletion_of_an_account_during_its_likes_and_follows_keeps_counters_co
         let left = number(&db, r#"select count(*) from "user""#, &[]).await;
         assert_eq!(left, 4);
     }
+    assert_eq!(number(&db, DEADLOCKS, &[]).await, 0);
 }
