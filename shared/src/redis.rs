@@ -66,9 +66,9 @@ type PendingConnection = Shared<BoxFuture<'static, Option<MultiplexedConnection>
 
 /// The instance's connection to Redis. Cloning it is cheap.
 #[derive(Clone)]
-pub struct Redis(Arc<Inner>);
+pub struct Redis(Arc<RedisInner>);
 
-struct Inner {
+struct RedisInner {
     /// `None` if the configured address is not valid.
     client: Option<Client>,
     /// Timeout of a command.
@@ -103,7 +103,7 @@ impl Redis {
         if let Err(error) = &client {
             tracing::warn!(%error, "Redis cannot be used");
         }
-        Self(Arc::new(Inner {
+        Self(Arc::new(RedisInner {
             client: client.ok(),
             timeout: config.timeout,
             connection: Mutex::default(),

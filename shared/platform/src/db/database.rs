@@ -43,9 +43,9 @@ const SECRET_PAUSE: Duration = Duration::from_secs(5);
 
 /// The database. `&Db` runs single statements; [`Db::begin`] starts a transaction.
 #[derive(Clone)]
-pub struct Db(Arc<Inner>);
+pub struct Db(Arc<DbInner>);
 
-struct Inner {
+struct DbInner {
     primary: Pool,
     replicas: Vec<Replica>,
     /// Statements are unnamed, for a pooler that does not keep them.
@@ -86,7 +86,7 @@ impl Db {
         } else {
             SqlStr::from_static("begin")
         };
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(DbInner {
             primary,
             replicas,
             unnamed,

@@ -52,9 +52,9 @@ pub(super) struct Timeouts {
 
 /// The connections to one server. Cloning it is cheap.
 #[derive(Clone)]
-pub(super) struct Pool(Arc<Inner>);
+pub(super) struct Pool(Arc<PoolInner>);
 
-struct Inner {
+struct PoolInner {
     options: Mutex<PgConnectOptions>,
     /// Connections start with [`CLIENT_CHECK`]. Poolers reject it, and servers on Windows.
     checks_client: AtomicBool,
@@ -90,7 +90,7 @@ impl Pool {
         timeouts: Timeouts,
     ) -> Self {
         let slots = usize::try_from(max_connections).unwrap_or(usize::MAX);
-        Self(Arc::new(Inner {
+        Self(Arc::new(PoolInner {
             options: Mutex::new(options),
             checks_client: AtomicBool::new(is_direct),
             slots: Arc::new(Semaphore::new(slots.min(Semaphore::MAX_PERMITS))),
