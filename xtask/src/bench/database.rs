@@ -22,6 +22,9 @@ pub const COOKIE: &str = "__Secure-better-auth.session_token=\
 pub const READER_COOKIE: &str = "__Secure-better-auth.session_token=\
     Zk3vQ9mXr1Tb6LcY8nWp2FdHs5JgA7uE.Wkto8Mxx04zFst39le1OEEQIiVTPIkijt%2FTctYT3G7o%3D";
 
+/// API key of the user who follows 5,000 others.
+pub const API_KEY: &str = "benchmark-key-0123456789-0123456789-0123456789-0123456789-012345";
+
 const READER: &str = "benchmark-reader";
 
 impl Database {
@@ -90,6 +93,12 @@ const FRESH: &str = r#"
         ('benchmark-viewer', 'pAQ8n2FvXb7Zc1LmT5yRk0WuJ6HsDg3E'),
         ('benchmark-reader', 'Zk3vQ9mXr1Tb6LcY8nWp2FdHs5JgA7uE')
     ) as signed_in (owner, token);
+    delete from apikey where "referenceId" like 'benchmark-%';
+    insert into apikey (id, "referenceId", key, "rateLimitEnabled", "updatedAt")
+    select
+        'benchmark-key', 'benchmark-viewer', translate(rtrim(encode(sha256(key), 'base64'), '='), '+/', '-_'), false,
+        now() at time zone 'utc'
+    from (values ('benchmark-key-0123456789-0123456789-0123456789-0123456789-012345'::bytea)) as made (key);
     delete from quota;
     delete from "rateLimit";
 "#;

@@ -204,7 +204,7 @@ fn figures(request: &Request, timing: &Timing, floor: Option<&Timing>) -> Reques
         None => (None, None),
     };
     // A request that is allowed many times the floor's time may also use more processor time.
-    let most_processor = floor.filter(|_| request.cheap).map(|_| budget::PROCESSOR);
+    let most_processor = floor.filter(|_| request.cheap).map(|_| request.processor);
     RequestFigures {
         program: "",
         request: request.name.clone(),

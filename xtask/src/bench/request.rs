@@ -4,8 +4,8 @@ use axum::body::Bytes;
 use serde_json::json;
 
 use super::{
-    budget::Time,
-    database::{COOKIE, Database, READER_COOKIE},
+    budget::{self, Time},
+    database::{API_KEY, COOKIE, Database, READER_COOKIE},
 };
 
 /// The floor of programs without a database.
@@ -44,7 +44,11 @@ pub struct Request {
     /// Name in the tables.
     pub name: String,
     event: Vec<u8>,
+    /// Status of the response.
+    pub status: u16,
     pub budget: Option<Time>,
+    /// Maximum processor time, as a multiple of the floor's.
+    pub processor: f64,
     /// Maximum number of round trips to the database.
     pub statements: Option<u64>,
     /// Whether it is cheap enough to be sent thousands of times.
@@ -56,6 +60,15 @@ const ADDRESS: &str = "ADDRESS";
 
 impl Request {
     fn new(method: &str, address: &str, cookie: Option<&str>) -> Self {
+        Self::with_credentials(method, address, cookie, None)
+    }
+
+    fn with_credentials(
+        method: &str,
+        address: &str,
+        cookie: Option<&str>,
+        api_key: Option<&str>,
+    ) -> Self {
         let (path, query) = address.split_once('?').unwrap_or((address, ""));
         let mut event = json!({
             "version": "2.0",
@@ -98,10 +111,15 @@ impl Request {
         if let Some(cookie) = cookie {
             event["cookies"] = json!([cookie]);
         }
+        if let Some(key) = api_key {
+            event["headers"]["x-api-key"] = json!(key);
+        }
         Self {
             name: format!("{method} {address}"),
             event: event.to_string().into_bytes(),
+            status: 200,
             budget: None,
+            processor: budget::PROCESSOR,
             statements: None,
             cheap: true,
         }
@@ -114,6 +132,27 @@ impl Request {
     /// A `GET` request with the viewer's session.
     fn get_as_viewer(address: &str) -> Self {
         Self::new("GET", address, Some(COOKIE))
+    }
+
+    /// A `GET` request with the viewer's API key.
+    fn get_with_key(address: &str) -> Self {
+        Self::with_credentials("GET", address, None, Some(API_KEY))
+            .named(&format!("GET {address}, API key"))
+    }
+
+    /// A `GET` request of nobody.
+    fn get_signed_out(address: &str, name: &str) -> Self {
+        Self::get(address).named(&format!("GET {name}, signed out"))
+    }
+
+    fn rejected(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    fn processor(mut self, floors: f64) -> Self {
+        self.processor = floors;
+        self
     }
 
     fn within(mut self, budget: Time) -> Self {
@@ -167,10 +206,13 @@ pub fn programs(database: &Database) -> Vec<Program> {
         requests,
     };
     let project = &database.project;
-    let list = || Request::get("/projects?limit=20").within(Time::Floors(3.0));
+    let list = || {
+        let request = Request::get("/projects?limit=20");
+        request.within(Time::Floors(3.0)).processor(2.5)
+    };
     let profile = || {
         let request = Request::get_as_viewer("/users/profile");
-        request.within(Time::Floors(1.5)).statements(1)
+        request.within(Time::Floors(2.0)).statements(1)
     };
     let read = |address: &str, milliseconds| {
         let request = Request::get_as_viewer(address);
@@ -199,6 +241,10 @@ pub fn programs(database: &Database) -> Vec<Program> {
                 "users",
                 vec![
                     profile(),
+                    Request::get_with_key("/users/profile").statements(2),
+                    Request::get_signed_out("/users/profile", "/users/profile")
+                        .rejected(401)
+                        .processor(1.5),
                     Request::new("GET", "/users?sort=suggested", Some(READER_COOKIE))
                         .named("GET /users?sort=suggested, by somebody who follows 500")
                         .within(Time::Milliseconds(50.0))
@@ -216,8 +262,12 @@ pub fn programs(database: &Database) -> Vec<Program> {
         Program {
             name: "users (PgBouncer)",
             binary: "users",
+            floor: Some("users"),
             pooled: true,
-            ..function("users", vec![Request::get_as_viewer("/users/profile")])
+            ..function(
+                "users",
+                vec![Request::get_as_viewer("/users/profile").within(Time::Floors(1.3))],
+            )
         },
         function(
             "projects",
@@ -226,6 +276,10 @@ pub fn programs(database: &Database) -> Vec<Program> {
                 read("/projects?sort=trending", 50.0),
                 read("/projects?q=rust%20editor", 50.0)
                     .named("GET /projects?q=rust editor (relevance)"),
+                Request::get_signed_out(&format!("/projects/{project}"), "/projects/{projectId}"),
+                Request::get_with_key(&format!("/projects/{project}"))
+                    .named("GET /projects/{projectId}, API key")
+                    .statements(2),
                 read("/projects/facets", 50.0),
                 read(&format!("/projects/{project}"), 20.0).named("GET /projects/{projectId}"),
             ],
