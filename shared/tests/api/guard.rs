@@ -78,7 +78,7 @@ async fn forged_expired_and_unknown_sessions_are_rejected(db: PgPool) {
 
     change(
         &app,
-        r#"update session set "expiresAt" = now() at time zone 'utc' where "userId" = $1"#,
+        r#"update session set "expiresAt" = now() at time zone 'utc' - interval '2 milliseconds' where "userId" = $1"#,
         &ada.id,
     )
     .await;
