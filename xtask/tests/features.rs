@@ -4,12 +4,17 @@
 
 use std::collections::BTreeSet;
 
-use xtask::{bundle::FUNCTIONS, tools::cargo_output};
+use testkit::workspace;
+use xtask::{bundle::FUNCTIONS, manifest::Manifest, tools::cargo_output};
 
 /// Crates whose tests developers run alone.
 const CRATES: [&str; 9] = [
     "auth", "users", "projects", "social", "health", "migrate", "codecave", "shared", "xtask",
 ];
+
+/// Crates that need fewer features of a crate of the workspace than the whole workspace: no response is made of the types of
+/// `platform` there, and measured programs have no descriptions.
+const WITH_FEWER: [(&str, &str); 2] = [("platform", "platform"), ("bench", "shared")];
 
 /// Kinds of the dependencies of a test.
 const TESTS: &str = "normal,build,dev";
@@ -42,6 +47,27 @@ async fn tests_of_one_crate_use_the_features_of_the_workspace() {
              shared/testing/Cargo.toml can enable the missing ones: {others:#?}"
         );
     }
+}
+
+/// A crate that uses something behind a feature, without enabling it, compiles only together with others.
+#[tokio::test]
+async fn a_crate_alone_has_the_features_of_the_workspaces_crates_that_it_needs() {
+    let workspace_features = features(TESTS, &["--workspace"]).await;
+    let folder = format!("({}", workspace().display());
+    let mut lacking = Vec::new();
+    for member in Manifest::read().await.unwrap().crates() {
+        let crates = features(TESTS, &["--package", &member]).await;
+        for other in crates.difference(&workspace_features) {
+            let name = other.split(' ').next().unwrap();
+            if other.contains(&folder) && !WITH_FEWER.contains(&(&member, name)) {
+                lacking.push(format!("{member}: {other}"));
+            }
+        }
+    }
+    assert!(
+        lacking.is_empty(),
+        "these are built with fewer features than in the workspace: {lacking:#?}"
+    );
 }
 
 /// `sam build` builds one function after the other. `cargo xtask sam` builds all of them at once before, so that it finds
