@@ -1,6 +1,7 @@
 //! Callers that send requests to a group's real router over a fresh database.
 
 mod conformance;
+pub mod fuzz;
 mod log;
 mod redis;
 mod rows;
@@ -26,6 +27,8 @@ use shared::{
     http::Api,
     random,
 };
+
+pub use proptest;
 
 pub use self::{
     log::Log,

@@ -1,4 +1,4 @@
-//! Random input of clients. Nothing panics or responds with 500, and the session is still found.
+//! Generated input of clients. Nothing panics or responds with 500, and the session is still found.
 
 use axum::{
     body::Body,
@@ -8,57 +8,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use shared::{cookie, markdown, serve::event::HttpEvent, uri_component};
 use sqlx::PgPool;
-use testing::App;
+use testing::{
+    App,
+    fuzz::{json as value, text, try_all},
+    proptest::{collection, prelude::*, sample},
+};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::api;
-
-/// Texts that parsers treat specially. Random texts consist of these and of random characters.
-const PIECES: [&str; 48] = [
-    "", " ", "\t", "\n", "\0", "\u{7f}", "é", "\u{301}", "\u{200d}", "🦀", "\u{fffd}", "%", "%2",
-    "%41", "%00", "%ff", "+", "&", "=", ";", ",", "\"", "'", "\\", "/", "//", "..", "?", "#", "{",
-    "}", "[", "]", "(", ")", "<", ">", ":", "*", "_", "`", "~", "|", "-", "!", "null", "1e999",
-    "http://",
-];
-
-/// The generator of Numerical Recipes. Every run tries the same texts.
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        usize::try_from(self.0 >> 8).unwrap() % limit
-    }
-
-    fn text(&mut self, most: usize) -> String {
-        let mut text = String::new();
-        for _ in 0..self.below(most) {
-            match self.below(4) {
-                0 => {
-                    let code = u32::try_from(self.below(0x11_0000)).unwrap();
-                    text.extend(char::from_u32(code));
-                }
-                1 => text.push(char::from(b' ' + u8::try_from(self.below(95)).unwrap())),
-                _ => text.push_str(PIECES[self.below(PIECES.len())]),
-            }
-        }
-        text
-    }
-
-    fn json(&mut self, depth: usize) -> Value {
-        match self.below(if depth == 0 { 5 } else { 7 }) {
-            0 => Value::Null,
-            1 => json!(self.below(2) == 0),
-            2 => json!(self.below(1_000_000)),
-            3 | 4 => json!(self.text(12)),
-            5 => (0..self.below(4)).map(|_| self.json(depth - 1)).collect(),
-            _ => {
-                let count = self.below(4);
-                let fields = (0..count).map(|_| (self.text(6), self.json(depth - 1)));
-                Value::Object(fields.collect())
-            }
-        }
-    }
-}
 
 #[testkit::test]
 async fn a_session_is_found_among_random_cookies(db: PgPool) {
@@ -69,80 +26,125 @@ async fn a_session_is_found_among_random_cookies(db: PgPool) {
         config.cookies.name("session_token"),
         config.cookies.sign("token")
     );
-    let mut random = Random(1);
-    for _ in 0..4_000 {
-        let printable = |text: String| text.replace(|c: char| c.is_control() || c == ';', "");
-        let line = format!(
-            "{}; {session}; {}",
-            printable(random.text(20)),
-            printable(random.text(20))
-        );
+    let printable = |text: String| text.replace(|c: char| c.is_control() || c == ';', "");
+    let around = (text(20), text(20));
+    try_all("cookies", 4_000, &around, async |(before, after)| {
+        let line = format!("{}; {session}; {}", printable(before), printable(after));
         let mut headers = HeaderMap::new();
         headers.insert("cookie", HeaderValue::from_bytes(line.as_bytes()).unwrap());
-        assert!(cookie::pairs(&headers).count() < 40);
+        prop_assert!(cookie::pairs(&headers).count() < 40);
         let token = config.cookies.read(&headers, "session_token");
-        assert_eq!(token.as_deref(), Some("token"), "{line}");
-    }
+        prop_assert_eq!(token.as_deref(), Some("token"), "{}", line);
+        Ok(())
+    })
+    .await;
+}
+
+/// Events of API Gateway for the route that returns its request.
+fn events() -> impl Strategy<Value = Value> {
+    let path = prop_oneof![text(8).prop_map(|id| format!("/echo/{id}")), text(12)];
+    let hosts = (text(6), text(6), text(3), text(9));
+    let rest = (text(12), text(8), text(3), text(5));
+    (path, hosts, rest, value(3)).prop_map(
+        |(path, (host, domain, protocol, agent), (query, cookie, stage, address), body)| {
+            json!({
+                "version": "2.0", "routeKey": "$default", "rawPath": path,
+                "rawQueryString": query, "cookies": [cookie],
+                "headers": {
+                    "host": host, "x-forwarded-proto": protocol, "user-agent": agent,
+                    "content-type": "application/json",
+                },
+                "requestContext": {
+                    "accountId": "1", "apiId": "a", "domainName": domain, "requestId": "r", "stage": stage,
+                    "http": {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": address, "userAgent": "t"},
+                    "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_583_348_638_390_i64,
+                },
+                "body": body.to_string(), "isBase64Encoded": false,
+            })
+        },
+    )
 }
 
 #[testkit::test]
-async fn random_events_bodies_and_cursors_cause_no_server_errors(db: PgPool) {
+async fn random_events_cause_no_server_errors(db: PgPool) {
     let app = App::new(api(), db);
-    let ada = app.user("ada").await;
-    let mut random = Random(2);
-    for _ in 0..400 {
-        let mut event = json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": format!("/echo/{}", random.text(8)),
-            "rawQueryString": random.text(12), "cookies": [random.text(8)],
-            "headers": {
-                "host": random.text(6), "x-forwarded-proto": random.text(3), "user-agent": random.text(9),
-                "content-type": "application/json",
-            },
-            "requestContext": {
-                "accountId": "1", "apiId": "a", "domainName": random.text(6), "requestId": "r", "stage": random.text(3),
-                "http": {"method": "POST", "path": "/", "protocol": "HTTP/1.1", "sourceIp": random.text(5), "userAgent": "t"},
-                "time": "12/Mar/2026:19:03:58 +0000", "timeEpoch": 1_583_348_638_390_i64,
-            },
-            "body": random.json(3).to_string(), "isBase64Encoded": false,
-        });
-        if random.below(2) == 0 {
-            event["rawPath"] = json!(random.text(12));
-        }
+    try_all("events", 400, &events(), async |event| {
         let parsed: HttpEvent = serde_json::from_str(&event.to_string()).unwrap();
         let request = parsed.into_request().unwrap();
         let request = request.map(|body| Body::from(body.to_vec()));
         let answer = app.anyone().request(request).await;
-        assert!(!answer.status.is_server_error(), "{event}: {answer:?}");
+        prop_assert!(!answer.status.is_server_error(), "{answer:?}");
+        Ok(())
+    })
+    .await;
+}
 
-        let body = match random.below(3) {
-            0 => random.text(30),
-            1 => json!({"text": random.json(2)}).to_string(),
-            _ => random.json(4).to_string(),
-        };
+#[testkit::test]
+async fn random_bodies_are_accepted_or_rejected(db: PgPool) {
+    let ada = App::new(api(), db).user("ada").await;
+    let bodies = prop_oneof![
+        text(30),
+        value(2).prop_map(|value| json!({ "text": value }).to_string()),
+        value(4).prop_map(|value| value.to_string()),
+    ];
+    try_all("bodies", 400, &bodies, async |body| {
         let request = Request::post("/notes")
             .header("content-type", "application/json")
-            .body(Body::from(body.clone()))
+            .body(Body::from(body))
             .unwrap();
         let answer = ada.request(request).await;
-        assert!(
-            [200, 400].contains(&answer.status.as_u16()),
-            "{body:?}: {answer:?}"
-        );
+        prop_assert!([200, 400].contains(&answer.status.as_u16()), "{answer:?}");
+        Ok(())
+    })
+    .await;
+}
 
-        let cursor = match random.below(3) {
-            0 => random.text(20),
-            1 => json!({"v": 1, "s": "newest", "k": random.json(2)}).to_string(),
-            _ => random.json(3).to_string(),
-        };
+#[testkit::test]
+async fn random_cursors_are_accepted_or_rejected(db: PgPool) {
+    let anyone = App::new(api(), db).anyone();
+    let cursors = prop_oneof![
+        text(20),
+        value(2).prop_map(|value| json!({ "v": 1, "s": "newest", "k": value }).to_string()),
+        value(3).prop_map(|value| value.to_string()),
+    ];
+    try_all("cursors", 400, &cursors, async |cursor| {
         for cursor in [URL_SAFE_NO_PAD.encode(&cursor), cursor] {
             let cursor = uri_component::encode(&cursor);
-            let answer = app.anyone().get(&format!("/pages?cursor={cursor}")).await;
-            assert!(
-                [200, 400].contains(&answer.status.as_u16()),
-                "{cursor}: {answer:?}"
-            );
+            let answer = anyone.get(&format!("/pages?cursor={cursor}")).await;
+            prop_assert!([200, 400].contains(&answer.status.as_u16()), "{answer:?}");
         }
-    }
+        Ok(())
+    })
+    .await;
+}
+
+#[testkit::test]
+async fn random_texts_are_folded_alike_in_every_spelling(db: PgPool) {
+    let texts = collection::vec(text(20), 1..50);
+    try_all("lists of texts", 60, &texts, async |mut texts| {
+        // PostgreSQL cannot store it.
+        for text in &mut texts {
+            text.retain(|c| c != '\0');
+        }
+        let decomposed: Vec<String> = texts.iter().map(|text| text.nfd().collect()).collect();
+        let folded: (Vec<String>, Vec<String>, Vec<String>, Vec<String>) = sqlx::query_as(
+            "select array(select fold(item) from unnest($1::text[]) item),
+                array(select fold(item) from unnest($2::text[]) item),
+                array(select fold(fold(item)) from unnest($1::text[]) item),
+                fold_all($1::text[])",
+        )
+        .bind(&texts)
+        .bind(&decomposed)
+        .fetch_one(&db)
+        .await
+        .unwrap();
+        let (once, of_decomposed, twice, as_list) = folded;
+        prop_assert_eq!(&once, &of_decomposed);
+        prop_assert_eq!(&once, &twice);
+        prop_assert_eq!(&once, &as_list);
+        Ok(())
+    })
+    .await;
 }
 
 /// Tags that Markdown may become.
@@ -177,21 +179,24 @@ const TAGS: [&str; 28] = [
     "",
 ];
 
-#[test]
-fn random_markdown_becomes_allowed_tags_and_harmless_links() {
-    let mut random = Random(3);
-    for _ in 0..4_000 {
-        let parts = [
-            random.text(20),
-            format!("[{}]({})", random.text(4), random.text(9)),
-            format!("\n\n<{} onclick=\"{}\">", random.text(3), random.text(3)),
-            format!("[x](javascript:{})\n|a|b|\n|-|-|\n", random.text(3)),
-            format!("\n- [x] {}\n```{}\n", random.text(3), random.text(3)),
-        ];
-        let text: String = (0..4)
-            .map(|_| parts[random.below(parts.len())].as_str())
-            .collect();
+/// Markdown with links, tags, tables and lists.
+fn documents() -> impl Strategy<Value = String> {
+    let parts = (
+        text(20),
+        (text(4), text(9)).prop_map(|(label, address)| format!("[{label}]({address})")),
+        (text(3), text(3)).prop_map(|(tag, code)| format!("\n\n<{tag} onclick=\"{code}\">")),
+        text(3).prop_map(|code| format!("[x](javascript:{code})\n|a|b|\n|-|-|\n")),
+        (text(3), text(3)).prop_map(|(item, name)| format!("\n- [x] {item}\n```{name}\n")),
+    );
+    let parts = parts.prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e]);
+    parts
+        .prop_flat_map(|parts| collection::vec(sample::select(parts), 0..5))
+        .prop_map(|parts| parts.concat())
+}
 
+#[tokio::test]
+async fn random_markdown_becomes_allowed_tags_and_harmless_links() {
+    try_all("Markdown texts", 4_000, &documents(), async |text| {
         let html = markdown::to_html(&text).unwrap();
 
         for tag in html.split('<').skip(1) {
@@ -200,7 +205,7 @@ fn random_markdown_becomes_allowed_tags_and_harmless_links() {
                 .split(|c: char| !c.is_ascii_alphanumeric())
                 .next()
                 .unwrap();
-            assert!(TAGS.contains(&name), "{text:?} becomes {html}");
+            prop_assert!(TAGS.contains(&name), "becomes {html}");
             let tag = tag.split('>').next().unwrap();
             for attribute in [
                 "onclick=",
@@ -209,8 +214,10 @@ fn random_markdown_becomes_allowed_tags_and_harmless_links() {
                 "href=\"data",
                 "src=\"data",
             ] {
-                assert!(!tag.contains(attribute), "{text:?} becomes {html}");
+                prop_assert!(!tag.contains(attribute), "becomes {html}");
             }
         }
-    }
+        Ok(())
+    })
+    .await;
 }
