@@ -16,6 +16,7 @@ mod bounds;
 mod callback;
 mod concurrency;
 mod configuration;
+mod destination;
 mod id_token;
 mod impersonation;
 mod large_accounts;

@@ -1,12 +1,19 @@
-//! Redirects to generated addresses. Every redirect leads to a trusted origin.
+//! Redirects to generated addresses. Every redirect leads to a trusted origin, according to both parsers of addresses.
 
 use provider::Person;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testing::Answer;
+use testing::{
+    Answer,
+    fuzz::{text, try_all},
+    proptest::{collection, prelude::*, sample},
+};
 use url::Url;
 
-use crate::Stage;
+use crate::{
+    Stage,
+    destination::{TRUSTED, expect_safe_in_node, is_safe},
+};
 
 const SCHEMES: [&str; 11] = [
     "",
@@ -77,10 +84,6 @@ const TAILS: [&str; 12] = [
     "/a b?c d#e f",
 ];
 
-const TRUSTED: &str = "https://*.preview.test,*.wild.test,codecave://";
-/// The page whose response redirects. Browsers resolve relative addresses against it.
-const PAGE: &str = "http://localhost:3001/api/auth/callback/github";
-
 fn addresses() -> impl Iterator<Item = String> {
     SCHEMES.into_iter().flat_map(|scheme| {
         SLASHES.into_iter().flat_map(move |slashes| {
@@ -93,52 +96,23 @@ fn addresses() -> impl Iterator<Item = String> {
     })
 }
 
-/// Returns whether a browser that follows the address ends at a trusted origin. A WHATWG URL parser decides.
-fn is_safe(address: &str) -> bool {
-    let Ok(url) = Url::parse(PAGE).unwrap().join(address) else {
-        // The browser shows an error and goes nowhere.
-        return true;
-    };
-    let host = url.host_str().unwrap_or_default();
-    match url.scheme() {
-        "codecave" => true,
-        "http" | "https" => {
-            let origin = url.origin().ascii_serialization();
-            // Development trusts the pages of this machine.
-            let is_local =
-                url.scheme() == "http" && ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-            let is_listed = [
-                "https://codecave.tech",
-                "https://www.codecave.tech",
-                "https://app.codecave.tech",
-                "https://api.codecave.tech",
-            ]
-            .contains(&origin.as_str());
-            is_local
-                || is_listed
-                || (url.port().is_none() && host.ends_with(".wild.test"))
-                || (origin.starts_with("https://")
-                    && url.port().is_none()
-                    && host.ends_with(".preview.test"))
-        }
-        _ => false,
-    }
-}
-
 async fn stage(db: PgPool) -> Stage {
     Stage::configured(db, &[("BETTER_AUTH_TRUSTED_ORIGINS", TRUSTED)]).await
 }
 
+/// Returns the redirects of the response, all of which are safe.
 #[track_caller]
-fn expect_safe(answer: &Answer, address: &str) {
+fn expect_safe(answer: &Answer, address: &str) -> Vec<String> {
     assert!(answer.status.as_u16() < 500, "{address:?}: {answer:?}");
-    for location in answer.header_all("location") {
-        assert!(is_safe(&location), "{address:?} leads to {location:?}");
+    let locations = answer.header_all("location");
+    for location in &locations {
+        assert!(is_safe(location), "{address:?} leads to {location:?}");
     }
+    locations
 }
 
 /// Returns every `step`th generated address, from `start` on.
-fn sample(step: usize, start: usize) -> Vec<String> {
+fn every(step: usize, start: usize) -> Vec<String> {
     addresses().skip(start).step_by(step).collect()
 }
 
@@ -146,18 +120,64 @@ fn sample(step: usize, start: usize) -> Vec<String> {
 async fn accepted_addresses_lead_to_trusted_origins(db: PgPool) {
     let stage = stage(db).await;
     let trusted = &stage.app.state.config.trusted_origins;
-    let (mut tried, mut accepted) = (0, 0);
+    let (mut tried, mut accepted) = (0, Vec::new());
 
     for address in addresses() {
         tried += 1;
         if trusted.allows_redirect(&address) {
-            accepted += 1;
             assert!(is_safe(&address), "{address:?}");
+            accepted.push(address);
         }
     }
 
-    println!("{tried} addresses tried, {accepted} accepted");
-    assert!(accepted > 100, "the grammar has valid addresses");
+    println!("tried {tried} addresses, {} accepted", accepted.len());
+    assert!(accepted.len() > 100, "the grammar has valid addresses");
+    expect_safe_in_node(&accepted);
+}
+
+/// The parts of the grammar in any order and number, among random texts. Most begin like an address that may be accepted.
+fn mixtures() -> impl Strategy<Value = String> {
+    let parts: Vec<&str> = [&SCHEMES[..], &SLASHES, &AUTHORITIES, &TAILS].concat();
+    let starts = [
+        "",
+        "/",
+        "/",
+        "http://localhost",
+        "https://x.preview.test",
+        "https://x.wild.test",
+        "//x.wild.test",
+        "codecave://",
+    ];
+    let part = prop_oneof![
+        3 => sample::select(parts).prop_map(ToOwned::to_owned),
+        1 => text(4),
+    ];
+    (sample::select(starts.to_vec()), collection::vec(part, 0..6))
+        .prop_map(|(start, parts)| start.to_owned() + &parts.concat())
+}
+
+#[testkit::test]
+async fn accepted_mixtures_lead_to_trusted_origins(db: PgPool) {
+    let stage = stage(db).await;
+    let trusted = &stage.app.state.config.trusted_origins;
+    let mut accepted = Vec::new();
+
+    try_all(
+        "mixtures of addresses",
+        20_000,
+        &mixtures(),
+        async |address| {
+            if trusted.allows_redirect(&address) {
+                prop_assert!(is_safe(&address));
+                accepted.push(address);
+            }
+            Ok(())
+        },
+    )
+    .await;
+
+    assert!(accepted.len() > 100, "{} are accepted", accepted.len());
+    expect_safe_in_node(&accepted);
 }
 
 #[testkit::test]
@@ -165,8 +185,9 @@ async fn every_field_rejects_untrusted_addresses(db: PgPool) {
     let stage = stage(db).await;
     let ada = stage.person("ada").await;
     let mut tried = 0;
+    let mut accepted = Vec::new();
 
-    for address in sample(61, 7) {
+    for address in every(61, 7) {
         for field in [
             "callbackURL",
             "errorCallbackURL",
@@ -185,6 +206,7 @@ async fn every_field_rejects_untrusted_addresses(db: PgPool) {
                 expect_safe(&answer, &address);
                 let is_rejected = answer.status.as_u16() == 403;
                 assert!(is_rejected || is_safe(&address), "{field}: {address:?}");
+                accepted.extend((!is_rejected).then(|| address.clone()));
                 if path == "sign-out" && !is_rejected {
                     break;
                 }
@@ -200,7 +222,10 @@ async fn every_field_rejects_untrusted_addresses(db: PgPool) {
         );
     }
 
-    println!("{tried} requests tried");
+    println!("tried {tried} requests with addresses");
+    assert!(!accepted.is_empty());
+    accepted.dedup();
+    expect_safe_in_node(&accepted);
 }
 
 fn form_urlencoded_pair(name: &str, value: &str) -> String {
@@ -218,7 +243,7 @@ async fn every_end_of_a_flow_redirects_to_a_trusted_origin(db: PgPool) {
         .filter(|address| trusted.allows_redirect(address))
         .collect();
     let step = accepted.len().div_ceil(40);
-    let mut tried = 0;
+    let mut locations = Vec::new();
 
     for address in accepted.iter().step_by(step) {
         for end in [
@@ -275,8 +300,7 @@ async fn every_end_of_a_flow_redirects_to_a_trusted_origin(db: PgPool) {
                     browser.follow(&callback).await
                 }
             };
-            tried += 1;
-            expect_safe(&answer, address);
+            locations.extend(expect_safe(&answer, address));
             assert_eq!(
                 answer.status.as_u16(),
                 302,
@@ -285,7 +309,8 @@ async fn every_end_of_a_flow_redirects_to_a_trusted_origin(db: PgPool) {
         }
     }
 
-    println!("{tried} flows tried");
+    println!("tried {} flows with addresses", locations.len());
+    expect_safe_in_node(&locations);
 }
 
 #[testkit::test]
