@@ -144,9 +144,10 @@ pub async fn delete_upload(
 ) -> sqlx::Result<Option<String>> {
     sqlx::query_scalar!(
         r#"
-        -- The row of the owner is locked first, as in every statement, so that concurrent writers do not deadlock.
+        -- The row of the owner is locked first, as in every statement, so that concurrent writers do not deadlock. A locked row
+        -- has its newest version, so `avatar` may be later than this statement's start.
         with owner as (
-            select u.id, is_visible(u) as "isVisible"
+            select u.id, u.avatar, is_visible(u) as "isVisible"
             from "user" u
             where u.id = (select f."userId" from upload f where f.id = $2)
             for no key update
@@ -174,10 +175,11 @@ pub async fn delete_upload(
             set avatar = null,
                 "updatedAt" = greatest(now() at time zone 'utc', u."updatedAt" + interval '1 millisecond')
             from gone
-            where u.id = gone."userId"
+            join owner on owner.id = gone."userId"
+            where u.id = owner.id
                 and (
-                    u.avatar like '%/images/' || gone.id
-                    or u.avatar like '%/uploads/' || gone.id || '/content'
+                    owner.avatar like '%/images/' || gone.id
+                    or owner.avatar like '%/uploads/' || gone.id || '/content'
                 )
         )
         select "userId" from gone

@@ -1,10 +1,11 @@
 //! Concurrent writers.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use testing::blocked;
 
-use crate::{app, draft, number, project, sql};
+use crate::{app, draft, number, project, sql, uploads::insert};
 
 /// The author's counter minus the number of their public projects.
 const DRIFT: &str = r#"
@@ -276,4 +277,39 @@ async fn facets_stay_correct_under_concurrent_requests(db: PgPool) {
             group by 1, 2
         ) real using ("isTag", name)"#;
     assert_eq!(number(&db, drift, &[]).await, 0);
+}
+
+/// The file is deleted while a request that makes it the avatar has locked the user's row.
+#[testkit::test]
+async fn a_file_that_is_becoming_the_avatar_is_cleared_with_its_deletion(db: PgPool) {
+    let ada = app(&db).user("ada").await;
+    let file = "http://localhost:3001/images/f";
+    let other = "http://localhost:3001/images/g";
+    for (stored, avatar, expected) in [
+        (other, file, None),
+        (other, "http://localhost:3001/uploads/f/content", None),
+        (file, other, Some(other)),
+    ] {
+        insert(&db, ["f", &ada.id, "", "image/png", "ready", "1"]).await;
+        sql(&db, r#"update "user" set avatar = $1"#, &[stored]).await;
+        let mut change = db.begin().await.unwrap();
+        sqlx::query(r#"update "user" set avatar = $1"#)
+            .bind(avatar)
+            .execute(&mut *change)
+            .await
+            .unwrap();
+
+        let (answer, ()) = join(ada.delete("/uploads/f"), async {
+            blocked(&db, 1).await;
+            change.commit().await.unwrap();
+        })
+        .await;
+
+        answer.expect(204);
+        let stored: Option<String> = sqlx::query_scalar(r#"select avatar from "user""#)
+            .fetch_one(&db)
+            .await
+            .unwrap();
+        assert_eq!(stored.as_deref(), expected, "{avatar}");
+    }
 }

@@ -8,7 +8,9 @@ use crate::user::UpdateProfile;
 /// Writes the fields that `changes` contains, and returns the row. Returns `None` if the account does not exist, or if
 /// `avatar` is neither the stored value nor the URL of `upload`, a ready avatar that the user owns.
 ///
-/// A field of [`UpdateProfile`] is one column, which both lists of the assignment name.
+/// A field of [`UpdateProfile`] is one column, which both lists of the assignment name. The user's row is locked before the
+/// file's, as in the statement that deletes a file. A locked row has its newest version, whenever the statement started, so that
+/// a file that is deleted meanwhile does not become the avatar.
 pub async fn update_profile(
     db: impl PgExecutor<'_>,
     id: &str,
@@ -18,6 +20,16 @@ pub async fn update_profile(
 ) -> sqlx::Result<Option<Box<RawValue>>> {
     let row = sqlx::query_scalar!(
         r#"
+        with account as (
+            select u.id, u.avatar from "user" u where u.id = $1 for no key update
+        ),
+        chosen as (
+            select f.id
+            from account
+            join upload f on f."userId" = account.id
+            where f.id = $4 and f.purpose = 'avatar' and f.status = 'ready'
+            for key share of f
+        )
         update "user" u
         set (
             name, bio, website, location, company, skills, avatar,
@@ -44,15 +56,9 @@ pub async fn update_profile(
             -- The row, overwritten with the keys of the document.
             cross join lateral jsonb_populate_record(u, changes.document) n
         )
-        where u.id = $1
-            and (
-                $3::text is null
-                or u.avatar = $3
-                or exists (
-                    select from upload
-                    where upload.id = $4 and "userId" = u.id and purpose = 'avatar' and status = 'ready'
-                )
-            )
+        from account
+        where u.id = account.id
+            and ($3::text is null or account.avatar = $3 or exists (select from chosen))
         -- The same object as the guard selects for routes about the caller.
         returning to_jsonb(u) || jsonb_build_object(
             'privateProjectsCount',

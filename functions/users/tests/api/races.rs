@@ -1,9 +1,9 @@
 //! Concurrent requests.
 
 use futures_util::future::{join, join_all};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
-use testing::Caller;
+use testing::{Caller, blocked};
 
 use crate::{app, follow, number, sql};
 
@@ -186,5 +186,52 @@ async fn likes_and_follows_during_a_deletion_leave_no_drift(db: PgPool) {
         answer.expect(204);
         assert_eq!(number(&db, DRIFT, &[]).await, 0, "round {round}");
         assert_eq!(number(&db, "select count(*) from likes", &[]).await, 0);
+    }
+}
+
+/// The profile is changed while the file is being deleted, by a request that has locked the user's row.
+#[testkit::test]
+async fn a_file_that_is_being_deleted_does_not_become_the_avatar(db: PgPool) {
+    let ada = app(&db).user("ada").await;
+    let avatar = "http://localhost:3001/images/mine";
+    for stored in [None, Some(avatar), Some("https://i.example/1")] {
+        sql(
+            &db,
+            r#"insert into upload (id, "userId", purpose, filename, "contentType", size, status, "updatedAt")
+               values ('mine', $1, 'avatar', 'a.png', 'image/png', 1, 'ready', now())"#,
+            &[&ada.id],
+        )
+        .await;
+        sqlx::query(r#"update "user" set avatar = $1"#)
+            .bind(stored)
+            .execute(&db)
+            .await
+            .unwrap();
+        let mut deletion = db.begin().await.unwrap();
+        let clear = r#"update "user" set avatar = case when avatar = $1 then null else avatar end, name = name || '!'"#;
+        sqlx::query(clear)
+            .bind(avatar)
+            .execute(&mut *deletion)
+            .await
+            .unwrap();
+        sqlx::query("delete from upload")
+            .execute(&mut *deletion)
+            .await
+            .unwrap();
+
+        let change = ada.put("/users/profile", json!({"avatar": avatar, "bio": "never"}));
+        let (answer, ()) = join(change, async {
+            blocked(&db, 1).await;
+            deletion.commit().await.unwrap();
+        })
+        .await;
+
+        answer.expect_error(400, &["avatar must be one of your uploads"]);
+        let user = &ada.get("/users/profile").await.json()["user"];
+        assert_eq!(user["bio"], Value::Null);
+        assert_eq!(
+            user["avatar"],
+            json!(stored.filter(|stored| *stored != avatar))
+        );
     }
 }
