@@ -12,6 +12,9 @@ const KEPT: [&[u8; 4]; 14] = [
     b"acTL", b"fcTL", b"fdAT", b"mDCV",
 ];
 
+/// Maximum size of a colour profile. Profiles of screens and cameras have some kilobytes.
+const MAX_PROFILE: usize = 4 * 1024 * 1024;
+
 /// Removes metadata, and everything after the end.
 pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
     let signature = take(&mut bytes, PNG_SIGNATURE.len())?;
@@ -54,7 +57,8 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
             b"IDAT" => has_data = true,
             _ => {}
         }
-        if KEPT.contains(&kind.try_into().map_err(|_| ImageRefusal::Invalid)?) {
+        let kind: &[u8; 4] = kind.try_into().map_err(|_| ImageRefusal::Invalid)?;
+        if KEPT.contains(&kind) && (kind != b"iCCP" || is_profile(content)) {
             stripped.bytes.extend_from_slice(&whole[..length + 12]);
         }
         if kind == b"IEND" {
@@ -69,6 +73,16 @@ pub(super) fn strip(mut bytes: &[u8]) -> Result<Stripped, ImageRefusal> {
         stripped.pixels = stripped.pixels.saturating_add(stripped.largest);
     }
     Ok(stripped)
+}
+
+/// Returns whether a profile can be decompressed. A small chunk of any other may need gigabytes.
+fn is_profile(content: &[u8]) -> bool {
+    // A name that ends with a zero, and the number of the compression method.
+    let name = content.iter().position(|byte| *byte == 0);
+    let compressed = name.and_then(|end| content.get(end + 2..));
+    compressed.is_some_and(|compressed| {
+        fdeflate::decompress_to_vec_bounded(compressed, MAX_PROFILE).is_ok()
+    })
 }
 
 /// Decodes every frame, one after the other into the same memory.
