@@ -46,8 +46,50 @@ def exif(orientation, break_length=False):
     return data
 
 
-def profile():
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+def srgb():
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+# Primaries of sRGB in a profile.
+PRIMARIES = {b"r": (0.4361, 0.2225, 0.0139), b"g": (0.3851, 0.7169, 0.0971), b"b": (0.1431, 0.0606, 0.7142)}
+WHITE = (0.9642, 1.0, 0.8249)
+# With this gamma, an image looks much brighter than without its profile.
+GAMMA = 1.25
+
+
+def profile(space):
+    """Returns a profile of colours (`RGB `) or of greys (`GRAY`) whose gamma is not that of sRGB."""
+
+    def xyz(values):
+        return struct.pack(">4s4x3i", b"XYZ ", *(round(value * 65536) for value in values))
+
+    curve = struct.pack(">4s4xIH", b"curv", 1, round(GAMMA * 256)) + b"\0\0"
+    tags = [(b"wtpt", xyz(WHITE))]
+    if space == b"GRAY":
+        tags.append((b"kTRC", curve))
+    else:
+        for name, values in PRIMARIES.items():
+            tags += [(name + b"XYZ", xyz(values)), (name + b"TRC", curve)]
+    start = 128 + 4 + 12 * len(tags)
+    table, content = struct.pack(">I", len(tags)), b""
+    for name, tag in tags:
+        table += struct.pack(">4sII", name, start + len(content), len(tag))
+        content += tag
+    header = struct.pack(">I4xI4s4s4s12x4s28x", start + len(content), 0x02100000, b"mntr", space, b"XYZ ", b"acsp")
+    header += struct.pack(">3i", *(round(value * 65536) for value in WHITE))
+    return header.ljust(128, b"\0") + table + content
+
+
+def shown(image):
+    """Returns what a viewer shows of an image with such a profile, as sRGB."""
+
+    def value(stored):
+        linear = (stored / 255) ** GAMMA
+        encoded = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+        return round(encoded * 255)
+
+    bands = [band if name == "A" else band.point(value) for name, band in zip(image.getbands(), image.split())]
+    return Image.merge(image.mode, bands)
 
 
 def chunk(kind, content):
@@ -57,11 +99,13 @@ def chunk(kind, content):
 
 def raw_png(image, depth=8, interlaced=False, extra=b""):
     """PNG files in formats that Pillow does not write."""
+    colours = {1: 0, 2: 4, 3: 2, 4: 6}[len(image.getbands())]
 
     def row(y, xs):
         out = b"\0"
         for x in xs:
-            for channel in image.getpixel((x, y)):
+            pixel = image.getpixel((x, y))
+            for channel in pixel if isinstance(pixel, tuple) else (pixel,):
                 out += struct.pack(">H", channel * 257) if depth == 16 else bytes([channel])
         return out
 
@@ -71,7 +115,7 @@ def raw_png(image, depth=8, interlaced=False, extra=b""):
     data = b"".join(
         row(y, range(x0, WIDTH, dx)) for x0, y0, dx, dy in passes for y in range(y0, HEIGHT, dy)
     )
-    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, 2, 0, 0, int(interlaced))
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, depth, colours, 0, 0, int(interlaced))
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
@@ -135,9 +179,16 @@ def corpus():
         yield f"png-p{bits}", png, saved(few, "PNG", bits=bits), few
     yield "png-grey-16", png, saved(grey.convert("I").point(lambda v: v * 257).convert("I;16"), "PNG"), grey
     yield "png-16", png, raw_png(rgb, depth=16), rgb
+    yield "png-alpha-16", png, raw_png(rgba, depth=16), rgba
+    yield "png-grey-alpha-16", png, raw_png(grey_alpha, depth=16), grey_alpha
     yield "png-interlaced", png, raw_png(rgb, interlaced=True), rgb
+    yield "png-interlaced-grey-alpha", png, raw_png(grey_alpha, interlaced=True), grey_alpha
     yield "png-text", png, raw_png(rgb, extra=text + compressed), rgb
-    yield "png-icc", png, saved(rgb, "PNG", icc_profile=profile()), rgb
+    colours, greys = profile(b"RGB "), profile(b"GRAY")
+    yield "png-icc", png, saved(rgb, "PNG", icc_profile=srgb().tobytes()), rgb
+    yield "png-icc-gamma", png, saved(rgb, "PNG", icc_profile=colours), shown(rgb)
+    yield "png-icc-grey", png, saved(grey, "PNG", icc_profile=greys), shown(grey)
+    yield "png-icc-grey-alpha", png, saved(grey_alpha, "PNG", icc_profile=greys), shown(grey_alpha)
     yield "png-html", png, saved(rgb, "PNG") + b"<script>" + MARKER + b"</script>", rgb
     for orientation in range(1, 9):
         yield f"png-exif-{orientation}", png, saved(turned(rgb, orientation), "PNG", exif=exif(orientation)), rgb
@@ -156,7 +207,12 @@ def corpus():
     yield "jpeg-restarts", jpeg, saved(rgb, "JPEG", restart_marker_blocks=3, **good), rgb
     cmyk = rgb.convert("CMYK")
     yield "jpeg-cmyk", jpeg, saved(cmyk, "JPEG", **good), cmyk.convert("RGB")
-    yield "jpeg-icc", jpeg, saved(rgb, "JPEG", icc_profile=profile(), **good), rgb
+    yield "jpeg-uncoded", jpeg, saved(rgb, "JPEG", keep_rgb=True, **good), rgb
+    yield "jpeg-icc", jpeg, saved(rgb, "JPEG", icc_profile=srgb().tobytes(), **good), rgb
+    yield "jpeg-icc-gamma", jpeg, saved(rgb, "JPEG", icc_profile=colours, **good), shown(rgb)
+    yield "jpeg-icc-grey", jpeg, saved(grey, "JPEG", icc_profile=greys, **good), shown(grey)
+    turned_grey = saved(turned(grey, 6), "JPEG", icc_profile=greys, exif=exif(6), **good)
+    yield "jpeg-icc-grey-exif-6", jpeg, turned_grey, shown(grey)
     yield "jpeg-comment", jpeg, saved(rgb, "JPEG", comment=MARKER, **good), rgb
     yield "jpeg-xmp", jpeg, after_soi(plain, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + MARKER), rgb
     yield "jpeg-iptc", jpeg, after_soi(plain, 0xED, b"Photoshop 3.0\0" + MARKER), rgb
@@ -172,7 +228,8 @@ def corpus():
     yield "webp-lossless", webp, saved(rgb, "WEBP", lossless=True), rgb
     yield "webp-alpha", webp, saved(rgba, "WEBP", quality=95), rgba
     yield "webp-lossless-alpha", webp, saved(rgba, "WEBP", lossless=True, exact=True), rgba
-    yield "webp-icc", webp, saved(rgb, "WEBP", quality=95, icc_profile=profile()), rgb
+    yield "webp-icc", webp, saved(rgb, "WEBP", quality=95, icc_profile=srgb().tobytes()), rgb
+    yield "webp-icc-gamma", webp, saved(rgb, "WEBP", quality=95, icc_profile=colours), shown(rgb)
     yield "webp-xmp", webp, saved(rgb, "WEBP", quality=95, xmp=MARKER), rgb
     yield "webp-unknown", webp, webp_with(saved(rgb, "WEBP", quality=95, xmp=MARKER), b"junk", MARKER), rgb
     yield "webp-trailer", webp, lossy + MARKER, rgb
@@ -200,12 +257,26 @@ def make(folder):
         expected.convert("RGBA").save(folder / f"{name}.expected.png")
         with Image.open(io.BytesIO(content)) as image:
             frames = getattr(image, "n_frames", 1)
-            icc = image.info.get("icc_profile") is not None
-        listed.append({"name": name, "contentType": media_type, "frames": frames, "icc": icc})
+        listed.append({"name": name, "contentType": media_type, "frames": frames})
     (folder / "corpus.json").write_text(json.dumps(listed))
 
 
+def in_srgb(image):
+    """Converts colours with the profile of the image, as a viewer does."""
+    embedded = image.info.get("icc_profile")
+    if embedded is None:
+        return image
+    alpha = image.getchannel("A") if "A" in image.getbands() else None
+    opaque = image.convert("L" if image.mode in ("L", "LA") else "RGB")
+    embedded = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+    image = ImageCms.profileToProfile(opaque, embedded, srgb(), outputMode="RGB")
+    if alpha is not None:
+        image.putalpha(alpha)
+    return image
+
+
 def on_white(image):
+    image = in_srgb(image)
     if image.mode.startswith("I"):
         # Pillow clamps 16-bit values to 255 instead of scaling them.
         image = image.convert("I").point(lambda v: v * (1 / 257)).convert("L")
@@ -237,8 +308,6 @@ def check(folder):
                 complaints.append(f"{case}: {getattr(image, 'n_frames', 1)} frames instead of {frames}")
             if image.getexif() or image.info.get("xmp") or image.info.get("comment") or getattr(image, "text", {}):
                 complaints.append(f"{case}: metadata is left: {image.info.keys()}")
-            if entry["icc"] and not image.info.get("icc_profile"):
-                complaints.append(f"{case}: the colour profile is lost")
             first = next(iter(ImageSequence.Iterator(image)))
             difference = error(first, expected)
             if difference >= 3:

@@ -10,6 +10,7 @@ mod jpeg;
 mod memory;
 mod picture;
 mod png;
+mod profile;
 mod webp;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -16,7 +16,7 @@ use image::{
 use img_parts::{ImageICC as _, webp::WebP};
 use webp::{Encoder, WebPConfig};
 
-use super::{ImageKind, ImageRefusal};
+use super::{ImageKind, ImageRefusal, profile::grey_to_srgb};
 
 /// Maximum width and height in each format.
 const MAX_WEBP: u32 = 16_383;
@@ -272,17 +272,36 @@ fn over_white(channel: u8, alpha: u8) -> u8 {
     u8::try_from(mixed).unwrap_or(u8::MAX)
 }
 
+/// Converts a grey image to sRGB, for a format without images of one channel.
+fn coloured(mut image: DynamicImage, profile: Option<&[u8]>) -> DynamicImage {
+    if let Some(srgb) = profile.and_then(grey_to_srgb) {
+        let convert = |grey: &mut u8| *grey = srgb[usize::from(*grey)];
+        match &mut image {
+            DynamicImage::ImageLuma8(image) => image
+                .pixels_mut()
+                .for_each(|pixel| convert(&mut pixel.0[0])),
+            DynamicImage::ImageLumaA8(image) => image
+                .pixels_mut()
+                .for_each(|pixel| convert(&mut pixel.0[0])),
+            _ => {}
+        }
+    }
+    if image.color().has_alpha() {
+        image.into_rgba8().into()
+    } else {
+        image.into_rgb8().into()
+    }
+}
+
 fn encode_webp(
     image: DynamicImage,
     profile: Option<Vec<u8>>,
     quality: u8,
 ) -> Result<Vec<u8>, ImageRefusal> {
-    // WebP has no single-channel images, so a profile for one channel does not apply.
-    let profile = profile.filter(|_| image.color().has_color());
-    let image = match image.color() {
-        ColorType::L8 => image.into_rgb8().into(),
-        ColorType::La8 => image.into_rgba8().into(),
-        _ => image,
+    let (image, profile) = if image.color().has_color() {
+        (image, profile)
+    } else {
+        (coloured(image, profile.as_deref()), None)
     };
     let (width, height) = (image.width(), image.height());
     let mut config = WebPConfig::new().map_err(|()| ImageRefusal::Invalid)?;
