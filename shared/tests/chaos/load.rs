@@ -15,10 +15,9 @@ use shared::{
     AppState, fields,
     http::{Api, Check as _, CurrentUser, Json, Result, Viewer, get, post, text},
 };
+use sqlx::PgConnection;
 use testing::{App, Caller};
 use tokio::{task::JoinSet, time::sleep};
-
-use crate::server::Server;
 
 const READERS: usize = 6;
 const WRITERS: usize = 4;
@@ -102,9 +101,10 @@ pub struct Load {
 }
 
 impl Load {
-    pub async fn start(server: &Server) -> Self {
+    /// Sends requests to a group that uses the database with that address.
+    pub async fn start(url: String) -> Self {
         let variables = [
-            ("DATABASE_URL", server.url()),
+            ("DATABASE_URL", url),
             ("DATABASE_MAX_CONNECTIONS", "4".to_owned()),
             ("RATE_LIMIT_READ", "1000000/60".to_owned()),
             ("RATE_LIMIT_ANON", "1000000/60".to_owned()),
@@ -153,8 +153,9 @@ impl Load {
         }
     }
 
-    /// Waits until a request succeeds, and checks the results of all requests.
-    pub async fn finish(self, server: &Server, name: &str) {
+    /// Waits until a request succeeds, and checks the results of all requests. `db` has the rows. Returns how often each
+    /// status was received.
+    pub async fn finish(self, mut db: PgConnection, name: &str) -> BTreeMap<u16, usize> {
         let calm = Instant::now();
         while self
             .ada
@@ -189,7 +190,7 @@ impl Load {
             .flat_map(|outcome| &outcome.acknowledged)
             .collect();
         eprintln!(
-            "{name}: {statuses:?}, {} writes acknowledged, longest {longest:?}, recovered after {recovered:?}",
+            "measured: {name}: {statuses:?}, {} writes acknowledged, longest {longest:?}, recovered after {recovered:?}",
             acknowledged.len()
         );
         assert!(
@@ -198,7 +199,6 @@ impl Load {
         );
         assert!(statuses[&200] > 50, "{statuses:?}");
         assert!(longest < MAX_WAIT, "{longest:?}");
-        let mut db = server.connect("app").await;
         let marks: Vec<(String, i64)> =
             sqlx::query_as("select mark, count(*) from marks where mark <> 'last' group by mark")
                 .fetch_all(&mut db)
@@ -212,5 +212,6 @@ impl Load {
             .filter(|mark| !marks.contains_key(*mark))
             .collect();
         assert!(lost.is_empty(), "{lost:?}");
+        statuses
     }
 }

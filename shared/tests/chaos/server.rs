@@ -1,22 +1,34 @@
-//! A PostgreSQL server of one test, which can be stopped, restarted and frozen.
+//! A PostgreSQL server of one test, which can be stopped, restarted and frozen, and can have a replica or a small disk.
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
-    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    io::{BufRead as _, BufReader, Write as _},
+    ops::Deref,
+    os::unix::{fs::chown, process::CommandExt as _},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, postgres::PgConnectOptions};
+use sqlx::postgres::PgConnectOptions;
 use testkit::postgres::keeper_program;
+use tokio::time::{sleep, timeout};
 
+use crate::node::{Node, free_port, program_folder, run};
+
+/// The server of a test.
 pub struct Server {
     folder: PathBuf,
     keeper: Child,
-    data: PathBuf,
-    programs: PathBuf,
-    port: u16,
+    node: Node,
+}
+
+impl Deref for Server {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.node
+    }
 }
 
 impl Server {
@@ -35,12 +47,15 @@ impl Server {
         BufReader::new(keeper.stdout.take().unwrap())
             .read_line(&mut port)
             .unwrap();
-        let mut server = Self {
-            folder,
-            keeper,
+        let node = Node {
             data: PathBuf::new(),
             programs: PathBuf::new(),
             port: port.trim().parse().unwrap(),
+        };
+        let mut server = Self {
+            folder,
+            keeper,
+            node,
         };
         server.prepare().await;
         server
@@ -52,9 +67,8 @@ impl Server {
             .fetch_one(&mut admin)
             .await
             .unwrap();
-        self.data = data.into();
-        let server = fs::read_link(format!("/proc/{}/exe", self.process())).unwrap();
-        server.parent().unwrap().clone_into(&mut self.programs);
+        self.node.data = data.into();
+        self.node.programs = program_folder(&self.process());
         for statement in [
             "create database app",
             // Servers of tests acknowledge a commit before it is written to a file.
@@ -62,7 +76,7 @@ impl Server {
         ] {
             sqlx::query(statement).execute(&mut admin).await.unwrap();
         }
-        let database: PgConnectOptions = self.url().parse().unwrap();
+        let database: PgConnectOptions = Node::url(self.port).parse().unwrap();
         let mut quiet = |_| {};
         let options = migrations::Options::new(&database, &mut quiet);
         migrations::run(&migrations::migrator(), options)
@@ -75,73 +89,132 @@ impl Server {
             .unwrap();
     }
 
-    pub async fn connect(&self, database: &str) -> PgConnection {
-        let url = format!("postgres://postgres@127.0.0.1:{}/{database}", self.port);
-        PgConnection::connect(&url).await.unwrap()
+    /// Starts a replica. From then on, a commit waits until the replica has it, too.
+    pub async fn replica(&self) -> Replica {
+        let node = Node {
+            data: self.data.with_file_name("replica"),
+            programs: self.programs.clone(),
+            port: free_port(),
+        };
+        let options = self.options();
+        self.control(&["stop", "-m", "fast"]).await;
+        let mut copy = Command::new("cp");
+        copy.arg("-a").args([&self.data, &node.data]);
+        self.run_as_owner(copy).await;
+        self.start_again().await;
+
+        let replica = Replica(node);
+        let signal = replica.data.join("standby.signal");
+        fs::write(&signal, "").unwrap();
+        let (uid, gid) = self.owner();
+        chown(signal, Some(uid), Some(gid)).unwrap();
+        let mut config = fs::OpenOptions::new()
+            .append(true)
+            .open(replica.data.join("postgresql.auto.conf"))
+            .unwrap();
+        let primary = format!("host=127.0.0.1 port={} user=postgres", self.port);
+        writeln!(config, "primary_conninfo = '{primary}'").unwrap();
+        let port = |port: u16| format!("\"-p\" \"{port}\"");
+        let options = options.replace(&port(self.port), &port(replica.port));
+        replica.control(&["start", "-o", &options]).await;
+
+        let streams = async {
+            let mut admin = self.connect("postgres").await;
+            let count = "select count(*) from pg_stat_replication where state = 'streaming'";
+            while sqlx::query_scalar::<_, i64>(count)
+                .fetch_one(&mut admin)
+                .await
+                .unwrap()
+                == 0
+            {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), streams).await.unwrap();
+        self.set("synchronous_standby_names", "*").await;
+        replica
     }
 
-    pub async fn execute(&self, statement: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statement))
-            .execute(&mut self.connect("postgres").await)
+    /// Moves the marks to a tablespace on a file system of so many megabytes. Returns false if this user may not mount one.
+    pub async fn use_small_disk(&self, megabytes: u32) -> bool {
+        let disk = self.data.with_file_name("disk");
+        fs::create_dir_all(&disk).unwrap();
+        let (uid, gid) = self.owner();
+        // Only the server's processes see the mount, and it ends with them.
+        let mut private = Command::new("unshare");
+        private.args(["--mount", "sh", "-c"]).arg(format!(
+            "mount -t tmpfs -o size={megabytes}m,mode=700,uid={uid},gid={gid} tmpfs '{}' && exec \"$@\"",
+            disk.display()
+        ));
+        private.arg("sh");
+        let mut attempt = clone(&private);
+        attempt.arg("true").stderr(Stdio::null());
+        if !attempt.status().is_ok_and(|status| status.success()) {
+            return false;
+        }
+        let options = self.options();
+        self.control(&["stop", "-m", "fast"]).await;
+        private.arg("setpriv").args([
+            format!("--reuid={uid}"),
+            format!("--regid={gid}"),
+            "--clear-groups".to_owned(),
+        ]);
+        let start = self.pg_ctl(&["start", "-o", &options]);
+        private.arg(start.get_program()).args(start.get_args());
+        private.current_dir(&self.data);
+        run(private).await;
+        self.execute(&format!(
+            "create tablespace disk location '{}'",
+            disk.display()
+        ))
+        .await;
+        let mut app = self.connect("app").await;
+        // A few marks fill a page.
+        sqlx::raw_sql(
+            "drop table marks;
+             create table marks (mark text not null, weight text not null default repeat('x', 1500)) tablespace disk;
+             create table filler (weight text not null) tablespace disk",
+        )
+        .execute(&mut app)
+        .await
+        .unwrap();
+        true
+    }
+
+    /// Fills the small disk.
+    pub async fn fill_disk(&self) {
+        let mut app = self.connect("app").await;
+        // The second attempt uses the pages that the first has left.
+        for rows in [100_000, 1_000] {
+            let full = sqlx::query(
+                "insert into filler select repeat('x', 1500) from generate_series(1, $1)",
+            )
+            .bind(rows)
+            .execute(&mut app)
+            .await
+            .unwrap_err();
+            let code = full
+                .as_database_error()
+                .and_then(|error| error.code().map(String::from));
+            assert_eq!(code.as_deref(), Some("53100"), "{full}");
+        }
+    }
+
+    /// Frees the small disk. Unlike a truncation, dropping a table writes no new files to the disk, which is full.
+    pub async fn empty_disk(&self) {
+        let mut app = self.connect("app").await;
+        sqlx::query("drop table filler")
+            .execute(&mut app)
             .await
             .unwrap();
     }
+}
 
-    pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/app", self.port)
-    }
-
-    /// Starts a stopped server with its previous options.
-    pub async fn start_again(&self) {
-        // The file has one line with the program, its data and its options, quoted for a shell.
-        let line = fs::read_to_string(self.data.join("postmaster.opts")).unwrap();
-        let data = format!("\"{}\"", self.data.display());
-        let (_, options) = line.trim().split_once(&data).unwrap();
-        self.control(&["start", "-o", options]).await;
-    }
-
-    /// Runs `pg_ctl` as the user who owns the data, and waits for its end.
-    pub async fn control(&self, arguments: &[&str]) {
-        let owner = fs::metadata(&self.data).unwrap();
-        let mut command = Command::new(self.programs.join("pg_ctl"));
-        command
-            .args(arguments)
-            .args(["-w", "-s", "-D"])
-            .arg(&self.data)
-            .arg("-l")
-            .arg(self.data.join("log"))
-            .current_dir(&self.data)
-            .uid(owner.uid())
-            .gid(owner.gid());
-        // The server outlives the command and would inherit a pipe.
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let status = tokio::task::spawn_blocking(move || command.status()).await;
-        assert!(status.unwrap().unwrap().success(), "pg_ctl {arguments:?}");
-    }
-
-    /// Sends a signal to the server and to all of its processes.
-    pub async fn signal(&self, signal: &'static str) {
-        let process = self.process();
-        let children = Command::new("pgrep")
-            .args(["-P", &process])
-            .output()
-            .unwrap();
-        let children = String::from_utf8(children.stdout).unwrap();
-        let mut command = Command::new("kill");
-        command
-            .args(["-s", signal, &process])
-            .args(children.split_whitespace());
-        // A process may already have ended, so the status is ignored.
-        tokio::task::spawn_blocking(move || command.status())
-            .await
-            .unwrap()
-            .unwrap();
-    }
-
-    fn process(&self) -> String {
-        let text = fs::read_to_string(self.data.join("postmaster.pid")).unwrap();
-        text.lines().next().unwrap().trim().to_owned()
-    }
+/// Returns a command with the same program and arguments.
+fn clone(command: &Command) -> Command {
+    let mut clone = Command::new(command.get_program());
+    clone.args(command.get_args());
+    clone
 }
 
 impl Drop for Server {
@@ -149,5 +222,29 @@ impl Drop for Server {
         drop(self.keeper.stdin.take());
         self.keeper.wait().unwrap();
         fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+/// A server that copies each change of another. Dropping it stops it.
+pub struct Replica(Node);
+
+impl Deref for Replica {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let (uid, gid) = self.owner();
+        let mut stop = self.pg_ctl(&["stop", "-m", "immediate"]);
+        let status = stop.current_dir(&self.data).uid(uid).gid(gid).status();
+        // A test that fails before the start has nothing to stop.
+        if let Err(error) = status {
+            eprintln!("a replica may still run: {error}");
+        }
+        fs::remove_dir_all(&self.data).unwrap();
     }
 }
