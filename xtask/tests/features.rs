@@ -55,7 +55,11 @@ async fn a_crate_alone_has_the_features_of_the_workspaces_crates_that_it_needs()
     let workspace_features = features(TESTS, &["--workspace"]).await;
     let folder = format!("({}", workspace().display());
     let mut lacking = Vec::new();
-    for member in Manifest::read().await.unwrap().crates() {
+    let mut members = Manifest::read().await.unwrap().crates();
+    // The test above compares all features of these.
+    members.retain(|member| !CRATES.contains(&&member[..]));
+    assert!(members.len() > 5, "{members:?}");
+    for member in members {
         let crates = features(TESTS, &["--package", &member]).await;
         for other in crates.difference(&workspace_features) {
             let name = other.split(' ').next().unwrap();
