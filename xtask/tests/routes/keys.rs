@@ -100,6 +100,7 @@ async fn a_key_is_accepted_for_its_scopes(db: PgPool) {
             }
         }
     }
+    println!("tried {refused} requests that are refused");
     assert!(refused > 100, "only {refused} refusals");
 }
 

@@ -135,6 +135,9 @@ async fn run(
         report.progress()
     })
     .await?;
+    for line in finished.lines.iter().filter_map(|line| tried(line)) {
+        println!("  {line}");
+    }
     let tally = report.tally();
     let (failures, flaky) = report.into_parts();
     Ok(Outcome {
@@ -146,6 +149,11 @@ async fn run(
         duration: finished.duration,
         log: finished.log,
     })
+}
+
+/// Returns the line in which a test of generated inputs prints how many it tried.
+fn tried(line: &str) -> Option<&str> {
+    Some(line.trim()).filter(|line| line.starts_with("tried "))
 }
 
 /// Starts a server with Amazon's S3 protocol; `None` where it cannot be had, so that the tests that need it are skipped.
@@ -211,7 +219,7 @@ fn with_nextest(program: &PathBuf, packages: &[&str], filter: &Filter) -> Comman
         .args(["nextest", "run", "--no-fail-fast", "--color", "never"])
         .args(["--hide-progress-bar", "--status-level", "all"])
         .args(["--final-status-level", "fail", "--failure-output", "final"])
-        .args(["--success-output", "never", "--no-tests", "fail"])
+        .args(["--no-tests", "fail"])
         .args(["--test-threads", &at_once().to_string()])
         .args(packages);
     if let Some(expression) = &filter.expression {
