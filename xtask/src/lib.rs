@@ -17,6 +17,7 @@ pub mod prepare;
 pub mod private_server;
 pub mod profile;
 pub mod recount;
+pub mod reproduce;
 pub mod sam;
 pub mod sbom;
 pub mod seed;

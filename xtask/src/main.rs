@@ -8,7 +8,7 @@ use sqlx::{Connection as _, PgConnection};
 use testkit::postgres::{self, Postgres, Server};
 use xtask::{
     bench, costs, coverage, dev, events, image, invoke, load, migrate, openapi, prepare, profile,
-    recount, sam, sbom, seed, smoke, test,
+    recount, reproduce, sam, sbom, seed, smoke, test,
 };
 
 /// The developers' commands
@@ -62,6 +62,8 @@ enum Command {
     Sam(sam::SamOptions),
     /// Build a container image of all functions, without a container engine
     Image(image::ImageOptions),
+    /// Build the functions of the last commit twice, in two folders, and compare the zips
+    Reproduce(reproduce::ReproduceOptions),
     /// Write what each program contains, as `CycloneDX`
     Sbom,
     /// Check a deployment from outside: health, sign-in, CORS, errors, documents
@@ -139,6 +141,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::SqlxPrepare { check: false } => prepare::write().await?,
         Command::SqlxPrepare { check: true } => prepare::check().await?,
         Command::Image(options) => image::run(&options).await?,
+        Command::Reproduce(options) => reproduce::run_twice(&options).await?,
         Command::Sbom => sbom::write().await?,
         Command::Smoke(options) => smoke::run(&options).await?,
         Command::Costs(options) => costs::run(options)?,

@@ -12,7 +12,7 @@ use testkit::target;
 
 pub use self::{
     layer::Layer,
-    layout::{Description, Image},
+    layout::{Description, Image, digest},
     trial::Unpacked,
 };
 
