@@ -1,12 +1,14 @@
 # The same image as `cargo xtask image` builds. `xtask/tests/image.rs` compares the settings.
 FROM rust:1.95-trixie AS build
 
+# Embeds the list of dependencies, which scanners of images read.
+RUN cargo install --locked --version 0.7.7 cargo-auditable
 WORKDIR /codecave
 COPY . .
 # Static, since the image has no C library. The target is named, so that build scripts and macros are not linked statically.
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && RUSTFLAGS="-C target-feature=+crt-static --cfg=getrandom_backend=\"linux_getrandom\" --remap-path-prefix=${CARGO_HOME}/registry/src=/registry" \
-        cargo build --locked --release --package codecave --target "$target" \
+        cargo auditable build --locked --release --package codecave --target "$target" \
     && install -D "target/$target/release/codecave" /image/codecave \
     && install -D --mode=644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && echo 'codecave:x:10001:10001::/:/' > /image/etc/passwd \

@@ -1,5 +1,6 @@
 //! The developers' commands, as functions that `main.rs` and the tests call.
 
+mod auditable;
 pub mod bench;
 pub mod bundle;
 pub mod compiler;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use testkit::{target, workspace};
 use tokio::process::Command;
 
-use crate::{bundle::FUNCTIONS, image::digest, sam::Tools, tools::run};
+use crate::{auditable, bundle::FUNCTIONS, image::digest, sam::Tools, tools::run};
 
 /// Names of the folders. Their lengths differ, so that a path in a program moves everything behind it.
 const FOLDERS: [&str; 2] = ["first", "the-second"];
@@ -67,6 +67,7 @@ async fn build(sam: &Tools, folder: &Path, functions: &[&str]) -> anyhow::Result
     let mut builder = sam.command("cargo-lambda")?;
     builder
         .args(["lambda", "build", "--release"])
+        .envs(auditable::variables())
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .current_dir(folder);
     for function in functions {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use testkit::{cargo::cargo, workspace};
 use tokio::process::Command;
 
-use crate::compiler;
+use crate::{auditable, compiler};
 
 /// Type of the program header that names the dynamic linker, in ELF.
 const INTERPRETER: u32 = 3;
@@ -21,6 +21,7 @@ pub async fn program(profile: &str) -> anyhow::Result<PathBuf> {
         // Named, so that build scripts and macros, which run on this machine, are not linked statically.
         .args(["--target", &target])
         .env("CARGO_ENCODED_RUSTFLAGS", flags()?.join("\x1f"))
+        .envs(auditable::variables())
         .current_dir(workspace());
     let built = compiler::run(&mut command, |_| ()).await?;
     if let Some(error) = built.errors.first() {

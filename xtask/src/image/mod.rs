@@ -10,6 +10,8 @@ use std::{fs, path::PathBuf};
 use anyhow::ensure;
 use testkit::target;
 
+use crate::auditable;
+
 pub use self::{
     layer::Layer,
     layout::{Description, Image, digest},
@@ -44,6 +46,9 @@ pub async fn run(options: &ImageOptions) -> anyhow::Result<()> {
     };
     let program = fs::read(program)?;
     build::check_static(&program)?;
+    if options.binary.is_none() {
+        auditable::check(&program)?;
+    }
     let program_size = program.len();
     let image = Image::new(&Layer::new(program)?, &Description::of_commit()?)?;
     let output = options

@@ -16,7 +16,7 @@ use testkit::{
 use tokio::process::Command;
 
 use self::deployment::Deployment;
-use crate::{bundle::FUNCTIONS, migrate::create_database, template::Stack, tools::run};
+use crate::{auditable, bundle::FUNCTIONS, migrate::create_database, template::Stack, tools::run};
 pub use tools::Tools;
 
 /// Maximum size of a binary and of its zip, in bytes.
@@ -124,6 +124,7 @@ async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
     let mut together = sam.command("cargo-lambda")?;
     together
         .args(["lambda", "build", "--release"])
+        .envs(auditable::variables())
         .current_dir(workspace());
     if architecture == "arm64" {
         together.arg("--arm64");
@@ -137,7 +138,8 @@ async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
         .arg("--build-dir")
         .arg(folder(architecture))
         .arg("--parameter-overrides")
-        .arg(format!("Architecture={architecture}")))
+        .arg(format!("Architecture={architecture}"))
+        .envs(auditable::variables()))
     .await
 }
 
@@ -165,7 +167,9 @@ async fn measure(sam: &Tools, built: &HashMap<String, PathBuf>) -> anyhow::Resul
         run(sam.command("python")?.args(python).arg(&zip).arg(binary)).await?;
         let sizes = [fs::metadata(binary)?.len(), fs::metadata(&zip)?.len()];
         fs::remove_file(&zip)?;
-        let glibc = glibc(&fs::read(binary)?);
+        let program = fs::read(binary)?;
+        auditable::check(&program)?;
+        let glibc = glibc(&program);
         println!(
             "{name:<10}{:>9.2} MB{:>9.2} MB  {}.{}",
             megabytes(sizes[0]),
