@@ -3,26 +3,23 @@
 //! Every request has a signed URL, both those of this program and those of clients, so there is one way to sign.
 
 mod breaker;
+mod clock;
 mod removal;
 mod sign;
 
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
 use http::{Method, StatusCode, header};
 use reqwest::{Client, Response, redirect::Policy};
 use url::Url;
 
-use self::{breaker::FailureBreaker, sign::sign_url};
+use self::{breaker::FailureBreaker, clock::StorageClock, sign::sign_url};
 pub use self::{
     removal::{Removal, remove_objects},
     sign::SignedUrl,
@@ -38,8 +35,6 @@ const REQUEST_LIFETIME: Duration = Duration::from_mins(1);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout of a whole request, which transfers at most 10 MiB. Two of them fit into the timeout of a request to the API.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
-/// Difference of two clocks, in seconds, from which a rejected signature is retried.
-const MAX_SKEW: i64 = 30;
 
 /// The bucket. Cloning it is cheap.
 #[derive(Clone)]
@@ -50,8 +45,7 @@ struct StorageState {
     /// Created when it is needed, because most requests need none.
     client: OnceLock<Client>,
     breaker: FailureBreaker,
-    /// Seconds by which the storage's clock is ahead. The storage rejects signatures with a wrong time.
-    skew: AtomicI64,
+    clock: StorageClock,
 }
 
 impl Storage {
@@ -61,7 +55,7 @@ impl Storage {
             config,
             client: OnceLock::new(),
             breaker: FailureBreaker::new(),
-            skew: AtomicI64::new(0),
+            clock: StorageClock::new(),
         }))
     }
 
@@ -179,16 +173,9 @@ impl Storage {
         headers: &[(&str, &str)],
         lifetime: Duration,
     ) -> anyhow::Result<SignedUrl> {
-        let skew = TimeDelta::seconds(self.0.skew.load(Ordering::Relaxed));
-        let mut signed = sign_url(
-            &self.0.config,
-            Utc::now() + skew,
-            method,
-            url,
-            headers,
-            lifetime,
-        )?;
-        signed.expires_at -= skew;
+        let clock = &self.0.clock;
+        let mut signed = sign_url(&self.0.config, clock.now(), method, url, headers, lifetime)?;
+        signed.expires_at -= clock.ahead();
         Ok(signed)
     }
 
@@ -199,8 +186,10 @@ impl Storage {
         url: &Url,
         object: Option<(&'static str, Bytes)>,
     ) -> anyhow::Result<Response> {
+        let ahead = self.0.clock.ahead();
         let response = self.send_once(method.clone(), url, object.clone()).await?;
-        if response.status() == StatusCode::FORBIDDEN && self.follow_clock(&response) {
+        let date = response.headers().get(header::DATE);
+        if response.status() == StatusCode::FORBIDDEN && self.0.clock.follow(date, ahead) {
             return self.send_once(method, url, object).await;
         }
         Ok(response)
@@ -226,21 +215,6 @@ impl Storage {
                 .body(body);
         }
         request.send().await.map_err(without_url)
-    }
-
-    /// Adjusts later signatures to the storage's clock. Returns whether that changes them.
-    fn follow_clock(&self, response: &Response) -> bool {
-        let date = response
-            .headers()
-            .get(header::DATE)
-            .and_then(|date| date.to_str().ok())
-            .and_then(|date| DateTime::parse_from_rfc2822(date).ok());
-        let Some(date) = date else {
-            return false;
-        };
-        let ahead = (date.to_utc() - Utc::now()).num_seconds();
-        let before = self.0.skew.swap(ahead, Ordering::Relaxed);
-        (ahead - before).abs() > MAX_SKEW
     }
 
     /// Runs a request, unless the breaker is open.

@@ -89,3 +89,49 @@ pub(super) fn sign_url(
         expires_at: now + lifetime,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn signed(seconds: Option<i64>) -> anyhow::Result<SignedUrl> {
+        let now = Utc::now();
+        let bucket_url: Url = "https://cave.s3.eu-west-1.amazonaws.com/".parse()?;
+        let config = StorageConfig {
+            bucket_url: bucket_url.clone(),
+            region: "eu-west-1".to_owned(),
+            key: "role".to_owned(),
+            secret: "secret".to_owned(),
+            session_token: Some("a token/+".to_owned()),
+            expires_at: seconds.map(|seconds| now + TimeDelta::seconds(seconds)),
+        };
+        let lifetime = Duration::from_mins(10);
+        sign_url(&config, now, &Method::PUT, &bucket_url, &[], lifetime)
+    }
+
+    #[test]
+    fn a_url_has_the_session_token_and_expires_with_the_credentials() {
+        for (credentials, lifetimes) in [
+            (None, 600..=600),
+            (Some(3600), 600..=600),
+            (Some(120), 119..=121),
+        ] {
+            let signed = signed(credentials).unwrap();
+            let url: Url = signed.url.parse().unwrap();
+            let value = |name: &str| {
+                let found = url.query_pairs().find(|(key, _)| key == name);
+                found.unwrap().1.into_owned()
+            };
+            assert_eq!(value("X-Amz-Security-Token"), "a token/+");
+            let lifetime: i64 = value("X-Amz-Expires").parse().unwrap();
+            assert!(lifetimes.contains(&lifetime), "{lifetime}");
+            let rest = (signed.expires_at - Utc::now()).num_seconds();
+            assert!((lifetime - 2..=lifetime).contains(&rest), "{rest}");
+        }
+        for seconds in [20, 0, -20] {
+            assert!(signed(Some(seconds)).is_err(), "{seconds}");
+        }
+    }
+}
