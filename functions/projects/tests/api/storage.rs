@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use crate::{
     draft, number, project, sql,
     stored::{complete, create_file, download, encoded, file, id, picture, put, put_as, stored},
+    uploads::insert,
 };
 
 #[testkit::test]
@@ -33,6 +34,7 @@ async fn the_bucket_rejects_undeclared_uploads(db: PgPool) {
         403,
         "another size"
     );
+    assert_eq!(put_as(url, "image/png", b"").await, 403, "no bytes");
     let other = create_file(&ada, None, "image/png", 5).await;
     let elsewhere = url.replace(id(&made), id(&other));
     assert_eq!(
@@ -407,11 +409,15 @@ async fn a_failing_storage_is_503_soon_and_then_at_once(db: PgPool) {
         let app = app_at(&db, &address);
         let ada = app.user("ada").await;
         let made = create_file(&ada, None, "image/png", 5).await;
-        for _ in 0..3 {
+        sql(&db, "delete from upload where id = 'f'", &[]).await;
+        insert(&db, ["f", &ada.id, "", "image/png", "ready", "1"]).await;
+        for request in 0..3 {
             let started = Instant::now();
-            let answer = complete(&ada, &made)
-                .await
-                .expect_error(503, &["Service Unavailable"]);
+            let answer = match request {
+                0 => ada.get("/images/f").await,
+                _ => complete(&ada, &made).await,
+            };
+            let answer = answer.expect_error(503, &["Service Unavailable"]);
             assert_eq!(answer.header("retry-after"), "5");
             assert!(started.elapsed() < Duration::from_secs(6), "{address}");
         }
