@@ -93,6 +93,7 @@ pub async fn run(npm: &Path, server: &str, programs: Programs) -> anyhow::Result
                 tally,
                 failures,
                 flaky: Vec::new(),
+                measured: Vec::new(),
                 success: finished.status.success(),
                 duration: finished.duration,
                 log: finished.log,

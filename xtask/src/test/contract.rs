@@ -101,6 +101,7 @@ async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
         },
         failures: failures(&finished.lines),
         flaky: Vec::new(),
+        measured: Vec::new(),
         success: report.exit_code == 0,
         duration: finished.duration,
         log: finished.log,

@@ -61,6 +61,7 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             tally,
             failures,
             flaky: Vec::new(),
+            measured: Vec::new(),
             success: finished.status.success(),
             duration: finished.duration,
             log: finished.log,

@@ -160,6 +160,9 @@ async fn all(selection: Selection, programs: Option<Programs>) -> anyhow::Result
 
 fn summarize(outcomes: &[Outcome]) -> anyhow::Result<()> {
     println!();
+    for figures in outcomes.iter().flat_map(|outcome| &outcome.measured) {
+        println!("{figures}");
+    }
     for outcome in outcomes {
         print!("{}", outcome.failures());
     }

@@ -55,6 +55,8 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// The tests that failed at first and passed when they were repeated.
     pub flaky: Vec<String>,
+    /// Figures that tests measured.
+    pub measured: Vec<String>,
     /// Whether the program that ran the tests ended with success.
     pub success: bool,
     pub duration: Duration,
@@ -73,6 +75,7 @@ impl Outcome {
             },
             failures: Vec::new(),
             flaky: Vec::new(),
+            measured: Vec::new(),
             success: true,
             duration: Duration::ZERO,
             log: log_file(suite)?,
@@ -87,6 +90,7 @@ impl Outcome {
         }
         self.failures.extend(other.failures);
         self.flaky.extend(other.flaky);
+        self.measured.extend(other.measured);
         self.success &= other.success;
         self.duration += other.duration;
     }
@@ -141,6 +145,7 @@ mod tests {
                 repeat: "cargo xtask test users search::finds".to_owned(),
             }],
             flaky: vec!["users::api list::pages".to_owned()],
+            measured: Vec::new(),
             success: false,
             duration: Duration::from_secs(1),
             log: "rust.log".into(),

@@ -135,20 +135,18 @@ async fn run(
         report.progress()
     })
     .await?;
-    for line in finished.lines.iter().filter_map(|line| tried(line)) {
-        println!("  {line}");
-    }
-    let tally = report.tally();
-    let (failures, flaky) = report.into_parts();
-    Ok(Outcome {
+    let mut outcome = Outcome {
         suite,
-        tally,
-        failures,
-        flaky,
+        tally: report.tally(),
+        failures: Vec::new(),
+        flaky: Vec::new(),
+        measured: Vec::new(),
         success: finished.status.success(),
         duration: finished.duration,
         log: finished.log,
-    })
+    };
+    report.fill(&mut outcome);
+    Ok(outcome)
 }
 
 /// Returns the line in which a test of generated inputs prints how many it tried.

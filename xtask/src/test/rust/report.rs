@@ -1,9 +1,11 @@
 //! Reads what nextest and libtest print.
 
-use super::super::outcome::{Failure, Tally};
+use super::super::outcome::{Failure, Outcome, Tally};
 
 /// Maximum number of lines that are shown of a failed test's output, from the panic on.
 const REASON: usize = 4;
+/// Start of a line with figures that a test prints. They are shown although the test has passed.
+const MEASURED: &str = "measured: ";
 
 /// The result according to the lines so far.
 #[derive(Debug, Default)]
@@ -16,6 +18,8 @@ pub struct TestReport {
     failures: Vec<Failure>,
     /// Tests that passed when they were repeated.
     flaky: Vec<String>,
+    /// Figures that tests printed.
+    measured: Vec<String>,
     /// Whether single failures are listed, which both programs do at the end.
     is_listing: bool,
     is_reason: bool,
@@ -24,6 +28,10 @@ pub struct TestReport {
 impl TestReport {
     /// Takes the next line.
     pub fn read(&mut self, line: &str) {
+        if let Some(figures) = line.trim().strip_prefix(MEASURED) {
+            self.measured.push(figures.to_owned());
+            return;
+        }
         // Nothing stands between the bracket and a time of a thousand seconds or more.
         let line_of_words = line.replace('[', " [ ");
         let words: Vec<&str> = line_of_words
@@ -106,9 +114,11 @@ impl TestReport {
         self.summed.unwrap_or(self.running)
     }
 
-    /// The failed tests, and the names of those that passed when they were repeated.
-    pub fn into_parts(self) -> (Vec<Failure>, Vec<String>) {
-        (self.failures, self.flaky)
+    /// Moves the failed tests, the names of those that passed when they were repeated, and the figures to the outcome.
+    pub fn fill(self, outcome: &mut Outcome) {
+        outcome.failures = self.failures;
+        outcome.flaky = self.flaky;
+        outcome.measured = self.measured;
     }
 
     /// Begins a failed test from the words of its name: with nextest `users::api search::finds`.
@@ -203,7 +213,7 @@ mod tests {
              \x20       PASS [   0.007s] users::api search::finds\n\
              \x20       FAIL [   0.010s] users::api list::pages\n\
              \x20    TIMEOUT [   9.010s] users::api list::ends\n\
-             \x20       PASS [   0.007s] users search::tests::folds\n\
+             \x20       PASS [   0.007s] users search::tests::folds\n  stderr ───\n    measured: fast restart: {200: 5}\n\n\
              ────────────\n\
              \x20    Summary [   0.131s] 4 tests run: 2 passed (1 slow), 1 failed, 1 timed out, 1 skipped\n\
              \x20       FAIL [   0.010s] (2/4) users::api list::pages\n  stdout ───\n\n    running 1 test\n\
@@ -221,7 +231,8 @@ mod tests {
             skipped: 1,
         };
         assert_eq!(report.tally(), tally);
-        let (failures, _) = report.into_parts();
+        let failures = report.failures;
+        assert_eq!(report.measured, ["fast restart: {200: 5}"]);
         assert_eq!(failures.len(), 2);
         assert_eq!(failures[0].test, "users::api list::pages");
         assert_eq!(failures[0].repeat, "cargo xtask test users list::pages");
@@ -256,8 +267,8 @@ mod tests {
 
         assert_eq!(report.progress().unwrap(), "3 of 3, 2 failed");
         assert_eq!((report.tally().passed, report.tally().failed), (1, 2));
-        let (failures, flaky) = report.into_parts();
-        assert_eq!(flaky, ["users::api search::finds"]);
+        let failures = report.failures;
+        assert_eq!(report.flaky, ["users::api search::finds"]);
         assert_eq!(failures.len(), 2);
         assert_eq!(failures[0].test, "users::api list::pages");
         assert_eq!(failures[0].reason[1], "no page");
@@ -290,7 +301,7 @@ mod tests {
             skipped: 4,
         };
         assert_eq!(report.tally(), tally);
-        let (failures, _) = report.into_parts();
+        let failures = report.failures;
         assert_eq!(failures[0].repeat, "cargo test list::pages");
         assert_eq!(failures[0].reason[1], "no page");
     }
