@@ -25,9 +25,9 @@ pub const WARM_ROUNDS: u32 = 10;
 /// Requests of a cheap kind in each round.
 const CHEAP: u32 = 200;
 /// Requests of an expensive kind in each round.
-const DEAR: u32 = 10;
+pub const DEAR: u32 = 10;
 /// Requests of each kind before the measurement. They prepare statements and fill caches.
-const WARM_UP: u32 = 20;
+pub const WARM_UP: u32 = 20;
 /// Number of requests after which the memory of a program is measured.
 const MEMORY_AFTER: u32 = 10_000;
 
@@ -72,10 +72,17 @@ impl Subject {
         path: &Path,
         database: &str,
         pooler: &str,
+        bucket: &[(&'static str, &str)],
     ) -> anyhow::Result<Self> {
         let mut file = File::open(path).with_context(|| format!("{}", path.display()))?;
         let mut zip = DeflateEncoder::new(Vec::new(), Compression::default());
         let binary = io::copy(&mut file, &mut zip)?;
+        let mut variables = variables(database, "https://api.codecave.tech", pooler);
+        variables.extend(
+            bucket
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
         Ok(Self {
             binary,
             zip: zip.finish()?.len().try_into()?,
@@ -84,7 +91,7 @@ impl Subject {
             memory: 0,
             timings: program.requests.iter().map(|_| Timing::default()).collect(),
             path: path.to_owned(),
-            variables: variables(database, "https://api.codecave.tech", pooler),
+            variables,
             program,
             instance: None,
             asked: 0,

@@ -5,6 +5,7 @@ mod budget;
 mod database;
 mod instructions;
 mod measure;
+mod pictures;
 mod process;
 mod report;
 mod request;
@@ -25,7 +26,7 @@ pub use self::{
     measure::variables,
 };
 use self::{measure::Subject, report::BenchReport};
-use crate::{bundle, sam, tools};
+use crate::{bundle, sam, test::local_storage, tools};
 
 /// Options of `cargo xtask bench`
 #[derive(Clone, Debug, clap::Args)]
@@ -101,6 +102,11 @@ async fn measure(options: &BenchOptions) -> anyhow::Result<()> {
     if pooler.is_none() {
         eprintln!("PgBouncer is not on this machine, so its cost is not measured");
     }
+    let storage = local_storage()?;
+    match &storage {
+        Some(storage) => pictures::insert(&database.url, storage).await?,
+        None => eprintln!("Without a bucket, images are not measured"),
+    }
     let wanted = |binary: &str| options.only.as_deref().is_none_or(|only| only == binary);
     let mut subjects = Vec::new();
     for spec in request::programs(&database) {
@@ -110,8 +116,13 @@ async fn measure(options: &BenchOptions) -> anyhow::Result<()> {
                 Some(pooler) => (pooler.url(&database.url)?, pooler.modes()[0]),
                 None => continue,
             };
+            let bucket = match &storage {
+                _ if !spec.stored => Vec::new(),
+                Some(storage) => storage.variables().into(),
+                None => continue,
+            };
             let binary = program(&programs, spec.binary)?;
-            subjects.push(Subject::new(spec, binary, &url, mode)?);
+            subjects.push(Subject::new(spec, binary, &url, mode, &bucket)?);
         }
     }
     for round in 1..=measure::START_ROUNDS {

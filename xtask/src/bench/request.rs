@@ -1,11 +1,14 @@
 //! The programs that are measured, and their requests.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::Bytes;
 use serde_json::json;
 
 use super::{
-    budget::{self, Time},
-    database::{API_KEY, COOKIE, Database, READER_COOKIE},
+    budget::Time,
+    database::{COOKIE, Database, READER_COOKIE},
+    pictures,
 };
 
 /// The floor of programs without a database.
@@ -14,6 +17,8 @@ pub const HELLO: &str = "hello";
 pub const HELLO_PG: &str = "hello-pg";
 /// `hello-pg` a second time. The ratio of the two is the noise of the machine.
 pub const HELLO_PG_AGAIN: &str = "hello-pg (again)";
+/// `projects` with one request, which is the floor of `projects (images)`.
+const PROJECT: &str = "projects (one)";
 
 /// A program with its budgets and requests.
 pub struct Program {
@@ -29,6 +34,8 @@ pub struct Program {
     pub first: Option<f64>,
     /// Whether the database is behind a pooler in transaction mode.
     pub pooled: bool,
+    /// Whether the program has a bucket.
+    pub stored: bool,
     /// The requests. Start and memory are measured with the first one.
     pub requests: Vec<Request>,
 }
@@ -53,10 +60,13 @@ pub struct Request {
     pub statements: Option<u64>,
     /// Whether it is cheap enough to be sent thousands of times.
     pub cheap: bool,
+    sent: AtomicUsize,
 }
 
 /// Placeholder in an event for the caller's address, which differs in each request.
 const ADDRESS: &str = "ADDRESS";
+/// Placeholder in a path for the number of requests of that kind that were sent before.
+const NUMBER: &str = "NUMBER";
 
 impl Request {
     fn new(method: &str, address: &str, cookie: Option<&str>) -> Self {
@@ -122,6 +132,7 @@ impl Request {
             processor: budget::PROCESSOR,
             statements: None,
             cheap: true,
+            sent: AtomicUsize::new(0),
         }
     }
 
@@ -180,8 +191,10 @@ impl Request {
     pub fn event(&self, number: u32) -> Bytes {
         let [_, _, third, fourth] = number.to_be_bytes();
         let address = format!("198.18.{third}.{fourth}");
+        let sent = self.sent.fetch_add(1, Ordering::Relaxed);
         let text = String::from_utf8_lossy(&self.event);
-        text.replace(ADDRESS, &address).into_bytes().into()
+        let text = text.replace(ADDRESS, &address);
+        text.replace(NUMBER, &sent.to_string()).into_bytes().into()
     }
 }
 
@@ -194,6 +207,7 @@ pub fn programs(database: &Database) -> Vec<Program> {
         start: None,
         first: None,
         pooled: false,
+        stored: false,
         requests: vec![Request::get("/")],
     };
     let function = |name, requests| Program {
@@ -203,6 +217,7 @@ pub fn programs(database: &Database) -> Vec<Program> {
         start: None,
         first: None,
         pooled: false,
+        stored: false,
         requests,
     };
     let project = &database.project;
@@ -281,9 +296,40 @@ pub fn programs(database: &Database) -> Vec<Program> {
                     .named("GET /projects/{projectId}, API key")
                     .statements(2),
                 read("/projects/facets", 50.0),
-                read(&format!("/projects/{project}"), 20.0).named("GET /projects/{projectId}"),
             ],
         ),
+        Program {
+            binary: "projects",
+            ..function(
+                PROJECT,
+                vec![
+                    read(&format!("/projects/{project}"), 20.0).named("GET /projects/{projectId}"),
+                ],
+            )
+        },
+        Program {
+            binary: "projects",
+            stored: true,
+            floor: Some(PROJECT),
+            ..function(
+                "projects (images)",
+                vec![
+                    Request::get_as_viewer(&format!(
+                        "{}?w=640&format=webp",
+                        pictures::path("kept")
+                    ))
+                    .named("GET /images/{uploadId}: a kept result")
+                    .within(Time::Floors(2.0))
+                    .dear(),
+                    Request::get_as_viewer(&format!(
+                        "{}?w=640&format=webp",
+                        pictures::path(NUMBER)
+                    ))
+                    .named("the same, made from PNG of 1280 × 720")
+                    .dear(),
+                ],
+            )
+        },
         function(
             "social",
             vec![
