@@ -65,7 +65,8 @@ async fn write_in_transaction(
     Ok(Json(json!({})))
 }
 
-fn api() -> Api {
+/// Returns routes that read and write marks.
+pub fn api() -> Api {
     Api::new(
         "chaos",
         "Chaos",

@@ -1,9 +1,10 @@
 //! A database that stops, restarts, freezes, rejects writes, has a full disk or moves to another server, and a network that
 //! loses packets, under a load of reads and writes. Every request gets 200 or 503 within a time limit, no acknowledged write
-//! is lost, and no write is repeated.
+//! is lost, and no write is repeated. Slow commits do not delay reads.
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod commits;
 mod load;
 mod node;
 mod proxy;
