@@ -117,8 +117,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Seed(options) => {
             let postgres = migrated().await?;
-            let mut db = PgConnection::connect(postgres.url()).await?;
-            seed::run(&mut db, &options).await?;
+            seed::run(&postgres.url().parse()?, &options).await?;
         }
         Command::Sweep => {
             let postgres = migrated().await?;

@@ -62,10 +62,12 @@ const DRIFT: &str = r#"
 "#;
 
 #[testkit::test(empty)]
-async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
-    let mut db = migrated(&db).await;
+async fn the_sample_people_can_sign_in_and_have_something_to_show(pool: PgPool) {
+    let mut db = migrated(&pool).await;
 
-    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
+    seed::run(&pool.connect_options(), &SeedOptions::default())
+        .await
+        .unwrap();
 
     let roles = r#"select count(distinct role) from "user""#;
     assert_eq!(count(&mut db, roles).await, 3, "user, moderator, admin");
@@ -90,8 +92,8 @@ async fn the_sample_people_can_sign_in_and_have_something_to_show(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn seeding_again_changes_nothing(db: PgPool) {
-    let mut db = migrated(&db).await;
+async fn seeding_again_changes_nothing(pool: PgPool) {
+    let mut db = migrated(&pool).await;
     let options = SeedOptions {
         projects: Some(50),
         ..SeedOptions::default()
@@ -103,18 +105,18 @@ async fn seeding_again_changes_nothing(db: PgPool) {
             union all select follows::text from follows union all select account::text from account
         ) as rows (line)
     "#;
-    seed::run(&mut db, &options).await.unwrap();
+    seed::run(&pool.connect_options(), &options).await.unwrap();
     let before = count(&mut db, all).await;
 
-    seed::run(&mut db, &options).await.unwrap();
+    seed::run(&pool.connect_options(), &options).await.unwrap();
 
     assert_eq!(count(&mut db, all).await, before);
 }
 
 /// A user with the address of a sample person signed up before the seeding.
 #[testkit::test(empty)]
-async fn an_existing_user_stays_unchanged(db: PgPool) {
-    let mut db = migrated(&db).await;
+async fn an_existing_user_stays_unchanged(pool: PgPool) {
+    let mut db = migrated(&pool).await;
     sqlx::raw_sql(
         r#"insert into "user" (id, name, email, "updatedAt") values ('mine', 'Me', 'ada@example.com', now())"#,
     )
@@ -122,7 +124,9 @@ async fn an_existing_user_stays_unchanged(db: PgPool) {
     .await
     .unwrap();
 
-    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
+    seed::run(&pool.connect_options(), &SeedOptions::default())
+        .await
+        .unwrap();
 
     let mine = r#"select count(*) from projects where "authorId" = 'mine'"#;
     assert_eq!(count(&mut db, mine).await, 3);
@@ -133,8 +137,8 @@ async fn an_existing_user_stays_unchanged(db: PgPool) {
 }
 
 #[testkit::test(empty)]
-async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: PgPool) {
-    let mut db = migrated(&db).await;
+async fn a_generated_data_set_has_the_requested_size_and_correct_counters(pool: PgPool) {
+    let mut db = migrated(&pool).await;
     let options = SeedOptions {
         projects: Some(300),
         users: Some(200),
@@ -144,7 +148,7 @@ async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: Pg
         follower: Some(150),
     };
 
-    seed::run(&mut db, &options).await.unwrap();
+    seed::run(&pool.connect_options(), &options).await.unwrap();
 
     // The sample data is added.
     assert_eq!(count(&mut db, r#"select count(*) from "user""#).await, 208);
@@ -167,9 +171,55 @@ async fn a_generated_data_set_has_the_requested_size_and_correct_counters(db: Pg
 }
 
 #[testkit::test(empty)]
-async fn wrong_counters_are_found_and_repaired(db: PgPool) {
-    let mut db = migrated(&db).await;
-    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
+async fn a_seeding_that_failed_is_completed_by_the_next_one(pool: PgPool) {
+    let mut db = migrated(&pool).await;
+    let options = SeedOptions {
+        projects: Some(50),
+        users: Some(100),
+        ..SeedOptions::default()
+    };
+    let schema = r"
+        select hashtextextended(string_agg(line, ' ' order by line), 0) from (
+            select pg_get_indexdef(indexrelid) from pg_index where indrelid::regclass::text not like 'pg_%'
+            union all select conrelid || conname || pg_get_constraintdef(oid) from pg_constraint
+            union all select relname from pg_class where relnamespace = 'public'::regnamespace
+        ) as names (line)
+    ";
+    let before = count(&mut db, schema).await;
+    sqlx::raw_sql(
+        r"
+        create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$;
+        create trigger refused before insert on projects
+            for each row when (new.content like '%weekend experiment%') execute function refuse();
+        alter table projects enable always trigger refused;
+        ",
+    )
+    .execute(&mut *db)
+    .await
+    .unwrap();
+    seed::run(&pool.connect_options(), &options)
+        .await
+        .unwrap_err();
+    assert_ne!(count(&mut db, schema).await, before);
+    sqlx::raw_sql("drop function refuse cascade")
+        .execute(&mut *db)
+        .await
+        .unwrap();
+
+    seed::run(&pool.connect_options(), &options).await.unwrap();
+
+    assert_eq!(count(&mut db, schema).await, before);
+    assert_eq!(count(&mut db, "select count(*) from projects").await, 58);
+    assert_eq!(count(&mut db, "select count(*) from likes").await, 13 + 500);
+    assert_eq!(count(&mut db, DRIFT).await, 0);
+}
+
+#[testkit::test(empty)]
+async fn wrong_counters_are_found_and_repaired(pool: PgPool) {
+    let mut db = migrated(&pool).await;
+    seed::run(&pool.connect_options(), &SeedOptions::default())
+        .await
+        .unwrap();
     let before =
         r#"select hashtextextended(string_agg("user"::text, ' ' order by id), 0) from "user""#;
     let people = count(&mut db, before).await;
@@ -234,7 +284,9 @@ async fn wrong_counters_are_found_and_repaired(db: PgPool) {
 #[testkit::test(empty)]
 async fn a_concurrent_like_is_counted_once(pool: PgPool) {
     let mut db = migrated(&pool).await;
-    seed::run(&mut db, &SeedOptions::default()).await.unwrap();
+    seed::run(&pool.connect_options(), &SeedOptions::default())
+        .await
+        .unwrap();
     sqlx::raw_sql(r#"update projects set "likeCount" = 100 where title = 'Algorhyme'"#)
         .execute(&mut *db)
         .await

@@ -5,6 +5,9 @@ use url::Url;
 
 use crate::{migrate, recount, seed};
 
+/// Number of generated projects.
+pub const PROJECTS: i32 = 100_000;
+
 /// The database, filled.
 pub struct Database {
     pub url: String,
@@ -42,7 +45,11 @@ impl Database {
                 .await?;
         if !is_filled {
             eprintln!("Filling the database, which takes a minute or two the first time …");
-            seed::run(&mut db, &seed::SeedOptions::of_projects(100_000)).await?;
+            seed::run(
+                &url.as_str().parse()?,
+                &seed::SeedOptions::of_projects(PROJECTS),
+            )
+            .await?;
             sqlx::raw_sql(VIEWERS).execute(&mut db).await?;
             recount::run(&mut db).await?;
         }

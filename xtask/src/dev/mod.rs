@@ -163,9 +163,7 @@ async fn database(
         count => format!("{count} applied"),
     };
     if is_here(&url) {
-        let mut db = PgConnection::connect(&url).await?;
-        seed::run(&mut db, &seed::SeedOptions::default()).await?;
-        db.close().await?;
+        seed::run(&url.parse()?, &seed::SeedOptions::default()).await?;
     } else {
         result += "; no sample people, since it is on another machine";
     }

@@ -4,7 +4,7 @@ mod many;
 pub mod pictures;
 mod sample;
 
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection, postgres::PgConnectOptions};
 
 use self::many::Size;
 pub use self::sample::add_faces;
@@ -72,17 +72,20 @@ impl SeedOptions {
 }
 
 /// Adds the rows that are missing, and repairs the counters. A second run changes nothing.
-pub async fn run(db: &mut PgConnection, options: &SeedOptions) -> anyhow::Result<()> {
-    sample(db).await?;
-    match options.size() {
-        Some(size) => many::insert(db, size).await?,
-        None => {
-            recount::run(db).await?;
-        }
+pub async fn run(database: &PgConnectOptions, options: &SeedOptions) -> anyhow::Result<()> {
+    let mut db = PgConnection::connect_with(database).await?;
+    many::restore_indexes(&mut db).await?;
+    sample(&mut db).await?;
+    if let Some(size) = options.size() {
+        many::insert(database, size).await?;
+    } else {
+        recount::run(&mut db).await?;
+        // Updates the statistics of the planner, and the visibility map that index-only scans need.
+        sqlx::raw_sql("vacuum (analyze)").execute(&mut db).await?;
     }
-    // Updates the statistics of the planner, and the visibility map that index-only scans need.
-    sqlx::raw_sql("vacuum (analyze)").execute(&mut *db).await?;
-    report(db).await
+    report(&mut db).await?;
+    db.close().await?;
+    Ok(())
 }
 
 /// Adds the sample data, and the session and the API key that the events of `events/` use. Does not repair the counters.

@@ -61,8 +61,8 @@ pub async fn run(server: &str, programs: Programs) -> anyhow::Result<Outcome> {
 /// Sends requests that the document allows and requests that it forbids. The caller owns projects, and is an admin for the
 /// operations that require one.
 async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
+    seed::run(&stage.database.parse()?, &seed::SeedOptions::default()).await?;
     let mut db = PgConnection::connect(&stage.database).await?;
-    seed::run(&mut db, &seed::SeedOptions::default()).await?;
     let session = sign_in(stage.url(), "github", "ada").await?;
     let admin_session = sign_in(stage.url(), "github", "hedy").await?;
     let folder = target().join("contract");

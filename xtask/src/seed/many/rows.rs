@@ -1,148 +1,63 @@
-//! Generates a large and skewed data set inside PostgreSQL. A few users and projects have most of the likes, comments and
-//! follows, and most of these are soon after a user or project was created.
-
-use std::time::Instant;
-
-use sqlx::{Connection as _, PgConnection};
-
-/// Numbers of rows to generate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
-    pub users: i32,
-    pub projects: i32,
-    pub likes: i32,
-    pub comments: i32,
-    pub follows: i32,
-    /// Users that one additional user follows.
-    pub follower: i32,
-}
-
-/// Inserts the rows that are missing, and counts them. All values are derived from row numbers, so the same size gives the
-/// same rows. A failure leaves the database unchanged.
-pub async fn insert(db: &mut PgConnection, size: Size) -> anyhow::Result<()> {
-    let mut tx = db.begin().await?;
-    sqlx::raw_sql(SETTINGS).execute(&mut *tx).await?;
-    sqlx::raw_sql(FUNCTIONS).execute(&mut *tx).await?;
-    // Triggers need the indexes. So do rows that exist already.
-    let (triggers, is_empty): (bool, bool) = sqlx::query_as(
-        "select
-            current_setting('session_replication_role') <> 'replica',
-            not exists (select from \"user\" where id = md5('user 1'))",
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let rebuilds = is_empty && !triggers;
-    if rebuilds {
-        sqlx::raw_sql(DROP_INDEXES).execute(&mut *tx).await?;
-    }
-    let steps = [
-        ("users", USERS, size.users, 0),
-        ("projects", PROJECTS, size.projects, size.users),
-        ("likes", LIKES, size.likes, 0),
-        ("comments", COMMENTS, size.comments, 0),
-        ("follows", FOLLOWS, size.follows, size.users),
-        ("follows by one user", FOLLOWER, size.follower, 0),
-    ];
-    for (name, statement, count, users) in steps {
-        let start = Instant::now();
-        let rows = sqlx::query(statement)
-            .bind(count)
-            .bind(users)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
-        println!("{rows} {name} in {:.1} s", start.elapsed().as_secs_f32());
-    }
-    let start = Instant::now();
-    sqlx::raw_sql(COUNT).execute(&mut *tx).await?;
-    println!("counted in {:.1} s", start.elapsed().as_secs_f32());
-    if rebuilds {
-        let start = Instant::now();
-        sqlx::raw_sql(CREATE_INDEXES).execute(&mut *tx).await?;
-        println!("indexed in {:.1} s", start.elapsed().as_secs_f32());
-    }
-    sqlx::raw_sql("reset all").execute(&mut *tx).await?;
-    tx.commit().await?;
-    Ok(())
-}
+//! Statements that generate and count the rows.
 
 /// Disables triggers and the checks of foreign keys where the role may. Each statement reads the rows that it references, so
-/// the checks find nothing, and [`COUNT`] counts what the triggers would.
-const SETTINGS: &str = r"
+/// the checks find nothing, and the last statements count what the triggers would.
+pub const SETTINGS: &str = r"
     set jit = off;
     set work_mem = '256MB';
-    set maintenance_work_mem = '1GB';
+    set maintenance_work_mem = '512MB';
+    -- There are two connections already.
+    set max_parallel_maintenance_workers = 0;
     set synchronous_commit = off;
     select set_config('session_replication_role', 'replica', false)
     from pg_roles
     where rolname = current_user and rolsuper;
 ";
 
-/// Drops all indexes of the large tables, except those of users and projects that are unique. Building an index of all rows
-/// takes a fraction of the time of adding them one by one.
-const DROP_INDEXES: &str = r#"
-    create temporary table "droppedIndex" on commit drop as
-    select
-        indrelid::regclass::text as "table",
-        index.relname as name,
-        con.oid is not null as "isConstraint",
-        coalesce(pg_get_constraintdef(con.oid), pg_get_indexdef(indexrelid)) as definition
-    from pg_index
-    join pg_class index on index.oid = indexrelid
-    left join pg_constraint con on con.conindid = indexrelid and con.contype in ('p', 'u')
-    where indrelid in ('likes'::regclass, 'comments'::regclass, 'follows'::regclass)
-        or indrelid in ('projects'::regclass, '"user"'::regclass) and not indisunique;
-
-    do $$
-    declare
-        dropped record;
-    begin
-        for dropped in select * from "droppedIndex" loop
-            if dropped."isConstraint" then
-                execute format('alter table %s drop constraint %I', dropped."table", dropped.name);
-            else
-                execute format('drop index %I', dropped.name);
-            end if;
-        end loop;
-    end
-    $$;
+/// Tables that exist during a run: the keys of the generated projects, and the numbers of their likes and comments.
+pub const CREATE_TABLES: &str = r#"
+    drop table if exists "seedKey", "seedCount";
+    create unlogged table "seedKey" (
+        n integer not null,
+        id text not null,
+        "createdAt" timestamp(3) not null,
+        "isPublic" boolean not null,
+        "authorId" text not null
+    );
+    create unlogged table "seedCount" (id text not null, likes integer not null, comments integer not null);
 "#;
 
-const CREATE_INDEXES: &str = r#"
-    do $$
-    declare
-        dropped record;
-    begin
-        for dropped in select * from "droppedIndex" order by "table", name loop
-            if dropped."isConstraint" then
-                execute format('alter table %s add constraint %I %s', dropped."table", dropped.name, dropped.definition);
-            else
-                execute dropped.definition;
-            end if;
-        end loop;
-    end
-    $$;
+pub const DROP_TABLES: &str = r#"drop table "seedKey", "seedCount""#;
+
+pub const COUNT_ACTS: &str = r#"
+    analyze likes, comments, follows, "seedKey";
+    insert into "seedCount"
+    select id, coalesce(l.n, 0), coalesce(c.n, 0)
+    from (select "projectId" as id, count(*) as n from likes group by 1) l
+    full join (
+        select "projectId" as id, count(*) as n
+        from comments
+        join "user" u on u.id = "authorId"
+        where is_counted(u)
+        group by 1
+    ) c using (id);
+    analyze "seedCount";
 "#;
 
-/// Writes all counters, and the counts of tags, languages and scores.
-const COUNT: &str = r#"
-    analyze likes, comments, follows, projects, "user";
+/// Projects that were inserted with their counters are not written again.
+pub const UPDATE_PROJECTS: &str = r#"
     update projects
     set "likeCount" = counted.likes, "commentCount" = counted.comments
     from (
-        select p.id, coalesce(l.n, 0) as likes, coalesce(c.n, 0) as comments
+        select p.id, coalesce(acts.likes, 0) as likes, coalesce(acts.comments, 0) as comments
         from projects p
-        left join (select "projectId" as id, count(*) as n from likes group by 1) l using (id)
-        left join (
-            select "projectId" as id, count(*) as n
-            from comments
-            join "user" u on u.id = "authorId"
-            where is_counted(u)
-            group by 1
-        ) c using (id)
+        left join "seedCount" acts using (id)
     ) counted
     where projects.id = counted.id
         and ("likeCount", "commentCount") <> (counted.likes, counted.comments);
+"#;
+
+pub const UPDATE_USERS: &str = r#"
     update "user"
     set "projectsCount" = counted.projects, "followersCount" = counted.followers, "followingCount" = counted.following
     from (
@@ -159,22 +74,30 @@ const COUNT: &str = r#"
     where "user".id = counted.id
         and ("projectsCount", "followersCount", "followingCount")
             <> (counted.projects, counted.followers, counted.following);
+"#;
+
+pub const COUNT_FACETS: &str = r#"
     delete from "projectFacet";
     insert into "projectFacet"
     select counted.* from "windowClock" cross join lateral counted_facets(until) counted;
+"#;
+
+pub const COUNT_USER_FACETS: &str = r#"
     delete from "userFacet";
     insert into "userFacet" select * from counted_user_facets();
+"#;
+
+pub const COUNT_TRENDS: &str = r#"
     delete from "projectTrend";
     insert into "projectTrend" ("projectId", "createdAt", day, week, month)
     select counted."projectId", counted."createdAt", coalesce(counted.day, 0), coalesce(counted.week, 0), counted.month
     from "windowClock"
     cross join lateral counted_trends(null, until) counted;
-    select from correct_visible_totals();
 "#;
 
 /// `chance` returns a number from 0 to 1, the same for the same arguments. `index` returns an index below `count`. `pick`
 /// returns an entry of a list. An `exponent` above 1 makes the first entries frequent.
-const FUNCTIONS: &str = r"
+pub const FUNCTIONS: &str = r"
     create or replace function pg_temp.chance(n integer, salt integer) returns float8
     language sql immutable parallel safe
     as $$ select (hashint4extended(n, salt) & 2147483647) / 2147483648.0::float8 $$;
@@ -196,7 +119,7 @@ const FUNCTIONS: &str = r"
     as $$ select date_trunc('day', now() at time zone 'utc') $$;
 ";
 
-const USERS: &str = r#"
+pub const USERS: &str = r#"
     insert into "user" (
         id, name, email, "emailVerified", image, "createdAt", "updatedAt", bio, location, skills, provider, "providerId",
         "githubUsername", "isActive", "isPro"
@@ -243,12 +166,31 @@ const USERS: &str = r#"
     on conflict do nothing
 "#;
 
-const PROJECTS: &str = r#"
+/// The keys of all generated projects, including those that exist already.
+pub const KEYS: &str = r#"
+    insert into "seedKey" (n, id, "createdAt", "isPublic", "authorId")
+    select
+        n,
+        key.id,
+        coalesce(
+            stored."createdAt", pg_temp.now() - pg_temp.chance(n, 52) * (pg_temp.now() - author."createdAt")
+        ),
+        coalesce(stored."isPublic", pg_temp.chance(n, 38) < 0.92),
+        author.id
+    from generate_series(1, $1) as n
+    join "user" as author on author.id = md5('user ' || 1 + pg_temp.index(n, 30, 3, $2))
+    cross join lateral (select md5('generated project ' || n) as id) as key
+    left join projects as stored on stored.id = key.id
+"#;
+
+/// The projects of the keys, with their counters if these are known already.
+pub const PROJECTS: &str = r#"
     insert into projects (
-        id, title, description, content, tags, language, "isPublic", "viewCount", "createdAt", "updatedAt", "authorId"
+        id, title, description, content, tags, language, "isPublic", "viewCount", "likeCount", "commentCount", "createdAt",
+        "updatedAt", "authorId"
     )
     select
-        md5('generated project ' || n),
+        key.id,
         adjective || ' ' || noun || case when pg_temp.chance(n, 34) < 0.3 then ' ' || n else '' end,
         case when pg_temp.chance(n, 35) < 0.9 then
             'A ' || lower(adjective) || ' ' || lower(noun) || ' for ' || audience || ', written in ' || language
@@ -263,13 +205,15 @@ const PROJECTS: &str = r#"
             from generate_series(1, pg_temp.index(n, 37, 1, 6)) as i
         ),
         language,
-        pg_temp.chance(n, 38) < 0.92,
+        key."isPublic",
         pg_temp.index(n, 39, 8, 50000),
-        at,
-        at + pg_temp.chance(n, 50) ^ 3 * (pg_temp.now() - at),
-        author.id
-    from generate_series(1, $1) as n
-    join "user" as author on author.id = md5('user ' || 1 + pg_temp.index(n, 30, 3, $2))
+        coalesce(acts.likes, 0),
+        coalesce(acts.comments, 0),
+        key."createdAt",
+        key."createdAt" + pg_temp.chance(n, 50) ^ 3 * (pg_temp.now() - key."createdAt"),
+        key."authorId"
+    from "seedKey" as key
+    left join "seedCount" as acts on acts.id = key.id
     cross join lateral (
         select
             pg_temp.pick(n, 31, 1, 'Quiet,Tiny,Open,Swift,Rusty,Lazy,Modern,Hidden,Solid,Parallel,Portable,Friendly,Atomic,'
@@ -279,17 +223,17 @@ const PROJECTS: &str = r#"
             pg_temp.pick(n, 33, 1, 'students,small teams,night owls,librarians,gardeners,teachers,musicians,researchers,'
                 'cyclists,open data,old hardware') as audience,
             pg_temp.pick(n, 51, 2, 'TypeScript,Rust,Python,Go,JavaScript,Java,C++,C,Kotlin,Swift,Elixir,Zig,Haskell,Ruby,'
-                'PHP,Scala') as language,
-            pg_temp.now() - pg_temp.chance(n, 52) * (pg_temp.now() - author."createdAt") as at
+                'PHP,Scala') as language
     ) as project
+    where n <= $1 and $2 is not null
     on conflict do nothing
 "#;
 
 /// Draws more pairs than needed, because some repeat. Most likes are soon after the project was created.
-const LIKES: &str = r#"
+pub const LIKES: &str = r#"
     with public as (
         select id, "createdAt", row_number() over (order by hashtextextended(id, 1))::integer as position
-        from projects
+        from "seedKey"
         where "isPublic"
     ),
     active as (
@@ -324,10 +268,10 @@ const LIKES: &str = r#"
     on conflict do nothing
 "#;
 
-const COMMENTS: &str = r#"
+pub const COMMENTS: &str = r#"
     with public as (
         select id, "createdAt", row_number() over (order by hashtextextended(id, 1))::integer as position
-        from projects
+        from "seedKey"
         where "isPublic"
     ),
     people as (
@@ -358,7 +302,7 @@ const COMMENTS: &str = r#"
 "#;
 
 /// The users with the most projects have the most followers.
-const FOLLOWS: &str = r#"
+pub const FOLLOWS: &str = r#"
     with pair as (
         select distinct on (follower, followed) follower, followed, n
         from (
@@ -384,7 +328,7 @@ const FOLLOWS: &str = r#"
 "#;
 
 /// One user who follows many others, and therefore has a long feed.
-const FOLLOWER: &str = r#"
+pub const FOLLOWER: &str = r#"
     with follower as (
         insert into "user" (id, name, email, "createdAt", "updatedAt")
         select md5('follower'), 'Vera Many', 'vera.many@people.example', pg_temp.now() - interval '900 days', pg_temp.now()
