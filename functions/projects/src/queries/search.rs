@@ -17,11 +17,12 @@ pub const INSPECTED: i64 = 2_000;
 const SAMPLED: i64 = 1_000;
 /// Maximum number of matches that are ranked or counted if an index finds them. They are the newest.
 pub const MAX_MATCHES: i64 = 10_000;
-/// Maximum number of matches that are ranked or counted if the terms are frequent. They are the newest, and are found without an
-/// index.
+/// Numbers of matches that are ranked or counted if the terms are frequent. They are the newest, and are found without an index:
+/// as many as about 3,000 projects contain, within these limits.
+const MIN_FREQUENT_MATCHES: i64 = 200;
 const MAX_FREQUENT_MATCHES: i64 = 500;
 /// Maximum number of projects that are read in order to find these.
-const MAX_READ: i64 = 50_000;
+const MAX_READ: i64 = 20_000;
 
 /// Appends `page as (…)` for the orders by columns.
 pub fn push_page(
@@ -86,7 +87,7 @@ pub fn push_best_page(sql: &mut Sql, filter: &Filter, after: Option<&Position>, 
         sql.push("p.id, ");
         push_position(sql, filter, Order::Relevance);
     });
-    sql.push("page as (select * from matching");
+    sql.push("page as (select id, rank, at, key, as_of from matching");
     if let Some(after) = after {
         sql.push(" where (rank, at, key) < (");
         sql.push_bind(after.rank).push(", ");
@@ -99,65 +100,76 @@ pub fn push_best_page(sql: &mut Sql, filter: &Filter, after: Option<&Position>, 
 }
 
 /// Appends `matching as (…)`: columns of the newest projects that match the filter. There are at most [`MAX_MATCHES`] of them,
-/// or [`MAX_FREQUENT_MATCHES`] if matches are frequent.
+/// or between [`MIN_FREQUENT_MATCHES`] and [`MAX_FREQUENT_MATCHES`] if matches are frequent.
 ///
 /// Let a share f of n projects match. The index finds all f × n of them. Reading in order finds k of them after k / f projects,
 /// which is less if f is greater than the square root of k / n.
 pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut Sql)) {
-    let push_newest = |sql: &mut Sql, count: i64| {
+    let push_columns = |sql: &mut Sql| {
+        push_columns(sql);
+        sql.push(r#", p."createdAt" as found_at, p.id as found_id"#);
+    };
+    let push_newest = |sql: &mut Sql, count: i64, offset: i64| {
+        push_columns(sql);
         sql.push(format_args!(
             r#" from (
                 select p.id, p."createdAt"
                 from projects p
                 where p."isPublic"
                 order by p."createdAt" desc, p.id desc
-                limit {count}
+                limit {count} offset {offset}
             ) n
             cross join lateral (select p.* from projects p where p.id = n.id"#
         ));
         push_conditions(sql, filter, Visibility::OneByOne);
         sql.push(" limit 1) p");
     };
-    sql.push("sample as materialized (select count(*) as count");
-    push_newest(sql, SAMPLED);
+    sql.push("sample as materialized (select ");
+    push_newest(sql, SAMPLED, 0);
     sql.push(format_args!(
         "),
         near as materialized (
             select
-                sample.count >= {SAMPLED} * greatest(sqrt({MAX_FREQUENT_MATCHES} / all_projects.n), {MAX_MATCHES} / all_projects.n)
-                    as is_frequent
-            from sample
+                sample.count >= {SAMPLED} * greatest(
+                    sqrt({MIN_FREQUENT_MATCHES} / all_projects.n), {MAX_MATCHES} / all_projects.n
+                ) as is_frequent,
+                least({MAX_FREQUENT_MATCHES}, greatest({MIN_FREQUENT_MATCHES}, 3 * sample.count)) as wanted,
+                sample.count
+            from (select count(*) as count from sample) sample
             cross join (
                 select greatest(reltuples, 1)::float8 as n from pg_class where oid = 'projects'::regclass
             ) all_projects
         ),
         frequent as materialized (select "
     ));
-    push_columns(sql);
-    push_newest(sql, MAX_READ);
-    sql.push(format_args!(
+    push_newest(sql, MAX_READ, SAMPLED);
+    sql.push(
         r#" where (select is_frequent from near)
             order by n."createdAt" desc, n.id desc
-            limit {MAX_FREQUENT_MATCHES}
+            limit (select greatest(wanted - count, 0) from near)
         ),
-        found as materialized (
-            select p.id, p."createdAt" from projects p where not (select is_frequent from near)"#
-    ));
+        found as materialized (select "#,
+    );
+    push_columns(sql);
+    sql.push(" from projects p where not (select is_frequent from near)");
     push_conditions(sql, filter, Visibility::AtOnce);
     push_keys(sql, filter);
     // Without the offset, PostgreSQL could read all projects in order.
-    sql.push(
-        r" offset 0
-        ),
-        rare as materialized (select ",
-    );
-    push_columns(sql);
     sql.push(format_args!(
-        r#" from (
-                select id, "createdAt" from found order by "createdAt" desc, id desc limit {MAX_MATCHES}
-            ) n
-            cross join lateral (select p.* from projects p where p.id = n.id limit 1) p
+        " offset 0
         ),
-        matching as (select * from frequent union all select * from rare), "#
+        matching as (
+            (
+                select *
+                from sample
+                where (select is_frequent from near)
+                order by found_at desc, found_id desc
+                limit {MAX_FREQUENT_MATCHES}
+            )
+            union all
+            select * from frequent
+            union all
+            (select * from found order by found_at desc, found_id desc limit {MAX_MATCHES})
+        ), "
     ));
 }
