@@ -83,7 +83,7 @@ impl NotificationRow {
 /// Lists a page of what others did with the user's projects and profile, newest first.
 ///
 /// The newest likes and comments of the whole site are usually enough for a user with many projects, so the statement
-/// reads these first. Only if they do not fill the page, and there are older ones, it reads the newest likes and comments
+/// reads these first, at most 10,000 of each. Only if they do not fill the page, and there are older ones, it reads the newest likes and comments
 /// of each of the user's projects. So the time is bounded by the number of the user's projects, not by the number of likes
 /// and comments.
 #[expect(clippy::too_many_lines, reason = "one statement")]
@@ -129,7 +129,7 @@ pub async fn list_notifications(
                     and l."createdAt" > (select at from oldest)
                     and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
                 order by l."createdAt" desc, l.id desc
-                limit (select 10 * count(*) from own)
+                limit (select least(10 * count(*), 10000) from own)
             ) l
             where (l.project in (select id from own)) is true
                 and l.actor <> $1
@@ -144,7 +144,7 @@ pub async fn list_notifications(
                 where l."createdAt" > (select at from oldest)
                     and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
                 order by l."createdAt" desc, l.id desc
-                offset (select 10 * count(*) from own)
+                offset (select least(10 * count(*), 10000) from own)
                 limit 1
             ) as wanted
         ),
@@ -157,7 +157,7 @@ pub async fn list_notifications(
                     and c."createdAt" > (select at from oldest)
                     and (c."createdAt", c.id) < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
                 order by c."createdAt" desc, c.id desc
-                limit (select 10 * count(*) from own)
+                limit (select least(10 * count(*), 10000) from own)
             ) c
             where (c.project in (select id from own)) is true
                 and c.actor <> $1
@@ -172,7 +172,7 @@ pub async fn list_notifications(
                 where c."createdAt" > (select at from oldest)
                     and (c."createdAt", c.id) < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
                 order by c."createdAt" desc, c.id desc
-                offset (select 10 * count(*) from own)
+                offset (select least(10 * count(*), 10000) from own)
                 limit 1
             ) as wanted
         ),

@@ -4,7 +4,7 @@ use shared::time::Timestamp;
 use sqlx::PgExecutor;
 
 /// Counts the unread notifications of a user, up to 100. It finds them as
-/// [`list_notifications`](super::list_notifications) does.
+/// [`list_notifications`](super::list_notifications) does, and first reads at most 20,000 likes and comments of the whole site.
 pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"
@@ -27,7 +27,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from likes l
                 where l."createdAt" > (select at from oldest)
                 order by l."createdAt" desc, l.id desc
-                limit (select 10 * count(*) from own)
+                limit (select least(10 * count(*), 20000) from own)
             ) l
             where (l.project in (select id from own)) is true
                 and l.actor <> $1
@@ -40,7 +40,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from likes l
                 where l."createdAt" > (select at from oldest)
                 order by l."createdAt" desc, l.id desc
-                offset (select 10 * count(*) from own)
+                offset (select least(10 * count(*), 20000) from own)
                 limit 1
             ) as wanted
         ),
@@ -51,7 +51,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from comments c
                 where c."createdAt" > (select at from oldest)
                 order by c."createdAt" desc, c.id desc
-                limit (select 10 * count(*) from own)
+                limit (select least(10 * count(*), 20000) from own)
             ) c
             where (c.project in (select id from own)) is true
                 and c.actor <> $1
@@ -64,7 +64,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from comments c
                 where c."createdAt" > (select at from oldest)
                 order by c."createdAt" desc, c.id desc
-                offset (select 10 * count(*) from own)
+                offset (select least(10 * count(*), 20000) from own)
                 limit 1
             ) as wanted
         ),

@@ -328,3 +328,52 @@ async fn older_actions_are_found_after_many_on_other_projects(db: PgPool) {
     assert_eq!(i64::try_from(count).unwrap(), newer);
     assert_eq!(ids(&bob, "").await.len(), 0);
 }
+
+/// The newest likes and comments of the site that are read first are all on other projects.
+#[testkit::test]
+async fn the_owner_of_many_projects_finds_actions_behind_very_many_others(db: PgPool) {
+    let app = app(&db);
+    let (ada, bob) = (app.user("ada").await, app.user("bob").await);
+    let eve = app.user("eve").await;
+    for (statement, user) in [
+        (
+            r#"insert into projects (id, title, "authorId", "updatedAt") select 'p' || n, 'P', $1, now() from generate_series(1, 1100) n"#,
+            &ada,
+        ),
+        (
+            r#"insert into projects (id, title, "authorId", "updatedAt") select 'e' || n, 'E', $1, now() from generate_series(1, 10500) n"#,
+            &eve,
+        ),
+        (
+            r#"insert into likes (id, "userId", "projectId", "createdAt")
+               select id, $1, id, timestamp '2025-01-01' + length(id) * interval '1 hour' from projects where id like 'e%'
+               union all
+               select 'l' || n, $1, 'p' || n, timestamp '2024-01-01' + n * interval '1 hour' from unnest('{1,700,1100}'::int[]) n"#,
+            &bob,
+        ),
+        (
+            r#"insert into comments (id, content, "authorId", "projectId", "createdAt", "updatedAt")
+               select id, 'x', $1, id, timestamp '2025-01-01', now() from projects where id like 'e%'
+               union all
+               select 'c' || n, 'x', $1, 'p' || n, timestamp '2024-01-01' + n * interval '1 hour', now()
+               from unnest('{2,701,1099}'::int[]) n"#,
+            &bob,
+        ),
+    ] {
+        sql(&db, statement, &[&user.id]).await;
+    }
+    let expected = [
+        "like:l1100",
+        "comment:c1099",
+        "comment:c701",
+        "like:l700",
+        "comment:c2",
+        "like:l1",
+    ];
+
+    for limit in [2, 20] {
+        let pages = crate::walk(&ada, &format!("/notifications?limit={limit}")).await;
+        assert_eq!(pages.concat(), expected, "{limit}");
+    }
+    assert_eq!(unread(&ada).await, json!({ "unread": 6 }));
+}

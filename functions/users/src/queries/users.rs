@@ -179,7 +179,7 @@ pub async fn list_most_followed_users(
 /// Lists users whom the viewer may want to follow, best score first: 2 points for each person whom the viewer follows and
 /// who follows the user, and 1 for each skill in common.
 ///
-/// Scores consider the 200 people whom the viewer has followed last, 100 follows of each, and the skills of the 2,000 users with
+/// Scores consider the 200 people whom the viewer has followed last, 100 follows of each, and the skills of the 1,000 users with
 /// the most followers, so that the time is bounded. The statement finds the best of the users with a score without reading
 /// their rows, and fills the page with the most followed of the other users.
 pub async fn list_suggested_users(
@@ -228,7 +228,7 @@ pub async fn list_suggested_users(
             union all
             select u.id, false
             from (
-                select id, skills from "user" where "isActive" order by "followersCount" desc, id desc limit 2000
+                select id, skills from "user" where "isActive" order by "followersCount" desc, id desc limit 1000
             ) u
             cross join lateral (select distinct skill from unnest(fold_all(u.skills)) skill) theirs
             join interest using (skill)
