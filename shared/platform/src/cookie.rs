@@ -188,6 +188,33 @@ mod tests {
         assert_eq!(cookies.verify(&odd).as_deref(), Some("100%zz"));
         assert_eq!(cookies.verify(&odd.replace("%25zz", "%zz")), None);
         assert_eq!(cookies.verify(&cookies.sign("a\0b")), None);
+        assert_eq!(cookies.verify(&cookies.sign("")), None);
+    }
+
+    #[test]
+    fn reads_the_verified_value_under_the_name_of_the_deployment() {
+        for (secure, prefix, other) in [(true, "__Secure-", ""), (false, "", "__Secure-")] {
+            let cookies = Cookies::new("secret", secure);
+            let value = cookies.sign("token");
+            let read = |prefix: &str| {
+                let cookie = format!("{prefix}better-auth.session_token={value}");
+                let headers = HeaderMap::from_iter([(COOKIE, cookie.parse().unwrap())]);
+                cookies.read(&headers, "session_token")
+            };
+
+            assert_eq!(read(prefix).as_deref(), Some("token"));
+            assert_eq!(read(other), None);
+        }
+    }
+
+    #[test]
+    fn the_key_is_not_printed() {
+        let printed = format!("{:?}", Cookies::new("secret", true));
+
+        assert!(printed.contains("secure: true"), "{printed}");
+        assert!(!printed.contains("secret"), "{printed}");
+        let bytes = format!("{:?}", "secret".as_bytes());
+        assert!(!printed.contains(&bytes), "{printed}");
     }
 
     #[test]
