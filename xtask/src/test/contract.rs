@@ -6,10 +6,11 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use testkit::{target, workspace};
+use testkit::{storage::LocalStorage, target, workspace};
 use tokio::time::timeout;
 
 use super::{
+    local_storage,
     outcome::{Failure, Outcome, Tally},
     runner,
 };
@@ -53,20 +54,24 @@ struct TestCases {
 /// Runs schemathesis against the API.
 pub async fn run(server: &str, programs: Programs) -> anyhow::Result<Outcome> {
     let tools = Tools::schemathesis().await?;
+    let storage = local_storage()?.context("files need a bucket")?;
+    let settings = [&SETTINGS[..], &storage.variables()].concat();
     let failed = |outcome: &Outcome| !outcome.is_success();
-    let check = async |stage: &Stage| check(&tools, stage).await;
-    stage::with_bundle("contract", server, programs, &SETTINGS, failed, check).await
+    let check = async |stage: &Stage| check(&tools, stage, &storage).await;
+    stage::with_bundle("contract", server, programs, &settings, failed, check).await
 }
 
-/// Sends requests that the document allows and requests that it forbids. The caller owns projects, and is an admin for the
-/// operations that require one.
-async fn check(tools: &Tools, stage: &Stage) -> anyhow::Result<Outcome> {
+/// Sends requests that the document allows and requests that it forbids. The caller owns projects and files, and is an admin
+/// for the operations that require one.
+async fn check(tools: &Tools, stage: &Stage, storage: &LocalStorage) -> anyhow::Result<Outcome> {
     seed::run(&stage.database.parse()?, &seed::SeedOptions::default()).await?;
     let mut db = PgConnection::connect(&stage.database).await?;
+    seed::pictures::insert(&mut db, storage).await?;
     let session = sign_in(stage.url(), "github", "ada").await?;
     let admin_session = sign_in(stage.url(), "github", "hedy").await?;
     let folder = target().join("contract");
     fs::create_dir_all(&folder)?;
+    sqlx::raw_sql(FILES).execute(&mut db).await?;
     configure(&folder, &mut db).await?;
     db.close().await?;
 
@@ -152,10 +157,32 @@ async fn configure(folder: &Path, db: &mut PgConnection) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Makes the pictures avatars of the caller, which no deletion of a project deletes, and adds pending files.
+const FILES: &str = r#"
+    update upload
+    set purpose = 'avatar', "projectId" = null, "userId" = (select id from "user" where email = 'ada@example.com');
+    insert into upload (id, "userId", purpose, filename, "contentType", size, "createdAt", "updatedAt")
+    select
+        'pending-' || number, u.id, 'avatar', 'a.png', 'image/png', 5,
+        now() at time zone 'utc', now() at time zone 'utc'
+    from "user" u
+    cross join generate_series(1, 3) number
+    where u.email = 'ada@example.com'
+"#;
+
 const DICTIONARIES: &str = r#"
     select 'projects', array_agg(id order by id) from projects
     union all
     select 'comments', array_agg(id order by id) from comments
+    union all
+    select 'own', array_agg(p.id order by p.id)
+    from projects p
+    join "user" u on u.id = p."authorId"
+    where u.email = 'ada@example.com'
+    union all
+    select 'files', array_agg(id order by id) from upload
+    union all
+    select 'pending', array_agg(id order by id) from upload where status = 'pending'
     union all
     select 'users', array_agg(id order by id) from "user"
     union all
