@@ -89,7 +89,7 @@ pub async fn try_all<S: Strategy>(
             );
         }
     }
-    println!("tried {tried} {what}");
+    println!("measured: tried {tried} {what}");
 }
 
 fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {

@@ -332,7 +332,7 @@ async fn hostile_events_neither_hide_the_session_nor_fail(db: PgPool) {
     let ada = app.user("ada").await;
     let session = ada.cookie().unwrap();
     let events = hostile(session);
-    println!("tried {} hostile events", events.len());
+    println!("measured: tried {} hostile events", events.len());
 
     for (kind, event) in events {
         let answer: Answer = app.anyone().request(arrived(&event)).await;

@@ -6,8 +6,8 @@ use axum::body::Bytes;
 use serde_json::json;
 
 use super::{
-    budget::Time,
-    database::{COOKIE, Database, READER_COOKIE},
+    budget::{self, Time},
+    database::{API_KEY, COOKIE, Database, READER_COOKIE},
     pictures,
 };
 

@@ -383,7 +383,7 @@ async fn hostile_requests_cost_little_more_than_harmless_ones(db: PgPool) {
     }
 
     println!(
-        "tried {cases} hostile requests; the worst is {}: {:.1} times",
+        "measured: tried {cases} hostile requests; the worst is {}: {:.1} times",
         worst.1, worst.0
     );
     assert!(cases > 1000, "only {cases}");

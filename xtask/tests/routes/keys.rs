@@ -100,7 +100,7 @@ async fn a_key_is_accepted_for_its_scopes(db: PgPool) {
             }
         }
     }
-    println!("tried {refused} requests that are refused");
+    println!("measured: tried {refused} requests that are refused");
     assert!(refused > 100, "only {refused} refusals");
 }
 

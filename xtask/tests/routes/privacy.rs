@@ -144,7 +144,7 @@ async fn a_project_is_visible_only_to_permitted_callers(db: PgPool) {
             }
         }
     }
-    println!("tried {seen} cases of a private project");
+    println!("measured: tried {seen} cases of a private project");
     assert!(seen >= 10 * 15, "only {seen} cases");
 }
 

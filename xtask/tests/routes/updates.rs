@@ -148,7 +148,10 @@ async fn each_field_of_an_update_is_read_back(db: PgPool) {
         }
     }
 
-    println!("tried {count} fields of {} updates", updates.len());
+    println!(
+        "measured: tried {count} fields of {} updates",
+        updates.len()
+    );
     assert!(count >= 20, "{count}");
 }
 

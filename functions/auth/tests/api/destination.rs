@@ -83,7 +83,7 @@ pub fn expect_safe_in_node(addresses: &[String]) {
         let is_safe = destination.as_ref().is_none_or(Destination::is_trusted);
         assert!(is_safe, "{address:?} leads to {destination:?}");
     }
-    println!("tried {} addresses in Node", found.len());
+    println!("measured: tried {} addresses in Node", found.len());
 }
 
 fn resolve_in_node(addresses: &[String]) -> anyhow::Result<Vec<Option<Destination>>> {

@@ -130,7 +130,10 @@ async fn accepted_addresses_lead_to_trusted_origins(db: PgPool) {
         }
     }
 
-    println!("tried {tried} addresses, {} accepted", accepted.len());
+    println!(
+        "measured: tried {tried} addresses, {} accepted",
+        accepted.len()
+    );
     assert!(accepted.len() > 100, "the grammar has valid addresses");
     expect_safe_in_node(&accepted);
 }
@@ -222,7 +225,7 @@ async fn every_field_rejects_untrusted_addresses(db: PgPool) {
         );
     }
 
-    println!("tried {tried} requests with addresses");
+    println!("measured: tried {tried} requests with addresses");
     assert!(!accepted.is_empty());
     accepted.dedup();
     expect_safe_in_node(&accepted);
@@ -309,7 +312,7 @@ async fn every_end_of_a_flow_redirects_to_a_trusted_origin(db: PgPool) {
         }
     }
 
-    println!("tried {} flows with addresses", locations.len());
+    println!("measured: tried {} flows with addresses", locations.len());
     expect_safe_in_node(&locations);
 }
 

@@ -95,7 +95,7 @@ async fn the_slowest_combinations_are_printed() {
     assert!(times.len() >= 500, "{}", times.len());
     times.sort_unstable();
     println!(
-        "tried {} combinations; median {:?}",
+        "measured: tried {} combinations; median {:?}",
         times.len(),
         times[times.len() / 2].0
     );

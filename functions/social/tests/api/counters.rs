@@ -250,7 +250,7 @@ async fn counters_equal_their_rows_after_concurrent_operations(db: PgPool) {
         assert_eq!(number(&world.db, DRIFT, &[]).await, 0);
         counted += number(&world.db, ROWS, &[]).await;
     }
-    println!("tried {CASES} sets of concurrent operations; {counted} rows counted");
+    println!("measured: tried {CASES} sets of concurrent operations; {counted} rows counted");
     // Most cases must have rows to count.
     assert!(counted > 1_000, "{counted}");
 }

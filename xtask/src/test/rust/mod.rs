@@ -149,11 +149,6 @@ async fn run(
     Ok(outcome)
 }
 
-/// Returns the line in which a test of generated inputs prints how many it tried.
-fn tried(line: &str) -> Option<&str> {
-    Some(line.trim()).filter(|line| line.starts_with("tried "))
-}
-
 /// Starts a server with Amazon's S3 protocol; `None` where it cannot be had, so that the tests that need it are skipped.
 pub(crate) fn local_storage() -> anyhow::Result<Option<LocalStorage>> {
     let folder = target().join("test/storage");
