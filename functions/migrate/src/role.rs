@@ -13,12 +13,14 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use crate::scram;
 
 /// Settings of the role. A pooler shares the sessions of the server, so sessions cannot set them.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("statement_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "4s"),
     // JIT compilation takes longer than any of these statements may run.
     ("jit", "off"),
+    // With the default of 4 MB, a bitmap of the rows of 50,000 pages forgets the rows, and each row of these pages is checked.
+    ("work_mem", "16MB"),
     // A statement ends when its client has closed the connection, because a time limit has passed there.
     ("client_connection_check_interval", "200ms"),
 ];

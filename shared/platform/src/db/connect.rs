@@ -57,6 +57,8 @@ pub fn connect_options(
             ),
             // JIT compilation takes longer than any of these statements may run.
             ("jit", "off".to_owned()),
+            // With the default of 4 MB, a bitmap of the rows of 50,000 pages forgets the rows, and each row of these pages is checked.
+            ("work_mem", "16MB".to_owned()),
         ]),
         // PgBouncer rejects connections with startup parameters that it does not know.
         Pooler::Transaction => options.extra_float_digits(None),
