@@ -77,6 +77,8 @@ async fn set_role_limits(
             config.idle_in_transaction_timeout.as_millis().to_string(),
         ),
         ("jit", "off".to_owned()),
+        // In kB.
+        ("work_mem", "16384".to_owned()),
         ("client_connection_check_interval", "200".to_owned()),
     ] {
         let statement = format!(

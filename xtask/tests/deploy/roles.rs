@@ -74,6 +74,7 @@ async fn the_role_of_the_functions_can_serve_requests_but_not_change_tables() {
         ("idle_in_transaction_session_timeout", "10s"),
         ("lock_timeout", "4s"),
         ("jit", "off"),
+        ("work_mem", "16MB"),
         ("client_connection_check_interval", "200ms"),
     ] {
         let show = AssertSqlSafe(format!("show {setting}"));

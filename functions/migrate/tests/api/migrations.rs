@@ -230,18 +230,19 @@ async fn a_missing_address_is_reported() {
 /// Behind a pooler, the functions cannot set these limits.
 #[testkit::test(empty)]
 async fn the_role_has_the_limits_of_statements_behind_a_pooler(db: PgPool) {
-    let limits = async || -> (String, String, String, String, String) {
+    let limits = async || -> [String; 6] {
         let mut connection = db.acquire().await.unwrap().detach();
-        let limits = sqlx::query_as(
-            "select current_setting('statement_timeout'), current_setting('lock_timeout'),
-                 current_setting('idle_in_transaction_session_timeout'), current_setting('jit'),
-                 current_setting('client_connection_check_interval')",
+        let limits: Vec<String> = sqlx::query_scalar(
+            "select current_setting(name)
+             from unnest('{statement_timeout,lock_timeout,idle_in_transaction_session_timeout,jit,work_mem,
+                 client_connection_check_interval}'::text[]) with ordinality as setting (name, place)
+             order by place",
         )
-        .fetch_one(&mut connection)
+        .fetch_all(&mut connection)
         .await
         .unwrap();
         connection.close().await.unwrap();
-        limits
+        limits.try_into().unwrap()
     };
     let url = db.connect_options().to_url_lossy();
     let variables = |pooler: &str| -> Variables {
@@ -265,6 +266,6 @@ async fn the_role_has_the_limits_of_statements_behind_a_pooler(db: PgPool) {
     .await
     .unwrap();
 
-    let expected = ["5s", "4s", "10s", "off", "200ms"].map(str::to_owned);
-    assert_eq!(limits().await, expected.into());
+    let expected = ["5s", "4s", "10s", "off", "16MB", "200ms"];
+    assert_eq!(limits().await, expected);
 }
