@@ -6,6 +6,7 @@
 
 mod commits;
 mod load;
+mod migration;
 mod node;
 mod proxy;
 mod server;
@@ -119,10 +120,11 @@ async fn requests_survive_a_failover_to_a_replica() {
 #[tokio::test]
 async fn requests_survive_a_full_disk() {
     let server = Server::start("disk").await;
-    if !server.use_small_disk(16).await {
+    if !server.mount_small_disk(16).await {
         eprintln!("full disk: not tested, because only root may mount a file system");
         return;
     }
+    server.move_marks().await;
     let load = Load::start(Node::url(server.port)).await;
     sleep(CALM).await;
     server.fill_disk().await;

@@ -135,8 +135,8 @@ impl Server {
         replica
     }
 
-    /// Moves the marks to a tablespace on a file system of so many megabytes. Returns false if this user may not mount one.
-    pub async fn use_small_disk(&self, megabytes: u32) -> bool {
+    /// Creates the tablespace `disk` on a file system of so many megabytes. Returns false if this user may not mount one.
+    pub async fn mount_small_disk(&self, megabytes: u32) -> bool {
         let disk = self.data.with_file_name("disk");
         fs::create_dir_all(&disk).unwrap();
         let (uid, gid) = self.owner();
@@ -169,16 +169,34 @@ impl Server {
         ))
         .await;
         let mut app = self.connect("app").await;
+        sqlx::query("create table filler (weight text not null) tablespace disk")
+            .execute(&mut app)
+            .await
+            .unwrap();
+        true
+    }
+
+    /// Gives the small disk another size.
+    pub async fn enlarge_disk(&self, megabytes: u32) {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--mount", "--target", &self.process(), "mount", "-o"])
+            .arg(format!("remount,size={megabytes}m"))
+            .arg(self.data.with_file_name("disk"));
+        run(command).await;
+    }
+
+    /// Moves the marks to the small disk.
+    pub async fn move_marks(&self) {
+        let mut app = self.connect("app").await;
         // A few marks fill a page.
         sqlx::raw_sql(
             "drop table marks;
-             create table marks (mark text not null, weight text not null default repeat('x', 1500)) tablespace disk;
-             create table filler (weight text not null) tablespace disk",
+             create table marks (mark text not null, weight text not null default repeat('x', 1500)) tablespace disk",
         )
         .execute(&mut app)
         .await
         .unwrap();
-        true
     }
 
     /// Fills the small disk.
