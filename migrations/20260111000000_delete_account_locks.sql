@@ -65,19 +65,11 @@ begin
     for no key update;
 
     -- What was committed before the locks is seen here, because each statement of a volatile function has a snapshot of its own.
-    with liked as materialized (
-        select p.id
-        from likes l
-        join projects p on p.id = l."projectId"
-        where l."userId" = account and p."authorId" <> account
-        order by p.id
-        for no key update of p
-    ),
-    unliked as (
+    with unliked as (
         update projects p
         set "likeCount" = p."likeCount" - 1
-        from liked
-        where p.id = liked.id
+        from likes l
+        where l."userId" = account and p.id = l."projectId" and p."authorId" <> account
     ),
     neighbour as (
         select id, sum(follower)::int as followers, sum(following)::int as following
