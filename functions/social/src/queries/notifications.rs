@@ -83,9 +83,9 @@ impl NotificationRow {
 /// Lists a page of what others did with the user's projects and profile, newest first.
 ///
 /// The newest likes and comments of the whole site are usually enough for a user with many projects, so the statement
-/// reads these first, at most 10,000 of each. Only if they do not fill the page, and there are older ones, it reads the newest likes and comments
-/// of each of the user's projects. So the time is bounded by the number of the user's projects, not by the number of likes
-/// and comments.
+/// reads these first, at most 10,000 of each. Only if they do not fill the page, and there are older ones, it reads the
+/// newest likes and comments of each of the user's projects. So the time is bounded by the number of the user's projects, not
+/// by the number of likes and comments.
 #[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn list_notifications(
     db: impl PgExecutor<'_>,
