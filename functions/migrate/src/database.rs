@@ -8,7 +8,7 @@ use migrations::{
 };
 use platform::{
     config::{DatabaseConfig, Pooler, StorageConfig, Variables},
-    db::{connect_options, is_outage},
+    db::{PLANNER_SETTINGS, connect_options, is_outage},
     secrets,
     storage::{Storage, remove_objects},
 };
@@ -66,7 +66,7 @@ async fn set_role_limits(
     connection: &mut PgConnection,
     config: &DatabaseConfig,
 ) -> anyhow::Result<()> {
-    for (name, value) in [
+    let limits = [
         (
             "statement_timeout",
             config.statement_timeout.as_millis().to_string(),
@@ -76,15 +76,14 @@ async fn set_role_limits(
             "idle_in_transaction_session_timeout",
             config.idle_in_transaction_timeout.as_millis().to_string(),
         ),
-        ("jit", "off".to_owned()),
-        // In kB.
-        ("work_mem", "16384".to_owned()),
         ("client_connection_check_interval", "200".to_owned()),
-    ] {
+    ];
+    let planner = PLANNER_SETTINGS.map(|(name, value)| (name, value.to_owned()));
+    for (name, value) in limits.into_iter().chain(planner) {
         let statement = format!(
             "do $$ begin
                  execute format(
-                     'alter role current_user in database %I set {name} = {value}', current_database()
+                     'alter role current_user in database %I set {name} = %L', current_database(), '{value}'
                  );
              end $$"
         );

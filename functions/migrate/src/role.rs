@@ -6,21 +6,17 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, ensure};
-use platform::random;
+use platform::{db::PLANNER_SETTINGS, random};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::scram;
 
-/// Settings of the role. A pooler shares the sessions of the server, so sessions cannot set them.
-const SETTINGS: [(&str, &str); 6] = [
+/// Settings of the role, beside [`PLANNER_SETTINGS`]. A pooler shares the sessions of the server, so sessions cannot set them.
+const SETTINGS: [(&str, &str); 4] = [
     ("statement_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "4s"),
-    // JIT compilation takes longer than any of these statements may run.
-    ("jit", "off"),
-    // With the default of 4 MB, a bitmap of the rows of 50,000 pages forgets the rows, and each row of these pages is checked.
-    ("work_mem", "16MB"),
     // A statement ends when its client has closed the connection, because a time limit has passed there.
     ("client_connection_check_interval", "200ms"),
 ];
@@ -85,7 +81,7 @@ impl Role {
         // The server receives a hash, so the password does not appear in its log.
         let hash = scram::hash(&self.password);
         statements.push(format!("alter role {role} login password '{hash}'"));
-        for (setting, value) in SETTINGS {
+        for (setting, value) in SETTINGS.into_iter().chain(PLANNER_SETTINGS) {
             statements.push(format!("alter role {role} set {setting} = '{value}'"));
         }
         statements.extend([

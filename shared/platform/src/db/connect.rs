@@ -10,6 +10,15 @@ use sqlx::{
 use super::authorities;
 use crate::config::{DatabaseConfig, Pooler};
 
+/// Settings of every session, as names and values. Without a pooler, connections start with them; otherwise, they are settings of
+/// the role.
+pub const PLANNER_SETTINGS: [(&str, &str); 2] = [
+    // JIT compilation takes longer than any of the statements may run.
+    ("jit", "off"),
+    // With the default of 4 MB, a bitmap of the rows of 50,000 pages forgets the rows, and each row of these pages is checked.
+    ("work_mem", "16MB"),
+];
+
 /// Returns the options to connect to the configured database. In production, the server's certificate is verified unless
 /// the server is local.
 pub fn connect_options(
@@ -48,18 +57,17 @@ pub fn connect_options(
     let options = options.disable_statement_logging();
     let millis = |timeout: Duration| timeout.as_millis().to_string();
     Ok(match config.pooler {
-        Pooler::None => options.application_name("codecave").options([
-            ("statement_timeout", millis(config.statement_timeout)),
-            ("lock_timeout", millis(config.lock_timeout)),
-            (
-                "idle_in_transaction_session_timeout",
-                millis(config.idle_in_transaction_timeout),
-            ),
-            // JIT compilation takes longer than any of these statements may run.
-            ("jit", "off".to_owned()),
-            // With the default of 4 MB, a bitmap of the rows of 50,000 pages forgets the rows, and each row of these pages is checked.
-            ("work_mem", "16MB".to_owned()),
-        ]),
+        Pooler::None => options
+            .application_name("codecave")
+            .options(PLANNER_SETTINGS)
+            .options([
+                ("statement_timeout", millis(config.statement_timeout)),
+                ("lock_timeout", millis(config.lock_timeout)),
+                (
+                    "idle_in_transaction_session_timeout",
+                    millis(config.idle_in_transaction_timeout),
+                ),
+            ]),
         // PgBouncer rejects connections with startup parameters that it does not know.
         Pooler::Transaction => options.extra_float_digits(None),
         Pooler::TransactionUnnamed => options.statement_cache_capacity(0).extra_float_digits(None),

@@ -17,7 +17,7 @@ mod transaction;
 
 pub use self::{
     brief::briefly,
-    connect::connect_options,
+    connect::{PLANNER_SETTINGS, connect_options},
     database::Db,
     error::{LostRace, is_outage},
     replicas::anonymously,
