@@ -1,6 +1,7 @@
 //! `GET /images/{uploadId}`: images in the requested size and format. Each version is made once and stored.
 
 mod query;
+mod recent;
 
 use std::time::Duration;
 
@@ -127,8 +128,11 @@ impl Picture<'_> {
         }
     }
 
-    /// Loads the stored version, makes it, or waits for another request that makes it.
+    /// Loads the version from memory or from the bucket, makes it, or waits for another request that makes it.
     async fn load(&self, viewer: &Viewer) -> Result<Loaded> {
+        if let Some(bytes) = recent::find(&self.key()) {
+            return Ok(Loaded::Bytes(bytes));
+        }
         let db = &self.app.db;
         let deadline = Instant::now() + MAX_WAIT;
         loop {
@@ -175,8 +179,12 @@ impl Picture<'_> {
             return exists.then(|| self.large()).transpose();
         }
         let bytes = self.storage.get(&key, MAX_RESPONSE).await;
-        let bytes = bytes.map_err(Error::Unavailable)?;
-        Ok(bytes.map(|bytes| Loaded::Bytes(bytes.into())))
+        let Some(bytes) = bytes.map_err(Error::Unavailable)? else {
+            return Ok(None);
+        };
+        let bytes = Bytes::from(bytes);
+        recent::keep(key, &bytes);
+        Ok(Some(Loaded::Bytes(bytes)))
     }
 
     fn large(&self) -> Result<Loaded> {
@@ -219,6 +227,7 @@ impl Picture<'_> {
         if bytes.len() > MAX_RESPONSE {
             return self.large();
         }
+        recent::keep(self.key(), &bytes);
         Ok(Loaded::Bytes(bytes))
     }
 }

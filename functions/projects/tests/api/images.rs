@@ -153,36 +153,57 @@ async fn making_a_picture_counts_as_a_write_and_serving_one_does_not(db: PgPool)
 #[testkit::test]
 async fn a_lost_picture_is_made_again(db: PgPool) {
     let Some(app) = stored(&db) else { return };
-    let png = encoded(&picture(40, 40), ImageFormat::Png);
+    // Versions of more than 512 KiB are not kept in memory.
+    let png = encoded(&noise(500, 400), ImageFormat::Png);
     let (ada, path) = avatar(&app, &png, "image/png").await;
-    let first = ada
-        .get(&format!("{path}?w=16&format=png"))
-        .await
-        .expect(200);
-    let key = format!("{}/16xany-inside.png", path.trim_start_matches('/'));
+    let first = ada.get(&format!("{path}?format=png")).await.expect(200);
+    let key = format!("{}/anyxany-inside.png", path.trim_start_matches('/'));
     let storage = app.state.storage.as_ref().unwrap();
     assert!(storage.exists(&key).await.unwrap());
     storage.delete(&key).await.unwrap();
 
-    let again = ada
-        .get(&format!("{path}?w=16&format=png"))
-        .await
-        .expect(200);
+    let again = ada.get(&format!("{path}?format=png")).await.expect(200);
 
     assert_eq!(again.body, first.body);
     assert!(storage.exists(&key).await.unwrap());
 }
 
 #[testkit::test]
-async fn an_image_above_4_mib_is_a_redirect(db: PgPool) {
+async fn a_version_in_memory_needs_no_bucket_and_ends_with_its_file(db: PgPool) {
     let Some(app) = stored(&db) else { return };
-    // No format compresses noise.
+    let png = encoded(&picture(40, 40), ImageFormat::Png);
+    let (ada, path) = avatar(&app, &png, "image/png").await;
+    let version = format!("{path}?w=16&format=png");
+    let first = ada.get(&version).await.expect(200);
+    let key = format!("{}/16xany-inside.png", path.trim_start_matches('/'));
+    let storage = app.state.storage.as_ref().unwrap();
+    storage.delete(&key).await.unwrap();
+
+    let again = app.anyone().get(&version).await.expect(200);
+    assert_eq!(again.body, first.body);
+    assert!(!storage.exists(&key).await.unwrap());
+
+    ada.delete(&path.replace("/images/", "/uploads/"))
+        .await
+        .expect(204);
+    ada.get(&version).await.expect(404);
+    app.anyone().get(&version).await.expect(404);
+}
+
+/// Returns an image that no format compresses.
+fn noise(width: u32, height: u32) -> image::RgbImage {
     let mut state = 1_u32;
-    let noise = image::RgbImage::from_fn(1500, 1200, |_, _| {
+    image::RgbImage::from_fn(width, height, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let [a, b, c, _] = state.to_be_bytes();
         image::Rgb([a, b, c])
-    });
+    })
+}
+
+#[testkit::test]
+async fn an_image_above_4_mib_is_a_redirect(db: PgPool) {
+    let Some(app) = stored(&db) else { return };
+    let noise = noise(1500, 1200);
     let (_, path) = avatar(&app, &encoded(&noise, ImageFormat::Png), "image/png").await;
     for _ in 0..2 {
         let answer = app

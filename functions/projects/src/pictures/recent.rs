@@ -1,0 +1,39 @@
+//! Versions of images that this process returned recently. A request for one of them reads nothing from the bucket.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use quick_cache::{Weighter, sync::Cache};
+
+/// Maximum size of a version in memory, in bytes. Larger ones are read from the bucket every time.
+const MAX_VERSION: usize = 512 * 1024;
+/// Maximum size of all versions in memory, in bytes. It is a part of the 1,024 MB of the function, of which the largest image
+/// needs 680.
+const CAPACITY: u64 = 48 * 1024 * 1024;
+/// Expected number of versions: those of a page are some tens of kilobytes.
+const EXPECTED: usize = 1024;
+
+static RECENT: LazyLock<Cache<String, Bytes, BytesWeighter>> =
+    LazyLock::new(|| Cache::with_weighter(EXPECTED, CAPACITY, BytesWeighter));
+
+#[derive(Clone)]
+struct BytesWeighter;
+
+impl Weighter<String, Bytes> for BytesWeighter {
+    fn weight(&self, key: &String, bytes: &Bytes) -> u64 {
+        (key.len() + bytes.len()) as u64
+    }
+}
+
+/// Returns a version by its key in the bucket. The key contains the id of the file, whose content never changes. The caller
+/// has checked that the viewer can see the file.
+pub fn find(key: &str) -> Option<Bytes> {
+    RECENT.get(key)
+}
+
+/// Keeps a version, unless it is large. The least useful versions are dropped when the memory is full.
+pub fn keep(key: String, bytes: &Bytes) {
+    if bytes.len() <= MAX_VERSION {
+        RECENT.insert(key, bytes.clone());
+    }
+}
