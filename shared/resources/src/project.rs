@@ -1,6 +1,6 @@
 //! Projects in lists.
 
-use platform::time::Timestamp;
+use platform::{db::NOBODY, time::Timestamp};
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use utoipa::ToSchema;
@@ -51,22 +51,11 @@ impl ProjectSummary {
             u.avatar as author_avatar,
             u."githubUsername" as author_github_username,
             u."isPro" as author_is_pro,
-            (
-                select true from follows f where f."followingId" = u.id and f."followerId" = "#,
+            "#,
         );
-        sql.push_bind(viewer.to_owned());
+        push_flags(sql, viewer);
         sql.push(
             r#"
- limit 1
-            ) is not null as is_following,
-            (
-                select true from likes l where l."projectId" = p.id and l."userId" = "#,
-        );
-        sql.push_bind(viewer.to_owned());
-        sql.push(
-            r#"
- limit 1
-            ) is not null as is_liked
             from page
             join projects p on p.id = page.id
             join "user" u on u.id = p."authorId"
@@ -74,4 +63,21 @@ impl ProjectSummary {
             "#,
         );
     }
+}
+
+/// Appends whether the viewer follows the author and likes the project.
+fn push_flags(sql: &mut QueryBuilder<Postgres>, viewer: &str) {
+    // A signed-out viewer does neither. The lookups are a third of the time of the statement.
+    if viewer == NOBODY {
+        sql.push("false as is_following, false as is_liked");
+        return;
+    }
+    sql.push(r#"(select true from follows f where f."followingId" = u.id and f."followerId" = "#);
+    sql.push_bind(viewer.to_owned());
+    sql.push(
+        r#" limit 1) is not null as is_following,
+            (select true from likes l where l."projectId" = p.id and l."userId" = "#,
+    );
+    sql.push_bind(viewer.to_owned());
+    sql.push(" limit 1) is not null as is_liked");
 }
