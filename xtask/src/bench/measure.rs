@@ -61,7 +61,8 @@ pub struct Timing {
     pub durations: Vec<Duration>,
     /// Processor time of the program for all requests together.
     pub processor: Duration,
-    /// Round trips of one request to the database, from the program's log.
+    /// Round trips of one request to the database, from the program's log. One read in eight takes one more, which counts
+    /// it, so this is the smallest number of all rounds.
     pub statements: Option<u64>,
 }
 
@@ -140,7 +141,7 @@ impl Subject {
             let timing = &mut self.timings[request];
             timing.durations.extend(durations);
             timing.processor += spent;
-            timing.statements = statements;
+            timing.statements = timing.statements.into_iter().chain(statements).min();
         }
         Ok(())
     }

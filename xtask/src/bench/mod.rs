@@ -75,12 +75,25 @@ async fn stage(options: &BenchOptions) -> anyhow::Result<()> {
     .await
 }
 
-/// Builds all programs with all optimisations and returns their paths by name.
+/// Builds the functions and the floors with all optimisations, and this program. Returns their paths by name.
+///
+/// Two commands build them: Cargo unites the features of the packages of one command, and this program needs the
+/// descriptions of routes, which no deployed function contains.
 pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
     eprintln!("Building with all optimisations, which takes some minutes the first time …");
-    let mut command = Command::new(cargo());
-    command.args(["build", "--release", "--workspace", "--bins"]);
-    testkit::cargo::executables(&mut command).await
+    let mut programs = HashMap::new();
+    for packages in [
+        &[&bundle::FUNCTIONS[..], &["bench"]].concat()[..],
+        &["xtask"],
+    ] {
+        let mut command = Command::new(cargo());
+        command.args(["build", "--release", "--bins"]);
+        for package in packages {
+            command.args(["--package", package]);
+        }
+        programs.extend(testkit::cargo::executables(&mut command).await?);
+    }
+    Ok(programs)
 }
 
 /// Returns the path of one program, or an error if it was not built.
