@@ -151,7 +151,13 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
         found as materialized (select "#,
     );
     push_columns(sql);
-    sql.push(" from projects p where not (select is_frequent from near)");
+    // The second condition is the first once more. It keeps PostgreSQL from starting workers before it knows whether there is
+    // anything to do: workers cannot read from `near`.
+    sql.push(
+        r#" from projects p
+            where not (select is_frequent from near)
+                and p."isPublic" in (select not is_frequent from near)"#,
+    );
     push_conditions(sql, filter, Visibility::AtOnce);
     push_keys(sql, filter);
     // Without the offset, PostgreSQL could read all projects in order.
