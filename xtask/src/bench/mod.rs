@@ -7,6 +7,7 @@ mod instructions;
 mod measure;
 mod pictures;
 mod process;
+mod reads;
 mod report;
 mod request;
 
@@ -43,6 +44,19 @@ pub struct BenchOptions {
     /// Print JSON instead of the table
     #[arg(long)]
     json: bool,
+    /// Measure all kinds of reads in a database with this many projects instead; several sizes are compared. Creates and fills
+    /// the database if it is missing: a million projects take 13 GB and some minutes
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
+    projects: Vec<i32>,
+    /// With --projects, measure unoptimised programs, which are built sooner
+    #[arg(long, requires = "projects")]
+    unoptimized: bool,
+    /// With --projects, measure this build of `codecave` and build nothing
+    #[arg(long, requires = "projects")]
+    program: Option<PathBuf>,
+    /// With --projects 100000 --unoptimized, write the kept list with which later runs are compared
+    #[arg(long, requires = "unoptimized")]
+    keep: bool,
     /// Skip the build: this process is the release binary
     #[arg(long, hide = true)]
     built: bool,
@@ -58,6 +72,9 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
 }
 
 async fn stage(options: &BenchOptions) -> anyhow::Result<()> {
+    if !options.projects.is_empty() {
+        return reads::run(options).await;
+    }
     if options.built {
         return measure(options).await;
     }

@@ -1,0 +1,91 @@
+//! The kept list: the cost of each read as a multiple of the cheapest list, which does not depend on the speed of the machine.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use testkit::workspace;
+
+use super::{
+    Round,
+    report::milliseconds,
+    rows::{ROWS, Row},
+};
+
+/// Maximum ratio of a figure to the kept one.
+const GROWTH: f64 = 2.0;
+/// Figures below this many milliseconds are not compared: they are mostly noise.
+const NOISE: f64 = 10.0;
+
+/// Multiples by the name of the row.
+pub type KeptList = BTreeMap<String, f64>;
+
+fn path() -> PathBuf {
+    workspace().join("xtask/src/bench/reads/kept.json")
+}
+
+/// Reads the list from its file.
+pub fn load() -> anyhow::Result<KeptList> {
+    Ok(serde_json::from_slice(&fs::read(path())?)?)
+}
+
+/// Writes the list of a round to its file.
+pub fn write(round: &Round) -> anyhow::Result<()> {
+    let list: KeptList = multiples(round)
+        .map(|(row, _, multiple)| (row.name(), (multiple * 100.0).round() / 100.0))
+        .collect();
+    fs::write(path(), serde_json::to_string_pretty(&list)? + "\n")?;
+    Ok(())
+}
+
+/// Returns the rows that take more than twice as much as in the list, and those that it lacks.
+pub fn compare(round: &Round, list: &KeptList) -> Vec<String> {
+    multiples(round)
+        .filter_map(|(row, time, multiple)| {
+            let name = row.name();
+            let Some(kept) = list.get(&name) else {
+                return Some(format!("{name} is not in the kept list; --keep writes it"));
+            };
+            (time > NOISE && multiple > GROWTH * kept)
+                .then(|| format!("{name}: {multiple:.1} times the first row instead of {kept:.1}"))
+        })
+        .collect()
+}
+
+/// Returns each row with the median of its first page in milliseconds, and as a multiple of that of the first row.
+fn multiples(round: &Round) -> impl Iterator<Item = (&'static Row, f64, f64)> {
+    let times = round.medians.iter().map(|(first, _)| milliseconds(*first));
+    let base = times.clone().next().unwrap_or(1.0).max(0.1);
+    ROWS.iter()
+        .zip(times)
+        .map(move |(row, time)| (row, time, time / base))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_row_that_doubles_is_reported() {
+        let mut round = Round {
+            projects: 10,
+            medians: vec![(Duration::from_millis(12), None); ROWS.len()],
+            combinations: Vec::new(),
+        };
+        let mut list: KeptList = multiples(&round)
+            .map(|(row, _, multiple)| (row.name(), multiple))
+            .collect();
+        assert!(compare(&round, &list).is_empty());
+
+        round.medians[1].0 = Duration::from_millis(25);
+        list.remove(&ROWS[2].name());
+
+        assert_eq!(
+            compare(&round, &list),
+            [
+                "/projects?sort=likes: 2.1 times the first row instead of 1.0",
+                "/projects?sort=views is not in the kept list; --keep writes it",
+            ]
+        );
+    }
+}
