@@ -79,6 +79,9 @@ pub async fn find_user_by_github(
 ///
 /// PostgreSQL removes the conditions whose parameter is empty before it plans, because no generic plan is as cheap. The
 /// same holds for the other lists of users.
+///
+/// If an index finds a term only by its keys, the statement first reads 1,000 users in order, who fill the page if the term is
+/// frequent.
 pub async fn list_newest_users(
     db: impl PgExecutor<'_>,
     viewer: &str,
@@ -88,29 +91,68 @@ pub async fn list_newest_users(
 ) -> sqlx::Result<Vec<PublicUser>> {
     let (created_at, id) = after.map(|(at, id)| (*at, id.as_str())).unzip();
     select_public_users!(
-        "",
+        r#"
+        with near as materialized (
+            select n.id
+            from (
+                select id, "createdAt"
+                from "user"
+                where "isActive"
+                    and cardinality($10::text[]) > 0
+                    and ($6::timestamp is null or ("createdAt", id) < ($6, $7))
+                order by "createdAt" desc, id desc
+                limit 1000
+            ) n
+            cross join lateral (
+                select
+                from "user" u
+                where u.id = n.id
+                    and is_visible(u)
+                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                    and ($5::text is null or fold(u.location) like fold($5))
+                    and (
+                        cardinality($9::text[]) = 0
+                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+                    )
+                limit 1
+            ) matching
+            order by n."createdAt" desc, n.id desc
+            limit $8
+        )"#,
         r#"
             null::bigint as mutual_count,
             null::bigint as shared_skills_count,
             null::timestamp as listed_at,
             null::text as listed_id
-        from "user" u
-        where is_visible(u)
-            and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-            and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-            and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-            and ($5::text is null or fold(u.location) like fold($5))
-            and (
-                cardinality($9::text[]) = 0
-                or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+        from (
+            select id from near where (select count(*) from near) >= $8
+            union all
+            (
+                select u.id
+                from "user" u
+                where (select count(*) from near) < $8
+                    and is_visible(u)
+                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                    and ($5::text is null or fold(u.location) like fold($5))
+                    and (
+                        cardinality($9::text[]) = 0
+                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+                    )
+                    and (
+                        cardinality($10::text[]) = 0
+                        or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
+                    )
+                    and ($6::timestamp is null or (u."createdAt", u.id) < ($6, $7))
+                order by u."createdAt" desc, u.id desc
+                limit $8
             )
-            and (
-                cardinality($10::text[]) = 0
-                or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
-            )
-            and ($6::timestamp is null or (u."createdAt", u.id) < ($6, $7))
+        ) listed
+        join "user" u on u.id = listed.id
         order by u."createdAt" desc, u.id desc
-        limit $8
         "#,
         viewer,
         filter.term.as_deref(),
@@ -137,29 +179,68 @@ pub async fn list_most_followed_users(
 ) -> sqlx::Result<Vec<PublicUser>> {
     let (followers, id) = after.map(|(count, id)| (*count, id.as_str())).unzip();
     select_public_users!(
-        "",
+        r#"
+        with near as materialized (
+            select n.id
+            from (
+                select id, "followersCount"
+                from "user"
+                where "isActive"
+                    and cardinality($10::text[]) > 0
+                    and ($6::int is null or ("followersCount", id) < ($6, $7))
+                order by "followersCount" desc, id desc
+                limit 1000
+            ) n
+            cross join lateral (
+                select
+                from "user" u
+                where u.id = n.id
+                    and is_visible(u)
+                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                    and ($5::text is null or fold(u.location) like fold($5))
+                    and (
+                        cardinality($9::text[]) = 0
+                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+                    )
+                limit 1
+            ) matching
+            order by n."followersCount" desc, n.id desc
+            limit $8
+        )"#,
         r#"
             null::bigint as mutual_count,
             null::bigint as shared_skills_count,
             null::timestamp as listed_at,
             null::text as listed_id
-        from "user" u
-        where is_visible(u)
-            and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-            and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-            and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-            and ($5::text is null or fold(u.location) like fold($5))
-            and (
-                cardinality($9::text[]) = 0
-                or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+        from (
+            select id from near where (select count(*) from near) >= $8
+            union all
+            (
+                select u.id
+                from "user" u
+                where (select count(*) from near) < $8
+                    and is_visible(u)
+                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                    and ($5::text is null or fold(u.location) like fold($5))
+                    and (
+                        cardinality($9::text[]) = 0
+                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
+                    )
+                    and (
+                        cardinality($10::text[]) = 0
+                        or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
+                    )
+                    and ($6::int is null or (u."followersCount", u.id) < ($6, $7))
+                order by u."followersCount" desc, u.id desc
+                limit $8
             )
-            and (
-                cardinality($10::text[]) = 0
-                or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
-            )
-            and ($6::int is null or (u."followersCount", u.id) < ($6, $7))
+        ) listed
+        join "user" u on u.id = listed.id
         order by u."followersCount" desc, u.id desc
-        limit $8
         "#,
         viewer,
         filter.term.as_deref(),

@@ -7,7 +7,8 @@ use crate::app;
 
 const STATEMENTS: [&str; 6] = [
     r#"insert into "user" (id, name, email, skills, location, "githubUsername", "followersCount", "createdAt", "updatedAt")
-       select 'u' || i, 'name ' || md5(i::text), 'u' || i, array['Skill ' || i % 89, 'Rare ' || i % 997],
+       select 'u' || i, 'name ' || md5(i::text), 'u' || i, array['Skill ' || i % 89, 'Rare ' || i % 997]
+               || case when i % 10 = 0 then '{C++}'::text[] when i % 4001 = 0 then '{Zq}'::text[] else '{}' end,
            'City ' || i % 997, 'login-' || i, i % 50, timestamp '2025-01-01' + interval '1 minute' * (i % 5000), now()
        from generate_series(1, 20000) i"#,
     r#"insert into follows (id, "followerId", "followingId")
@@ -24,7 +25,7 @@ const STATEMENTS: [&str; 6] = [
 ];
 
 /// All lists except the facets, which count all users.
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 18] = [
     "/users?",
     "/users?sort=followers",
     "/users?sort=suggested",
@@ -32,6 +33,10 @@ const PATHS: [&str; 15] = [
     "/users?q=28dd2c79&sort=followers",
     "/users?q=28dd2c79&sort=suggested",
     "/users?q=login-77+name",
+    // Terms that only an index of keys finds.
+    "/users?q=zq",
+    "/users?q=c%2B%2B",
+    "/users?q=c%2B%2B&sort=followers",
     "/users?skill=rare+7",
     "/users?skill=rare+8&skill=skill+8&sort=followers",
     "/users?skill=skill+7&sort=suggested",

@@ -269,3 +269,43 @@ async fn the_query_is_validated(db: PgPool) {
         ])
     );
 }
+
+/// Frequent terms are read from the first users in order, rare ones are found behind them.
+#[testkit::test]
+async fn terms_of_signs_and_short_words_are_found_at_any_depth(db: PgPool) {
+    let app = app(&db);
+    let caller = app.user("searcher").await;
+    sql(
+        &db,
+        r#"insert into "user" (id, name, email, skills, "followersCount", "createdAt", "updatedAt")
+           select 'u' || i, 'u', 'u' || i,
+               case when i % 2 = 0 then '{C++}'::text[] when i in (1101, 1301, 1401) then '{Zq}'::text[] else '{}' end,
+               2000 - i, timestamp '2025-01-01' - interval '1 minute' * i, now()
+           from generate_series(1, 1500) i"#,
+        &[],
+    )
+    .await;
+    for sort in ["newest", "followers"] {
+        for (term, expected) in [
+            ("c%2B%2B", (1..=750).map(|i| 2 * i).collect::<Vec<_>>()),
+            ("zq", vec![1101, 1301, 1401]),
+        ] {
+            let mut found = Vec::new();
+            let mut next = Some(format!("/users?q={term}&sort={sort}&limit=90"));
+            while let Some(path) = next {
+                let answer = caller.get(&path).await.expect(200);
+                found.extend(
+                    each(&answer.json(), "id")
+                        .into_iter()
+                        .map(|id| id[1..].parse::<i32>().unwrap()),
+                );
+                let link = answer.header("link");
+                next = link
+                    .split(['<', '>'])
+                    .nth(1)
+                    .map(|query| format!("/users{query}"));
+            }
+            assert_eq!(found, expected, "{term} by {sort}");
+        }
+    }
+}
