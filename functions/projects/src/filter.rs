@@ -83,6 +83,20 @@ impl Filter {
             && created_after.is_none()
     }
 
+    /// Returns whether one search term is the only filter.
+    pub fn is_one_term(&self) -> bool {
+        self.terms.len() == 1
+            && self.tags.is_empty()
+            && self.languages.is_empty()
+            && !self.is_small()
+            && self.created_after.is_none()
+    }
+
+    /// Returns whether some terms have trigrams and others have none.
+    pub fn has_mixed_terms(&self) -> bool {
+        self.terms.iter().any(Term::is_indexed) && !self.terms.iter().all(Term::is_indexed)
+    }
+
     /// Returns whether only projects of one author, or those that one user likes, match.
     pub fn is_small(&self) -> bool {
         self.author.is_some() || self.liked_by.is_some()

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::filter::{Filter, Window};
 
+/// Maximum number of projects of one author, or of those that one user likes, that are counted.
+const MAX_COUNTED: i64 = 10_000;
+
 /// A tag or a language, and its counts.
 #[derive(Debug, FromRow)]
 pub struct FacetRow {
@@ -156,8 +159,7 @@ pub async fn list_matching_facets(
         push_from(&mut sql, filter, "");
         push_conditions(&mut sql, filter, Visibility::AtOnce);
         sql.push(format_args!(
-            r#" order by p."createdAt" desc, p.id desc limit {}), "#,
-            search::MAX_MATCHES
+            r#" order by p."createdAt" desc, p.id desc limit {MAX_COUNTED}), "#
         ));
     } else {
         search::push_matches(&mut sql, filter, push_columns);

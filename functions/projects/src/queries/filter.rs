@@ -3,7 +3,7 @@
 //! Statements are built at run time, and every value is bound. There are seven filters and seven orders. If one statement
 //! contained all filters as `$1 is null or …`, the planner could not choose the best index for each combination.
 
-use shared::search::Term;
+use shared::search::{self, Term};
 use sqlx::{Postgres, QueryBuilder};
 
 use crate::filter::Filter;
@@ -24,28 +24,12 @@ pub enum Visibility {
 /// Appends the conditions of a filter on `projects p`, each with a leading `and`. `likedBy` needs the join of
 /// [`push_from`].
 pub fn push_conditions(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
-    for term in &filter.terms {
-        // A term without trigrams must not use their index, which would return every project.
-        let text = if term.is_indexed() {
-            r#"p."searchText""#
-        } else {
-            r#"(p."searchText" || '')"#
-        };
-        sql.push(" and ");
-        push_occurrence(sql, text, term);
-    }
-    push_conditions_without_terms(sql, filter, visibility);
-}
-
-/// Appends the same conditions, except the search terms.
-pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
+    push_terms(sql, filter);
     match visibility {
         Visibility::Own => {}
         Visibility::OneByOne => {
-            sql.push(
-                r#" and p."isPublic"
-                and (select is_visible(u) from "user" u where u.id = p."authorId")"#,
-            );
+            sql.push(r#" and p."isPublic""#);
+            push_visible_author(sql);
         }
         Visibility::AtOnce => {
             sql.push(
@@ -53,10 +37,83 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility:
             );
         }
     }
+    push_tags(sql, filter);
+    push_languages(sql, filter);
+    push_other_conditions(sql, filter);
+}
+
+/// Appends the conditions on each row of `projects p`, which is read in order: all except who can see it.
+pub fn push_row_conditions(sql: &mut Sql, filter: &Filter) {
+    push_terms(sql, filter);
+    // The text contains each tag on a line of its own. Most rows fail this condition, which costs less than the next.
+    for tag in &filter.tags {
+        sql.push(r#" and p."searchText" like fold("#);
+        sql.push_bind(format!("%\n{}", &search::anywhere(tag)[1..]))
+            .push(")");
+    }
+    push_tags(sql, filter);
+    push_languages(sql, filter);
+    push_other_conditions(sql, filter);
+}
+
+/// Appends the conditions on `projects p` that one index finds. They are for statements that do not read projects in order:
+/// PostgreSQL computes the keys of the text of each project that it reads.
+pub fn push_index_conditions(sql: &mut Sql, filter: &Filter) {
+    sql.push(r#" and p."isPublic""#);
+    for term in &filter.terms {
+        if term.is_indexed() {
+            sql.push(r#" and p."searchText" like fold("#);
+            sql.push_bind(term.pattern.clone()).push(")");
+        } else {
+            sql.push(r#" and search_keys(p."searchText") @> term_keys("#);
+            sql.push_bind(term.text.clone()).push(")");
+        }
+    }
+    push_tags(sql, filter);
+    if !filter.languages.is_empty() {
+        sql.push(" and array[fold(p.language)] && fold_all(");
+        sql.push_bind(filter.languages.clone()).push(")");
+    }
+    push_other_conditions(sql, filter);
+}
+
+/// Appends the conditions that those of [`push_index_conditions`] do not imply, except who can see a project.
+pub fn push_found_conditions(sql: &mut Sql, filter: &Filter) {
+    for term in filter.terms.iter().filter(|term| !term.is_indexed()) {
+        push_term(sql, term);
+    }
+}
+
+/// Appends the condition that everybody can see the author of `p`.
+pub fn push_visible_author(sql: &mut Sql) {
+    sql.push(r#" and (select is_visible(u) from "user" u where u.id = p."authorId")"#);
+}
+
+fn push_terms(sql: &mut Sql, filter: &Filter) {
+    for term in &filter.terms {
+        push_term(sql, term);
+    }
+}
+
+fn push_term(sql: &mut Sql, term: &Term) {
+    // A term without trigrams must not use their index, which would return every project.
+    let text = if term.is_indexed() {
+        r#"p."searchText""#
+    } else {
+        r#"(p."searchText" || '')"#
+    };
+    sql.push(" and ");
+    push_occurrence(sql, text, term);
+}
+
+fn push_tags(sql: &mut Sql, filter: &Filter) {
     if !filter.tags.is_empty() {
         sql.push(" and fold_all(p.tags) @> fold_all(");
         sql.push_bind(filter.tags.clone()).push(")");
     }
+}
+
+fn push_languages(sql: &mut Sql, filter: &Filter) {
     match filter.languages.as_slice() {
         [] => {}
         [language] => {
@@ -68,6 +125,10 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility:
             sql.push_bind(languages.to_vec()).push("))");
         }
     }
+}
+
+/// Appends the conditions of the parameters that are not words, tags or languages.
+fn push_other_conditions(sql: &mut Sql, filter: &Filter) {
     if let Some(author) = &filter.author {
         sql.push(r#" and p."authorId" = "#)
             .push_bind(author.clone());
@@ -85,15 +146,6 @@ pub fn push_conditions_without_terms(sql: &mut Sql, filter: &Filter, visibility:
     if let Some(user) = &filter.liked_by {
         sql.push(r#" and l."userId" = "#).push_bind(user.clone());
         sql.push(r#" and exists (select from "user" v where v.id = l."userId" and is_visible(v))"#);
-    }
-}
-
-/// Appends conditions that the terms imply and that an index finds, for the terms that no index of trigrams finds. They are
-/// for statements that must not read projects in order: PostgreSQL computes the keys of each project that it reads.
-pub fn push_keys(sql: &mut Sql, filter: &Filter) {
-    for term in filter.terms.iter().filter(|term| !term.is_indexed()) {
-        sql.push(r#" and search_keys(p."searchText") @> term_keys("#);
-        sql.push_bind(term.text.clone()).push(")");
     }
 }
 

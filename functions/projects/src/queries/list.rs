@@ -35,20 +35,19 @@ pub async fn list_projects(
 ) -> sqlx::Result<Vec<RankedProject>> {
     let mut sql = Sql::new("with ");
     let is_own = filter.is_own(viewer);
+    let is_bounded = filter.is_small() || filter.is_empty();
     match (order, filter.terms.as_slice()) {
         (Order::Trending(window), _) => {
             trending::push_page(&mut sql, filter, is_own, window, after.as_ref(), limit);
         }
-        (Order::Relevance, [term]) if term.is_indexed() => {
-            relevance::push_page(&mut sql, filter, term, is_own, after.as_ref(), limit);
+        (Order::Relevance, [term]) if term.is_indexed() && filter.is_one_term() => {
+            relevance::push_page(&mut sql, term, after.as_ref(), limit);
         }
-        (Order::Relevance, [_, ..]) if !filter.is_small() => {
+        (Order::Relevance, [_, ..]) if !is_bounded => {
             search::push_best_page(&mut sql, filter, after.as_ref(), limit);
         }
-        (_, [_, ..]) if !filter.is_small() => {
-            search::push_page(&mut sql, filter, order, after.as_ref(), limit);
-        }
-        _ => push_page(&mut sql, filter, is_own, order, after.as_ref(), limit),
+        _ if is_bounded => push_page(&mut sql, filter, is_own, order, after.as_ref(), limit),
+        _ => search::push_page(&mut sql, filter, order, after.as_ref(), limit),
     }
     sql.push("select page.as_of, page.rank, page.at, page.key,");
     ProjectSummary::push_columns_and_from(&mut sql, viewer.unwrap_or(NOBODY));

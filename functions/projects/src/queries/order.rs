@@ -101,7 +101,10 @@ fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) {
                 sql.push(if index == 0 { "(" } else { " + " });
                 sql.push("case when ");
                 push_occurrence(sql, "fold(p.title)", term);
-                sql.push(" then 4 when fold_all(p.tags) @> array[fold(");
+                // The text contains each tag on a line of its own. This costs less than the condition that follows.
+                sql.push(r#" then 4 when p."searchText" like fold("#);
+                sql.push_bind(format!("%\n{}", &term.pattern[1..]));
+                sql.push(") and fold_all(p.tags) @> array[fold(");
                 sql.push_bind(term.text.clone())
                     .push(")] then 2 else 1 end");
             }

@@ -1,10 +1,10 @@
-//! The order by relevance.
+//! The order by relevance for one word without other filters.
 
 use super::{
-    filter::{Sql, Visibility, push_conditions_without_terms, push_from},
+    filter::{Sql, push_visible_author},
     position::Position,
+    search::{SAMPLED, max_found},
 };
-use crate::filter::Filter;
 use shared::search::Term;
 
 /// The best match of a term in a project. The value is the rank.
@@ -15,61 +15,118 @@ enum Match {
     Elsewhere = 1,
 }
 
-/// Appends `page as (…)` for one term that matches anywhere. Projects with the term in the title come first, then projects with the term as a tag,
-/// then all other matches, each newest first. The statement reads each group in its order, and only until the page is
-/// full. Computing a score instead would read and sort all projects that contain a frequent word.
-pub fn push_page(
-    sql: &mut Sql,
-    filter: &Filter,
-    term: &Term,
-    is_own: bool,
-    after: Option<&Position>,
-    limit: i64,
-) {
-    let visibility = if is_own {
-        Visibility::Own
-    } else {
-        Visibility::AtOnce
-    };
-    let mut better: Vec<Match> = Vec::new();
+/// Appends `page as (…)` for one term that matches anywhere. Projects with the term in the title come first, then projects with
+/// the term as a tag, then all other matches, each newest first. Each group is read only if those before it do not fill the
+/// page: the newest projects first, and an index if these do not fill the page either.
+pub fn push_page(sql: &mut Sql, term: &Term, after: Option<&Position>, limit: i64) {
+    let mut missing = "true".to_owned();
     for found in [Match::Title, Match::Tag, Match::Elsewhere] {
         let rank = found as i32;
-        sql.push(format_args!(
-            r#"match{rank} as materialized (select p.id, {rank} as rank, p."createdAt" as at"#
-        ));
-        push_from(sql, filter, "");
-        push_conditions_without_terms(sql, filter, visibility);
-        push_match(sql, term, found);
-        for better in &better {
-            sql.push(format_args!(
-                " and (select count(*) from match{}) < {limit}",
-                *better as i32
-            ));
-        }
         match after {
-            Some(after) if after.rank < rank => {
-                sql.push(" and false");
-            }
-            Some(after) if after.rank == rank => {
-                sql.push(r#" and (p."createdAt", p.id) < ("#);
-                sql.push_bind(after.at).push(", ");
-                sql.push_bind(after.id.clone()).push(")");
-            }
+            Some(after) if after.rank < rank => continue,
             _ => {}
         }
+        let after = after.filter(|after| after.rank == rank);
+        let push_newest = |sql: &mut Sql, columns: &str| {
+            sql.push(format_args!(
+                r#"select {columns} from projects p where p."isPublic""#
+            ));
+            push_after(sql, after);
+            sql.push(r#" order by p."createdAt" desc, p.id desc"#);
+        };
         sql.push(format_args!(
-            r#" order by p."createdAt" desc, p.id desc limit {limit}), "#
+            r#"near{rank} as materialized (select p.id, {rank} as rank, p."createdAt" as at from ("#
         ));
-        better.push(found);
+        push_newest(sql, "p.*");
+        sql.push(format_args!(" limit {SAMPLED}) p where {missing}"));
+        push_text(sql, term);
+        push_match(sql, term, found);
+        push_visible_author(sql);
+        sql.push(format_args!(
+            r#" order by p."createdAt" desc, p.id desc limit {limit}),
+            older{rank} as materialized (
+                select {missing} and (select count(*) from near{rank}) < {limit} and exists ("#
+        ));
+        push_newest(sql, "");
+        // As in `search`, the condition is there twice, so that no workers are started.
+        sql.push(format_args!(
+            r#" offset {SAMPLED} limit 1) as wanted
+            ),
+            match{rank} as materialized (
+                select * from near{rank}
+                union all
+                (
+                    select p.id, {rank} as rank, p."createdAt" as at
+                    from (
+                        select p.*
+                        from (
+                            select p.*
+                            from projects p
+                            where (select wanted from older{rank}) and p."isPublic" in (select wanted from older{rank})
+                                and p."isPublic""#
+        ));
+        push_index_condition(sql, term, found);
+        push_after(sql, after);
+        sql.push(format_args!(
+            " limit {}) p where p.id not in (select id from near{rank})",
+            max_found(limit)
+        ));
+        push_match(sql, term, found);
+        sql.push(r#" order by p."createdAt" desc, p.id desc offset 0) p where true"#);
+        push_visible_author(sql);
+        sql.push(format_args!(
+            r#" order by p."createdAt" desc, p.id desc limit {limit})
+                order by at desc, id desc
+                limit {limit}
+            ), "#
+        ));
+        missing += &format!(" and (select count(*) from match{rank}) < {limit}");
     }
+    let groups: Vec<String> = [Match::Title, Match::Tag, Match::Elsewhere]
+        .map(|found| found as i32)
+        .iter()
+        .filter(|rank| after.is_none_or(|after| after.rank >= **rank))
+        .map(|rank| format!("select * from match{rank}"))
+        .collect();
     sql.push(format_args!(
         "page as (
             select id, rank, at, id as key, null::timestamp as as_of
-            from (select * from match4 union all select * from match2 union all select * from match1) found
+            from ({}) found
             order by rank desc, at desc, id desc
             limit {limit}
-        )"
+        )",
+        groups.join(" union all ")
     ));
+}
+
+/// Appends the condition that a project comes after a position in its group.
+fn push_after(sql: &mut Sql, after: Option<&Position>) {
+    if let Some(after) = after {
+        sql.push(r#" and (p."createdAt", p.id) < ("#);
+        sql.push_bind(after.at).push(", ");
+        sql.push_bind(after.id.clone()).push(")");
+    }
+}
+
+/// Appends the condition that the text contains the term. It is implied by each match, and costs less.
+fn push_text(sql: &mut Sql, term: &Term) {
+    sql.push(r#" and p."searchText" like fold("#);
+    sql.push_bind(term.pattern.clone()).push(")");
+}
+
+/// Appends the condition of a match that an index finds.
+fn push_index_condition(sql: &mut Sql, term: &Term, found: Match) {
+    match found {
+        Match::Title => {
+            sql.push(" and fold(p.title) like fold(");
+            sql.push_bind(term.pattern.clone()).push(")");
+        }
+        Match::Tag => {
+            sql.push(" and fold_all(p.tags) @> array[fold(");
+            sql.push_bind(term.text.clone()).push(")]");
+        }
+        Match::Elsewhere => push_text(sql, term),
+    }
 }
 
 /// Appends the condition that the term has this match and no better one.
@@ -79,18 +136,15 @@ fn push_match(sql: &mut Sql, term: &Term, found: Match) {
         Match::Tag | Match::Elsewhere => " and fold(p.title) not like fold(",
     });
     sql.push_bind(term.pattern.clone()).push(")");
-    match found {
-        Match::Title => {}
-        Match::Tag => {
-            sql.push(" and fold_all(p.tags) @> array[fold(");
-            sql.push_bind(term.text.clone()).push(")]");
-        }
-        Match::Elsewhere => {
-            sql.push(r#" and p."searchText" like fold("#);
-            sql.push_bind(term.pattern.clone()).push(")");
-            // Tags may be null.
-            sql.push(" and (fold_all(p.tags) @> array[fold(");
-            sql.push_bind(term.text.clone()).push(")]) is not true");
-        }
-    }
+    let tag = match found {
+        Match::Title => return,
+        // Tags may be null.
+        Match::Tag => ") is true",
+        Match::Elsewhere => ") is not true",
+    };
+    // The text contains each tag on a line of its own. The first condition costs less than the second.
+    sql.push(r#" and (p."searchText" like fold("#);
+    sql.push_bind(format!("%\n{}", &term.pattern[1..]));
+    sql.push(") and fold_all(p.tags) @> array[fold(");
+    sql.push_bind(term.text.clone()).push(")]").push(tag);
 }

@@ -1,28 +1,75 @@
-//! Lists of the projects that contain the terms of a search.
+//! Lists of the projects that match words, tags and languages.
 //!
-//! Two ways bound the time of a search. If a term is frequent, enough of its projects are among the first of the order, so the
-//! projects are read in order. If a term is rare, an index finds its projects, and they are sorted. PostgreSQL has no statistics
-//! of the words in texts. Therefore, each statement first reads a small part of the order.
+//! Two ways bound the time of such a list. If matches are frequent, enough of them are among the first projects of the order, so
+//! the projects are read in order. If they are rare, an index finds them, and they are sorted. PostgreSQL has no statistics of
+//! the words in texts, and none of tags that occur together. Therefore, each statement first reads a small part of the order.
 
 use super::{
-    filter::{Sql, Visibility, push_conditions, push_keys},
+    filter::{
+        Sql, push_found_conditions, push_index_conditions, push_row_conditions, push_visible_author,
+    },
     order::{Order, push_after, push_order, push_position},
     position::Position,
 };
 use crate::filter::Filter;
 
-/// Number of projects that are read in order before the index is used.
-pub const INSPECTED: i64 = 2_000;
-/// Number of the newest projects in which the terms are counted, to estimate how frequent they are.
-const SAMPLED: i64 = 1_000;
-/// Maximum number of matches that are ranked or counted if an index finds them. They are the newest.
-pub const MAX_MATCHES: i64 = 10_000;
-/// Numbers of matches that are ranked or counted if the terms are frequent. They are the newest, and are found without an index:
-/// as many as about 3,000 projects contain, within these limits.
-const MIN_FREQUENT_MATCHES: i64 = 200;
+/// Number of projects that are read in order at first.
+pub const SAMPLED: i64 = 2_000;
+/// If fewer of these match, the index is used: it then finds about one project in 1,000.
+const MIN_SAMPLED_MATCHES: i64 = 3;
+/// Number of projects that are read in order otherwise, before the index is used. It then finds about one project in 500.
+const INSPECTED: i64 = 10_000;
+/// Number of projects that are read in order if the index finds more than [`max_found`], although few of the first match.
+const MAX_INSPECTED: i64 = 30_000;
+/// Maximum number of projects that the index finds, at least, and for each project of the page. More exist only if the projects
+/// that are read in order have far fewer matches than the others.
+const MAX_FOUND: i64 = 5_000;
+const MAX_FOUND_FOR_EACH: i64 = 100;
+/// The index is used at once for a tag or languages with fewer projects.
+const MIN_COMMON: i64 = 2_000;
+/// The index finds matches for the order by relevance and for facets only if it is estimated to find fewer than this.
+const MAX_MATCHES: i64 = 4_000;
+/// Numbers of matches that are ranked or counted if they are frequent. They are the newest, and are found without an index:
+/// as many as about 5,000 projects contain, within these limits.
+const MIN_FREQUENT_MATCHES: i64 = 60;
 const MAX_FREQUENT_MATCHES: i64 = 500;
 /// Maximum number of projects that are read in order to find these.
 const MAX_READ: i64 = 20_000;
+/// How many projects can be read in order at the cost of one that the index finds.
+const FOUND_COST: f64 = 2.5;
+
+/// The limits for a search with terms that have trigrams and terms that have none. PostgreSQL then computes the keys of the text
+/// of each project that the index finds.
+const MIXED_INSPECTED: i64 = 20_000;
+const MIXED_MAX_MATCHES: i64 = 1_000;
+const MIXED_MIN_FREQUENT_MATCHES: i64 = 40;
+const MIXED_FOUND_COST: f64 = 20.0;
+
+/// Returns the maximum number of projects that the index finds for a page.
+pub fn max_found(limit: i64) -> i64 {
+    MAX_FOUND.max(MAX_FOUND_FOR_EACH * limit)
+}
+
+/// Appends `rare as (…)`: whether so few projects have one of the tags, or the languages, that the index is used at once.
+/// Triggers maintain the counts in `projectFacet`.
+pub fn push_rare(sql: &mut Sql, filter: &Filter) {
+    sql.push("rare as materialized (select false");
+    for tag in &filter.tags {
+        sql.push(format_args!(
+            r#" or {MIN_COMMON} > coalesce((
+                select sum(count) from "projectFacet" where "isTag" and fold(name) = fold("#
+        ));
+        sql.push_bind(tag.clone()).push(")), 0)");
+    }
+    if !filter.languages.is_empty() {
+        sql.push(format_args!(
+            r#" or {MIN_COMMON} > coalesce((
+                select sum(count) from "projectFacet" where not "isTag" and fold(name) = any (fold_all("#
+        ));
+        sql.push_bind(filter.languages.clone()).push("))), 0)");
+    }
+    sql.push(" as is_rare), ");
+}
 
 /// Appends `page as (…)` for the orders by columns.
 pub fn push_page(
@@ -32,47 +79,101 @@ pub fn push_page(
     after: Option<&Position>,
     limit: i64,
 ) {
-    let push_inspected = |sql: &mut Sql, columns: bool| {
-        sql.push("select ");
-        if columns {
-            sql.push("p.id, ");
-            push_position(sql, filter, order);
-        }
-        sql.push(r#" from projects p where p."isPublic""#);
-        push_after(sql, filter, order, after);
-        push_order(sql, filter, order);
+    let (inspected, min_matches) = if filter.has_mixed_terms() {
+        (MIXED_INSPECTED, 1)
+    } else {
+        (INSPECTED, MIN_SAMPLED_MATCHES)
     };
-    // The keys are read from the index of the order, and each project is looked up until the page is full.
-    sql.push("near as materialized (select n.* from (");
-    push_inspected(sql, true);
-    sql.push(format_args!(
-        " limit {INSPECTED}) n cross join lateral (select from projects p where p.id = n.id"
-    ));
-    push_conditions(sql, filter, Visibility::OneByOne);
     let rank = if order.has_rank(filter) {
-        "n.rank desc, "
+        "p.rank desc, "
     } else {
         ""
     };
+    let push_ordered = |sql: &mut Sql, columns: &str| {
+        sql.push(format_args!(
+            r#"select {columns} from projects p where p."isPublic""#
+        ));
+        push_after(sql, filter, order, after);
+        push_order(sql, filter, order);
+    };
+    let push_near = |sql: &mut Sql, count: i64, offset: i64| {
+        sql.push("select p.id, ");
+        push_position(sql, filter, order);
+        sql.push(" from (");
+        push_ordered(sql, "p.*");
+        // Without the limit, PostgreSQL could read all projects in order.
+        sql.push(format_args!(
+            " limit {count} offset {offset}) p where not (select is_rare from rare)"
+        ));
+        push_row_conditions(sql, filter);
+        push_visible_author(sql);
+    };
+    push_rare(sql, filter);
+    sql.push("first as materialized (");
+    push_near(sql, SAMPLED, 0);
+    push_order(sql, filter, order);
+    sql.push(format_args!(" limit {limit}), second as materialized ("));
+    push_near(sql, inspected - SAMPLED, SAMPLED);
     sql.push(format_args!(
-        " limit 1) p order by {rank}n.at desc, n.key desc limit {limit}),
-        older as materialized (select (select count(*) from near) < {limit} and exists ("
+        " and (select count(*) between {min_matches} and {limit} - 1 from first)"
     ));
-    push_inspected(sql, false);
-    // Without its own offset, PostgreSQL could read all projects in order.
+    push_order(sql, filter, order);
     sql.push(format_args!(
-        " offset {INSPECTED} limit 1) as wanted),
-        far as materialized (select p.id, "
+        " limit {limit}),
+        older as materialized (
+            select (select is_rare from rare)
+                or (select count(*) from first) + (select count(*) from second) < {limit}
+                and case when (select count(*) from first) < {min_matches} then exists ("
+    ));
+    push_ordered(sql, "");
+    sql.push(format_args!(" offset {SAMPLED} limit 1) else exists ("));
+    push_ordered(sql, "");
+    sql.push(format_args!(
+        r#" offset {inspected} limit 1) end as wanted
+        ),
+        found as materialized (select p.id, p."authorId", "#
     ));
     push_position(sql, filter, order);
-    sql.push(" from projects p where (select wanted from older)");
-    push_conditions(sql, filter, Visibility::OneByOne);
-    push_keys(sql, filter);
-    push_after(sql, filter, order, after);
+    sql.push(" from (");
+    push_found(sql, filter, "wanted from older", |sql| {
+        push_after(sql, filter, order, after);
+        sql.push(format_args!(" limit {}", max_found(limit)));
+    });
+    sql.push(") p where true");
+    push_found_conditions(sql, filter);
+    sql.push("), third as materialized (");
+    push_near(sql, MAX_INSPECTED - SAMPLED, SAMPLED);
     sql.push(format_args!(
-        " offset 0),
+        " and (select count(*) from found) >= {} and p.id not in (select id from second)",
+        max_found(limit)
+    ));
+    push_order(sql, filter, order);
+    // The authors of the found projects are looked up in the order of the list, until the page is full.
+    sql.push(format_args!(
+        " limit {limit}),
+        far as materialized (
+            select p.id, p.rank, p.at, p.key, p.as_of
+            from (
+                select p.*
+                from found p
+                where p.id not in (
+                    select id from first union all select id from second union all select id from third
+                )
+                order by {rank}p.at desc, p.key desc
+                offset 0
+            ) p
+            where true"
+    ));
+    push_visible_author(sql);
+    sql.push(format_args!(
+        " order by {rank}p.at desc, p.key desc limit {limit}
+        ),
         page as (
-            select * from near where not (select wanted from older)
+            select * from first
+            union all
+            select * from second
+            union all
+            select * from third
             union all
             select * from far
             order by rank desc, at desc, key desc
@@ -99,7 +200,7 @@ pub fn push_best_page(sql: &mut Sql, filter: &Filter, after: Option<&Position>, 
     ));
 }
 
-/// Appends `matching as (…)`: columns of the newest projects that match the filter. There are at most [`MAX_MATCHES`] of them,
+/// Appends `matching as (…)`: columns of the newest projects that match the filter. There are at most [`MAX_FOUND`] of them,
 /// or between [`MIN_FREQUENT_MATCHES`] and [`MAX_FREQUENT_MATCHES`] if matches are frequent.
 ///
 /// Let a share f of n projects match. The index finds all f × n of them. Reading in order finds k of them after k / f projects,
@@ -113,17 +214,27 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
         push_columns(sql);
         sql.push(format_args!(
             r#" from (
-                select p.id, p."createdAt"
+                select p.*
                 from projects p
                 where p."isPublic"
                 order by p."createdAt" desc, p.id desc
                 limit {count} offset {offset}
-            ) n
-            cross join lateral (select p.* from projects p where p.id = n.id"#
+            ) p
+            where not (select is_rare from rare)"#
         ));
-        push_conditions(sql, filter, Visibility::OneByOne);
-        sql.push(" limit 1) p");
+        push_row_conditions(sql, filter);
+        push_visible_author(sql);
     };
+    let (min_frequent, max_matches, found_cost) = if filter.has_mixed_terms() {
+        (
+            MIXED_MIN_FREQUENT_MATCHES,
+            MIXED_MAX_MATCHES,
+            MIXED_FOUND_COST,
+        )
+    } else {
+        (MIN_FREQUENT_MATCHES, MAX_MATCHES, FOUND_COST)
+    };
+    push_rare(sql, filter);
     sql.push("sample as materialized (select ");
     push_newest(sql, SAMPLED, 0);
     sql.push(format_args!(
@@ -131,9 +242,9 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
         near as materialized (
             select
                 sample.count >= {SAMPLED} * greatest(
-                    sqrt({MIN_FREQUENT_MATCHES} / all_projects.n), {MAX_MATCHES} / all_projects.n
+                    sqrt({min_frequent} / all_projects.n / {found_cost}), {max_matches} / all_projects.n
                 ) as is_frequent,
-                least({MAX_FREQUENT_MATCHES}, greatest({MIN_FREQUENT_MATCHES}, 3 * sample.count)) as wanted,
+                least({MAX_FREQUENT_MATCHES}, greatest({min_frequent}, 5 * sample.count / 2)) as wanted,
                 sample.count
             from (select count(*) as count from sample) sample
             cross join (
@@ -144,25 +255,21 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
     ));
     push_newest(sql, MAX_READ, SAMPLED);
     sql.push(
-        r#" where (select is_frequent from near)
-            order by n."createdAt" desc, n.id desc
+        r#" and (select is_frequent from near)
+            order by p."createdAt" desc, p.id desc
             limit (select greatest(wanted - count, 0) from near)
         ),
         found as materialized (select "#,
     );
     push_columns(sql);
-    // The second condition is the first once more. It keeps PostgreSQL from starting workers before it knows whether there is
-    // anything to do: workers cannot read from `near`.
-    sql.push(
-        r#" from projects p
-            where not (select is_frequent from near)
-                and p."isPublic" in (select not is_frequent from near)"#,
-    );
-    push_conditions(sql, filter, Visibility::AtOnce);
-    push_keys(sql, filter);
-    // Without the offset, PostgreSQL could read all projects in order.
+    sql.push(" from (");
+    push_found(sql, filter, "not is_frequent from near", |sql| {
+        sql.push(format_args!(" limit {MAX_FOUND}"));
+    });
+    sql.push(") p where true");
+    push_found_conditions(sql, filter);
     sql.push(format_args!(
-        " offset 0
+        r#" and p."authorId" not in (select id from hidden_users())
         ),
         matching as (
             (
@@ -175,7 +282,24 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
             union all
             select * from frequent
             union all
-            (select * from found order by found_at desc, found_id desc limit {MAX_MATCHES})
-        ), "
+            select * from found
+        ), "#
     ));
+}
+
+/// Appends a statement that reads the projects which the index finds, if the value that `wanted` selects is true.
+/// [`push_found_conditions`] has the conditions that the index does not check. `push_limit` appends more conditions and a limit.
+pub fn push_found(
+    sql: &mut Sql,
+    filter: &Filter,
+    wanted: &'static str,
+    push_limit: impl Fn(&mut Sql),
+) {
+    // The second condition is the first once more. It keeps PostgreSQL from starting workers before it knows whether there is
+    // anything to do: workers cannot read the value.
+    sql.push(format_args!(
+        r#"select p.* from projects p where (select {wanted}) and p."isPublic" in (select {wanted})"#
+    ));
+    push_index_conditions(sql, filter);
+    push_limit(sql);
 }

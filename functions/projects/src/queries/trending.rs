@@ -3,15 +3,27 @@
 use std::cmp::Ordering;
 
 use super::{
-    filter::{Sql, Visibility, push_conditions, push_from, push_keys},
+    filter::{
+        Sql, Visibility, push_conditions, push_found_conditions, push_from, push_row_conditions,
+        push_visible_author,
+    },
     position::Position,
-    search::INSPECTED,
+    search::{self, push_rare},
 };
 use crate::filter::{Filter, Window};
 
 /// Points of a like, and of a user who commented.
 const LIKE: i32 = 3;
 const COMMENTER: i32 = 2;
+
+/// Number of projects that are looked up in the order of their scores at first.
+const SAMPLED: i64 = 1_000;
+/// If fewer of these match, the index is used.
+const MIN_SAMPLED_MATCHES: i64 = 2;
+/// Number of projects that are looked up in the order of their scores otherwise, before the index is used.
+const SCORED: i64 = 5_000;
+/// Number of projects without a score that are read, newest first, before the index is used.
+const WITHOUT_SCORE: i64 = 5_000;
 
 impl Window {
     /// The column of `projectTrend`.
@@ -45,8 +57,17 @@ pub fn push_page(
     };
     push_clock(sql, window, after);
     push_moved(sql, window);
-    push_best(sql, filter, visibility, window, after, limit);
-    push_others(sql, filter, visibility, window, after, limit);
+    if filter.is_small() || filter.is_empty() {
+        push_kept(sql, filter, visibility, window, after, limit);
+        push_changed(sql, filter, visibility, after, limit);
+        push_others(sql, filter, visibility, window, after, limit);
+    } else {
+        push_rare(sql, filter);
+        push_found(sql, filter, limit);
+        push_found_kept(sql, filter, window, after, limit);
+        push_changed(sql, filter, visibility, after, limit);
+        push_found_others(sql, filter, window, after, limit);
+    }
     sql.push(format_args!(
         "page as (
             select id, rank, at, id as key, (select until from clock) as as_of
@@ -158,9 +179,21 @@ fn push_moved(sql: &mut Sql, window: Window) {
     ));
 }
 
-/// Appends `kept as (…)` and `changed as (…)`: the best projects that match and come after the position, with a kept score
-/// and with a score that differs.
-fn push_best(
+/// Appends the condition that a row of `projectTrend t` comes after the position, and has a score that has not changed.
+fn push_scored(sql: &mut Sql, window: Window, after: Option<&Position>) {
+    let column = window.column();
+    sql.push(format_args!(
+        r#" and {column} > 0 and t."projectId" not in (select id from moved)"#
+    ));
+    push_after(
+        sql,
+        after,
+        &format!(r#"({column}, t."createdAt", t."projectId")"#),
+    );
+}
+
+/// Appends `kept as (…)`: the best projects that match and come after the position, with a kept score.
+fn push_kept(
     sql: &mut Sql,
     filter: &Filter,
     visibility: Visibility,
@@ -169,43 +202,8 @@ fn push_best(
     limit: i64,
 ) {
     let column = window.column();
-    let keys = format!(r#"({column}, t."createdAt", t."projectId")"#);
-    let order = format!(r#"order by {column} desc, t."createdAt" desc, t."projectId" desc"#);
-    let searched = !filter.terms.is_empty() && !filter.is_small();
-    let push_scored = |sql: &mut Sql| {
-        sql.push(format_args!(
-            r#" and {column} > 0 and t."projectId" not in (select id from moved)"#
-        ));
-        push_after(sql, after, &keys);
-    };
-    if searched {
-        // As in `search`: most pages of frequent terms are among the best projects, and an index finds the rare terms.
-        sql.push(format_args!(
-            r#"near as materialized (
-                select t."projectId" as id, {column} as rank, t."createdAt" as at
-                from (select t.* from "projectTrend" t where true"#
-        ));
-        push_scored(sql);
-        sql.push(format_args!(
-            r#" {order} limit {INSPECTED}) t
-                cross join lateral (select from projects p where p.id = t."projectId""#
-        ));
-        push_conditions(sql, filter, visibility);
-        sql.push(format_args!(
-            r#" limit 1) p {order} limit {limit}
-            ),
-            older as materialized (select (select count(*) from near) < {limit} and exists (
-                select from "projectTrend" t where true"#
-        ));
-        push_scored(sql);
-        sql.push(format_args!(
-            " {order} offset {INSPECTED} limit 1) as wanted), found as materialized ("
-        ));
-    } else {
-        sql.push("kept as materialized (");
-    }
     sql.push(format_args!(
-        r#"select p.id, {column} as rank, t."createdAt" as at"#
+        r#"kept as materialized (select p.id, {column} as rank, t."createdAt" as at"#
     ));
     push_from(
         sql,
@@ -213,24 +211,122 @@ fn push_best(
         r#"join "projectTrend" t on t."projectId" = p.id"#,
     );
     push_conditions(sql, filter, visibility);
-    push_scored(sql);
-    if searched {
-        push_keys(sql, filter);
-        // Without the offset, PostgreSQL could read all projects in order.
-        sql.push(format_args!(
-            " and (select wanted from older) offset 0),
-            kept as materialized (
-                select * from near where not (select wanted from older)
-                union all
-                select * from found
-                order by rank desc, at desc, id desc
-                limit {limit}
-            ), "
-        ));
-    } else {
-        sql.push(format_args!(" {order} limit {limit}), "));
-    }
+    push_scored(sql, window, after);
+    sql.push(format_args!(
+        r#" order by {column} desc, t."createdAt" desc, t."projectId" desc limit {limit}), "#
+    ));
+}
 
+/// Appends `found as (…)`: the projects that an index finds. It is read only if it is needed.
+fn push_found(sql: &mut Sql, filter: &Filter, limit: i64) {
+    sql.push(r#"found as materialized (select p.id, p."createdAt", p."authorId" from ("#);
+    search::push_found(sql, filter, "true", |sql| {
+        sql.push(format_args!(" limit {}", search::max_found(limit)));
+    });
+    sql.push(") p where true");
+    push_found_conditions(sql, filter);
+    sql.push("), ");
+}
+
+/// Appends `kept as (…)` as [`push_kept`] does, for filters that PostgreSQL cannot estimate. As in `search`, most pages of
+/// frequent matches are among the best projects, and an index finds the rare ones.
+fn push_found_kept(
+    sql: &mut Sql,
+    filter: &Filter,
+    window: Window,
+    after: Option<&Position>,
+    limit: i64,
+) {
+    let column = window.column();
+    let order = format!(r#"order by {column} desc, t."createdAt" desc, t."projectId" desc"#);
+    let push_near = |sql: &mut Sql, count: i64, offset: i64| {
+        sql.push(format_args!(
+            r#"
+            select t."projectId" as id, {column} as rank, t."createdAt" as at
+            from (select t.* from "projectTrend" t where true"#
+        ));
+        push_scored(sql, window, after);
+        sql.push(format_args!(
+            r#" {order} limit {count} offset {offset}) t
+            cross join lateral (
+                select from projects p where p.id = t."projectId" and p."isPublic""#
+        ));
+        push_row_conditions(sql, filter);
+        push_visible_author(sql);
+        sql.push(" limit 1) p where not (select is_rare from rare)");
+    };
+    let push_exists = |sql: &mut Sql, offset: i64| {
+        sql.push(format_args!(
+            r#"exists (select from "projectTrend" t where {column} > 0"#
+        ));
+        push_after(
+            sql,
+            after,
+            &format!(r#"({column}, t."createdAt", t."projectId")"#),
+        );
+        sql.push(format_args!(" {order} offset {offset} limit 1)"));
+    };
+    sql.push("first as materialized (");
+    push_near(sql, SAMPLED, 0);
+    sql.push(format_args!(
+        " {order} limit {limit}), second as materialized ("
+    ));
+    push_near(sql, SCORED - SAMPLED, SAMPLED);
+    sql.push(format_args!(
+        " and (select count(*) between {MIN_SAMPLED_MATCHES} and {limit} - 1 from first) {order} limit {limit}
+        ),
+        older as materialized (
+            select (select is_rare from rare)
+                or (select count(*) from first) + (select count(*) from second) < {limit}
+                and case when (select count(*) from first) < {MIN_SAMPLED_MATCHES} then "
+    ));
+    push_exists(sql, SAMPLED);
+    sql.push(" else ");
+    push_exists(sql, SCORED);
+    sql.push(format_args!(
+        r#" end as wanted
+        ),
+        kept as materialized (
+            select * from first
+            union all
+            select * from second
+            union all
+            (
+                select p.id, p.rank, p.at
+                from (
+                    select found.id, found."authorId", t.rank, t.at
+                    from found
+                    cross join lateral (
+                        select {column} as rank, t."createdAt" as at
+                        from "projectTrend" t
+                        where t."projectId" = found.id"#
+    ));
+    push_scored(sql, window, after);
+    sql.push(
+        r#" limit 1) t
+                    where (select wanted from older)
+                        and found.id not in (select id from first union all select id from second)"#,
+    );
+    // The authors are looked up in this order, until the page is full.
+    sql.push(" order by rank desc, at desc, found.id desc offset 0) p where true");
+    push_visible_author(sql);
+    sql.push(format_args!(
+        " order by rank desc, at desc, id desc limit {limit})
+            order by rank desc, at desc, id desc
+            limit {limit}
+        ), "
+    ));
+}
+
+/// Appends `changed as (…)`: the best projects that match and come after the position, with a score that differs from the
+/// kept one.
+fn push_changed(
+    sql: &mut Sql,
+    filter: &Filter,
+    visibility: Visibility,
+    after: Option<&Position>,
+    limit: i64,
+) {
     sql.push(
         r#"changed as materialized (
             select p.id, moved.rank, p."createdAt" as at
@@ -271,20 +367,85 @@ fn push_others(
     after: Option<&Position>,
     limit: i64,
 ) {
-    let column = window.column();
     sql.push(r#"others as (select p.id, 0 as rank, p."createdAt" as at"#);
     push_from(sql, filter, "");
     push_conditions(sql, filter, visibility);
-    if !filter.is_small() {
-        push_keys(sql, filter);
-    }
     sql.push(format_args!(
-        r#" and (select count(*) from kept) + (select count(*) from changed) < {limit}
-        and case
-            when p.id in (select id from moved) then p.id in (select id from moved where rank <= 0)
-            else coalesce((select {column} from "projectTrend" t where t."projectId" = p.id), 0) = 0
-        end"#
+        " and (select count(*) from kept) + (select count(*) from changed) < {limit}"
     ));
+    push_without_score(sql, window);
+    push_after_others(sql, after);
+    sql.push(format_args!(
+        r#" order by p."createdAt" desc, p.id desc limit {limit}), "#
+    ));
+}
+
+/// Appends `others as (…)` as [`push_others`] does, for filters that PostgreSQL cannot estimate.
+fn push_found_others(
+    sql: &mut Sql,
+    filter: &Filter,
+    window: Window,
+    after: Option<&Position>,
+    limit: i64,
+) {
+    let order = r#"order by p."createdAt" desc, p.id desc"#;
+    let push_newest = |sql: &mut Sql, columns: &str| {
+        sql.push(format_args!(
+            r#"select {columns} from projects p where p."isPublic""#
+        ));
+        push_after_others(sql, after);
+        sql.push(format_args!(" {order} "));
+    };
+    // If the scored ones were found by the index, so are these.
+    sql.push(r#"newest as materialized (select p.id, 0 as rank, p."createdAt" as at from ("#);
+    push_newest(sql, "p.*");
+    sql.push(format_args!(
+        "limit {WITHOUT_SCORE}) p
+            where not (select wanted from older)
+                and (select count(*) from kept) + (select count(*) from changed) < {limit}"
+    ));
+    push_row_conditions(sql, filter);
+    push_without_score(sql, window);
+    push_visible_author(sql);
+    sql.push(format_args!(
+        " {order} limit {limit}),
+        older_others as materialized (
+            select
+                (select count(*) from kept) + (select count(*) from changed) + (select count(*) from newest) < {limit}
+                and ((select wanted from older) or exists ("
+    ));
+    push_newest(sql, "");
+    sql.push(format_args!(
+        r#"offset {WITHOUT_SCORE} limit 1)) as wanted
+        ),
+        others as (
+            select * from newest where not (select wanted from older_others)
+            union all
+            (
+                select p.id, 0 as rank, p."createdAt" as at
+                from (
+                    select p.* from found p where (select wanted from older_others)"#
+    ));
+    push_without_score(sql, window);
+    push_after_others(sql, after);
+    sql.push(format_args!(" {order} offset 0) p where true"));
+    push_visible_author(sql);
+    sql.push(format_args!(" {order} limit {limit})), "));
+}
+
+/// Appends the condition that `p` has no score.
+fn push_without_score(sql: &mut Sql, window: Window) {
+    sql.push(format_args!(
+        r#" and case
+            when p.id in (select id from moved) then p.id in (select id from moved where rank <= 0)
+            else coalesce((select {} from "projectTrend" t where t."projectId" = p.id), 0) = 0
+        end"#,
+        window.column()
+    ));
+}
+
+/// Appends the condition that `p`, which has no score, comes after the position.
+fn push_after_others(sql: &mut Sql, after: Option<&Position>) {
     match after.map(|after| (after.rank.cmp(&0), after)) {
         // The page starts in the projects with a score, so all projects without one follow.
         None | Some((Ordering::Greater, _)) => {}
@@ -297,9 +458,6 @@ fn push_others(
             sql.push(" and false");
         }
     }
-    sql.push(format_args!(
-        r#" order by p."createdAt" desc, p.id desc limit {limit}), "#
-    ));
 }
 
 /// Appends time and id of the position, and the parenthesis that closes the comparison.

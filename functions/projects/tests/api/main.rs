@@ -3,6 +3,7 @@
 mod combinations;
 mod corpus;
 mod create;
+mod deep;
 mod delete;
 mod facets;
 mod files;

@@ -22,7 +22,7 @@ const STATEMENTS: [&str; 6] = [
     "analyze",
 ];
 
-const QUERIES: [&str; 26] = [
+const QUERIES: [&str; 34] = [
     "",
     "sort=updated",
     "sort=likes",
@@ -48,6 +48,15 @@ const QUERIES: [&str; 26] = [
     "q=c%2B%2B&sort=likes",
     "q=%E6%97%A5%E6%9C%AC&sort=trending",
     "q=nowhere&sort=trending",
+    // Words together with tags, languages and times.
+    "q=a1b2&tag=t5",
+    "q=nowhere&tag=s1&language=rust&sort=likes",
+    "q=zq&language=rust&sort=views",
+    "q=zq+title&tag=s1",
+    "q=title&tag=t5&tag=s2&sort=trending",
+    "tag=t5&tag=s2&sort=comments",
+    "tag=t5&language=go&sort=trending&window=30d",
+    "createdAfter=2025-01-14&q=title&sort=views",
     "sort=trending&window=24h",
     "sort=trending",
     "sort=trending&window=30d",
@@ -112,6 +121,18 @@ async fn lists_are_read_from_indexes(db: PgPool) {
             }
         }
         assert_eq!(scans(&db).await, before, "{query}");
+    }
+    for filter in [
+        "tag=t5",
+        "q=nowhere",
+        "q=zq&language=rust",
+        "q=title&tag=s1&tag=t5",
+    ] {
+        let before = scans(&db).await;
+        ada.get(&format!("/projects/facets?{filter}"))
+            .await
+            .expect(200);
+        assert_eq!(scans(&db).await, before, "{filter}");
     }
     let before = scans(&db).await;
     for window in ["24h", "7d", "30d"] {
