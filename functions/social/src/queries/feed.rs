@@ -9,6 +9,11 @@ use super::Position;
 
 type Sql = QueryBuilder<Postgres>;
 
+/// Number of projects that a followed person is assumed to have, which is more than the average.
+const PROJECTS_OF_EACH: i64 = 20;
+/// Maximum number of projects that the index finds.
+const MAX_FOUND: i64 = 20_000;
+
 /// Conditions on the projects of the feed.
 pub struct FeedFilter {
     /// All of them must match.
@@ -29,6 +34,9 @@ impl FeedFilter {
 /// these first: ten for each person followed. Only if they do not fill the page, and there are older ones, it reads the
 /// newest projects of each person followed. So the time is bounded by the number of people followed, not by the number of
 /// projects.
+///
+/// With tags or languages, it reads the newest 5,000 projects of the site, and then either the projects of each person followed
+/// or those that an index finds by tags and languages, whichever are probably fewer.
 pub async fn list_feed(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -67,7 +75,12 @@ fn push_recent(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, lim
     let inspected = if filter.is_empty() {
         "(select 10 * count(*) from followed)"
     } else {
-        "1000"
+        "5000"
+    };
+    let columns = if filter.is_empty() {
+        r#"p.id, p."createdAt", p."authorId""#
+    } else {
+        "p.*"
     };
     sql.push(
         r#"
@@ -75,10 +88,10 @@ fn push_recent(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, lim
         recent as materialized (
             select p.id, p."createdAt"
             from (
-                select p.id, p."createdAt", p."authorId"
-                from projects p
-                where p."isPublic""#,
+                select "#,
     );
+    sql.push(columns);
+    sql.push(r#" from projects p where p."isPublic""#);
     push_after(sql, after);
     sql.push(format_args!(
         r#"
@@ -86,16 +99,14 @@ fn push_recent(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, lim
                 limit {inspected}
             ) p"#,
     ));
-    if !filter.is_empty() {
-        // The limit makes PostgreSQL look up each project, in their order.
-        sql.push(" cross join lateral (select from projects t where t.id = p.id");
-        push_conditions(sql, filter, "t");
-        sql.push(" limit 1) matching");
-    }
-    sql.push(format_args!(
+    sql.push(
         r#"
             -- With `is true` PostgreSQL probes a hash table, instead of a join that it would plan for an average number of follows.
-            where (p."authorId" in (select id from followed)) is true
+            where (p."authorId" in (select id from followed)) is true"#,
+    );
+    push_conditions(sql, filter);
+    sql.push(format_args!(
+        r#"
             order by p."createdAt" desc, p.id desc
             limit {limit}
         ),
@@ -118,55 +129,119 @@ fn push_recent(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, lim
 
 /// Appends `page as (…)`: the recent projects if they fill the page, otherwise the newest of each person followed.
 fn push_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit: i64) {
+    if !filter.is_empty() {
+        return push_filtered_page(sql, filter, after, limit);
+    }
     sql.push(
         r#",
         page as (
             select id, "createdAt" from recent where not (select wanted from older)
             union all
             select p.id, p."createdAt"
-            from followed"#,
-    );
-    if filter.is_empty() {
-        sql.push(
-            r#"
+            from followed
             cross join lateral (
                 select p.id, p."createdAt"
                 from projects p
                 where p."authorId" = followed.id and p."isPublic""#,
-        );
-        push_after(sql, after);
-        sql.push(format_args!(
-            r#"
+    );
+    push_after(sql, after);
+    sql.push(format_args!(
+        r#"
                 order by p."createdAt" desc, p.id desc
                 limit {limit}
             ) p
-            where true"#
-        ));
-    } else {
-        sql.push(r#" join projects p on p."authorId" = followed.id where p."isPublic""#);
-        push_conditions(sql, filter, "p");
-        push_after(sql, after);
-    }
-    sql.push(format_args!(
-        r#"
-                and (select wanted from older)
+            where (select wanted from older)
             order by "createdAt" desc, id desc
             limit {limit}
         )"#
     ));
 }
 
-/// Appends the conditions of the filter on a project.
-fn push_conditions(sql: &mut Sql, filter: &FeedFilter, project: &'static str) {
-    if !filter.tags.is_empty() {
-        sql.push(format_args!(" and fold_all({project}.tags) @> fold_all("));
-        sql.push_bind(filter.tags.clone()).push(")");
+/// Appends `page as (…)`: the recent projects, and if they do not fill the page, older ones.
+fn push_filtered_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit: i64) {
+    // Triggers maintain the counts of tags and languages.
+    sql.push(", choice as materialized (select wanted and found as by_index, wanted and not found as by_author from older cross join (select false");
+    for tag in &filter.tags {
+        sql.push(format_args!(
+            r#" or {PROJECTS_OF_EACH} * (select count(*) from followed) > coalesce((
+                select sum(count) from "projectFacet" where "isTag" and fold(name) = fold("#
+        ));
+        sql.push_bind(tag.clone()).push(")), 0)");
     }
     if !filter.languages.is_empty() {
         sql.push(format_args!(
-            " and fold({project}.language) = any (fold_all("
+            r#" or {PROJECTS_OF_EACH} * (select count(*) from followed) > coalesce((
+                select sum(count) from "projectFacet" where not "isTag" and fold(name) = any (fold_all("#
         ));
+        sql.push_bind(filter.languages.clone()).push("))), 0)");
+    }
+    // The second condition is the first once more: it keeps PostgreSQL from starting workers before it knows whether there is
+    // anything to do.
+    sql.push(
+        r#" as found) found),
+        page as (
+            select id, "createdAt" from recent
+            union all
+            (
+                select p.id, p."createdAt"
+                from (
+                    select p.*
+                    from projects p
+                    where (select by_index from choice) and p."isPublic" in (select by_index from choice) and p."isPublic""#,
+    );
+    push_tags(sql, filter);
+    if !filter.languages.is_empty() {
+        sql.push(" and array[fold(p.language)] && fold_all(");
+        sql.push_bind(filter.languages.clone()).push(")");
+    }
+    push_after(sql, after);
+    sql.push(format_args!(
+        r#"
+                    limit {MAX_FOUND}
+                ) p
+                where (p."authorId" in (select id from followed)) is true and p.id not in (select id from recent)
+                order by p."createdAt" desc, p.id desc
+                limit {limit}
+            )
+            union all
+            (
+                select p.id, p."createdAt"
+                from followed
+                join projects p on p."authorId" = followed.id
+                where (select by_author from choice) and p."isPublic" and p.id not in (select id from recent)"#
+    ));
+    push_conditions(sql, filter);
+    push_after(sql, after);
+    sql.push(format_args!(
+        r#"
+                order by p."createdAt" desc, p.id desc
+                limit {limit}
+            )
+            order by "createdAt" desc, id desc
+            limit {limit}
+        )"#
+    ));
+}
+
+/// Appends the conditions of the filter on `projects p`, which is read otherwise.
+fn push_conditions(sql: &mut Sql, filter: &FeedFilter) {
+    // The text contains each tag on a line of its own. Most rows fail this condition, which costs less than the next.
+    for tag in &filter.tags {
+        sql.push(r#" and (p."searchText" || '') like fold("#);
+        sql.push_bind(format!("%\n{}", &shared::search::anywhere(tag)[1..]))
+            .push(")");
+    }
+    push_tags(sql, filter);
+    if !filter.languages.is_empty() {
+        sql.push(" and fold(p.language) = any (fold_all(");
         sql.push_bind(filter.languages.clone()).push("))");
+    }
+}
+
+fn push_tags(sql: &mut Sql, filter: &FeedFilter) {
+    if !filter.tags.is_empty() {
+        sql.push(" and fold_all(p.tags) @> fold_all(");
+        sql.push_bind(filter.tags.clone()).push(")");
     }
 }
 

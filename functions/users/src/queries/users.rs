@@ -261,8 +261,9 @@ pub async fn list_most_followed_users(
 /// who follows the user, and 1 for each skill in common.
 ///
 /// Scores consider the 200 people whom the viewer has followed last, 100 follows of each, and the skills of the 1,000 users with
-/// the most followers, so that the time is bounded. The statement finds the best of the users with a score without reading
-/// their rows, and fills the page with the most followed of the other users.
+/// the most followers, so that the time is bounded. With filters, the 2,000 best scores are considered. The statement finds the
+/// best of the users with a score without reading the rows of the others, and fills the page with the most followed of the other
+/// users.
 pub async fn list_suggested_users(
     db: impl PgExecutor<'_>,
     viewer: &str,
@@ -325,10 +326,28 @@ pub async fn list_suggested_users(
         ),
         best as (
             select *
-            from hinted
-            where id not in (select id from followed)
-                and id not in (select id from hidden)
-                and (not $6 or id in (select id from eligible))
+            from (
+                select *
+                from hinted
+                where id not in (select id from followed) and id not in (select id from hidden)
+                order by 2 * mutual_count + shared_skills_count desc, id
+                limit case when $6 then 2000 end
+            ) hinted
+            where not $6
+                -- A subquery makes PostgreSQL look up each user.
+                or (
+                    select is_visible(u)
+                        and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                        and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                        and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                        and ($5::text is null or fold(u.location) like fold($5))
+                        and (
+                            cardinality($8::text[]) = 0
+                            or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
+                        )
+                    from "user" u
+                    where u.id = hinted.id
+                )
             order by 2 * mutual_count + shared_skills_count desc
             fetch first $7 rows with ties
         ),
