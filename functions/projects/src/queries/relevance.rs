@@ -80,7 +80,7 @@ pub fn push_page(sql: &mut Sql, term: &Term, after: Option<&Position>, limit: i6
                 limit {limit}
             ), "#
         ));
-        missing += &format!(" and (select count(*) from match{rank}) < {limit}");
+        missing = format!("{missing} and (select count(*) from match{rank}) < {limit}");
     }
     let groups: Vec<String> = [Match::Title, Match::Tag, Match::Elsewhere]
         .map(|found| found as i32)

@@ -303,9 +303,9 @@ fn push_found_kept(
     ));
     push_scored(sql, window, after);
     sql.push(
-        r#" limit 1) t
+        " limit 1) t
                     where (select wanted from older)
-                        and found.id not in (select id from first union all select id from second)"#,
+                        and found.id not in (select id from first union all select id from second)",
     );
     // The authors are looked up in this order, until the page is full.
     sql.push(" order by rank desc, at desc, found.id desc offset 0) p where true");
