@@ -112,6 +112,97 @@ test("impersonation may start at one server and end at the other", async () => {
   }
 });
 
+/** The number of kept counts and scores that differ from those of the rows. */
+const drift = `
+  select
+    (
+      select count(*)
+      from "projectTrend" kept
+      full join counted_trends(null, until) counted on counted."projectId" = kept."projectId"
+      where (coalesce(kept.day, 0), coalesce(kept.week, 0), coalesce(kept.month, 0))
+        <> (coalesce(counted.day, 0), coalesce(counted.week, 0), coalesce(counted.month, 0))
+    )
+    + (
+      select count(*)
+      from (
+        (select * from "projectFacet" where count <> 0 except select * from counted_facets(until))
+        union all
+        (select * from counted_facets(until) except table "projectFacet")
+      ) facet
+    )
+    + (
+      select count(*)
+      from counted_visible_totals() counted
+      cross join (
+        select
+          coalesce(sum(users), 0) as users,
+          coalesce(sum(projects), 0) as projects,
+          coalesce(sum(comments), 0) as comments,
+          coalesce(sum(likes), 0) as likes
+        from "visibleTotal"
+      ) kept
+      where (kept.users, kept.projects, kept.comments, kept.likes)
+        <> (counted.users, counted.projects, counted.comments, counted.likes)
+    ) as drift
+  from "windowClock"`;
+
+test("the kept counts include each write of Prisma, of one row and of many", async (context) => {
+  const prisma = connect(database.url);
+  const id = (kind, number) => `kept-${kind}-${number}`;
+  const numbers = Array.from({ length: 6 }, (_, number) => number);
+  const kept = { startsWith: "kept-" };
+  const project = (number) => ({
+    id: id("project", number),
+    title: `Kept ${number}`,
+    tags: ["kept", `kept-${number % 2}`],
+    language: "Kept",
+    authorId: id("user", number % 3),
+  });
+  const like = (user, number) => ({ userId: id("user", user), projectId: id("project", number) });
+  const comment = (user, number) => ({ content: "x", authorId: id("user", user), projectId: id("project", number) });
+  const writes = {
+    "user.createMany": () =>
+      prisma.user.createMany({ data: numbers.map((n) => ({ id: id("user", n), name: "Kept", email: `kept-${n}@example.com` })) }),
+    "project.create": () => prisma.project.create({ data: project(0) }),
+    "project.createMany": () => prisma.project.createMany({ data: numbers.slice(1).map(project) }),
+    "like.create": () => prisma.like.create({ data: like(1, 0) }),
+    "like.createMany": () => prisma.like.createMany({ data: numbers.map((n) => like(n, 1)), skipDuplicates: true }),
+    "comment.create": () => prisma.comment.create({ data: comment(1, 0) }),
+    "comment.createMany": () => prisma.comment.createMany({ data: numbers.flatMap((n) => [comment(n, 2), comment(n, 3)]) }),
+    "project.update": () => prisma.project.update({ where: { id: id("project", 0) }, data: { tags: ["other"] } }),
+    "project.updateMany": () =>
+      prisma.project.updateMany({ where: { id: { in: [id("project", 1), id("project", 2)] } }, data: { isPublic: false } }),
+    "project.updateMany back": () => prisma.project.updateMany({ where: { id: kept }, data: { isPublic: true, language: "Go" } }),
+    "user.update": () => prisma.user.update({ where: { id: id("user", 0) }, data: { isActive: false } }),
+    "user.updateMany": () => prisma.user.updateMany({ where: { id: kept }, data: { isActive: true } }),
+    "like.delete": () => prisma.like.delete({ where: { userId_projectId: like(1, 0) } }),
+    "like.deleteMany": () => prisma.like.deleteMany({ where: { userId: { in: [id("user", 2), id("user", 3)] } } }),
+    "comment.deleteMany": () => prisma.comment.deleteMany({ where: { projectId: id("project", 3) } }),
+    "project.delete": () => prisma.project.delete({ where: { id: id("project", 1) } }),
+    "project.deleteMany": () => prisma.project.deleteMany({ where: { id: { in: [id("project", 2), id("project", 4)] } } }),
+    "user.deleteMany": () => prisma.user.deleteMany({ where: { id: kept } }),
+  };
+  const visitor = new Browser();
+  const counted = async () => {
+    const { tags } = json(await visitor.fetch(functions, "GET", "/projects/facets?prefix=kept"));
+    return tags.find(({ name }) => name === "kept")?.count ?? 0;
+  };
+  try {
+    for (const [name, write] of Object.entries(writes)) {
+      await write();
+      const [{ drift: found }] = await database.query(drift);
+      assert.equal(Number(found), 0, `after ${name}`);
+      if (name === "project.createMany") {
+        assert.equal(await counted(), numbers.length);
+      }
+    }
+    assert.equal(await counted(), 0);
+    context.diagnostic(`${Object.keys(writes).length} kinds of writes`);
+  } finally {
+    await prisma.$disconnect();
+  }
+});
+
 test("everything that the functions wrote is read by the Node server alone", async (context) => {
   const person = { name: "Left behind", email: "left@example.com" };
   const browser = new Browser();
