@@ -15,8 +15,8 @@ use crate::filter::Filter;
 
 /// Number of projects that are read in order at first.
 pub const SAMPLED: i64 = 2_000;
-/// If fewer of these match, the index is used: it then finds about one project in 1,000.
-const MIN_SAMPLED_MATCHES: i64 = 3;
+/// If fewer of these match, the index is used, because [`INSPECTED`] projects would probably not fill a page either.
+const MIN_SAMPLED_MATCHES: i64 = 5;
 /// Number of projects that are read in order otherwise, before the index is used. It then finds about one project in 500.
 const INSPECTED: i64 = 10_000;
 /// Number of projects that are read in order if the index finds more than [`max_found`], although few of the first match.
@@ -40,6 +40,7 @@ const FOUND_COST: f64 = 2.5;
 
 /// The limits for a search with terms that have trigrams and terms that have none. PostgreSQL then computes the keys of the text
 /// of each project that the index finds.
+const MIXED_MIN_SAMPLED_MATCHES: i64 = 2;
 const MIXED_INSPECTED: i64 = 20_000;
 const MIXED_MAX_MATCHES: i64 = 1_000;
 const MIXED_MIN_FREQUENT_MATCHES: i64 = 40;
@@ -80,7 +81,7 @@ pub fn push_page(
     limit: i64,
 ) {
     let (inspected, min_matches) = if filter.has_mixed_terms() {
-        (MIXED_INSPECTED, 1)
+        (MIXED_INSPECTED, MIXED_MIN_SAMPLED_MATCHES)
     } else {
         (INSPECTED, MIN_SAMPLED_MATCHES)
     };

@@ -351,14 +351,48 @@ pub async fn list_suggested_users(
             order by 2 * mutual_count + shared_skills_count desc
             fetch first $7 rows with ties
         ),
-        popular as (
-            select id, 0::bigint, 0::bigint
-            from eligible
-            where id <> $1
-                and id not in (select id from followed)
-                and id not in (select id from best)
-            order by "followersCount" desc, id desc
+        popular_first as materialized (
+            select n.id
+            from (
+                select id, "followersCount"
+                from "user"
+                where "isActive" and id <> $1 and id not in (select id from followed)
+                order by "followersCount" desc, id desc
+                limit 1000
+            ) n
+            cross join lateral (
+                select
+                from "user" u
+                where u.id = n.id
+                    and is_visible(u)
+                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
+                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
+                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
+                    and ($5::text is null or fold(u.location) like fold($5))
+                    and (
+                        cardinality($8::text[]) = 0
+                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
+                    )
+                limit 1
+            ) matching
+            where n.id not in (select id from best)
+            order by n."followersCount" desc, n.id desc
             limit $7
+        ),
+        popular as (
+            select id, 0::bigint, 0::bigint from popular_first
+            union all
+            (
+                select id, 0::bigint, 0::bigint
+                from eligible
+                where (select count(*) from popular_first) < $7
+                    and id <> $1
+                    and id not in (select id from followed)
+                    and id not in (select id from best)
+                    and id not in (select id from popular_first)
+                order by "followersCount" desc, id desc
+                limit $7
+            )
         ),
         suggestion as (
             select * from best
