@@ -48,6 +48,9 @@ pub struct BenchOptions {
     /// the database if it is missing: a million projects take 13 GB and some minutes
     #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
     projects: Vec<i32>,
+    /// With --projects, use this database of the server instead of one of its own. Repeat it for each size
+    #[arg(long, requires = "projects")]
+    database: Vec<String>,
     /// With --projects, measure unoptimised programs, which are built sooner
     #[arg(long, requires = "projects")]
     unoptimized: bool,

@@ -22,10 +22,11 @@ pub struct FilterNames {
 impl ReadsDatabase {
     /// Creates and migrates the database, and fills it if it is empty. The size of `cargo xtask bench` without options uses the
     /// same database.
-    pub async fn prepare(server: &str, projects: i32) -> anyhow::Result<Self> {
-        let name = match projects {
-            bench::database::PROJECTS => "bench".to_owned(),
-            _ => format!("bench_{projects}"),
+    pub async fn prepare(server: &str, projects: i32, name: Option<&str>) -> anyhow::Result<Self> {
+        let name = match (name, projects) {
+            (Some(name), _) => name.to_owned(),
+            (None, bench::database::PROJECTS) => "bench".to_owned(),
+            (None, _) => format!("bench_{projects}"),
         };
         let mut url = Url::parse(server)?;
         url.set_path(&name);
@@ -138,7 +139,7 @@ const CALLERS: &str = r#"
     insert into projects (id, title, "authorId", "isPublic", "createdAt", "updatedAt")
     select
         md5('quiet project ' || i), 'Quiet ' || i, 'reads-quiet-1', i % 2 = 0,
-        now() at time zone 'utc' - i * interval '1 hour', now() at time zone 'utc'
+        now() at time zone 'utc' - i * interval '1 hour', now() at time zone 'utc' - i * interval '1 hour'
     from generate_series(1, 5000) i
     on conflict do nothing;
     delete from quota;

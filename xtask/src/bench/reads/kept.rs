@@ -13,7 +13,7 @@ use super::{
 /// Maximum ratio of a figure to the kept one.
 const GROWTH: f64 = 2.0;
 /// Figures below this many milliseconds are not compared: they are mostly noise.
-const NOISE: f64 = 10.0;
+const NOISE: f64 = 3.0;
 
 /// Multiples by the name of the row.
 pub type KeptList = BTreeMap<String, f64>;

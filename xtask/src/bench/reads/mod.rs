@@ -3,6 +3,7 @@
 mod combinations;
 mod database;
 mod kept;
+mod plot;
 mod report;
 mod rows;
 mod server;
@@ -40,21 +41,26 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
     };
     let postgres = Postgres::obtain(Server::Test)?;
     let mut rounds = Vec::new();
-    for projects in &options.projects {
-        let mut database = ReadsDatabase::prepare(postgres.url(), *projects).await?;
+    for (place, projects) in options.projects.iter().enumerate() {
+        let name = options.database.get(place).map(String::as_str);
+        let mut database = ReadsDatabase::prepare(postgres.url(), *projects, name).await?;
         let server = ReadsServer::start(&codecave, &database.url).await?;
         rounds.push(measure(*projects, &mut database, &server).await?);
         database.close().await?;
     }
     // The kept list is that of unoptimised programs, because CI has built these.
-    let smallest = rounds
-        .first()
-        .filter(|round| options.unoptimized && round.projects == super::database::PROJECTS);
+    let listed = rounds
+        .iter()
+        .find(|round| options.unoptimized && round.projects == super::database::PROJECTS);
     let mut over = Vec::new();
-    match smallest {
+    match listed {
         Some(round) if options.keep => kept::write(round)?,
         Some(round) => over = kept::compare(round, &kept::load()?),
         None => {}
+    }
+    if rounds.len() > 1 {
+        plot::write(&rounds)?;
+        eprintln!("{} shows the times of all sizes", plot::path().display());
     }
     let report = ReadsReport::new(rounds);
     println!("{report}");
