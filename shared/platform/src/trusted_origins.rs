@@ -192,8 +192,7 @@ fn wildcard(pattern: &str, text: &str) -> bool {
                 let Some((star, taken)) = retry else {
                     return false;
                 };
-                retry = Some((star, taken + 1));
-                p = star + 1;
+                p = star;
                 t = taken + 1;
             }
         }
@@ -284,11 +283,13 @@ mod tests {
         let origins = trusted(&[
             "https://*.preview.codecave.tech",
             "*.wild.codecave.tech",
+            "*.v2.codecave.tech",
             "192.168.*.*",
         ]);
         for good in [
             "https://a.b.preview.codecave.tech",
             "http://x.wild.codecave.tech/a",
+            "http://x.v2.codecave.tech",
             "http://192.168.0.7",
         ] {
             assert!(origins.allows_origin(good), "{good}");
@@ -328,6 +329,7 @@ mod tests {
             "app://ada@open/in",
             "app://open:1/in",
             "app:open/in",
+            "codecave://any\tthing",
             "app://open/in/../out",
             "app://open/in/%2e%2e%2fout",
             "apps://open/in",
