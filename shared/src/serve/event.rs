@@ -1,7 +1,7 @@
 //! Events of API Gateway, Function URLs and load balancers, as requests.
 //!
 //! `lambda_http` panics on an invalid `Host` header, on an invalid query, and on some paths. It ignores all cookies if one
-//! contains a non-ASCII byte, and rejects an event with such a byte in another header. These inputs must not affect
+//! contains a control character, and rejects an event with such a character in another header. These inputs must not affect
 //! more than the header or the cookie itself. So the parts of an event that clients choose are added to the request
 //! without `lambda_http`.
 
@@ -74,7 +74,8 @@ impl HttpEvent {
                     .filter(|domain| is_function_url(domain));
                 parts.take_host(&mut event.headers);
                 if let Some(cookies) = event.cookies.take() {
-                    parts.add_cookies(&cookies);
+                    let header = cookie_header(cookies.iter().map(String::as_str));
+                    parts.headers.extend(header.map(|header| (COOKIE, header)));
                 }
             }
             LambdaRequest::ApiGatewayV1(event) => {
@@ -136,20 +137,6 @@ impl FreeParts {
         }
     }
 
-    /// Adds the cookies except those with a control character, which browsers do not send and a header cannot contain.
-    fn add_cookies(&mut self, cookies: &[String]) {
-        let is_possible = |cookie: &&str| !cookie.bytes().any(|byte| byte.is_ascii_control());
-        let cookies: Vec<&str> = cookies
-            .iter()
-            .flat_map(|cookies| cookies.split(';'))
-            .map(str::trim)
-            .filter(is_possible)
-            .collect();
-        if let Ok(header) = HeaderValue::from_bytes(cookies.join("; ").as_bytes()) {
-            self.headers.push((COOKIE, header));
-        }
-    }
-
     fn apply(self, mut request: lambda_http::Request) -> Result<lambda_http::Request, UriTooLong> {
         let Self {
             path,
@@ -168,6 +155,18 @@ impl FreeParts {
         *request.uri_mut() = Uri::try_from(uri).map_err(|_| UriTooLong)?;
         Ok(request.with_raw_http_path(&path))
     }
+}
+
+/// Returns a header with the cookies except those with a control character, which browsers do not send and a header cannot
+/// contain.
+fn cookie_header<'c>(cookies: impl Iterator<Item = &'c str>) -> Option<HeaderValue> {
+    let is_possible = |cookie: &&str| !cookie.bytes().any(|byte| byte.is_ascii_control());
+    let cookies: Vec<&str> = cookies
+        .flat_map(|cookies| cookies.split(';'))
+        .map(str::trim)
+        .filter(is_possible)
+        .collect();
+    HeaderValue::from_bytes(cookies.join("; ").as_bytes()).ok()
 }
 
 fn encoded_path(path: &str) -> String {
@@ -199,7 +198,8 @@ fn is_function_url(domain: &str) -> bool {
     domain.ends_with(".on.aws") && domain.bytes().all(is_plain)
 }
 
-/// Removes the headers that `lambda_http` rejects from an event, and returns them. Invalid names and values are dropped.
+/// Removes the headers that `lambda_http` rejects from an event, and returns them. Invalid names, values and cookies are
+/// dropped.
 fn take_unusual_headers(event: &mut Value) -> Vec<(HeaderName, HeaderValue)> {
     let is_usual = |name: &str, value: &str| {
         HeaderName::try_from(name).is_ok() && HeaderValue::from_str(value).is_ok()
@@ -221,7 +221,7 @@ fn take_unusual_headers(event: &mut Value) -> Vec<(HeaderName, HeaderValue)> {
             for value in values {
                 // An event of a REST API has every header twice.
                 if let Ok(name) = HeaderName::try_from(name)
-                    && let Ok(value) = HeaderValue::from_bytes(value.as_bytes())
+                    && let Some(value) = unusual_value(&name, value)
                     && !taken.contains(&(name.clone(), value.clone()))
                 {
                     taken.push((name, value));
@@ -231,6 +231,14 @@ fn take_unusual_headers(event: &mut Value) -> Vec<(HeaderName, HeaderValue)> {
         });
     }
     taken
+}
+
+fn unusual_value(name: &HeaderName, value: &str) -> Option<HeaderValue> {
+    if name == COOKIE {
+        cookie_header([value].into_iter())
+    } else {
+        HeaderValue::from_bytes(value.as_bytes()).ok()
+    }
 }
 
 type RouterAdapter =
