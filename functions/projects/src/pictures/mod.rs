@@ -33,9 +33,9 @@ use crate::{
 const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 /// Maximum time to wait for another request that makes the same version.
 const MAX_WAIT: Duration = Duration::from_secs(8);
-/// Interval in which the version of another request is polled.
+/// Interval between two checks whether another request has finished the version.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Changes with the code that makes versions, so that caches do not keep those of older code.
+/// A part of the entity tag. Change it together with the code that makes versions, so that caches drop the old ones.
 const VERSION: &str = "1";
 
 /// `GET /images/{uploadId}`

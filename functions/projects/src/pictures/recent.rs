@@ -7,10 +7,9 @@ use quick_cache::{Weighter, sync::Cache};
 
 /// Maximum size of a version in memory, in bytes. Larger ones are read from the bucket every time.
 const MAX_VERSION: usize = 512 * 1024;
-/// Maximum size of all versions in memory, in bytes. It is a part of the 1,024 MB of the function, of which the largest image
-/// needs 680.
+/// Maximum size of all versions in memory, in bytes. The function has 1,024 MB, and the largest image needs 680 MB of them.
 const CAPACITY: u64 = 48 * 1024 * 1024;
-/// Expected number of versions: those of a page are some tens of kilobytes.
+/// Expected number of versions, if each has some tens of kilobytes.
 const EXPECTED: usize = 1024;
 
 static RECENT: LazyLock<Cache<String, Bytes, BytesWeighter>> =
@@ -31,7 +30,7 @@ pub fn find(key: &str) -> Option<Bytes> {
     RECENT.get(key)
 }
 
-/// Keeps a version, unless it is large. The least useful versions are dropped when the memory is full.
+/// Stores a version, unless it is large. If the memory is full, the cache drops versions that are seldom used.
 pub fn keep(key: String, bytes: &Bytes) {
     if bytes.len() <= MAX_VERSION {
         RECENT.insert(key, bytes.clone());

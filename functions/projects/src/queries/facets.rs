@@ -8,7 +8,7 @@ use super::{
 };
 use crate::filter::{Filter, Window};
 
-/// Maximum number of projects of one author, or of those that one user likes, that are counted.
+/// Maximum number of projects that are counted if the filter selects one author, or the likes of one user.
 const MAX_COUNTED: i64 = 10_000;
 
 /// A tag or a language, and its counts.
@@ -21,8 +21,8 @@ pub struct FacetRow {
     pub previous_count: i64,
 }
 
-/// Lists the most frequent tags and languages of all public projects that start with `prefix`, `limit` of each. Names
-/// that differ only in case count together, under the most frequent spelling.
+/// Lists the `limit` most frequent tags and the `limit` most frequent languages of all public projects. Their names start with
+/// `prefix`. Names that differ only in case count together, under the most frequent spelling.
 ///
 /// Triggers maintain the counts in `projectFacet` as of the time of `windowClock`; the statement reads only the projects that
 /// have left a window since then.
@@ -131,7 +131,8 @@ pub async fn list_facets(
     .await
 }
 
-/// Lists the same facets of the public projects that match a filter: of the newest of them, so that the time is bounded.
+/// Lists the same facets of the public projects that match a filter. Only the newest matches are counted, so that the time is
+/// bounded.
 pub async fn list_matching_facets(
     db: impl PgExecutor<'_>,
     filter: &Filter,
@@ -164,7 +165,7 @@ pub async fn list_matching_facets(
     } else {
         search::push_matches(&mut sql, filter, push_columns);
     }
-    // Exact spellings are counted first. There are few of them, so that only few names must be folded.
+    // Exact spellings are counted first. There are few of them, so only few names are folded.
     sql.push(
         "
         spelling as materialized (

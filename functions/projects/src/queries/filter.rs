@@ -42,7 +42,8 @@ pub fn push_conditions(sql: &mut Sql, filter: &Filter, visibility: Visibility) {
     push_other_conditions(sql, filter);
 }
 
-/// Appends the conditions on each row of `projects p`, which is read in order: all except who can see it.
+/// Appends the conditions on `projects p` for statements that read projects in order and check each row. They do not include
+/// whether the viewer can see the project.
 pub fn push_row_conditions(sql: &mut Sql, filter: &Filter) {
     push_terms(sql, filter);
     // The text contains each tag on a line of its own. Most rows fail this condition, which costs less than the next.
@@ -56,8 +57,8 @@ pub fn push_row_conditions(sql: &mut Sql, filter: &Filter) {
     push_other_conditions(sql, filter);
 }
 
-/// Appends the conditions on `projects p` that one index finds. They are for statements that do not read projects in order:
-/// PostgreSQL computes the keys of the text of each project that it reads.
+/// Appends the conditions on `projects p` that one index checks together. Statements that read projects in order must not use
+/// them, because PostgreSQL would compute the search keys of each text.
 pub fn push_index_conditions(sql: &mut Sql, filter: &Filter) {
     sql.push(r#" and p."isPublic""#);
     for term in &filter.terms {
@@ -77,7 +78,8 @@ pub fn push_index_conditions(sql: &mut Sql, filter: &Filter) {
     push_other_conditions(sql, filter);
 }
 
-/// Appends the conditions that those of [`push_index_conditions`] do not imply, except who can see a project.
+/// Appends the conditions that a project with those of [`push_index_conditions`] may still fail. They do not include whether the
+/// viewer can see the project.
 pub fn push_found_conditions(sql: &mut Sql, filter: &Filter) {
     for term in filter.terms.iter().filter(|term| !term.is_indexed()) {
         push_term(sql, term);

@@ -35,7 +35,7 @@ impl Order {
         }
     }
 
-    /// Whether the expression that the order ranks by is more than a constant.
+    /// Returns whether the order ranks by an expression. All other orders have the constant rank 0.
     pub fn has_rank(self, filter: &Filter) -> bool {
         match self {
             Self::Likes | Self::Comments | Self::Views => true,

@@ -13,33 +13,36 @@ use super::{
 };
 use crate::filter::Filter;
 
-/// Number of projects that are read in order at first.
+/// Number of projects that are read in order at first: the sample.
 pub const SAMPLED: i64 = 2_000;
-/// If fewer of these match, the index is used, because [`INSPECTED`] projects would probably not fill a page either.
+/// If fewer projects of the sample match, the index is used next, because [`INSPECTED`] projects would probably not fill a page
+/// either.
 const MIN_SAMPLED_MATCHES: i64 = 5;
-/// Number of projects that are read in order otherwise, before the index is used. It then finds about one project in 500.
+/// Number of projects, with the sample, that are read in order before the index is used, if enough of the sample match. About
+/// one project in 500 matches in that case.
 const INSPECTED: i64 = 10_000;
-/// Number of projects that are read in order if the index finds more than [`max_found`], although few of the first match.
+/// Number of projects, with the sample, that are read in order if the index reaches its limit of [`max_found`].
 const MAX_INSPECTED: i64 = 30_000;
-/// Maximum number of projects that the index finds, at least, and for each project of the page. More exist only if the projects
-/// that are read in order have far fewer matches than the others.
+/// Maximum number of projects that the index finds for a small page. The limit is reached only if matches are much rarer in the
+/// sample than among the other projects.
 const MAX_FOUND: i64 = 5_000;
+/// The same limit for a large page: this number for each project of the page.
 const MAX_FOUND_FOR_EACH: i64 = 100;
-/// The index is used at once for a tag or languages with fewer projects.
+/// If a tag or the languages have fewer projects than this, the index is used at once.
 const MIN_COMMON: i64 = 2_000;
-/// The index finds matches for the order by relevance and for facets only if it is estimated to find fewer than this.
+/// The order by relevance and facets use the index only if fewer matches than this are estimated.
 const MAX_MATCHES: i64 = 4_000;
-/// Numbers of matches that are ranked or counted if they are frequent. They are the newest, and are found without an index:
-/// as many as about 5,000 projects contain, within these limits.
+/// Limits of the number of matches that are ranked or counted if matches are frequent. Between the limits, it is the number of
+/// matches in about 5,000 projects. The newest matches are taken, and they are read in order instead of from the index.
 const MIN_FREQUENT_MATCHES: i64 = 60;
 const MAX_FREQUENT_MATCHES: i64 = 500;
-/// Maximum number of projects that are read in order to find these.
+/// Maximum number of projects after the sample that are read in order to find these matches.
 const MAX_READ: i64 = 20_000;
-/// How many projects can be read in order at the cost of one that the index finds.
+/// Cost of a project that the index finds, as a multiple of the cost of a project that is read in order.
 const FOUND_COST: f64 = 2.5;
 
-/// The limits for a search with terms that have trigrams and terms that have none. PostgreSQL then computes the keys of the text
-/// of each project that the index finds.
+/// The limits for a search in which some terms have trigrams and others have none. For such a search, PostgreSQL computes the
+/// search keys of each project that the index finds, so the index costs more.
 const MIXED_MIN_SAMPLED_MATCHES: i64 = 2;
 const MIXED_INSPECTED: i64 = 20_000;
 const MIXED_MAX_MATCHES: i64 = 1_000;
@@ -51,8 +54,8 @@ pub fn max_found(limit: i64) -> i64 {
     MAX_FOUND.max(MAX_FOUND_FOR_EACH * limit)
 }
 
-/// Appends `rare as (…)`: whether so few projects have one of the tags, or the languages, that the index is used at once.
-/// Triggers maintain the counts in `projectFacet`.
+/// Appends `rare as (…)`: whether one of the tags, or all languages together, have fewer than [`MIN_COMMON`] projects. Triggers
+/// maintain the counts in `projectFacet`.
 pub fn push_rare(sql: &mut Sql, filter: &Filter) {
     sql.push("rare as materialized (select false");
     for tag in &filter.tags {
@@ -288,7 +291,7 @@ pub fn push_matches(sql: &mut Sql, filter: &Filter, push_columns: impl Fn(&mut S
     ));
 }
 
-/// Appends a statement that reads the projects which the index finds, if the value that `wanted` selects is true.
+/// Appends a query that reads the projects that the index finds. It reads nothing if the value that `wanted` selects is false.
 /// [`push_found_conditions`] has the conditions that the index does not check. `push_limit` appends more conditions and a limit.
 pub fn push_found(
     sql: &mut Sql,
@@ -296,8 +299,8 @@ pub fn push_found(
     wanted: &'static str,
     push_limit: impl Fn(&mut Sql),
 ) {
-    // The second condition is the first once more. It keeps PostgreSQL from starting workers before it knows whether there is
-    // anything to do: workers cannot read the value.
+    // The condition is there twice. Parallel workers cannot read the value in the second form, so PostgreSQL starts no workers for
+    // a query that may have nothing to do.
     sql.push(format_args!(
         r#"select p.* from projects p where (select {wanted}) and p."isPublic" in (select {wanted})"#
     ));

@@ -16,11 +16,11 @@ use crate::filter::{Filter, Window};
 const LIKE: i32 = 3;
 const COMMENTER: i32 = 2;
 
-/// Number of projects that are looked up in the order of their scores at first.
+/// Number of projects that are looked up in the order of their scores at first: the sample.
 const SAMPLED: i64 = 1_000;
-/// If fewer of these match, the index is used.
+/// If fewer projects of the sample match, the index is used next.
 const MIN_SAMPLED_MATCHES: i64 = 2;
-/// Number of projects that are looked up in the order of their scores otherwise, before the index is used.
+/// Number of projects, with the sample, that are looked up before the index is used, if enough of the sample match.
 const SCORED: i64 = 5_000;
 /// Number of projects without a score that are read, newest first, before the index is used.
 const WITHOUT_SCORE: i64 = 5_000;
@@ -41,7 +41,8 @@ impl Window {
 /// page.
 ///
 /// Triggers maintain the scores as of the time of `windowClock`, so the statement reads the best projects from an index. It
-/// reads likes and comments only where the window differs from the clock's, and ranks the projects of these separately.
+/// reads only those likes and comments that are in one of the two windows, the request's and the clock's, but not in the other.
+/// It ranks the projects with such likes and comments separately.
 pub fn push_page(
     sql: &mut Sql,
     filter: &Filter,
@@ -396,7 +397,7 @@ fn push_found_others(
         push_after_others(sql, after);
         sql.push(format_args!(" {order} "));
     };
-    // If the scored ones were found by the index, so are these.
+    // If the index finds the projects with a score, it also finds those without one.
     sql.push(r#"newest as materialized (select p.id, 0 as rank, p."createdAt" as at from ("#);
     push_newest(sql, "p.*");
     sql.push(format_args!(

@@ -1,4 +1,5 @@
-//! Lists of more projects than are read in order: each page continues where the one before ended, and nothing is missing.
+//! Lists whose matches are so far apart that an index must find them. Each page continues where the previous page ended, and no
+//! match is missing.
 
 use sqlx::PgPool;
 use testing::{Caller, each};
@@ -97,7 +98,7 @@ async fn pages_contain_each_match_in_order_however_far_it_is(db: PgPool) {
         .unwrap();
         assert_eq!(facets["tags"][0]["count"], count, "{filter}");
     }
-    // The titles of all matches have the words, so the newest come first.
+    // All matches have the words in their titles and therefore the same rank, so the newest come first.
     for query in ["q=kelp", "q=xq", "q=kelp+plain"] {
         let newest = pages(&anyone, format!("/projects?{query}&sort=newest&limit=4")).await;
         let best = pages(&anyone, format!("/projects?{query}&limit=3")).await;
