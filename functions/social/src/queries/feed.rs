@@ -9,9 +9,9 @@ use super::Position;
 
 type Sql = QueryBuilder<Postgres>;
 
-/// Number of projects that a followed person is assumed to have, which is more than the average.
+/// Estimated number of projects of a followed person. It is more than the average.
 const PROJECTS_OF_EACH: i64 = 20;
-/// Maximum number of projects that the index finds.
+/// Maximum number of projects that are read from the index of tags and languages.
 const MAX_FOUND: i64 = 20_000;
 
 /// Conditions on the projects of the feed.
@@ -32,11 +32,10 @@ impl FeedFilter {
 ///
 /// The newest projects of the whole site usually fill the page of a user who follows many people, so the statement reads
 /// these first: ten for each person followed. Only if they do not fill the page, and there are older ones, it reads the
-/// newest projects of each person followed. So the time is bounded by the number of people followed, not by the number of
-/// projects.
+/// newest projects of each person followed. The time depends on the number of people followed, not on the number of projects.
 ///
-/// With tags or languages, it reads the newest 5,000 projects of the site, and then either the projects of each person followed
-/// or those that an index finds by tags and languages, whichever are probably fewer.
+/// With tags or languages, the statement reads the newest 5,000 projects of the site. If they do not fill the page, it reads the
+/// projects of each person followed, or those that an index finds by tags and languages. It takes the set that is probably smaller.
 pub async fn list_feed(
     db: impl PgExecutor<'_>,
     user: &str,
@@ -175,8 +174,8 @@ fn push_filtered_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Positio
         ));
         sql.push_bind(filter.languages.clone()).push("))), 0)");
     }
-    // The second condition is the first once more: it keeps PostgreSQL from starting workers before it knows whether there is
-    // anything to do.
+    // The condition is there twice. Parallel workers cannot read the value in the second form, so PostgreSQL starts no workers for
+    // a query that may have nothing to do.
     sql.push(
         r#" as found) found),
         page as (
@@ -223,7 +222,7 @@ fn push_filtered_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Positio
     ));
 }
 
-/// Appends the conditions of the filter on `projects p`, which is read otherwise.
+/// Appends the conditions of the filter on `projects p`, for statements that find the projects by time or by author.
 fn push_conditions(sql: &mut Sql, filter: &FeedFilter) {
     // The text contains each tag on a line of its own. Most rows fail this condition, which costs less than the next.
     for tag in &filter.tags {

@@ -68,7 +68,7 @@ pub async fn promote(db: &PgPool, user: &Caller, role: &str) {
 
 const DEADLOCKS: &str = "select deadlocks from pg_stat_database where datname = current_database()";
 
-/// Counts the counters that differ from their rows. The count must be zero.
+/// Returns how many stored counters differ from the rows that they count. The result must be zero.
 pub const DRIFT: &str = r#"
     select (
         select count(*) from "user" u

@@ -7,13 +7,13 @@ use sqlx::PgExecutor;
 
 /// Conditions on the users of a list. Texts are patterns of `like`.
 pub struct UserFilter {
-    /// The longest term of a search. An index finds its rows, which are then checked for the other terms.
+    /// The longest term of a search. An index finds its rows, and the statement checks these rows for the other terms.
     pub term: Option<String>,
     /// The other terms.
     pub more_terms: Vec<String>,
     /// The terms that match only at the start of a word. They are not patterns.
     pub word_starts: Vec<String>,
-    /// The terms, no patterns, that no index of trigrams finds.
+    /// The terms that have no trigrams. An index finds them by their keys. They are not patterns.
     pub unindexed: Vec<String>,
     pub skills: Vec<String>,
     pub location: Option<String>,
@@ -77,10 +77,10 @@ pub async fn find_user_by_github(
 
 /// Lists a page of users, newest first.
 ///
-/// PostgreSQL removes the conditions whose parameter is empty before it plans, because no generic plan is as cheap. The
-/// same holds for the other lists of users.
+/// PostgreSQL plans this statement anew for each call, because a generic plan would be more expensive. The plan does not contain
+/// the conditions whose parameter is empty. The same holds for the other lists of users.
 ///
-/// If an index finds a term only by its keys, the statement first reads 1,000 users in order, who fill the page if the term is
+/// If an index finds a term only by its keys, the statement first reads 1,000 users in order. They fill the page if the term is
 /// frequent.
 pub async fn list_newest_users(
     db: impl PgExecutor<'_>,

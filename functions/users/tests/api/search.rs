@@ -270,7 +270,7 @@ async fn the_query_is_validated(db: PgPool) {
     );
 }
 
-/// Frequent terms are read from the first users in order, rare ones are found behind them.
+/// Frequent terms fill a page from the first users of the order. An index finds rare terms.
 #[testkit::test]
 async fn terms_of_signs_and_short_words_are_found_at_any_depth(db: PgPool) {
     let app = app(&db);
