@@ -36,7 +36,7 @@ impl SetCookies {
         }
     }
 
-    /// Removes the values of a cookie, so that a token that is cleared is not sent.
+    /// Removes the earlier values of a cookie from this response, so that it does not send a token and clear it again.
     fn forget(&self, name: &str) {
         self.lock().retain(|cookie| {
             cookie

@@ -13,7 +13,7 @@ pub struct CurrentSession {
 }
 
 impl CurrentSession {
-    /// Rejects a session in which an admin impersonates the user with 403.
+    /// Returns the error 403 if an admin impersonates the user in this session.
     pub fn require_own(&self) -> Result<()> {
         if self.session.impersonated_by.is_none() {
             return Ok(());

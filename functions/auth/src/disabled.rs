@@ -1,4 +1,4 @@
-//! Endpoints of passwords and mails. They are switched off, and validate their bodies before they report that.
+//! Endpoints of passwords and mails. They are switched off. They validate the body first, and then return the error for that.
 
 use utoipa::openapi::KnownFormat;
 
@@ -10,7 +10,7 @@ use crate::{
     request::CallWith,
 };
 
-/// Reads an address that must be there.
+/// Reads a required e-mail address.
 fn require_email(fields: &mut Fields<'_>, name: &'static str) {
     let rule = text()
         .form(is_email, "Invalid email address")
@@ -68,7 +68,7 @@ pub async fn sign_up(_: CallWith<EmailSignUp>) -> Result {
     ))
 }
 
-/// An address whose password is reset.
+/// The e-mail address of the user whose password is reset.
 pub struct PasswordReset;
 
 impl AuthBody for PasswordReset {

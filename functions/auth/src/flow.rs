@@ -20,7 +20,8 @@ const LIFETIME: i32 = 600;
 pub struct LinkRequest {
     pub user_id: String,
     pub email: String,
-    /// Empty in a state of the Node server, which encrypts its session. Such a link is refused like one whose session ended.
+    /// Empty if the Node server stored the state, because that server stores the session encrypted. Such a link is rejected, as
+    /// if the session had ended.
     #[serde(default)]
     pub session_id: String,
 }
@@ -126,7 +127,7 @@ fn merge(mut data: Map<String, Value>, flow: &FlowState) -> Result<String> {
     Ok(serde_json::to_string(&data).map_err(json)?)
 }
 
-/// The result of taking a state.
+/// The result of [`take`].
 pub enum TakenState {
     /// The flow continues. Its state is deleted.
     Flow(FlowState),

@@ -51,7 +51,7 @@ pub struct Right {
 }
 
 impl Right {
-    /// 403 of a caller without the right.
+    /// Returns the error 403 for a caller without this right.
     pub fn refusal(&self) -> Error {
         Error::forbidden(self.code, self.message)
     }
@@ -152,7 +152,7 @@ fn allows(config: &Config, user: &User, resource: &str, action: &str) -> bool {
 }
 
 impl Call {
-    /// Returns the session of an admin; 401 with an empty body or 403 for other callers.
+    /// Returns the session of an admin. Other callers get 401 with an empty body, or 403.
     pub async fn staff(&self, right: &Right) -> Result<CurrentSession> {
         let current = self.signed_in_or_bare().await?;
         let config = &self.auth.app.config;
@@ -176,7 +176,7 @@ pub struct Permission {
 /// Lists of actions by resource.
 type ResourceActions = Vec<(String, Vec<String>)>;
 
-/// The rule of an object of lists of actions.
+/// The rule of an object whose keys are resources and whose values are lists of actions.
 struct ResourceActionsRule;
 
 impl ValueRule for ResourceActionsRule {
@@ -229,7 +229,8 @@ impl AuthBody for PermissionCheck {
     }
 }
 
-/// `POST /api/auth/admin/has-permission`: checks the session's own user. `userId` and `role` of the body exist for servers.
+/// `POST /api/auth/admin/has-permission`: checks the rights of the signed-in user. Better Auth reads `userId` and `role` of the
+/// body only in calls from a server, so they are ignored here.
 pub async fn has_permission(CallWith(call, body): CallWith<PermissionCheck>) -> Result {
     let Some(actions) = body.permissions else {
         return Err(Error::Message(

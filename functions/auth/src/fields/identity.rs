@@ -10,7 +10,7 @@ use super::{
     text::{is_longer, text},
 };
 
-/// An id. As JavaScript's `String` does, it turns every value into a text.
+/// Accepts any value as an id. The value is converted to a text, as JavaScript's `String` does.
 pub fn any_id() -> AnyIdRule {
     AnyIdRule
 }
@@ -37,10 +37,10 @@ impl ValueRule for AnyIdRule {
     }
 }
 
-/// Longer lists are no id of any user.
+/// Maximum length of a list that is converted item by item. The text of a longer list is not the id of any user.
 const MAX_ID_ITEMS: usize = 10;
 
-/// Converts an item of a list as `String` of JavaScript does: joins its items with commas.
+/// Converts a list, or an item of a list, as `Array.prototype.join` of JavaScript does. The items are separated by commas.
 fn javascript_text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -67,8 +67,8 @@ pub fn role_names() -> RoleNamesRule {
 pub struct RoleNamesRule;
 
 impl RoleNamesRule {
-    /// Returns the roles separated by commas; `None` for anything but a text or a list of texts, and for a text that is too
-    /// long to be stored.
+    /// Returns the roles separated by commas. Returns `None` if the value is neither a text nor a list of texts, or if the text
+    /// cannot be stored.
     pub fn join(value: &Value) -> Option<String> {
         let text = |value: &Value| {
             let text = value.as_str()?;

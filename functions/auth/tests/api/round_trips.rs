@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::{Stage, expect_redirect};
 
-/// The budget of a callback, with the rate limit.
+/// Number of statements of a callback, including the statement of the rate limit.
 const STATEMENTS: u32 = 4;
 
 #[testkit::test]
