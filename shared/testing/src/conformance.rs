@@ -48,7 +48,8 @@ pub fn check(
     let Some(media_type) = media_type.filter(|_| method != Method::HEAD) else {
         return;
     };
-    // An invalid API key gets a message even where a missing credential gets an empty 401. OpenAPI cannot describe both.
+    // On some routes, a missing credential gets a 401 without a body, and an invalid API key a 401 with a message. OpenAPI cannot
+    // describe both.
     if status == StatusCode::UNAUTHORIZED && answer["content"].is_null() {
         return;
     }

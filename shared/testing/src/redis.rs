@@ -1,4 +1,4 @@
-//! A server with Redis's protocol.
+//! A server for tests that responds like Redis.
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},

@@ -1,4 +1,4 @@
-//! A request after its response: the data of its log line, metrics and Sentry events.
+//! The data of a finished request, for its log line, its metrics and its Sentry events.
 
 use std::{net::IpAddr, time::Duration};
 
