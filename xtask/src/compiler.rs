@@ -170,8 +170,8 @@ struct Expansion {
 }
 
 impl Span {
-    /// Returns this span if it is in a source of the workspace, or else the place there where the macro is used. An error
-    /// in the expansion of a macro points into the crate of the macro.
+    /// Returns the place of an error in the workspace. An error in the expansion of a macro points into the crate of the macro;
+    /// its place is where the workspace uses the macro.
     fn own(&self) -> Option<&Self> {
         // Paths of the workspace's sources are relative to its root.
         if self.file_name.is_relative() {

@@ -1,4 +1,4 @@
-//! The official clients, the one in TypeScript and its example against the API.
+//! Runs Better Auth's official clients, this project's TypeScript client and its example against the API.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::{
 const ADMIN_ID: &str = "admin-of-the-clients";
 const ADMIN_EMAIL: &str = "admin@example.com";
 
-/// The first to sign in with this address is the admin.
+/// Creates the admin before the tests. A test becomes this user by signing in with the address.
 const ADMIN: &str = r#"
     insert into "user" (id, name, email, "emailVerified", "updatedAt")
     values ($1, 'Admin', $2, true, now() at time zone 'utc')

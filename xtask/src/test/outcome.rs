@@ -99,8 +99,8 @@ impl Outcome {
         self.success && self.tally.failed == 0
     }
 
-    /// Each failed test with the reason and the command that runs it again, and each that passed only when it was
-    /// repeated; empty if there are none.
+    /// Returns a text that lists the flaky tests, and the failed tests with their reasons and the commands that run them again.
+    /// The text is empty if there are none.
     pub fn failures(&self) -> String {
         let mut lines: Vec<String> = (self.flaky.iter())
             .map(|test| format!("FLAKY {test}: passed at the second attempt"))
@@ -119,7 +119,7 @@ impl Outcome {
     }
 }
 
-/// One line in the form that tools which count tests read.
+/// One line with the tally. Tools that count tests can read its form.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.suite, self.tally)

@@ -80,7 +80,8 @@ fn data_are_retained_unless_their_deletion_is_requested() {
             "{name}"
         );
     }
-    // The retained stack has everything that the cluster needs, and nothing that has costs without the functions.
+    // The retained stack contains everything that the cluster needs. It contains nothing that would cost money without
+    // the functions.
     let data = std::fs::read_to_string(testkit::workspace().join("data.yaml")).unwrap();
     for (name, kind) in keeping.resources().unwrap() {
         let kept = data.contains(&format!("\n  {name}:\n"));
@@ -105,7 +106,7 @@ fn data_are_retained_unless_their_deletion_is_requested() {
             "{name}: {deleted}"
         );
         let snapshot = replaced == "Snapshot" && name == "Database";
-        // The policy of its versions. Deleting a function deletes all of them.
+        // This is the policy of a function's versions. The versions are deleted together with the function.
         let versions = replaced == "Retain" && kind == "AWS::Serverless::Function";
         assert!(
             snapshot || versions || replaced.is_null() || replaced == "Delete",
@@ -115,7 +116,7 @@ fn data_are_retained_unless_their_deletion_is_requested() {
     // RDS would create a log group that is never deleted.
     let database = deleting.resource("Database").unwrap().unwrap();
     assert_eq!(database.get("EnableCloudwatchLogsExports"), None);
-    // The names of retained resources exist only if they are retained.
+    // Without retention, each of these resources has another name, with `Disposable` before it.
     let names: Vec<_> = deleting
         .resources()
         .unwrap()
@@ -301,7 +302,7 @@ fn parameters_that_cannot_work_are_rejected() {
     assert_eq!(rejections(&[&pooled[..], &receiver].concat()), [""; 0]);
 }
 
-/// A program that installs the agent at the first boot would find no way out, because the NAT gateway is made meanwhile.
+/// The agent cannot be installed at the first boot: the NAT gateway may not exist yet, so the instance may not reach the internet.
 #[test]
 fn the_image_of_the_bastion_has_the_agent_of_session_manager() {
     let stack = stack(PRODUCTION);
@@ -320,7 +321,7 @@ fn the_image_of_the_bastion_has_the_agent_of_session_manager() {
     );
 }
 
-/// Whoever deploys production gives the receiver of its alarms.
+/// The configuration in the repository names no receiver of alarms. Each deployment of production must add one.
 #[test]
 fn production_is_rejected_until_its_alarms_have_a_receiver() {
     for environment in ["default", "dev", "staging", "production"] {

@@ -1,5 +1,5 @@
-//! Costs of hostile requests, for every operation of the document. A hostile body, query or cookie takes little more
-//! processor time than harmless text of the same size.
+//! Costs of hostile requests, for every operation of the OpenAPI document. A hostile body, query or cookie must take little
+//! more processor time than a harmless one of the same size.
 
 use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
 
@@ -39,7 +39,7 @@ struct Hostile {
     text: String,
 }
 
-/// Repeats the output of `item` for 0, 1, …, between `start` and `end`, up to the size.
+/// Returns `start`, the output of `item` for 0, 1, … and `end`. Calls `item` as often as the text fits into `size` bytes.
 fn filled(size: usize, start: &str, end: &str, mut item: impl FnMut(&mut String, usize)) -> String {
     let mut text = start.to_owned();
     for index in 0.. {

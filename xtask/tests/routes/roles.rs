@@ -1,4 +1,4 @@
-//! The contract's table of roles, row by row.
+//! Checks each row of the contract's table of roles.
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -65,7 +65,7 @@ pub fn all(names: &FilterNames) -> Vec<(String, bool)> {
         };
         for (place, filter) in filters.iter().enumerate() {
             for (number, sort) in SORTS.iter().enumerate() {
-                // Relevance needs words. Of the other combinations every third is enough.
+                // Relevance needs words. Every third of the other combinations is enough.
                 let skipped = *sort == "relevance" && q.is_empty();
                 if !skipped && (place + number) % 3 == 0 {
                     paths.push((format!("/projects?sort={sort}{q}{filter}"), false));

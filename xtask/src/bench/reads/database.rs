@@ -20,8 +20,8 @@ pub struct FilterNames {
 }
 
 impl ReadsDatabase {
-    /// Creates and migrates the database, and fills it if it is empty. The size of `cargo xtask bench` without options uses the
-    /// same database.
+    /// Creates and migrates the database, and fills it if it is empty. Without a name, and with [`bench::database::PROJECTS`]
+    /// projects, it is the database of `cargo xtask bench` without options.
     pub async fn prepare(server: &str, projects: i32, name: Option<&str>) -> anyhow::Result<Self> {
         let name = match (name, projects) {
             (Some(name), _) => name.to_owned(),
@@ -117,8 +117,8 @@ impl ReadsDatabase {
     }
 }
 
-/// A viewer who follows the 5,000 most followed users; 5,000 users without followers of whom one has 5,000 projects that nobody
-/// has liked and the others have none; and a user who follows these.
+/// Inserts users whose reads are expensive. The viewer follows the 5,000 most followed users. Of 5,000 quiet users, the first has
+/// 5,000 projects that nobody has liked, and the others have no projects. The fan follows all quiet users but the first.
 const CALLERS: &str = r#"
     insert into "user" (id, name, email, "emailVerified", skills, "createdAt", "updatedAt")
     select id, id, id || '@people.example', true, '{Rust,Go}', timestamp '2020-01-01', now() at time zone 'utc'

@@ -1,4 +1,4 @@
-//! `cargo xtask bench --projects N`: what reads cost in databases of different sizes.
+//! `cargo xtask bench --projects N`: measures the costs of reads in databases of different sizes.
 
 mod combinations;
 mod database;
@@ -48,7 +48,7 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
         rounds.push(measure(*projects, &mut database, &server).await?);
         database.close().await?;
     }
-    // The kept list is that of unoptimised programs, because CI has built these.
+    // The kept list has the figures of unoptimised programs, which CI has already built for its other checks.
     let listed = rounds
         .iter()
         .find(|round| options.unoptimized && round.projects == super::database::PROJECTS);

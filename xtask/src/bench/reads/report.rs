@@ -8,7 +8,7 @@ use super::{Round, rows::ROWS};
 const GROWTH: f64 = 2.0;
 /// Figures below this are not compared, in milliseconds: they are mostly noise.
 const NOISE: f64 = 3.0;
-/// Maximum of each combination, in milliseconds.
+/// Maximum time of each combination, in milliseconds.
 const WORST: f64 = 150.0;
 /// Number of combinations that are printed.
 const SHOWN: usize = 10;
