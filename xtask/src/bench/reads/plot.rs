@@ -10,12 +10,15 @@ use super::{
     rows::{ROWS, Row},
 };
 
-/// Size of a panel without its labels, of the labels on the right of it, and of the margins around both, in pixels.
+/// Width of a panel without its labels, in pixels. The other sizes are also in pixels.
 const WIDTH: f64 = 170.0;
+/// Height of a panel.
 const HEIGHT: f64 = 220.0;
+/// Width of the labels, which are on the right of a panel.
 const LABELS: f64 = 310.0;
+/// Margin around a panel and its labels.
 const MARGIN: f64 = 44.0;
-/// Panels side by side.
+/// Number of panels side by side.
 const COLUMNS: usize = 2;
 /// Distance between labels.
 const LINE: f64 = 13.0;
@@ -121,7 +124,7 @@ fn push_panel(svg: &mut String, panel: &str, rounds: &[Round]) -> anyhow::Result
             round.projects
         )?;
     }
-    // The labels are in the order of the ends of their lines, from below, so that the connections do not cross.
+    // The labels are sorted by the heights at which their lines end, so that the connections do not cross.
     lines.sort_by(|(one, _), (other, _)| end(other).total_cmp(&end(one)));
     let mut lowest = HEIGHT + LINE;
     for (place, (points, row)) in lines.iter().enumerate() {
@@ -150,7 +153,7 @@ fn push_panel(svg: &mut String, panel: &str, rounds: &[Round]) -> anyhow::Result
     Ok(())
 }
 
-/// Returns where a time is between the upper and the lower edge of a panel.
+/// Returns the vertical position of a time in a panel, from 0 at the upper edge to [`HEIGHT`] at the lower edge.
 fn place_of(milliseconds: f64) -> f64 {
     let share = (milliseconds.clamp(LEAST, MOST) / LEAST).ln() / (MOST / LEAST).ln();
     HEIGHT * (1.0 - share)
@@ -164,7 +167,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
-/// Returns a small count as a coordinate.
+/// Converts a small count to a number for coordinates.
 #[expect(clippy::cast_precision_loss, reason = "a small number")]
 fn f(count: usize) -> f64 {
     count as f64
