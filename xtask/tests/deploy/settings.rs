@@ -265,7 +265,7 @@ fn every_configuration_name_has_a_parameter_or_takes_effect_in_the_secret() {
             }
         }
     }
-    // What the template decides, or what only a program outside Lambda reads.
+    // These names are set by the template, or read only outside Lambda.
     let fixed = ["METRICS_NAMESPACE", "NODE_ENV"];
     let fallback = environments(EXISTING);
     let mut unsettable = Vec::new();

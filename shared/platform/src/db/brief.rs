@@ -1,8 +1,8 @@
 //! Statements with a short time limit.
 //!
-//! The limit is enforced here and not by a setting of the session: a `SET` would cost each request a round trip and bind a
-//! connection of a pooler to this client, and a second pool would double the connections of an instance. When the limit has
-//! passed, the connection is closed, and the server cancels the statement when it notices that
+//! The limit is enforced here and not by a setting of the session. A `SET` would cost each request a round trip, and would bind
+//! a connection of a pooler to this client. A second pool with the setting would double the connections of an instance. When the
+//! limit has passed, the connection is closed. The server cancels the statement when it notices that
 //! (`client_connection_check_interval`).
 
 use std::time::Duration;

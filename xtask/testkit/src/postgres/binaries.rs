@@ -33,7 +33,7 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the programs on `PATH`, else the newest ones in the folders of packages. Downloads a copy if there are none.
+    /// Returns the programs on `PATH`, or otherwise the newest ones in the folders of packages. Downloads a copy if there are none.
     pub async fn find_or_fetch(user: Option<User>) -> anyhow::Result<Self> {
         if let Some(found) = Self::find() {
             return Ok(found);

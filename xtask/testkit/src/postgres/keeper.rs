@@ -167,7 +167,7 @@ impl Local {
         Ok(())
     }
 
-    /// Returns the port of the last run if it is free, else a free one.
+    /// Returns the port of the last run if it is free, or otherwise another free port.
     fn choose_port(&self) -> anyhow::Result<u16> {
         let file = self.home.join("port");
         let remembered = fs::read_to_string(&file)
