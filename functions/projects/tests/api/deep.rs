@@ -32,21 +32,21 @@ const STATEMENTS: [&str; 4] = [
 
 /// Filters, and the same conditions on `projects p`.
 const FILTERS: [(&str, &str); 10] = [
-    ("q=kelp", r#"p.title like '%kelp%'"#),
-    ("q=kelp+plain", r#"p.title like '%kelp%'"#),
-    ("q=xq", r#"p.title like '%xq%'"#),
-    ("q=xq+plain", r#"p.title like '%xq%'"#),
-    ("tag=deep", r#"p.tags @> '{deep}'"#),
+    ("q=kelp", "p.title like '%kelp%'"),
+    ("q=kelp+plain", "p.title like '%kelp%'"),
+    ("q=xq", "p.title like '%xq%'"),
+    ("q=xq+plain", "p.title like '%xq%'"),
+    ("tag=deep", "p.tags @> '{deep}'"),
     (
         "tag=broad&language=deep",
-        r#"p.tags @> '{broad}' and p.language = 'Deep'"#,
+        "p.tags @> '{broad}' and p.language = 'Deep'",
     ),
-    ("tag=wide&q=kelp", r#"p.title like '%kelp%'"#),
+    ("tag=wide&q=kelp", "p.title like '%kelp%'"),
     (
         "language=broad&tag=wide&q=xq",
-        r#"p.language = 'Broad' and p.title like '%xq%'"#,
+        "p.language = 'Broad' and p.title like '%xq%'",
     ),
-    ("language=deep&language=none", r#"p.language = 'Deep'"#),
+    ("language=deep&language=none", "p.language = 'Deep'"),
     (
         "createdAfter=2024-12-24T00:00:00Z&q=xq",
         r#"p.title like '%xq%' and p."createdAt" > '2024-12-24'"#,
