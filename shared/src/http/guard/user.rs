@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    extract::{FromRequestParts, OptionalFromRequestParts},
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use platform::time::Timestamp;
 use serde_json::value::RawValue;
 
@@ -127,16 +124,6 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
 impl Input for CurrentUser {
     fn describe(operation: &mut Operation) {
         operation.takes_user = true;
-    }
-}
-
-impl Input for Option<CurrentUser> {}
-
-impl<S: Send + Sync> OptionalFromRequestParts<S> for CurrentUser {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Self::Rejection> {
-        Ok(parts.extensions.get::<Self>().cloned())
     }
 }
 
