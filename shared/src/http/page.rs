@@ -269,6 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn the_length_of_a_cursor_is_limited() {
+        let cursor =
+            |length: usize| Cursor::new("newest", ("2025-01-15T10:30:00.000Z", "a".repeat(length)));
+        let rest = cursor(0).encode().len() * 3 / 4;
+        let longest = cursor(MAX_CURSOR_LENGTH * 3 / 4 - rest);
+        let longer = cursor(MAX_CURSOR_LENGTH * 3 / 4 - rest + 1);
+
+        assert_eq!(longest.encode().len(), MAX_CURSOR_LENGTH);
+        assert_eq!(Cursor::decode(&longest.encode()), Some(longest));
+        assert_eq!(Cursor::decode(&longer.encode()), None);
+    }
+
+    #[test]
+    fn a_link_is_at_most_as_long_as_a_request() {
+        let link = |length: usize| {
+            let query = format!("tag={}", "a".repeat(length));
+            NextCursor("abc".to_owned()).link(&query)
+        };
+        let longest = MAX_LINK - "tag=&cursor=abc".len();
+
+        assert!(link(longest).is_some());
+        assert!(link(longest + 1).is_none());
+        assert!(link(3 * longest).is_none());
+    }
+
+    #[test]
     fn the_link_repeats_the_filters() {
         let link = NextCursor("abc".to_owned())
             .link("tag=c%2B%2B&cursor=old&tag=rust")
