@@ -7,6 +7,7 @@ use testing::{App, Caller};
 use crate::{
     api,
     api_key::{insert_key, with_key},
+    redis::Server,
 };
 
 #[testkit::test]
@@ -88,6 +89,12 @@ async fn failed_credentials_are_counted_by_network(db: PgPool) {
     from("2001:db8::3").get("/open").await.expect(429);
     from("2001:db8:0:1::1").get("/open").await.expect(200);
     from("192.0.2.1").get("/open").await.expect(200);
+
+    let expired = app.with_token("nobody", "unknown");
+    let expired = expired.from_address("198.51.100.1");
+    for status in [401, 401, 429] {
+        expired.put("/notes", json!({})).await.expect(status);
+    }
 }
 
 #[testkit::test]
@@ -99,6 +106,12 @@ async fn failed_keys_are_counted_on_routes_without_quota(db: PgPool) {
     );
     let guesser = app.anyone().header("x-api-key", "guess");
 
+    for caller in [app.anyone(), app.with_token("nobody", "unknown")] {
+        for _ in 0..3 {
+            let answer = caller.get("/figures").await.expect(401);
+            assert_eq!(answer.header("ratelimit"), "");
+        }
+    }
     guesser.get("/free").await.expect(401);
     guesser.get("/figures").await.expect(401);
     guesser.get("/free").await.expect(429);
@@ -106,6 +119,61 @@ async fn failed_keys_are_counted_on_routes_without_quota(db: PgPool) {
 
     let answer = app.anyone().get("/free").await.expect(200);
     assert_eq!(answer.header("ratelimit"), "");
+}
+
+/// A key has the quotas of its owner, whether they are counted in the database or in Redis.
+#[testkit::test]
+async fn reads_with_a_key_are_counted(db: PgPool) {
+    let server = Server::default();
+    let address = server.start().await;
+    for redis in [&[][..], &[("REDIS_URL", address.as_str())]] {
+        let settings = [
+            ("RATE_LIMITS", "real"),
+            ("RATE_LIMIT_SAMPLE", "1"),
+            ("RATE_LIMIT_READ", "3/60"),
+        ];
+        let app = App::configured(api(), db.clone(), &[&settings[..], redis].concat());
+        let ada = app.user("ada").await;
+        testing::sql(&db, "delete from apikey", &[]).await;
+        insert_key(&app, &ada, "").await;
+        let key = with_key(&app);
+
+        let first = key.get("/me").await.expect(200);
+        assert_eq!(first.header("ratelimit"), "\"read\";r=2;t=60", "{redis:?}");
+        key.get("/account").await.expect(200);
+        ada.get("/me").await.expect(200);
+        key.get("/me").await.expect(429);
+        key.get("/account").await.expect(429);
+    }
+    assert_eq!(server.keys(":quota:"), 1);
+}
+
+#[testkit::test]
+async fn writes_with_a_key_are_never_sampled(db: PgPool) {
+    let app = App::configured(
+        api(),
+        db.clone(),
+        &[
+            ("RATE_LIMITS", "real"),
+            ("RATE_LIMIT_SAMPLE", "30000"),
+            ("RATE_LIMIT_READ", "1000000/60"),
+            ("RATE_LIMIT_WRITE", "2/60"),
+        ],
+    );
+    let ada = app.user("ada").await;
+    insert_key(&app, &ada, "").await;
+    let key = with_key(&app);
+
+    let first = key.put("/notes", json!({})).await.expect(200);
+    assert_eq!(first.header("ratelimit"), "\"write\";r=1;t=60");
+    ada.put("/notes", json!({})).await.expect(200);
+    key.put("/notes", json!({})).await.expect(429);
+
+    // The key of a Pro user has twice the quota, and three requests are counted.
+    let change = r#"update "user" set "isPro" = true where id = $1"#;
+    testing::sql(&db, change, &[&ada.id]).await;
+    key.put("/notes", json!({})).await.expect(200);
+    key.put("/notes", json!({})).await.expect(429);
 }
 
 #[testkit::test]
@@ -228,16 +296,17 @@ async fn seven_of_eight_reads_do_not_write(db: PgPool) {
     let ada = app.user("ada").await;
     insert_key(&app, &ada, "").await;
 
-    for (caller, path, statements) in [
-        (ada, "/me", [1, 2]),
-        (with_key(&app), "/me", [1, 2]),
-        (app.anyone(), "/open", [1, 1]),
+    for (caller, path, quota, statements) in [
+        (ada, "/me", 1200, [1, 2]),
+        (with_key(&app), "/me", 1200, [1, 2]),
+        (app.anyone(), "/open", 300, [1, 1]),
     ] {
         let mut writes = 0;
+        let others = if quota == 300 { counted(&db).await } else { 0 };
         for _ in 0..160 {
             let before = counted(&db).await;
             let (answer, usage) = shared::db::measured(caller.get(path)).await;
-            answer.expect(200);
+            let answer = answer.expect(200);
             let added = counted(&db).await - before;
             assert!(added == 0 || added == 8, "{added}");
             assert_eq!(
@@ -245,23 +314,86 @@ async fn seven_of_eight_reads_do_not_write(db: PgPool) {
                 statements[usize::from(added > 0)],
                 "{path}"
             );
+            // Of the eight, only the request itself is reported.
+            let left = quota - (before - others) - 1;
+            let header = answer.header("ratelimit");
+            assert!(header.contains(&format!(";r={left};")), "{header}: {left}");
             writes += u32::from(added > 0);
         }
         assert_eq!(writes, 20, "{path}");
     }
 }
 
+/// The reported counter includes the request, whether or not the request is written to the database.
+#[testkit::test]
+async fn a_read_that_is_not_counted_is_reported(db: PgPool) {
+    let app = App::configured(
+        api(),
+        db.clone(),
+        &[
+            ("RATE_LIMITS", "real"),
+            // One read of a hundred million is counted.
+            ("RATE_LIMIT_SAMPLE", "100000000"),
+            ("RATE_LIMIT_READ", "4000000000/60"),
+            ("RATE_LIMIT_ANON", "4000000000/60"),
+        ],
+    );
+    let ada = app.user("ada").await;
+    insert_key(&app, &ada, "").await;
+    let (key, anyone) = (with_key(&app), app.anyone());
+    let left = async |caller: &Caller, path: &str| {
+        let answer = caller.get(path).await.expect(200);
+        answer.header("ratelimit").to_owned()
+    };
+
+    // No counter exists: a whole window is left.
+    assert_eq!(left(&ada, "/me").await, "\"read\";r=3999999999;t=60");
+    assert_eq!(left(&key, "/me").await, "\"read\";r=3999999999;t=60");
+    assert_eq!(left(&anyone, "/open").await, "\"anon\";r=3999999999;t=60");
+    assert_eq!(counted(&db).await, 0);
+
+    testing::sql(
+        &db,
+        r#"insert into quota (key, count, "resetAt")
+           values ('read:user:' || $1, 5, now() at time zone 'utc' + interval '30 seconds')"#,
+        &[&ada.id],
+    )
+    .await;
+    let expired = app.with_token("nobody", "unknown");
+    expired.get("/me").await.expect(401);
+    for (caller, path, expected) in [
+        (&ada, "/me", "\"read\";r=3999999994;t="),
+        (&ada, "/account", "\"read\";r=3999999994;t="),
+        (&key, "/me", "\"read\";r=3999999994;t="),
+        (&anyone, "/open", "\"anon\";r=3999999998;t="),
+    ] {
+        let header = left(caller, path).await;
+        let seconds = header.strip_prefix(expected);
+        let seconds: u64 = seconds.expect(&header).parse().unwrap();
+        let longest = if expected.contains("anon") { 60 } else { 30 };
+        assert!((longest - 5..=longest).contains(&seconds), "{header}");
+    }
+    assert_eq!(counted(&db).await, 6);
+}
+
 #[testkit::test]
 async fn failed_credentials_are_never_sampled(db: PgPool) {
-    let app = App::configured(api(), db.clone(), &[("RATE_LIMITS", "real")]);
-    let expired = app.with_token("nobody", "unknown");
-    let guessed = app.anyone().header("x-api-key", &"guess".repeat(20));
+    let mut requests = 0;
+    // A Redis that fails is replaced by the database.
+    for redis in [&[][..], &[("REDIS_URL", "redis://127.0.0.1:9")]] {
+        let settings = [&[("RATE_LIMITS", "real")][..], redis].concat();
+        let app = App::configured(api(), db.clone(), &settings);
+        let expired = app.with_token("nobody", "unknown");
+        let guessed = app.anyone().header("x-api-key", &"guess".repeat(20));
 
-    for requests in 1..=10 {
-        expired.get("/me").await.expect(401);
-        assert_eq!(counted(&db).await, 2 * requests - 1);
-        guessed.get("/open").await.expect(401);
-        assert_eq!(counted(&db).await, 2 * requests);
+        for _ in 0..10 {
+            expired.get("/me").await.expect(401);
+            requests += 1;
+            assert_eq!(counted(&db).await, requests, "{redis:?}");
+            guessed.get("/open").await.expect(401);
+            requests += 1;
+            assert_eq!(counted(&db).await, requests, "{redis:?}");
+        }
     }
 }
 

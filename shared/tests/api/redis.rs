@@ -15,10 +15,10 @@ use crate::api;
 
 /// A Redis with the commands that the group uses. Its keys do not expire.
 #[derive(Clone, Default)]
-struct Server(Arc<Mutex<HashMap<String, Vec<u8>>>>);
+pub struct Server(Arc<Mutex<HashMap<String, Vec<u8>>>>);
 
 impl Server {
-    async fn start(&self) -> String {
+    pub async fn start(&self) -> String {
         let server = self.clone();
         serve_redis(move |command| server.answer(command)).await
     }
@@ -62,7 +62,7 @@ impl Server {
         }
     }
 
-    fn keys(&self, part: &str) -> usize {
+    pub fn keys(&self, part: &str) -> usize {
         let values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         values.keys().filter(|key| key.contains(part)).count()
     }
