@@ -276,7 +276,7 @@ async fn every_endpoint_with_a_session_refreshes(db: PgPool) {
 async fn the_cookie_cache_is_ignored_and_cleared(db: PgPool) {
     let stage = Stage::new(db).await;
     let chunks = "better-auth.session_data=a; better-auth.session_data.0=b; better-auth.session_data.1=c; \
-                  better-auth.session_datax=d";
+                  better-auth.session_datax=d; better-auth.session_data.=e; better-auth.session_data.1x=f";
     let clear =
         |name: &str| format!("better-auth.{name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax");
 
