@@ -264,8 +264,9 @@ impl Subject<'_> {
         (processor_time().saturating_sub(before), answer)
     }
 
-    /// Sends the hostile text and a harmless text of the same size. Returns the ratio of their costs.
-    async fn compare(&self, place: Place, hostile: &Hostile) -> f64 {
+    /// Sends the hostile text and a harmless text of the same size. Returns the ratio of their costs, and the cost of the
+    /// hostile text.
+    async fn compare(&self, place: Place, hostile: &Hostile) -> (f64, Duration) {
         let Hostile { kind, text } = hostile;
         let harmless = match place {
             Place::Body => format!("{{\"x\":\"{}\"}}", "a".repeat(text.len().saturating_sub(8))),
@@ -297,7 +298,7 @@ impl Subject<'_> {
             "{} with {kind} costs {ratio:.0} times as much as with harmless text",
             self.operation.id
         );
-        ratio
+        (ratio, shortest)
     }
 
     fn check(&self, kind: &str, answer: &Answer) {
@@ -331,6 +332,7 @@ async fn hostile_requests_cost_little_more_than_harmless_ones(db: PgPool) {
     let mut cases = 0;
     let mut functions = BTreeSet::new();
     let mut worst = (0.0, String::new());
+    let mut longest = (Duration::ZERO, String::new());
 
     for operation in bundle.operations() {
         let id = format!("user-of-{}", operation.id);
@@ -374,17 +376,24 @@ async fn hostile_requests_cost_little_more_than_harmless_ones(db: PgPool) {
         );
 
         for (place, hostile) in all {
-            let ratio = subject.compare(place, &hostile).await;
+            let (ratio, cost) = subject.compare(place, &hostile).await;
             cases += 1;
+            let case = || format!("{} with {}", operation.id, hostile.kind);
             if ratio > worst.0 {
-                worst = (ratio, format!("{} with {}", operation.id, hostile.kind));
+                worst = (ratio, case());
+            }
+            if cost > longest.0 {
+                longest = (cost, case());
             }
         }
     }
 
     println!(
-        "measured: tried {cases} hostile requests; the worst is {}: {:.1} times",
-        worst.1, worst.0
+        "measured: tried {cases} hostile requests; the worst is {}: {:.1} times; the longest is {}: {:.1} ms",
+        worst.1,
+        worst.0,
+        longest.1,
+        longest.0.as_secs_f64() * 1000.0
     );
     assert!(cases > 1000, "only {cases}");
 }
