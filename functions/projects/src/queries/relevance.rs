@@ -19,7 +19,7 @@ enum Match {
 /// the term as a tag, then all other matches, each newest first. Each group is read only if those before it do not fill the
 /// page: the newest projects first, and an index if these do not fill the page either.
 pub fn push_page(sql: &mut Sql, term: &Term, after: Option<&Position>, limit: i64) {
-    let mut missing = "true".to_owned();
+    let mut conditions = vec!["true".to_owned()];
     for found in [Match::Title, Match::Tag, Match::Elsewhere] {
         let rank = found as i32;
         match after {
@@ -27,6 +27,7 @@ pub fn push_page(sql: &mut Sql, term: &Term, after: Option<&Position>, limit: i6
             _ => {}
         }
         let after = after.filter(|after| after.rank == rank);
+        let missing = conditions.join(" and ");
         let push_newest = |sql: &mut Sql, columns: &str| {
             sql.push(format_args!(
                 r#"select {columns} from projects p where p."isPublic""#
@@ -80,7 +81,7 @@ pub fn push_page(sql: &mut Sql, term: &Term, after: Option<&Position>, limit: i6
                 limit {limit}
             ), "#
         ));
-        missing = format!("{missing} and (select count(*) from match{rank}) < {limit}");
+        conditions.push(format!("(select count(*) from match{rank}) < {limit}"));
     }
     let groups: Vec<String> = [Match::Title, Match::Tag, Match::Elsewhere]
         .map(|found| found as i32)
@@ -108,7 +109,7 @@ fn push_after(sql: &mut Sql, after: Option<&Position>) {
     }
 }
 
-/// Appends the condition that the text contains the term. Every [`Match`] implies this condition, which costs less to check.
+/// Appends the condition that the text contains the term. It is implied by each match, and costs less.
 fn push_text(sql: &mut Sql, term: &Term) {
     sql.push(r#" and p."searchText" like fold("#);
     sql.push_bind(term.pattern.clone()).push(")");
