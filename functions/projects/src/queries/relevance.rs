@@ -109,7 +109,7 @@ fn push_after(sql: &mut Sql, after: Option<&Position>) {
     }
 }
 
-/// Appends the condition that the text contains the term. It is implied by each match, and costs less.
+/// Appends the condition that the text contains the term. Every [`Match`] implies this condition, which costs less to check.
 fn push_text(sql: &mut Sql, term: &Term) {
     sql.push(r#" and p."searchText" like fold("#);
     sql.push_bind(term.pattern.clone()).push(")");
