@@ -7,7 +7,7 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
-use super::{Error, Result};
+use super::{Error, Result, bounded_json};
 
 /// Maximum size of a JSON body. API Gateway passes 10 MB, but an event of Lambda is limited to 6 MB after JSON escaping.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
@@ -37,9 +37,10 @@ pub(super) fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<JsonBody> {
     if !is_json(headers) {
         return Err(Error::UnsupportedMediaType);
     }
-    serde_json::from_slice(bytes)
-        .map(JsonBody)
-        .map_err(|_| Error::BadRequest("Malformed JSON body"))
+    match bounded_json::parse(bytes) {
+        Ok(Value::Object(properties)) => Ok(JsonBody(properties)),
+        Ok(_) | Err(_) => Err(Error::BadRequest("Malformed JSON body")),
+    }
 }
 
 /// Returns whether the content type is `application/json`, with any parameters.

@@ -3,6 +3,7 @@
 mod api;
 mod blocking;
 pub mod body;
+mod bounded_json;
 mod cache;
 mod client;
 pub mod describe;
