@@ -100,20 +100,20 @@ async fn stage(options: &BenchOptions) -> anyhow::Result<()> {
 /// Two commands build them: Cargo unites the features of the packages of one command, and this program needs the
 /// descriptions of routes, which no deployed function contains.
 pub async fn build() -> anyhow::Result<HashMap<String, PathBuf>> {
-    eprintln!("Building with all optimisations, which takes some minutes the first time …");
-    let mut programs = HashMap::new();
-    for packages in [
-        &[&bundle::FUNCTIONS[..], &["bench"]].concat()[..],
-        &["xtask"],
-    ] {
-        let mut command = Command::new(cargo());
-        command.args(["build", "--release", "--bins"]);
-        for package in packages {
-            command.args(["--package", package]);
-        }
-        programs.extend(testkit::cargo::executables(&mut command).await?);
-    }
+    let mut programs = build_packages(&[&bundle::FUNCTIONS[..], &["bench"]].concat()).await?;
+    programs.extend(build_packages(&["xtask"]).await?);
     Ok(programs)
+}
+
+/// Builds the programs of some packages with all optimisations, by one command, and returns their paths by name.
+async fn build_packages(packages: &[&str]) -> anyhow::Result<HashMap<String, PathBuf>> {
+    eprintln!("Building with all optimisations, which takes some minutes the first time …");
+    let mut command = Command::new(cargo());
+    command.args(["build", "--release", "--bins"]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    testkit::cargo::executables(&mut command).await
 }
 
 /// Returns the path of one program, or an error if it was not built.

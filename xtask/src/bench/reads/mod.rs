@@ -37,7 +37,7 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let codecave = match &options.program {
         Some(path) => path.clone(),
         None if options.unoptimized => program(&bundle::build().await?, "codecave")?.clone(),
-        None => program(&super::build().await?, "codecave")?.clone(),
+        None => program(&super::build_packages(&["codecave"]).await?, "codecave")?.clone(),
     };
     let postgres = Postgres::obtain(Server::Test)?;
     let mut rounds = Vec::new();
