@@ -1,111 +1,21 @@
 //! Parses JSON bodies. The limits bound the work for a body of any content.
 
-use std::{cell::Cell, fmt};
-
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
+use shared::http::{Excess, JsonError, JsonLimits};
 
 /// Maximum number of properties of one object.
 pub const MAX_PROPERTIES: usize = 100;
 /// Maximum number of values in a body. The largest valid body has fewer.
 const MAX_VALUES: usize = 10_000;
 
-/// Why a body is rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JsonBodyError {
-    /// The body is not JSON.
-    Malformed,
-    /// An object has more than [`MAX_PROPERTIES`] properties.
-    TooManyProperties,
-    /// The body has more than [`MAX_VALUES`] values.
-    TooManyValues,
-}
-
 /// Parses a body. It stops at the first limit that the body exceeds.
-pub fn parse(bytes: &[u8]) -> Result<Value, JsonBodyError> {
-    let limits = Limits::default();
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = limits.deserialize(&mut deserializer);
-    let value = value.and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|_| limits.exceeded.get().unwrap_or(JsonBodyError::Malformed))
-}
-
-#[derive(Default)]
-struct Limits {
-    values: Cell<usize>,
-    exceeded: Cell<Option<JsonBodyError>>,
-}
-
-impl Limits {
-    fn exceed<E: serde::de::Error>(&self, limit: JsonBodyError) -> E {
-        self.exceeded.set(Some(limit));
-        E::custom("the body exceeds a limit")
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for &Limits {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        self.values.set(self.values.get() + 1);
-        if self.values.get() > MAX_VALUES {
-            return Err(self.exceed(JsonBodyError::TooManyValues));
-        }
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &Limits {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
-            list.push(item);
-        }
-        Ok(list.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        let mut count = 0;
-        while let Some(name) = entries.next_key::<String>()? {
-            count += 1;
-            if count > MAX_PROPERTIES {
-                return Err(self.exceed(JsonBodyError::TooManyProperties));
-            }
-            object.insert(name, entries.next_value_seed(self)?);
-        }
-        Ok(object.into())
-    }
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    let limits = JsonLimits {
+        values: MAX_VALUES,
+        excess: Excess::Rejected,
+        properties: MAX_PROPERTIES,
+    };
+    limits.parse(bytes)
 }
 
 #[cfg(test)]
@@ -130,7 +40,7 @@ mod tests {
             assert_eq!(parse(text.as_bytes()).ok(), expected, "{text}");
         }
         let deep = "[".repeat(100_000);
-        assert_eq!(parse(deep.as_bytes()), Err(JsonBodyError::Malformed));
+        assert_eq!(parse(deep.as_bytes()), Err(JsonError::Malformed));
     }
 
     #[test]
@@ -141,10 +51,10 @@ mod tests {
         };
         for (value, expected) in [
             (object(100), None),
-            (object(101), Some(JsonBodyError::TooManyProperties)),
+            (object(101), Some(JsonError::TooManyProperties)),
             (
                 json!({ "a": [object(101)] }),
-                Some(JsonBodyError::TooManyProperties),
+                Some(JsonError::TooManyProperties),
             ),
         ] {
             assert_eq!(parse(value.to_string().as_bytes()).err(), expected);
@@ -152,7 +62,7 @@ mod tests {
         let repeated = format!("{{{}\"a\":1}}", "\"a\":1,".repeat(100));
         assert_eq!(
             parse(repeated.as_bytes()),
-            Err(JsonBodyError::TooManyProperties)
+            Err(JsonError::TooManyProperties)
         );
     }
 
@@ -162,7 +72,7 @@ mod tests {
         assert!(parse(list(MAX_VALUES - 1).as_bytes()).is_ok());
         assert_eq!(
             parse(list(MAX_VALUES).as_bytes()),
-            Err(JsonBodyError::TooManyValues)
+            Err(JsonError::TooManyValues)
         );
     }
 }

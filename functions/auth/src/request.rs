@@ -11,7 +11,7 @@ use axum::{
 };
 use serde_json::{Map, Value};
 use shared::http::{
-    self, ClientAddress, body,
+    self, ClientAddress, JsonError, body,
     describe::{Input, Operation},
 };
 
@@ -22,7 +22,7 @@ use crate::{
     current_session::CurrentSession,
     error::{Error, Result},
     fields::{self, AuthBody, BodyForm, Fields},
-    json_body::{self, JsonBodyError, MAX_PROPERTIES},
+    json_body::{self, MAX_PROPERTIES},
     origin,
     paths::{self, BASE},
     rate_buckets::RateBuckets,
@@ -243,11 +243,9 @@ async fn read_body(
 
 fn parse_json(bytes: &[u8]) -> Result<Value> {
     json_body::parse(bytes).map_err(|error| match error {
-        JsonBodyError::Malformed => {
-            Error::bad_request("BAD_REQUEST", "Invalid JSON in request body")
-        }
-        JsonBodyError::TooManyProperties => invalid_body("too many properties"),
-        JsonBodyError::TooManyValues => invalid_body("too many values"),
+        JsonError::Malformed => Error::bad_request("BAD_REQUEST", "Invalid JSON in request body"),
+        JsonError::TooManyProperties => invalid_body("too many properties"),
+        JsonError::TooManyValues => invalid_body("too many values"),
     })
 }
 

@@ -22,6 +22,7 @@ mod stack;
 pub use api::{Api, no_route};
 pub use blocking::{BlockingPool, blocking};
 pub use body::RawBody;
+pub use bounded_json::{Excess, JsonError, JsonLimits};
 pub use cache::matches as etag_matches;
 pub use client::ClientAddress;
 pub use error::{Error, Result, ResultExt};
