@@ -79,6 +79,12 @@ pub fn beginning(text: &str) -> String {
     format!("{}%", escaped(text))
 }
 
+/// Returns a pattern of `like` that matches texts with a line that starts with the text, after the first line. The search text of
+/// a project has each tag on such a line.
+pub fn line_beginning(text: &str) -> String {
+    format!("%\n{}", beginning(text))
+}
+
 fn escaped(text: &str) -> String {
     text.replace('\\', r"\\")
         .replace('%', r"\%")
@@ -119,6 +125,7 @@ mod tests {
             [r"%50\%%", r"%a\_b%", r"%c\\d%"]
         );
         assert_eq!(beginning("C%"), r"C\%%");
+        assert_eq!(line_beginning("a_b"), "%\na\\_b%");
     }
 
     #[test]

@@ -49,8 +49,7 @@ pub fn push_row_conditions(sql: &mut Sql, filter: &Filter) {
     // The text contains each tag on a line of its own. Most rows fail this condition, which costs less than the next.
     for tag in &filter.tags {
         sql.push(r#" and p."searchText" like fold("#);
-        sql.push_bind(format!("%\n{}", &search::anywhere(tag)[1..]))
-            .push(")");
+        sql.push_bind(search::line_beginning(tag)).push(")");
     }
     push_tags(sql, filter);
     push_languages(sql, filter);

@@ -1,5 +1,7 @@
 //! The orders of lists, as parts of a statement.
 
+use shared::search;
+
 use super::{
     filter::{Sql, push_occurrence},
     position::Position,
@@ -103,7 +105,7 @@ fn push_rank(sql: &mut Sql, filter: &Filter, order: Order) {
                 push_occurrence(sql, "fold(p.title)", term);
                 // The text contains each tag on a line of its own. This costs less than the condition that follows.
                 sql.push(r#" then 4 when p."searchText" like fold("#);
-                sql.push_bind(format!("%\n{}", &term.pattern[1..]));
+                sql.push_bind(search::line_beginning(&term.text));
                 sql.push(") and fold_all(p.tags) @> array[fold(");
                 sql.push_bind(term.text.clone())
                     .push(")] then 2 else 1 end");

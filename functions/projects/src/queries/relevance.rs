@@ -5,7 +5,7 @@ use super::{
     position::Position,
     search::{SAMPLED, max_found},
 };
-use shared::search::Term;
+use shared::search::{self, Term};
 
 /// The best match of a term in a project. The value is the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +145,7 @@ fn push_match(sql: &mut Sql, term: &Term, found: Match) {
     };
     // The text contains each tag on a line of its own. The first condition costs less than the second.
     sql.push(r#" and (p."searchText" like fold("#);
-    sql.push_bind(format!("%\n{}", &term.pattern[1..]));
+    sql.push_bind(search::line_beginning(&term.text));
     sql.push(") and fold_all(p.tags) @> array[fold(");
     sql.push_bind(term.text.clone()).push(")]").push(tag);
 }
