@@ -4,6 +4,6 @@ mod project;
 mod user;
 
 pub use self::{
-    project::ProjectSummary,
+    project::{ProjectSummary, push_is_rare},
     user::{Author, PublicUser},
 };

@@ -1,5 +1,7 @@
 //! Projects in lists.
 
+use std::fmt::Display;
+
 use platform::{db::NOBODY, time::Timestamp};
 use serde::Serialize;
 use sqlx::{FromRow, Postgres, QueryBuilder};
@@ -80,4 +82,30 @@ fn push_flags(sql: &mut QueryBuilder<Postgres>, viewer: &str) {
     );
     sql.push_bind(viewer.to_owned());
     sql.push(" limit 1) is not null as is_liked");
+}
+
+/// Appends an expression that is true if one of the tags, or all languages together, have fewer projects than `bound`, which is
+/// an expression, too. Triggers maintain the counts in `projectFacet`.
+pub fn push_is_rare(
+    sql: &mut QueryBuilder<Postgres>,
+    bound: impl Display,
+    tags: &[String],
+    languages: &[String],
+) {
+    sql.push("(false");
+    for tag in tags {
+        sql.push(format_args!(
+            r#" or {bound} > coalesce((
+                select sum(count) from "projectFacet" where "isTag" and fold(name) = fold("#
+        ));
+        sql.push_bind(tag.clone()).push(")), 0)");
+    }
+    if !languages.is_empty() {
+        sql.push(format_args!(
+            r#" or {bound} > coalesce((
+                select sum(count) from "projectFacet" where not "isTag" and fold(name) = any (fold_all("#
+        ));
+        sql.push_bind(languages.to_vec()).push("))), 0)");
+    }
+    sql.push(")");
 }

@@ -4,6 +4,8 @@
 //! the projects are read in order. If they are rare, an index finds them, and they are sorted. PostgreSQL has no statistics of
 //! the words in texts, and none of tags that occur together. Therefore, each statement first reads a small part of the order.
 
+use resources::push_is_rare;
+
 use super::{
     filter::{
         Sql, push_found_conditions, push_index_conditions, push_row_conditions, push_visible_author,
@@ -54,24 +56,10 @@ pub fn max_found(limit: i64) -> i64 {
     MAX_FOUND.max(MAX_FOUND_FOR_EACH * limit)
 }
 
-/// Appends `rare as (…)`: whether one of the tags, or all languages together, have fewer than [`MIN_COMMON`] projects. Triggers
-/// maintain the counts in `projectFacet`.
+/// Appends `rare as (…)`: whether one of the tags, or all languages together, have fewer than [`MIN_COMMON`] projects.
 pub fn push_rare(sql: &mut Sql, filter: &Filter) {
-    sql.push("rare as materialized (select false");
-    for tag in &filter.tags {
-        sql.push(format_args!(
-            r#" or {MIN_COMMON} > coalesce((
-                select sum(count) from "projectFacet" where "isTag" and fold(name) = fold("#
-        ));
-        sql.push_bind(tag.clone()).push(")), 0)");
-    }
-    if !filter.languages.is_empty() {
-        sql.push(format_args!(
-            r#" or {MIN_COMMON} > coalesce((
-                select sum(count) from "projectFacet" where not "isTag" and fold(name) = any (fold_all("#
-        ));
-        sql.push_bind(filter.languages.clone()).push("))), 0)");
-    }
+    sql.push("rare as materialized (select ");
+    push_is_rare(sql, MIN_COMMON, &filter.tags, &filter.languages);
     sql.push(" as is_rare), ");
 }
 

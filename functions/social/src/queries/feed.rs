@@ -2,15 +2,15 @@
 //!
 //! The statement is built at run time, with every value bound, so that each filter gets the plan that suits it.
 
-use resources::ProjectSummary;
+use resources::{ProjectSummary, push_is_rare};
 use sqlx::{PgExecutor, Postgres, QueryBuilder};
 
 use super::Position;
 
 type Sql = QueryBuilder<Postgres>;
 
-/// Estimated number of projects of a followed person. It is more than the average.
-const PROJECTS_OF_EACH: i64 = 20;
+/// Estimated number of projects of all followed people: 20 of each, which is more than the average.
+const PROJECTS_OF_FOLLOWED: &str = "20 * (select count(*) from followed)";
 /// Maximum number of projects that are read from the index of tags and languages.
 const MAX_FOUND: i64 = 20_000;
 
@@ -158,22 +158,8 @@ fn push_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit
 
 /// Appends `page as (…)`: the recent projects, and if they do not fill the page, older ones.
 fn push_filtered_page(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit: i64) {
-    // Triggers maintain the counts of tags and languages.
-    sql.push(", choice as materialized (select wanted and found as by_index, wanted and not found as by_author from older cross join (select false");
-    for tag in &filter.tags {
-        sql.push(format_args!(
-            r#" or {PROJECTS_OF_EACH} * (select count(*) from followed) > coalesce((
-                select sum(count) from "projectFacet" where "isTag" and fold(name) = fold("#
-        ));
-        sql.push_bind(tag.clone()).push(")), 0)");
-    }
-    if !filter.languages.is_empty() {
-        sql.push(format_args!(
-            r#" or {PROJECTS_OF_EACH} * (select count(*) from followed) > coalesce((
-                select sum(count) from "projectFacet" where not "isTag" and fold(name) = any (fold_all("#
-        ));
-        sql.push_bind(filter.languages.clone()).push("))), 0)");
-    }
+    sql.push(", choice as materialized (select wanted and found as by_index, wanted and not found as by_author from older cross join (select ");
+    push_is_rare(sql, PROJECTS_OF_FOLLOWED, &filter.tags, &filter.languages);
     // The condition is there twice. Parallel workers cannot read the value in the second form, so PostgreSQL starts no workers for
     // a query that may have nothing to do.
     sql.push(
@@ -227,8 +213,7 @@ fn push_conditions(sql: &mut Sql, filter: &FeedFilter) {
     // The text contains each tag on a line of its own. Most rows fail this condition, which costs less than the next.
     for tag in &filter.tags {
         sql.push(r#" and (p."searchText" || '') like fold("#);
-        sql.push_bind(format!("%\n{}", &shared::search::anywhere(tag)[1..]))
-            .push(")");
+        sql.push_bind(shared::search::line_beginning(tag)).push(")");
     }
     push_tags(sql, filter);
     if !filter.languages.is_empty() {
