@@ -108,14 +108,7 @@ pub async fn list_newest_users(
                 from "user" u
                 where u.id = n.id
                     and is_visible(u)
-                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                    and ($5::text is null or fold(u.location) like fold($5))
-                    and (
-                        cardinality($9::text[]) = 0
-                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
-                    )
+                    and matches_search(u, $2, $3, $4, $5, $9)
                 limit 1
             ) matching
             order by n."createdAt" desc, n.id desc
@@ -134,14 +127,7 @@ pub async fn list_newest_users(
                 from "user" u
                 where (select count(*) from near) < $8
                     and is_visible(u)
-                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                    and ($5::text is null or fold(u.location) like fold($5))
-                    and (
-                        cardinality($9::text[]) = 0
-                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
-                    )
+                    and matches_search(u, $2, $3, $4, $5, $9)
                     and (
                         cardinality($10::text[]) = 0
                         or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
@@ -196,14 +182,7 @@ pub async fn list_most_followed_users(
                 from "user" u
                 where u.id = n.id
                     and is_visible(u)
-                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                    and ($5::text is null or fold(u.location) like fold($5))
-                    and (
-                        cardinality($9::text[]) = 0
-                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
-                    )
+                    and matches_search(u, $2, $3, $4, $5, $9)
                 limit 1
             ) matching
             order by n."followersCount" desc, n.id desc
@@ -222,14 +201,7 @@ pub async fn list_most_followed_users(
                 from "user" u
                 where (select count(*) from near) < $8
                     and is_visible(u)
-                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                    and ($5::text is null or fold(u.location) like fold($5))
-                    and (
-                        cardinality($9::text[]) = 0
-                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($9))
-                    )
+                    and matches_search(u, $2, $3, $4, $5, $9)
                     and (
                         cardinality($10::text[]) = 0
                         or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
@@ -264,7 +236,6 @@ pub async fn list_most_followed_users(
 /// the most followers, so that the time is bounded. With filters, the 2,000 best scores are considered. The statement finds the
 /// best of the users with a score without reading the rows of the others, and fills the page with the most followed of the other
 /// users.
-#[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn list_suggested_users(
     db: impl PgExecutor<'_>,
     viewer: &str,
@@ -278,14 +249,7 @@ pub async fn list_suggested_users(
             select u.*
             from "user" u
             where is_visible(u)
-                and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                and ($5::text is null or fold(u.location) like fold($5))
-                and (
-                    cardinality($8::text[]) = 0
-                    or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
-                )
+                and matches_search(u, $2, $3, $4, $5, $8)
                 and (
                     cardinality($9::text[]) = 0
                     or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($9)
@@ -338,14 +302,7 @@ pub async fn list_suggested_users(
                 -- A subquery makes PostgreSQL look up each user.
                 or (
                     select is_visible(u)
-                        and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                        and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                        and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                        and ($5::text is null or fold(u.location) like fold($5))
-                        and (
-                            cardinality($8::text[]) = 0
-                            or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
-                        )
+                        and matches_search(u, $2, $3, $4, $5, $8)
                     from "user" u
                     where u.id = hinted.id
                 )
@@ -366,14 +323,7 @@ pub async fn list_suggested_users(
                 from "user" u
                 where u.id = n.id
                     and is_visible(u)
-                    and ($2::text is null or user_folded_text(u.name, u."githubUsername", u.skills) like fold($2))
-                    and user_folded_text(u.name, u."githubUsername", u.skills) like all (fold_all($3))
-                    and (cardinality($4::text[]) = 0 or fold_all(u.skills) @> fold_all($4))
-                    and ($5::text is null or fold(u.location) like fold($5))
-                    and (
-                        cardinality($8::text[]) = 0
-                        or user_folded_text(u.name, u."githubUsername", u.skills) ~ all (word_starts($8))
-                    )
+                    and matches_search(u, $2, $3, $4, $5, $8)
                 limit 1
             ) matching
             where n.id not in (select id from best)
