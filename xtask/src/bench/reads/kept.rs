@@ -6,14 +6,9 @@ use testkit::workspace;
 
 use super::{
     Round,
-    report::milliseconds,
+    report::{GROWTH, NOISE, milliseconds},
     rows::{ROWS, Row},
 };
-
-/// Maximum ratio of a figure to the kept one.
-const GROWTH: f64 = 2.0;
-/// Figures below this many milliseconds are not compared: they are mostly noise.
-const NOISE: f64 = 3.0;
 
 /// Multiples by the name of the row.
 pub type KeptList = BTreeMap<String, f64>;

@@ -4,10 +4,10 @@ use std::{fmt, time::Duration};
 
 use super::{Round, rows::ROWS};
 
-/// Maximum ratio of a figure to that of the next smaller size.
-const GROWTH: f64 = 2.0;
+/// Maximum ratio of a figure to that of the next smaller size, or to the kept one.
+pub const GROWTH: f64 = 2.0;
 /// Figures below this are not compared, in milliseconds: they are mostly noise.
-const NOISE: f64 = 3.0;
+pub const NOISE: f64 = 3.0;
 /// Maximum time of each combination, in milliseconds.
 const WORST: f64 = 150.0;
 /// Number of combinations that are printed.
@@ -29,6 +29,14 @@ fn shown(time: Option<Duration>) -> String {
     })
 }
 
+impl Round {
+    /// Returns the names of the measured pages of a row, and their medians.
+    fn pages(&self, row: usize) -> [(&'static str, Option<Duration>); 2] {
+        let (first, far) = self.medians[row];
+        [("first page", Some(first)), ("far page", far)]
+    }
+}
+
 impl ReadsReport {
     pub fn new(rounds: Vec<Round>) -> Self {
         Self { rounds }
@@ -40,8 +48,8 @@ impl ReadsReport {
         for (index, row) in ROWS.iter().enumerate() {
             let name = row.name();
             for (place, round) in self.rounds.iter().enumerate() {
-                let (first, far) = round.medians[index];
-                for (page, time) in [("first page", Some(first)), ("far page", far)] {
+                let smaller = place.checked_sub(1).map(|place| &self.rounds[place]);
+                for (number, (page, time)) in round.pages(index).into_iter().enumerate() {
                     let Some(time) = time.map(milliseconds) else {
                         continue;
                     };
@@ -49,11 +57,7 @@ impl ReadsReport {
                     if time > row.budget as f64 {
                         over.push(format!("{name}, {page}: {time:.1} ms"));
                     }
-                    let smaller = place.checked_sub(1).map(|place| &self.rounds[place]);
-                    let smaller = smaller.and_then(|round| match page {
-                        "first page" => Some(round.medians[index].0),
-                        _ => round.medians[index].1,
-                    });
+                    let smaller = smaller.and_then(|round| round.pages(index)[number].1);
                     if let Some(smaller) = smaller.map(milliseconds)
                         && time > GROWTH * smaller.max(NOISE)
                     {
