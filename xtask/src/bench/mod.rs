@@ -57,7 +57,7 @@ pub struct BenchOptions {
     /// With --projects, measure this build of `codecave` and build nothing
     #[arg(long, requires = "projects")]
     program: Option<PathBuf>,
-    /// With --projects 100000 --unoptimized, write the kept list with which later runs are compared
+    /// With --projects 100000 --unoptimized, write the baseline with which later runs are compared
     #[arg(long, requires = "unoptimized")]
     keep: bool,
     /// Skip the build: this process is the release binary

@@ -1,8 +1,8 @@
 //! `cargo xtask bench --projects N`: measures the costs of reads in databases of different sizes.
 
+mod baseline;
 mod combinations;
 mod database;
-mod kept;
 mod plot;
 mod report;
 mod rows;
@@ -48,14 +48,14 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
         rounds.push(measure(*projects, &mut database, &server).await?);
         database.close().await?;
     }
-    // The kept list has the figures of unoptimised programs, which CI has already built for its other checks.
+    // The baseline has the figures of unoptimised programs, which CI has already built for its other checks.
     let listed = rounds
         .iter()
         .find(|round| options.unoptimized && round.projects == super::database::PROJECTS);
     let mut over = Vec::new();
     match listed {
-        Some(round) if options.keep => kept::write(round)?,
-        Some(round) => over = kept::compare(round, &kept::load()?),
+        Some(round) if options.keep => baseline::write(round)?,
+        Some(round) => over = baseline::compare(round, &baseline::load()?),
         None => {}
     }
     if rounds.len() > 1 {

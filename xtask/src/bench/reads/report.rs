@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::{Round, rows::ROWS};
 
-/// Maximum ratio of a figure to that of the next smaller size, or to the kept one.
+/// Maximum ratio of a figure to that of the next smaller size, or to the baseline.
 pub const GROWTH: f64 = 2.0;
 /// Figures below this are not compared, in milliseconds: they are mostly noise.
 pub const NOISE: f64 = 3.0;

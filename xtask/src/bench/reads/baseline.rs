@@ -1,4 +1,4 @@
-//! The kept list: the cost of each read as a multiple of the cheapest list, which does not depend on the speed of the machine.
+//! The baseline: the cost of each read as a multiple of the cheapest list, which does not depend on the speed of the machine.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -11,33 +11,33 @@ use super::{
 };
 
 /// Multiples by the name of the row.
-pub type KeptList = BTreeMap<String, f64>;
+pub type Baseline = BTreeMap<String, f64>;
 
 fn path() -> PathBuf {
-    workspace().join("xtask/src/bench/reads/kept.json")
+    workspace().join("xtask/src/bench/reads/baseline.json")
 }
 
-/// Reads the list from its file.
-pub fn load() -> anyhow::Result<KeptList> {
+/// Reads the baseline from its file.
+pub fn load() -> anyhow::Result<Baseline> {
     Ok(serde_json::from_slice(&fs::read(path())?)?)
 }
 
-/// Writes the list of a round to its file.
+/// Writes the baseline of a round to its file.
 pub fn write(round: &Round) -> anyhow::Result<()> {
-    let list: KeptList = multiples(round)
+    let baseline: Baseline = multiples(round)
         .map(|(row, _, multiple)| (row.name(), (multiple * 100.0).round() / 100.0))
         .collect();
-    fs::write(path(), serde_json::to_string_pretty(&list)? + "\n")?;
+    fs::write(path(), serde_json::to_string_pretty(&baseline)? + "\n")?;
     Ok(())
 }
 
-/// Returns the rows that take more than twice as much as in the list, and those that it lacks.
-pub fn compare(round: &Round, list: &KeptList) -> Vec<String> {
+/// Returns the rows that take more than twice as much as in the baseline, and those that it lacks.
+pub fn compare(round: &Round, baseline: &Baseline) -> Vec<String> {
     multiples(round)
         .filter_map(|(row, time, multiple)| {
             let name = row.name();
-            let Some(kept) = list.get(&name) else {
-                return Some(format!("{name} is not in the kept list; --keep writes it"));
+            let Some(kept) = baseline.get(&name) else {
+                return Some(format!("{name} is not in the baseline; --keep writes it"));
             };
             (time > NOISE && multiple > GROWTH * kept)
                 .then(|| format!("{name}: {multiple:.1} times the first row instead of {kept:.1}"))
@@ -67,19 +67,19 @@ mod tests {
             medians: vec![(Duration::from_millis(12), None); ROWS.len()],
             combinations: Vec::new(),
         };
-        let mut list: KeptList = multiples(&round)
+        let mut baseline: Baseline = multiples(&round)
             .map(|(row, _, multiple)| (row.name(), multiple))
             .collect();
-        assert!(compare(&round, &list).is_empty());
+        assert!(compare(&round, &baseline).is_empty());
 
         round.medians[1].0 = Duration::from_millis(25);
-        list.remove(&ROWS[2].name());
+        baseline.remove(&ROWS[2].name());
 
         assert_eq!(
-            compare(&round, &list),
+            compare(&round, &baseline),
             [
                 "/projects?sort=likes: 2.1 times the first row instead of 1.0",
-                "/projects?sort=views is not in the kept list; --keep writes it",
+                "/projects?sort=views is not in the baseline; --keep writes it",
             ]
         );
     }
