@@ -51,10 +51,11 @@ pub struct PublicUser {
 /// The limits make PostgreSQL look up each follow. Without them, it may read all follows of the viewer.
 #[macro_export]
 macro_rules! select_public_users {
-    ($with:literal, $rest:literal, $($argument:expr),+ $(,)?) => {
+    ($with:literal $(+ $more_with:literal)*, $rest:literal $(+ $more_rest:literal)*, $($argument:expr),+ $(,)?) => {
         sqlx::query_as!(
             $crate::PublicUser,
             $with
+                $(+ $more_with)*
                 + r#"
             select
                 u.id,
@@ -80,7 +81,8 @@ macro_rules! select_public_users {
                     select true from follows where "followerId" = u.id and "followingId" = $1 limit 1
                 ) is not null as "follows_me!",
             "#
-                + $rest,
+                + $rest
+                $(+ $more_rest)*,
             $($argument),+
         )
     };

@@ -31,7 +31,7 @@ impl FeedFilter {
 /// Lists a page of the public projects of visible people whom the user follows, newest first.
 ///
 /// The newest projects of the whole site usually fill the page of a user who follows many people, so the statement reads
-/// these first: ten for each person followed. Only if they do not fill the page, and there are older ones, it reads the
+/// these first: ten for each person followed, and at most 10,000. Only if they do not fill the page, and there are older ones, it reads the
 /// newest projects of each person followed. The time depends on the number of people followed, not on the number of projects.
 ///
 /// With tags or languages, the statement reads the newest 5,000 projects of the site. If they do not fill the page, it reads the
@@ -72,7 +72,7 @@ pub async fn list_feed(
 fn push_recent(sql: &mut Sql, filter: &FeedFilter, after: Option<&Position>, limit: i64) {
     // The index contains the author of a project. Tags and language require a lookup of each project.
     let inspected = if filter.is_empty() {
-        "(select 10 * count(*) from followed)"
+        "(select least(10 * count(*), 10000) from followed)"
     } else {
         "5000"
     };

@@ -85,7 +85,8 @@ impl NotificationRow {
 /// The newest likes and comments of the whole site are usually enough for a user with many projects, so the statement
 /// reads these first, at most 10,000 of each. Only if they do not fill the page, and there are older ones, it reads the
 /// newest likes and comments of each of the user's projects. So the time is bounded by the number of the user's projects, not
-/// by the number of likes and comments.
+/// by the number of likes and comments. Projects that have no comments according to their counter are left out. If the user has
+/// more than 2,000 projects, so are those without likes.
 #[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn list_notifications(
     db: impl PgExecutor<'_>,
@@ -184,12 +185,12 @@ pub async fn list_notifications(
             )
             union all
             (
-                select 'like', l.id, l."createdAt", l.actor, own.id
-                from own
+                select 'like', l.id, l."createdAt", l.actor, owned.id
+                from projects owned
                 cross join lateral (
                     select l.id, l."createdAt", l."userId" as actor
                     from likes l
-                    where l."projectId" = own.id
+                    where l."projectId" = owned.id
                         and l."createdAt" > (select at from oldest)
                         and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
                         and l."userId" <> $1
@@ -197,7 +198,8 @@ pub async fn list_notifications(
                     order by l."createdAt" desc, l.id desc
                     limit $12
                 ) l
-                where (select wanted from older_like)
+                where (select wanted from older_like) and owned."authorId" = $1
+                    and ((select count(*) <= 2000 from own) or owned."likeCount" > 0)
                 order by l."createdAt" desc, l.id desc
                 limit $12
             )
@@ -209,12 +211,12 @@ pub async fn list_notifications(
             )
             union all
             (
-                select 'comment', c.id, c."createdAt", c.actor, own.id
-                from own
+                select 'comment', c.id, c."createdAt", c.actor, owned.id
+                from projects owned
                 cross join lateral (
                     select c.id, c."createdAt", c."authorId" as actor
                     from comments c
-                    where c."projectId" = own.id
+                    where c."projectId" = owned.id
                         and c."createdAt" > (select at from oldest)
                         and (c."createdAt", c.id) < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
                         and c."authorId" <> $1
@@ -222,7 +224,9 @@ pub async fn list_notifications(
                     order by c."createdAt" desc, c.id desc
                     limit $12
                 ) c
-                where (select wanted from older_comment)
+                where (select wanted from older_comment) and owned."authorId" = $1
+                    -- The count lacks the comments of users whose ban has expired and was not lifted.
+                    and (owned."commentCount" > 0 or (select exists (select from "user" u where u.banned and is_visible(u))))
                 order by c."createdAt" desc, c.id desc
                 limit $12
             )

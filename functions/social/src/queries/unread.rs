@@ -4,7 +4,7 @@ use shared::time::Timestamp;
 use sqlx::PgExecutor;
 
 /// Counts the unread notifications of a user, up to 100. It finds them as
-/// [`list_notifications`](super::list_notifications) does, and first reads at most 20,000 likes and comments of the whole site.
+/// [`list_notifications`](super::list_notifications) does, and first reads at most 5,000 likes and comments of the whole site.
 pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"
@@ -27,7 +27,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from likes l
                 where l."createdAt" > (select at from oldest)
                 order by l."createdAt" desc, l.id desc
-                limit (select least(10 * count(*), 20000) from own)
+                limit (select least(10 * count(*), 5000) from own)
             ) l
             where (l.project in (select id from own)) is true
                 and l.actor <> $1
@@ -40,7 +40,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from likes l
                 where l."createdAt" > (select at from oldest)
                 order by l."createdAt" desc, l.id desc
-                offset (select least(10 * count(*), 20000) from own)
+                offset (select least(10 * count(*), 5000) from own)
                 limit 1
             ) as wanted
         ),
@@ -51,7 +51,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from comments c
                 where c."createdAt" > (select at from oldest)
                 order by c."createdAt" desc, c.id desc
-                limit (select least(10 * count(*), 20000) from own)
+                limit (select least(10 * count(*), 5000) from own)
             ) c
             where (c.project in (select id from own)) is true
                 and c.actor <> $1
@@ -64,7 +64,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from comments c
                 where c."createdAt" > (select at from oldest)
                 order by c."createdAt" desc, c.id desc
-                offset (select least(10 * count(*), 20000) from own)
+                offset (select least(10 * count(*), 5000) from own)
                 limit 1
             ) as wanted
         ),
@@ -75,18 +75,19 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
             union all
             (
                 select
-                from own
+                from projects owned
                 cross join lateral (
                     select
                     from likes l
-                    where l."projectId" = own.id
+                    where l."projectId" = owned.id
                         and l."createdAt" > (select at from oldest)
                         and l."userId" <> $1
                         and l."userId" not in (select id from hidden)
                     order by l."createdAt" desc, l.id desc
                     limit 100
                 ) l
-                where (select wanted from older_like)
+                where (select wanted from older_like) and owned."authorId" = $1
+                    and ((select count(*) <= 2000 from own) or owned."likeCount" > 0)
                 limit 100
             )
             union all
@@ -96,18 +97,20 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
             union all
             (
                 select
-                from own
+                from projects owned
                 cross join lateral (
                     select
                     from comments c
-                    where c."projectId" = own.id
+                    where c."projectId" = owned.id
                         and c."createdAt" > (select at from oldest)
                         and c."authorId" <> $1
                         and c."authorId" not in (select id from hidden)
                     order by c."createdAt" desc, c.id desc
                     limit 100
                 ) c
-                where (select wanted from older_comment)
+                where (select wanted from older_comment) and owned."authorId" = $1
+                    -- The count lacks the comments of users whose ban has expired and was not lifted.
+                    and (owned."commentCount" > 0 or (select exists (select from "user" u where u.banned and is_visible(u))))
                 limit 100
             )
             union all

@@ -19,6 +19,12 @@ pub struct UserFilter {
     pub location: Option<String>,
 }
 
+impl UserFilter {
+    fn is_empty(&self) -> bool {
+        self.term.is_none() && self.skills.is_empty() && self.location.is_none()
+    }
+}
+
 /// Finds a visible user.
 pub async fn find_user(
     db: impl PgExecutor<'_>,
@@ -75,13 +81,115 @@ pub async fn find_user_by_github(
     .await
 }
 
-/// Lists a page of users, newest first.
+/// Expands to the statement of a page of users in the order of `$column`, which has the SQL type `$type`. `$after` is the value
+/// of the column and the id after which the page starts.
+///
+/// With a search, the statement first reads 1,000 users in order, who fill the page if matches are frequent. If they do not, it
+/// reads the users that an index finds, sorts them, and checks them in order until the page is full.
 ///
 /// PostgreSQL plans this statement anew for each call, because a generic plan would be more expensive. The plan does not contain
-/// the conditions whose parameter is empty. The same holds for the other lists of users.
-///
-/// If an index finds a term only by its keys, the statement first reads 1,000 users in order. They fill the page if the term is
-/// frequent.
+/// the conditions whose parameter is empty. The same holds for suggestions.
+macro_rules! list_users {
+    ($column:literal, $type:literal, $viewer:expr, $filter:expr, $after:expr, $limit:expr) => {{
+        let filter: &UserFilter = $filter;
+        let (place, id) = $after.map(|(place, id)| (*place, id.as_str())).unzip();
+        select_public_users!(
+            r#"
+            with near as materialized (
+                select n.id, n.place
+                from (
+                    select id, "# + $column + r#" as place
+                    from "user"
+                    where "isActive"
+                        and $11
+                        and ($6::"# + $type + r#" is null or ("# + $column + r#", id) < ($6, $7))
+                    order by "# + $column + r#" desc, id desc
+                    limit 1000
+                ) n
+                cross join lateral (
+                    select
+                    from "user" u
+                    where u.id = n.id
+                        and is_visible(u)
+                        and matches_search(u, $2, $3, $4, $5, $9)
+                    limit 1
+                ) matching
+                order by n.place desc, n.id desc
+                limit $8
+            ),
+            found as materialized (
+                select u.id, u."# + $column + r#" as place
+                from "user" u
+                where $11
+                    -- The condition is there twice. Parallel workers cannot read the value in the second form, so PostgreSQL
+                    -- starts no workers for a query that may have nothing to do.
+                    and (select count(*) < $8 from near)
+                    and u."isActive" in (select count(*) < $8 from near)
+                    and u."isActive"
+                    and matches_search(u, $2, '{}', $4, $5, '{}')
+                    and (
+                        cardinality($10::text[]) = 0
+                        or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
+                    )
+                    and ($6::"# + $type + r#" is null or (u."# + $column + r#", u.id) < ($6, $7))
+            ),
+            listed as (
+                select id from near
+                union all
+                (
+                    select u.id
+                    from "user" u
+                    where not $11
+                        and is_visible(u)
+                        and ($6::"# + $type + r#" is null or (u."# + $column + r#", u.id) < ($6, $7))
+                    order by u."# + $column + r#" desc, u.id desc
+                    limit $8
+                )
+                union all
+                (
+                    select sorted.id
+                    from (
+                        select id, place from found where id not in (select id from near) order by place desc, id desc offset 0
+                    ) sorted
+                    -- The limit makes PostgreSQL check the users in order.
+                    cross join lateral (
+                        select
+                        from "user" u
+                        where u.id = sorted.id
+                            and is_visible(u)
+                            and matches_search(u, $2, $3, $4, $5, $9)
+                        limit 1
+                    ) matching
+                    order by sorted.place desc, sorted.id desc
+                    limit $8
+                )
+            )"#,
+            r#"
+                null::bigint as mutual_count,
+                null::bigint as shared_skills_count,
+                null::timestamp as listed_at,
+                null::text as listed_id
+            from listed
+            join "user" u on u.id = listed.id
+            order by u."# + $column + r#" desc, u.id desc
+            limit $8
+            "#,
+            $viewer,
+            filter.term.as_deref(),
+            &filter.more_terms,
+            &filter.skills,
+            filter.location.as_deref(),
+            place,
+            id,
+            $limit,
+            &filter.word_starts,
+            &filter.unindexed,
+            !filter.is_empty(),
+        )
+    }};
+}
+
+/// Lists a page of users, newest first.
 pub async fn list_newest_users(
     db: impl PgExecutor<'_>,
     viewer: &str,
@@ -89,70 +197,9 @@ pub async fn list_newest_users(
     after: Option<&(NaiveDateTime, String)>,
     limit: i64,
 ) -> sqlx::Result<Vec<PublicUser>> {
-    let (created_at, id) = after.map(|(at, id)| (*at, id.as_str())).unzip();
-    select_public_users!(
-        r#"
-        with near as materialized (
-            select n.id
-            from (
-                select id, "createdAt"
-                from "user"
-                where "isActive"
-                    and cardinality($10::text[]) > 0
-                    and ($6::timestamp is null or ("createdAt", id) < ($6, $7))
-                order by "createdAt" desc, id desc
-                limit 1000
-            ) n
-            cross join lateral (
-                select
-                from "user" u
-                where u.id = n.id
-                    and is_visible(u)
-                    and matches_search(u, $2, $3, $4, $5, $9)
-                limit 1
-            ) matching
-            order by n."createdAt" desc, n.id desc
-            limit $8
-        )"#,
-        r#"
-            null::bigint as mutual_count,
-            null::bigint as shared_skills_count,
-            null::timestamp as listed_at,
-            null::text as listed_id
-        from (
-            select id from near where (select count(*) from near) >= $8
-            union all
-            (
-                select u.id
-                from "user" u
-                where (select count(*) from near) < $8
-                    and is_visible(u)
-                    and matches_search(u, $2, $3, $4, $5, $9)
-                    and (
-                        cardinality($10::text[]) = 0
-                        or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
-                    )
-                    and ($6::timestamp is null or (u."createdAt", u.id) < ($6, $7))
-                order by u."createdAt" desc, u.id desc
-                limit $8
-            )
-        ) listed
-        join "user" u on u.id = listed.id
-        order by u."createdAt" desc, u.id desc
-        "#,
-        viewer,
-        filter.term.as_deref(),
-        &filter.more_terms,
-        &filter.skills,
-        filter.location.as_deref(),
-        created_at,
-        id,
-        limit,
-        &filter.word_starts,
-        &filter.unindexed,
-    )
-    .fetch_all(db)
-    .await
+    list_users!(r#""createdAt""#, "timestamp", viewer, filter, after, limit)
+        .fetch_all(db)
+        .await
 }
 
 /// Lists a page of users, most followers first.
@@ -163,70 +210,9 @@ pub async fn list_most_followed_users(
     after: Option<&(i32, String)>,
     limit: i64,
 ) -> sqlx::Result<Vec<PublicUser>> {
-    let (followers, id) = after.map(|(count, id)| (*count, id.as_str())).unzip();
-    select_public_users!(
-        r#"
-        with near as materialized (
-            select n.id
-            from (
-                select id, "followersCount"
-                from "user"
-                where "isActive"
-                    and cardinality($10::text[]) > 0
-                    and ($6::int is null or ("followersCount", id) < ($6, $7))
-                order by "followersCount" desc, id desc
-                limit 1000
-            ) n
-            cross join lateral (
-                select
-                from "user" u
-                where u.id = n.id
-                    and is_visible(u)
-                    and matches_search(u, $2, $3, $4, $5, $9)
-                limit 1
-            ) matching
-            order by n."followersCount" desc, n.id desc
-            limit $8
-        )"#,
-        r#"
-            null::bigint as mutual_count,
-            null::bigint as shared_skills_count,
-            null::timestamp as listed_at,
-            null::text as listed_id
-        from (
-            select id from near where (select count(*) from near) >= $8
-            union all
-            (
-                select u.id
-                from "user" u
-                where (select count(*) from near) < $8
-                    and is_visible(u)
-                    and matches_search(u, $2, $3, $4, $5, $9)
-                    and (
-                        cardinality($10::text[]) = 0
-                        or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
-                    )
-                    and ($6::int is null or (u."followersCount", u.id) < ($6, $7))
-                order by u."followersCount" desc, u.id desc
-                limit $8
-            )
-        ) listed
-        join "user" u on u.id = listed.id
-        order by u."followersCount" desc, u.id desc
-        "#,
-        viewer,
-        filter.term.as_deref(),
-        &filter.more_terms,
-        &filter.skills,
-        filter.location.as_deref(),
-        followers,
-        id,
-        limit,
-        &filter.word_starts,
-        &filter.unindexed,
-    )
-    .fetch_all(db)
-    .await
+    list_users!(r#""followersCount""#, "int", viewer, filter, after, limit)
+        .fetch_all(db)
+        .await
 }
 
 /// Lists users whom the viewer may want to follow, best score first: 2 points for each person whom the viewer follows and
@@ -242,79 +228,88 @@ pub async fn list_suggested_users(
     filter: &UserFilter,
     limit: i64,
 ) -> sqlx::Result<Vec<PublicUser>> {
-    let filtered = filter.term.is_some() || !filter.skills.is_empty() || filter.location.is_some();
     select_public_users!(
         r#"
-        with eligible as not materialized (
-            select u.*
-            from "user" u
-            where is_visible(u)
-                and matches_search(u, $2, $3, $4, $5, $8)
-                and (
-                    cardinality($9::text[]) = 0
-                    or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($9)
-                )
-        ),
-        hidden as materialized (
+        with hidden as materialized (
             select id from hidden_users()
         ),
         followed as materialized (
-            select "followingId" as id, "createdAt" as at from follows where "followerId" = $1
+            select "followingId" as id from follows where "followerId" = $1
         ),
         interest as materialized (
             select distinct unnest(fold_all(skills)) as skill from "user" where id = $1
         ),
         hint as (
-            select theirs.id, true as is_mutual
-            from (
-                select id from followed where id not in (select id from hidden) order by at desc, id desc limit 200
-            ) recent
-            cross join lateral (
-                select "followingId" as id from follows where "followerId" = recent.id order by "followingId" limit 100
-            ) theirs
+            (
+                select theirs.id, 1 as mutual, 0 as shared
+                from (
+                    select f."followingId" as id
+                    from follows f
+                    where f."followerId" = $1
+                    order by f."createdAt" desc, f.id desc
+                    limit 200
+                ) recent
+                cross join lateral (
+                    select "followingId" as id from follows where "followerId" = recent.id order by "followingId" limit 100
+                ) theirs
+                where recent.id not in (select id from hidden)
+                limit 6000
+            )
             union all
-            select u.id, false
+            select u.id, 0, skills.shared
             from (
-                select id, skills from "user" where "isActive" order by "followersCount" desc, id desc limit 1000
+                select id, fold_all(skills) as skills
+                from "user"
+                where "isActive"
+                order by "followersCount" desc, id desc
+                limit 1000
             ) u
-            cross join lateral (select distinct skill from unnest(fold_all(u.skills)) skill) theirs
-            join interest using (skill)
+            cross join lateral (
+                select count(*)::int as shared from interest where skill = any (u.skills)
+            ) skills
+            where skills.shared > 0
         ),
         hinted as (
-            select
-                id,
-                count(*) filter (where is_mutual) as mutual_count,
-                count(*) filter (where not is_mutual) as shared_skills_count
+            select id, sum(mutual) as mutual_count, sum(shared) as shared_skills_count
             from hint
             where id <> $1
             group by id
+        ),
+        scored as (
+            select *, 2 * mutual_count + shared_skills_count as score
+            from hinted
+            where id not in (select id from followed) and id not in (select id from hidden)
+            -- Ids only make the choice of these users definite.
+            order by score desc, case when $6 then id end
+            limit case when $6 then 2000 end
         ),
         best as (
             select *
             from (
                 select *
-                from hinted
-                where id not in (select id from followed) and id not in (select id from hidden)
-                order by 2 * mutual_count + shared_skills_count desc, id
-                limit case when $6 then 2000 end
-            ) hinted
-            where not $6
-                -- A subquery makes PostgreSQL look up each user.
-                or (
-                    select is_visible(u)
-                        and matches_search(u, $2, $3, $4, $5, $8)
-                    from "user" u
-                    where u.id = hinted.id
-                )
-            order by 2 * mutual_count + shared_skills_count desc
-            fetch first $7 rows with ties
+                from scored
+                where not $6
+                    -- A subquery makes PostgreSQL look up each user.
+                    or (
+                        select is_visible(u)
+                            and matches_search(u, $2, $3, $4, $5, $8)
+                        from "user" u
+                        where u.id = scored.id
+                    )
+                order by score desc
+                fetch first $7 rows with ties
+            ) tied
+            limit 500
         ),
         popular_first as materialized (
             select n.id
             from (
                 select id, "followersCount"
                 from "user"
-                where "isActive" and id <> $1 and id not in (select id from followed)
+                where (select count(*) from best) < $7
+                    and "isActive"
+                    and id <> $1
+                    and id not in (select id from followed)
                 order by "followersCount" desc, id desc
                 limit 1000
             ) n
@@ -330,18 +325,44 @@ pub async fn list_suggested_users(
             order by n."followersCount" desc, n.id desc
             limit $7
         ),
+        found as materialized (
+            select u.id, u."followersCount"
+            from "user" u
+            where $6
+                -- As in the other lists, the condition is there twice, so that no workers are started.
+                and (select (select count(*) from best) + count(*) < $7 from popular_first)
+                and u."isActive" in (select (select count(*) from best) + count(*) < $7 from popular_first)
+                and u."isActive"
+                and matches_search(u, $2, '{}', $4, $5, '{}')
+                and (
+                    cardinality($9::text[]) = 0
+                    or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($9)
+                )
+        ),
         popular as (
-            select id, 0::bigint, 0::bigint from popular_first
+            select id, 0::bigint, 0::bigint, 0::bigint from popular_first
             union all
             (
-                select id, 0::bigint, 0::bigint
-                from eligible
-                where (select count(*) from popular_first) < $7
-                    and id <> $1
-                    and id not in (select id from followed)
-                    and id not in (select id from best)
-                    and id not in (select id from popular_first)
-                order by "followersCount" desc, id desc
+                select sorted.id, 0::bigint, 0::bigint, 0::bigint
+                from (
+                    select id, "followersCount"
+                    from found
+                    where id <> $1
+                        and id not in (select id from followed)
+                        and id not in (select id from best)
+                        and id not in (select id from popular_first)
+                    order by "followersCount" desc, id desc
+                    offset 0
+                ) sorted
+                cross join lateral (
+                    select
+                    from "user" u
+                    where u.id = sorted.id
+                        and is_visible(u)
+                        and matches_search(u, $2, $3, $4, $5, $8)
+                    limit 1
+                ) matching
+                order by sorted."followersCount" desc, sorted.id desc
                 limit $7
             )
         ),
@@ -357,10 +378,7 @@ pub async fn list_suggested_users(
             null::text as listed_id
         from suggestion
         join "user" u on u.id = suggestion.id
-        order by
-            2 * suggestion.mutual_count + suggestion.shared_skills_count desc,
-            u."followersCount" desc,
-            u.id desc
+        order by suggestion.score desc, u."followersCount" desc, u.id desc
         limit $7
         "#,
         viewer,
@@ -368,7 +386,7 @@ pub async fn list_suggested_users(
         &filter.more_terms,
         &filter.skills,
         filter.location.as_deref(),
-        filtered,
+        !filter.is_empty(),
         limit,
         &filter.word_starts,
         &filter.unindexed,
