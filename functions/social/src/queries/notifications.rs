@@ -121,6 +121,9 @@ pub async fn list_notifications(
         own as materialized (
             select id from projects where "authorId" = $1
         ),
+        read as materialized (
+            select least(10 * count(*), 10000) as count from own
+        ),
         recent_like as materialized (
             select l.id, l."createdAt", l.actor, l.project
             from (
@@ -130,7 +133,7 @@ pub async fn list_notifications(
                     and l."createdAt" > (select at from oldest)
                     and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
                 order by l."createdAt" desc, l.id desc
-                limit (select least(10 * count(*), 10000) from own)
+                limit (select count from read)
             ) l
             where (l.project in (select id from own)) is true
                 and l.actor <> $1
@@ -145,7 +148,7 @@ pub async fn list_notifications(
                 where l."createdAt" > (select at from oldest)
                     and (l."createdAt", l.id) < (coalesce($3, timestamp 'infinity'), coalesce($4, ''))
                 order by l."createdAt" desc, l.id desc
-                offset (select least(10 * count(*), 10000) from own)
+                offset (select count from read)
                 limit 1
             ) as wanted
         ),
@@ -158,7 +161,7 @@ pub async fn list_notifications(
                     and c."createdAt" > (select at from oldest)
                     and (c."createdAt", c.id) < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
                 order by c."createdAt" desc, c.id desc
-                limit (select least(10 * count(*), 10000) from own)
+                limit (select count from read)
             ) c
             where (c.project in (select id from own)) is true
                 and c.actor <> $1
@@ -173,7 +176,7 @@ pub async fn list_notifications(
                 where c."createdAt" > (select at from oldest)
                     and (c."createdAt", c.id) < (coalesce($5, timestamp 'infinity'), coalesce($6, ''))
                 order by c."createdAt" desc, c.id desc
-                offset (select least(10 * count(*), 10000) from own)
+                offset (select count from read)
                 limit 1
             ) as wanted
         ),

@@ -20,6 +20,9 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
         own as materialized (
             select id from projects where "authorId" = $1
         ),
+        read as materialized (
+            select least(10 * count(*), 5000) as count from own
+        ),
         recent_like as materialized (
             select
             from (
@@ -27,7 +30,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from likes l
                 where l."createdAt" > (select at from oldest)
                 order by l."createdAt" desc, l.id desc
-                limit (select least(10 * count(*), 5000) from own)
+                limit (select count from read)
             ) l
             where (l.project in (select id from own)) is true
                 and l.actor <> $1
@@ -40,7 +43,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from likes l
                 where l."createdAt" > (select at from oldest)
                 order by l."createdAt" desc, l.id desc
-                offset (select least(10 * count(*), 5000) from own)
+                offset (select count from read)
                 limit 1
             ) as wanted
         ),
@@ -51,7 +54,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from comments c
                 where c."createdAt" > (select at from oldest)
                 order by c."createdAt" desc, c.id desc
-                limit (select least(10 * count(*), 5000) from own)
+                limit (select count from read)
             ) c
             where (c.project in (select id from own)) is true
                 and c.actor <> $1
@@ -64,7 +67,7 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                 from comments c
                 where c."createdAt" > (select at from oldest)
                 order by c."createdAt" desc, c.id desc
-                offset (select least(10 * count(*), 5000) from own)
+                offset (select count from read)
                 limit 1
             ) as wanted
         ),
