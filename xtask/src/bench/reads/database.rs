@@ -149,4 +149,5 @@ const CALLERS: &str = r#"
     on conflict do nothing;
     delete from quota;
     delete from "rateLimit";
+    analyze "user", follows, projects;
 "#;

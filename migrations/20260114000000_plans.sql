@@ -13,3 +13,6 @@ as $$
         else 0
     end
 $$;
+
+-- It takes 3 microseconds. With a lower cost, PostgreSQL computes it for each of 15,000 projects instead of using an index.
+alter function fold_all(text[]) cost 100;
