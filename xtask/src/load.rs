@@ -97,7 +97,7 @@ async fn load(options: &LoadOptions) -> anyhow::Result<()> {
         return shoot(&wrk, url, options.cookie.as_deref(), options).await;
     }
     let programs = bench::build().await?;
-    let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
+    let postgres = Postgres::start(Server::Stored, &std::env::current_exe()?)?;
     let database = Database::prepare(postgres.url()).await?;
     let bundle = Bundle::start(&programs, &database.url, options.instances).await?;
     let cookie = COOKIE.replace("__Secure-", "");

@@ -27,7 +27,7 @@ impl PrivateServer {
         let folder = std::env::temp_dir().join(format!("xtask-postgres-{}", Uuid::new_v4()));
         fs::create_dir_all(&folder)?;
         let mut keeper = Command::new(xtask)
-            .args(["keep-postgres", "test"])
+            .args(["keep-postgres", "stored"])
             .env("CARGO_TARGET_DIR", &folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

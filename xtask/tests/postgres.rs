@@ -22,7 +22,7 @@ impl Folder {
 
     fn keeper(&self) -> Keeper {
         let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(["keep-postgres", "test"])
+            .args(["keep-postgres", "stored"])
             .env("CARGO_TARGET_DIR", &self.0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -37,7 +37,7 @@ impl Server {
         let folder = std::env::temp_dir().join(format!("chaos-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let mut keeper = Command::new(keeper_program().unwrap())
-            .args(["keep-postgres", "test"])
+            .args(["keep-postgres", "stored"])
             .env("CARGO_TARGET_DIR", &folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -129,7 +129,7 @@ pub(crate) fn program<'p>(
 /// Measures all subjects in each round, so that other load on the machine affects all of them alike.
 async fn measure(options: &BenchOptions) -> anyhow::Result<()> {
     let programs = programs(options)?;
-    let postgres = Postgres::start(Server::Test, &std::env::current_exe()?)?;
+    let postgres = Postgres::start(Server::Stored, &std::env::current_exe()?)?;
     let database = Database::prepare(postgres.url()).await?;
     let pooler = PgBouncer::start(&database.url, 20).await?;
     if pooler.is_none() {

@@ -2,7 +2,7 @@
 
 use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use testing::Caller;
+use testing::{App, Caller};
 
 use crate::{app, sql};
 
@@ -53,8 +53,8 @@ const LISTS: [&str; 11] = [
 /// Number of pages of ten rows between the first page and the deep one.
 const DEPTH: usize = 20;
 
-/// Inserts the rows. Returns a database with one connection, whose statistics can be flushed, and the user as a caller.
-async fn crowd(db: &PgPool, user: &str) -> (Db, Caller) {
+/// Inserts the rows. Returns a database with one connection, whose statistics can be flushed, and the application on it.
+async fn crowd(db: &PgPool) -> (Db, App) {
     for statement in STATEMENTS {
         sql(db, statement, &[]).await;
     }
@@ -65,13 +65,13 @@ async fn crowd(db: &PgPool, user: &str) -> (Db, Caller) {
         .await
         .expect("the database accepts a connection");
     let app = app(&db);
-    let caller = app.session(user).await;
-    (app.state.db, caller)
+    (app.state.db.clone(), app)
 }
 
 #[testkit::test]
 async fn lists_are_read_from_indexes(db: PgPool) {
-    let (db, ada) = crowd(&db, "u1").await;
+    let (db, app) = crowd(&db).await;
+    let ada = app.session("u1").await;
 
     let paths = LISTS.iter().map(|path| format!("{path}limit=10"));
     let others = ["/notifications/count", "/comments/c1"].map(str::to_owned);
@@ -84,12 +84,8 @@ async fn lists_are_read_from_indexes(db: PgPool) {
         }
         assert_eq!(scans(&db).await, before, "{path}");
     }
-}
 
-/// The newest likes and comments of the site are on other projects.
-#[testkit::test]
-async fn quiet_projects_are_not_read_one_by_one(db: PgPool) {
-    let (db, quiet) = crowd(&db, "u5000").await;
+    // The newest likes and comments of the site are on other projects.
     sqlx::query(
         r#"insert into projects (id, title, "authorId", "updatedAt")
            select 'q' || i, 'title', 'u5000', now() from generate_series(1, 5000) i"#,
@@ -97,17 +93,17 @@ async fn quiet_projects_are_not_read_one_by_one(db: PgPool) {
     .execute(&db)
     .await
     .expect("the projects are inserted");
-
+    let quiet = app.session("u5000").await;
     for path in ["/notifications", "/notifications/count"] {
         let read = blocks(&db, &quiet, path).await;
-
         assert!(read < 15_000, "{path} reads {read} blocks");
     }
 }
 
 #[testkit::test]
 async fn writes_find_their_rows_by_indexes(db: PgPool) {
-    let (db, ada) = crowd(&db, "u1").await;
+    let (db, app) = crowd(&db).await;
+    let ada = app.session("u1").await;
 
     let before = scans(&db).await;
     for _ in 0..7 {
@@ -126,7 +122,8 @@ async fn writes_find_their_rows_by_indexes(db: PgPool) {
 
 #[testkit::test]
 async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
-    let (db, ada) = crowd(&db, "u1").await;
+    let (db, app) = crowd(&db).await;
+    let ada = app.session("u1").await;
 
     for list in LISTS {
         let path = list.split('?').next().expect("a path");

@@ -222,6 +222,7 @@ pub async fn list_most_followed_users(
 /// the most followers, so that the time is bounded. With filters, the 2,000 best scores are considered. The statement finds the
 /// best of the users with a score without reading the rows of the others, and fills the page with the most followed of the other
 /// users.
+#[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn list_suggested_users(
     db: impl PgExecutor<'_>,
     viewer: &str,

@@ -39,7 +39,7 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
         None if options.unoptimized => program(&bundle::build().await?, "codecave")?.clone(),
         None => program(&super::build_packages(&["codecave"]).await?, "codecave")?.clone(),
     };
-    let postgres = Postgres::obtain(Server::Test)?;
+    let postgres = Postgres::obtain(Server::Stored)?;
     let mut rounds = Vec::new();
     for (place, projects) in options.projects.iter().enumerate() {
         let name = options.database.get(place).map(String::as_str);

@@ -43,6 +43,8 @@ struct Local {
     binaries: Binaries,
     user: Option<User>,
     home: PathBuf,
+    /// The folder of the data, which is set under the lock `change`.
+    data: PathBuf,
     /// Every keeper of this server holds a shared lock.
     users: File,
     /// A keeper holds an exclusive lock while it starts or stops the server.
@@ -63,12 +65,20 @@ impl Local {
             user,
             users,
             change: lock("change.lock")?,
+            data: home.join("data"),
             home,
         })
     }
 
-    fn start(self) -> anyhow::Result<(Self, u16)> {
+    fn start(mut self) -> anyhow::Result<(Self, u16)> {
         self.change.lock()?;
+        // A server that runs on the disk is used, even if there is enough memory by now.
+        if self.server == Server::Test
+            && self.running_port().is_none()
+            && let Some(data) = home::in_memory(&self.home, self.user)?
+        {
+            self.data = data;
+        }
         let port = match self.running_port() {
             Some(port) => port,
             None => self.start_server()?,
@@ -83,12 +93,11 @@ impl Local {
         self.users.unlock()?;
         if self.users.try_lock().is_ok() && self.running_port().is_some() {
             run(self.pg_ctl("stop").args(["-m", "fast"]))?;
+            if self.server == Server::Test {
+                fs::remove_dir_all(&self.data)?;
+            }
         }
         Ok(())
-    }
-
-    fn data(&self) -> PathBuf {
-        self.home.join("data")
     }
 
     /// Returns the port of the server that runs on this data, if it accepts connections.
@@ -102,21 +111,25 @@ impl Local {
     /// Returns a line of the pid file. The first is the process id, the fourth the port:
     /// <https://www.postgresql.org/docs/current/storage-file-layout.html>.
     fn pid_file_line(&self, index: usize) -> Option<String> {
-        let text = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        let text = fs::read_to_string(self.data.join("postmaster.pid")).ok()?;
         Some(text.lines().nth(index)?.trim().to_owned())
     }
 
     fn start_server(&self) -> anyhow::Result<u16> {
-        if !self.data().join("PG_VERSION").exists() {
+        if !self.data.join("PG_VERSION").exists() {
             self.initialise()?;
         }
         self.clear_remains()?;
         let port = self.choose_port()?;
         let mut options = format!("-p {port} -h 127.0.0.1 -c unix_socket_directories= ");
-        if self.server == Server::Test {
+        if self.server != Server::Dev {
             // Results of tests and measurements must not depend on the time of autovacuum.
             options += "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
                         -c max_connections=300 -c autovacuum=off";
+        }
+        if self.server == Server::Test {
+            // The log stays small, because it may be in memory.
+            options += " -c max_wal_size=256MB";
         }
         let log = self.home.join("log");
         run(self
@@ -131,8 +144,8 @@ impl Local {
 
     fn initialise(&self) -> anyhow::Result<()> {
         // `initdb` refuses a folder that an interrupted attempt has left.
-        if self.data().exists() {
-            fs::remove_dir_all(self.data())?;
+        if self.data.exists() {
+            fs::remove_dir_all(&self.data)?;
         }
         // `lower` needs a locale to convert characters beyond ASCII. The locale's name depends on the system.
         let locales = ["C.UTF-8", "en_US.UTF-8", "C"];
@@ -162,7 +175,7 @@ impl Local {
         if is_server && !process.starts_with('Z') {
             run(self.pg_ctl("stop").args(["-m", "fast"]))?;
         } else {
-            fs::remove_file(self.data().join("postmaster.pid"))?;
+            fs::remove_file(self.data.join("postmaster.pid"))?;
         }
         Ok(())
     }
@@ -194,7 +207,7 @@ impl Local {
     /// Returns a command for one of PostgreSQL's programs on this server's data, as the user who owns the data.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(self.binaries.program(name));
-        command.current_dir(&self.home).arg("-D").arg(self.data());
+        command.current_dir(&self.home).arg("-D").arg(&self.data);
         if let Some(user) = self.user {
             command.uid(user.uid).gid(user.gid);
         }

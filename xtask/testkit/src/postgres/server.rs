@@ -22,6 +22,8 @@ pub enum Server {
     /// Keeps its data.
     Dev,
     /// Does not wait for the disk. It may lose all data if the machine crashes.
+    Stored,
+    /// Like `Stored`, but its data is in memory if there is enough, and is removed when the server stops.
     Test,
 }
 
@@ -29,6 +31,7 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Dev => "dev",
+            Self::Stored => "stored",
             Self::Test => "test",
         })
     }
@@ -40,8 +43,9 @@ impl FromStr for Server {
     fn from_str(name: &str) -> anyhow::Result<Self> {
         match name {
             "dev" => Ok(Self::Dev),
+            "stored" => Ok(Self::Stored),
             "test" => Ok(Self::Test),
-            _ => bail!("`{name}` is neither `dev` nor `test`"),
+            _ => bail!("`{name}` is none of `dev`, `stored` and `test`"),
         }
     }
 }
