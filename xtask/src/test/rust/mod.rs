@@ -22,9 +22,10 @@ use crate::{compiler, sam::Tools, variables::without_configuration};
 /// The functions whose HTTP tests run behind the pooler.
 const POOLED: &str = "package(auth) + package(users) + package(projects) + package(social) + package(health) + package(shared)";
 
-/// Modules of those tests for which a pooler makes no difference. They use the database directly, Redis, or no database.
-const SAME_BEHIND_A_POOLER: &str =
-    "plans|redis|redis_server|provider_faults|html|logs|body|docs|strings|openapi";
+/// Modules of those tests for which a pooler makes no difference. They use the database directly, Redis, or no database, or they
+/// send many values through statements that other tests execute, too.
+const SAME_BEHIND_A_POOLER: &str = "plans|redis|redis_server|provider_faults|html|logs|body|docs|strings|openapi\
+     |corpus|fuzz|redirects|kept|folding";
 
 /// All of them, each on a database of its own.
 pub async fn all(server: &str) -> anyhow::Result<Outcome> {
