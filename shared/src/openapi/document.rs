@@ -357,7 +357,8 @@ fn failures(operation: &Operation, rules: &RouteRules, exact: bool) -> BTreeMap<
     } else {
         // A NUL in the query is rejected even if the handler does not read the query.
         statuses.push(400);
-        if is_limited(rules) {
+        // Guesses at API keys are limited even where requests are not.
+        if is_limited(rules) || matches!(rules.access, Access::Metrics) {
             statuses.push(429);
         }
         if !rules.is_read() {

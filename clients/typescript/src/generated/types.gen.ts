@@ -4894,6 +4894,10 @@ export type GetMetricsErrors = {
      */
     403: Forbidden;
     /**
+     * TooManyRequests
+     */
+    429: TooManyRequests;
+    /**
      * InternalServerError
      */
     500: InternalServerError;
