@@ -1,5 +1,5 @@
--- Comments of users whose ban has expired and was not lifted are missing in the counter. Usually there are no such users, and then
--- no comments are read.
+-- The counter lacks the comments of users whose ban has expired and was not lifted. While there are such users, each project's
+-- comments are read to find theirs. Otherwise, no comments are read.
 create or replace function visible_comments(project_id text, stored integer) returns table (count bigint)
 language sql stable parallel safe rows 1
 as $$
@@ -14,5 +14,5 @@ as $$
     end
 $$;
 
--- It takes 3 microseconds. With a lower cost, PostgreSQL computes it for each of 15,000 projects instead of using an index.
+-- `fold_all` takes 3 microseconds for the tags of a project. With a lower cost, PostgreSQL computes it for each of 15,000 projects instead of using an index.
 alter function fold_all(text[]) cost 100;

@@ -31,8 +31,9 @@ impl FeedFilter {
 /// Lists a page of the public projects of visible people whom the user follows, newest first.
 ///
 /// The newest projects of the whole site usually fill the page of a user who follows many people, so the statement reads
-/// these first: ten for each person followed, and at most 10,000. Only if they do not fill the page, and there are older ones, it reads the
-/// newest projects of each person followed. The time depends on the number of people followed, not on the number of projects.
+/// these first: ten for each person followed, and at most 10,000. Only if they do not fill the page, and there are older ones, it
+/// reads the newest projects of each person followed. The time depends on the number of people followed, not on the number of
+/// projects.
 ///
 /// With tags or languages, the statement reads the newest 5,000 projects of the site. If they do not fill the page, it reads the
 /// projects of each person followed, or those that an index finds by tags and languages. It takes the set that is probably smaller.

@@ -228,8 +228,12 @@ pub async fn list_notifications(
                     limit $12
                 ) c
                 where (select wanted from older_comment) and owned."authorId" = $1
-                    -- The count lacks the comments of users whose ban has expired and was not lifted.
-                    and (owned."commentCount" > 0 or (select exists (select from "user" u where u.banned and is_visible(u))))
+                    -- The count lacks the comments of users whose ban has expired and was not lifted, and may be queued.
+                    and (
+                        owned."commentCount" > 0
+                        or (select exists (select from "user" u where u.banned and is_visible(u)))
+                        or (select exists (select from "commentRecount"))
+                    )
                 order by c."createdAt" desc, c.id desc
                 limit $12
             )

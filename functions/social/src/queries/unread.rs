@@ -4,7 +4,7 @@ use shared::time::Timestamp;
 use sqlx::PgExecutor;
 
 /// Counts the unread notifications of a user, up to 100. It finds them as
-/// [`list_notifications`](super::list_notifications) does, and first reads at most 5,000 likes and comments of the whole site.
+/// [`list_notifications`](super::list_notifications) does, and first reads at most 5,000 likes and 5,000 comments of the whole site.
 pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i64> {
     sqlx::query_scalar!(
         r#"
@@ -112,8 +112,12 @@ pub async fn count_unread(db: impl PgExecutor<'_>, user: &str) -> sqlx::Result<i
                     limit 100
                 ) c
                 where (select wanted from older_comment) and owned."authorId" = $1
-                    -- The count lacks the comments of users whose ban has expired and was not lifted.
-                    and (owned."commentCount" > 0 or (select exists (select from "user" u where u.banned and is_visible(u))))
+                    -- The count lacks the comments of users whose ban has expired and was not lifted, and may be queued.
+                    and (
+                        owned."commentCount" > 0
+                        or (select exists (select from "user" u where u.banned and is_visible(u)))
+                        or (select exists (select from "commentRecount"))
+                    )
                 limit 100
             )
             union all

@@ -85,7 +85,7 @@ pub async fn find_user_by_github(
 /// of the column and the id after which the page starts.
 ///
 /// With a search, the statement first reads 1,000 users in order, who fill the page if matches are frequent. If they do not, it
-/// reads the users that an index finds, sorts them, and checks them in order until the page is full.
+/// reads the users that an index finds, at most 20,000, sorts them, and checks them in order until the page is full.
 ///
 /// PostgreSQL plans this statement anew for each call, because a generic plan would be more expensive. The plan does not contain
 /// the conditions whose parameter is empty. The same holds for suggestions.
@@ -131,7 +131,17 @@ macro_rules! list_users {
                         cardinality($10::text[]) = 0
                         or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
                     )
+                    -- The index does not find the terms of an array.
+                    and (
+                        ($3::text[])[1] is null
+                        or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[1])
+                    )
+                    and (
+                        ($3::text[])[2] is null
+                        or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[2])
+                    )
                     and ($6::"# + $type + r#" is null or (u."# + $column + r#", u.id) < ($6, $7))
+                limit 20000
             ),
             listed as (
                 select id from near
@@ -218,10 +228,11 @@ pub async fn list_most_followed_users(
 /// Lists users whom the viewer may want to follow, best score first: 2 points for each person whom the viewer follows and
 /// who follows the user, and 1 for each skill in common.
 ///
-/// Scores consider the 200 people whom the viewer has followed last, 100 follows of each, and the skills of the 1,000 users with
-/// the most followers, so that the time is bounded. With filters, the 2,000 best scores are considered. The statement finds the
-/// best of the users with a score without reading the rows of the others, and fills the page with the most followed of the other
-/// users.
+/// So that the time is bounded, scores consider the 200 people whom the viewer has followed last, 100 follows of each and 6,000
+/// follows together, and the skills of the 1,000 users with the most followers. With filters, the 2,000 best scores are considered.
+/// The statement finds the best of the users with a score without reading the rows of the others. Of users with equal scores at
+/// the end of the page, it compares the followers of at most 500. It fills the page with the most followed of the other users,
+/// whom it finds as the other lists do.
 #[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn list_suggested_users(
     db: impl PgExecutor<'_>,
@@ -246,14 +257,13 @@ pub async fn list_suggested_users(
                 from (
                     select f."followingId" as id
                     from follows f
-                    where f."followerId" = $1
+                    where f."followerId" = $1 and f."followingId" not in (select id from hidden)
                     order by f."createdAt" desc, f.id desc
                     limit 200
                 ) recent
                 cross join lateral (
                     select "followingId" as id from follows where "followerId" = recent.id order by "followingId" limit 100
                 ) theirs
-                where recent.id not in (select id from hidden)
                 limit 6000
             )
             union all
@@ -300,6 +310,7 @@ pub async fn list_suggested_users(
                 order by score desc
                 fetch first $7 rows with ties
             ) tied
+            order by score desc, id
             limit 500
         ),
         popular_first as materialized (
@@ -312,7 +323,7 @@ pub async fn list_suggested_users(
                     and id <> $1
                     and id not in (select id from followed)
                 order by "followersCount" desc, id desc
-                limit 1000
+                limit case when $6 then 1000 end
             ) n
             cross join lateral (
                 select
@@ -339,6 +350,15 @@ pub async fn list_suggested_users(
                     cardinality($9::text[]) = 0
                     or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($9)
                 )
+                and (
+                    ($3::text[])[1] is null
+                    or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[1])
+                )
+                and (
+                    ($3::text[])[2] is null
+                    or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[2])
+                )
+            limit 20000
         ),
         popular as (
             select id, 0::bigint, 0::bigint, 0::bigint from popular_first

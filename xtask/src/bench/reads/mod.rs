@@ -52,6 +52,11 @@ pub async fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let listed = rounds
         .iter()
         .find(|round| options.unoptimized && round.projects == super::database::PROJECTS);
+    ensure!(
+        listed.is_some() || !options.keep,
+        "--keep needs --projects {}",
+        super::database::PROJECTS
+    );
     let mut over = Vec::new();
     match listed {
         Some(round) if options.keep => baseline::write(round)?,

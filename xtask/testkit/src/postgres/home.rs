@@ -67,27 +67,35 @@ pub fn make(name: &str, user: Option<User>) -> anyhow::Result<PathBuf> {
     Ok(home)
 }
 
-/// Returns the folder for the data of the server with this home, if a file system in memory can have it. The folder need not
-/// exist.
+/// Returns the folder in memory for the data of the server with this home. It need not exist. `None` if another user owns it.
 ///
 /// Tests create and drop a database of 500 files each second. ext4 passes over the inodes of files that were deleted in the last
 /// minutes, one by one, when it creates a file (`recently_deleted` in
 /// <https://github.com/torvalds/linux/blob/v6.12/fs/ext4/ialloc.c>), which took half of the processor's time.
 pub fn in_memory(home: &Path, user: Option<User>) -> anyhow::Result<Option<PathBuf>> {
-    let data = Path::new(MEMORY).join(format!("codecave-postgres-{:016x}", hash(home)));
-    match fs::symlink_metadata(&data) {
-        Ok(metadata) => {
-            let owner = user.map_or(Uid::effective().as_raw(), |user| user.uid);
-            if !metadata.is_dir() || metadata.uid() != owner {
-                bail!("{} belongs to another user", data.display());
-            }
-            Ok(Some(data))
-        }
-        Err(_) => Ok(has_memory().then_some(data)),
-    }
+    // Containers may share this memory and have the same paths.
+    let metadata = fs::metadata(home)?;
+    let name = format!(
+        "codecave-postgres-{:016x}-{:x}-{:x}",
+        hash(home),
+        metadata.dev(),
+        metadata.ino()
+    );
+    let data = Path::new(MEMORY).join(name);
+    let owner = user.map_or(Uid::effective().as_raw(), |user| user.uid);
+    let is_free = fs::symlink_metadata(&data).map_or(true, |metadata| {
+        metadata.is_dir() && metadata.uid() == owner
+    });
+    Ok(is_free.then_some(data))
 }
 
-fn has_memory() -> bool {
+/// Returns whether a folder is in memory.
+pub fn is_in_memory(folder: &Path) -> bool {
+    folder.starts_with(MEMORY)
+}
+
+/// Returns whether there is enough memory for the tests.
+pub fn has_memory() -> bool {
     let is_large = statvfs(MEMORY).is_ok_and(|system| {
         u128::from(system.blocks_available()) * u128::from(system.fragment_size())
             >= u128::from(MIN_MEMORY)

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Write as _},
+    mem,
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::PathBuf,
@@ -72,12 +73,8 @@ impl Local {
 
     fn start(mut self) -> anyhow::Result<(Self, u16)> {
         self.change.lock()?;
-        // A server that runs on the disk is used, even if there is enough memory by now.
-        if self.server == Server::Test
-            && self.running_port().is_none()
-            && let Some(data) = home::in_memory(&self.home, self.user)?
-        {
-            self.data = data;
+        if self.server == Server::Test {
+            self.choose_data()?;
         }
         let port = match self.running_port() {
             Some(port) => port,
@@ -91,11 +88,36 @@ impl Local {
         // The order matters: a keeper that starts now waits for `users`, or holds it and waits for `change`.
         self.change.lock()?;
         self.users.unlock()?;
-        if self.users.try_lock().is_ok() && self.running_port().is_some() {
-            run(self.pg_ctl("stop").args(["-m", "fast"]))?;
-            if self.server == Server::Test {
+        if self.users.try_lock().is_ok() {
+            if self.running_port().is_some() {
+                run(self.pg_ctl("stop").args(["-m", "fast"]))?;
+            }
+            if home::is_in_memory(&self.data) {
                 fs::remove_dir_all(&self.data)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Chooses memory or disk. A server that runs keeps its place. What a server that ended otherwise has left in memory is
+    /// removed.
+    fn choose_data(&mut self) -> anyhow::Result<()> {
+        if self.running_port().is_some() {
+            return Ok(());
+        }
+        let Some(in_memory) = home::in_memory(&self.home, self.user)? else {
+            return Ok(());
+        };
+        let on_disk = mem::replace(&mut self.data, in_memory);
+        if self.running_port().is_some() {
+            return Ok(());
+        }
+        if self.data.exists() {
+            self.clear_remains()?;
+            fs::remove_dir_all(&self.data)?;
+        }
+        if !home::has_memory() {
+            self.data = on_disk;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub enum Server {
     Dev,
     /// Does not wait for the disk. It may lose all data if the machine crashes.
     Stored,
-    /// Like `Stored`, but its data is in memory if there is enough, and is removed when the server stops.
+    /// Like `Stored`. If there is enough memory, its data is there, and is removed when the server stops.
     Test,
 }
 
