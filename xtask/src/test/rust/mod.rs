@@ -226,11 +226,11 @@ fn with_nextest(program: &PathBuf, packages: &[&str], filter: &Filter) -> Comman
     command
 }
 
-/// Number of tests that run at once: one and a half for each processor, because tests wait a third of their time for servers
+/// Number of tests that run at once: two for each processor, because tests wait a part of their time for servers
 /// that are slow or dead on purpose.
 fn at_once() -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    processors + processors.div_ceil(2)
+    2 * processors
 }
 
 fn with_cargo(packages: &[&str], filter: &Filter) -> Command {
