@@ -13,6 +13,7 @@ use anyhow::{Context as _, ensure};
 use nix::{
     errno::Errno,
     sys::signal::{Signal, killpg},
+    time::{ClockId, clock_gettime},
     unistd::Pid,
 };
 use tokio::{
@@ -113,6 +114,17 @@ impl Drop for Group {
             }
         }
     }
+}
+
+/// Returns the processor time of this process. Unlike the time on a clock, it does not grow while other processes run.
+///
+/// # Panics
+///
+/// If the system has no such clock.
+pub fn processor_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        .expect("the system has this clock")
+        .into()
 }
 
 #[cfg(test)]

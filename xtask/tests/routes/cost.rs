@@ -7,10 +7,10 @@ use axum::{
     body::Body,
     http::{HeaderValue, Method, Request},
 };
-use nix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use sqlx::PgPool;
 use testing::{Answer, Caller, sql};
+use testkit::process::processor_time;
 
 use crate::bundle::{Bundle, Operation};
 
@@ -215,13 +215,6 @@ fn cookies() -> Vec<Hostile> {
             text: ";=".repeat(200_000),
         },
     ]
-}
-
-/// Returns the processor time of this thread, which does all work of the test.
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
-        .unwrap()
-        .into()
 }
 
 /// The part of the request that contains the text.

@@ -1,8 +1,7 @@
 //! `include=contentHtml`
 
-use std::time::Instant;
-
 use sqlx::PgPool;
+use testkit::process::processor_time;
 
 use crate::{app, comment, each, project};
 
@@ -84,7 +83,7 @@ async fn a_page_with_html_stays_under_four_mebibytes(db: PgPool) {
 }
 
 #[testkit::test]
-async fn a_page_takes_no_longer_than_the_html_that_it_returns(db: PgPool) {
+async fn a_page_costs_no_more_than_the_html_that_it_returns(db: PgPool) {
     let app = app(&db);
     let ada = app.user("ada").await;
     project(&db, "p", &ada.id, true).await;
@@ -105,14 +104,14 @@ async fn a_page_takes_no_longer_than_the_html_that_it_returns(db: PgPool) {
 
     let mut pages = Vec::new();
     for project in ["q", "p"] {
-        let started = Instant::now();
+        let before = processor_time();
         let path = format!("/projects/{project}/comments?include=contentHtml&limit=50");
         let page = ada.get(&path).await.expect(200).json();
         let lengths = page.as_array().unwrap().iter();
         let lengths: Vec<_> = lengths
             .map(|comment| comment["contentHtml"].as_str().map(str::len))
             .collect();
-        pages.push((started.elapsed(), lengths));
+        pages.push((processor_time().saturating_sub(before), lengths));
     }
 
     let [(small_time, small), (large_time, large)] = &pages[..] else {
@@ -121,7 +120,7 @@ async fn a_page_takes_no_longer_than_the_html_that_it_returns(db: PgPool) {
     assert!(small[0] > Some(190_000), "{small:?}");
     assert!(large[0] > Some(1_900_000), "{large:?}");
     assert_eq!(large[1..], [None; 11]);
-    // If all twelve tables were rendered, the page would take 120 times as long.
+    // If all twelve tables were rendered, the page would take 120 times as much.
     assert!(
         *large_time < *small_time * 40,
         "{large_time:?} for {large:?}, {small_time:?} for {small:?}"
