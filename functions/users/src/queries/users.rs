@@ -126,20 +126,7 @@ macro_rules! list_users {
                     and (select count(*) < $8 from near)
                     and u."isActive" in (select count(*) < $8 from near)
                     and u."isActive"
-                    and matches_search(u, $2, '{}', $4, $5, '{}')
-                    and (
-                        cardinality($10::text[]) = 0
-                        or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($10)
-                    )
-                    -- The index does not find the terms of an array.
-                    and (
-                        ($3::text[])[1] is null
-                        or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[1])
-                    )
-                    and (
-                        ($3::text[])[2] is null
-                        or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[2])
-                    )
+                    and has_index_matches(u, $2, $3, $4, $5, $10)
                     and ($6::"# + $type + r#" is null or (u."# + $column + r#", u.id) < ($6, $7))
                 limit 20000
             ),
@@ -345,19 +332,7 @@ pub async fn list_suggested_users(
                 and (select (select count(*) from best) + count(*) < $7 from popular_first)
                 and u."isActive" in (select (select count(*) from best) + count(*) < $7 from popular_first)
                 and u."isActive"
-                and matches_search(u, $2, '{}', $4, $5, '{}')
-                and (
-                    cardinality($9::text[]) = 0
-                    or search_keys(user_folded_text(u.name, u."githubUsername", u.skills)) @> all_term_keys($9)
-                )
-                and (
-                    ($3::text[])[1] is null
-                    or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[1])
-                )
-                and (
-                    ($3::text[])[2] is null
-                    or user_folded_text(u.name, u."githubUsername", u.skills) like fold(($3::text[])[2])
-                )
+                and has_index_matches(u, $2, $3, $4, $5, $9)
             limit 20000
         ),
         popular as (
