@@ -10,6 +10,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use sqlx::Connection as _;
+
 /// A temporary folder for a server, used instead of cargo's target folder.
 struct Folder(PathBuf);
 
@@ -21,8 +23,12 @@ impl Folder {
     }
 
     fn keeper(&self) -> Keeper {
+        self.keeper_of("stored")
+    }
+
+    fn keeper_of(&self, server: &str) -> Keeper {
         let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
-            .args(["keep-postgres", "stored"])
+            .args(["keep-postgres", server])
             .env("CARGO_TARGET_DIR", &self.0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -154,4 +160,57 @@ fn the_port_stays_the_same_unless_it_is_taken() {
     assert_ne!(other.port, port);
     assert!(other.answers());
     other.let_go();
+}
+
+/// Returns the folder of the data of the server on this port.
+async fn data_directory(port: u16) -> PathBuf {
+    let address = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+    let folder: String = sqlx::query_scalar("show data_directory")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    folder.into()
+}
+
+#[tokio::test]
+async fn the_data_of_tests_in_memory_is_removed_with_the_server() {
+    let folder = Folder::new("memory");
+    let first = folder.keeper_of("test");
+    let data = data_directory(first.port).await;
+    let second = folder.keeper_of("test");
+    assert_eq!(data_directory(second.port).await, data);
+
+    first.let_go();
+    assert!(second.answers());
+    second.let_go();
+
+    // Without enough memory, the data is on the disk and is kept.
+    assert_eq!(data.exists(), !data.starts_with("/dev/shm"));
+}
+
+#[tokio::test]
+async fn what_a_killed_server_of_tests_left_is_not_used() {
+    let folder = Folder::new("remains");
+    let mut keeper = folder.keeper_of("test");
+    let data = data_directory(keeper.port).await;
+    let mark = data.join("mark");
+    fs::write(&mark, "").unwrap();
+    let pid = fs::read_to_string(data.join("postmaster.pid")).unwrap();
+    keeper.child.kill().unwrap();
+    keeper.child.wait().unwrap();
+    let kill = Command::new("kill")
+        .args(["-9", pid.lines().next().unwrap()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    while keeper.answers() {
+        std::thread::yield_now();
+    }
+
+    let keeper = folder.keeper_of("test");
+
+    assert_eq!(data_directory(keeper.port).await, data);
+    assert_eq!(mark.exists(), !data.starts_with("/dev/shm"));
+    keeper.let_go();
 }
