@@ -5,6 +5,7 @@ pub mod fuzz;
 mod log;
 mod redis;
 mod rows;
+pub mod statistics;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -33,7 +34,7 @@ pub use proptest;
 pub use self::{
     log::Log,
     redis::serve_redis,
-    rows::{HIDDEN, SHOWN, blocked, number, sql},
+    rows::{HIDDEN, SHOWN, blocked, ended, number, running, sql},
 };
 
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";

@@ -6,8 +6,8 @@ use shared::db::LostRace;
 use sqlx::PgPool;
 use tokio::time::sleep;
 
-/// Time limit until a statement waits for a lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit until the server is in an expected state.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Executes a statement with text parameters.
 pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
@@ -56,6 +56,29 @@ pub async fn blocked(db: &PgPool, count: i64) {
         sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// Waits until a statement that matches the pattern runs in the database.
+pub async fn running(db: &PgPool, pattern: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while number(db, RUNNING, &[pattern]).await == 0 {
+        assert!(Instant::now() < deadline, "{pattern} does not run");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until no statement that matches the pattern runs in the database.
+pub async fn ended(db: &PgPool, pattern: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while number(db, RUNNING, &[pattern]).await > 0 {
+        assert!(Instant::now() < deadline, "{pattern} still runs");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+const RUNNING: &str = "
+    select count(*) from pg_stat_activity
+    where datname = current_database() and state = 'active' and pid <> pg_backend_pid() and query like $1
+";
 
 const BLOCKED: &str = "
     select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'

@@ -1,10 +1,11 @@
 //! Plans of the lists: none reads a whole table.
 
-use shared::db::Db;
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::PgPool;
+use testing::statistics::{alone, rows_read, scans};
 
 use crate::{app, each};
 
+const TABLES: [&str; 5] = ["user", "projects", "likes", "comments", "follows"];
 const STATEMENTS: [&str; 6] = [
     r#"insert into "user" (id, name, email, "updatedAt") select 'u' || i, 'u', 'u' || i, now() from generate_series(1, 5000) i"#,
     r#"insert into projects (id, title, description, content, tags, language, "authorId", "likeCount", "viewCount", "createdAt", "updatedAt")
@@ -83,12 +84,7 @@ async fn fill(db: &PgPool) -> PgPool {
             .await
             .expect("the rows are inserted");
     }
-    let options = db.connect_options().as_ref().clone();
-    PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await
-        .expect("a connection")
+    alone(db).await
 }
 
 #[testkit::test]
@@ -98,7 +94,7 @@ async fn lists_are_read_from_indexes(db: PgPool) {
     let ada = app.user("ada").await;
 
     for query in QUERIES {
-        let before = scans(&db).await;
+        let before = scans(&db, &TABLES).await;
         for caller in [&ada, &app.anyone()] {
             // After a few executions the server may choose a generic plan.
             for _ in 0..4 {
@@ -120,7 +116,7 @@ async fn lists_are_read_from_indexes(db: PgPool) {
                 );
             }
         }
-        assert_eq!(scans(&db).await, before, "{query}");
+        assert_eq!(scans(&db, &TABLES).await, before, "{query}");
     }
     for filter in [
         "tag=t5",
@@ -128,20 +124,20 @@ async fn lists_are_read_from_indexes(db: PgPool) {
         "q=zq&language=rust",
         "q=title&tag=s1&tag=t5",
     ] {
-        let before = scans(&db).await;
+        let before = scans(&db, &TABLES).await;
         ada.get(&format!("/projects/facets?{filter}"))
             .await
             .expect(200);
-        assert_eq!(scans(&db).await, before, "{filter}");
+        assert_eq!(scans(&db, &TABLES).await, before, "{filter}");
     }
-    let before = scans(&db).await;
+    let before = scans(&db, &TABLES).await;
     for window in ["24h", "7d", "30d"] {
         for _ in 0..7 {
             let path = format!("/projects/facets?window={window}");
             ada.get(&path).await.expect(200);
         }
     }
-    assert_eq!(scans(&db).await, before);
+    assert_eq!(scans(&db, &TABLES).await, before);
 }
 
 #[testkit::test]
@@ -149,11 +145,11 @@ async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
     let app = app(&fill(&db).await);
     let (db, anyone) = (app.state.db.clone(), app.anyone());
     let page = async |query: &str| {
-        let before = rows_read(&db).await;
+        let before = rows_read(&db, "projects").await;
         let answer = anyone.get(&format!("/projects?{query}")).await.expect(200);
         let next = answer.header("link").split(['<', '>']).nth(1);
         let next = next.expect("a next page")[1..].to_owned();
-        (rows_read(&db).await - before, next)
+        (rows_read(&db, "projects").await - before, next)
     };
 
     for query in LONG {
@@ -167,39 +163,4 @@ async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
             "{query}: the thousandth page reads {thousandth} rows, the first {first}"
         );
     }
-}
-
-/// Returns the number of rows of projects read so far, by scans of the table or of an index.
-async fn rows_read(db: &Db) -> i64 {
-    flush(db).await;
-    sqlx::query_scalar(
-        "select seq_tup_read + idx_tup_fetch from pg_stat_user_tables where relname = 'projects'",
-    )
-    .fetch_one(db)
-    .await
-    .expect("the statistics are read")
-}
-
-async fn flush(db: &Db) {
-    for statement in [
-        "select pg_stat_force_next_flush()",
-        "select pg_stat_clear_snapshot()",
-    ] {
-        sqlx::query(statement)
-            .execute(db)
-            .await
-            .expect("the statistics are flushed");
-    }
-}
-
-/// Returns the number of sequential scans of the large tables.
-async fn scans(db: &Db) -> Vec<(String, i64)> {
-    flush(db).await;
-    sqlx::query_as(
-        "select relname::text, seq_scan from pg_stat_user_tables
-         where relname in ('user', 'projects', 'likes', 'comments', 'follows') order by 1",
-    )
-    .fetch_all(db)
-    .await
-    .expect("the statistics are read")
 }

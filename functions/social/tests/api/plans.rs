@@ -1,10 +1,15 @@
 //! Plans of the lists: none reads a whole table, and a page far into a list reads no more than the first.
 
 use shared::db::Db;
-use sqlx::{PgPool, postgres::PgPoolOptions};
-use testing::{App, Caller};
+use sqlx::PgPool;
+use testing::{
+    App, Caller,
+    statistics::{alone, blocks_read, scans},
+};
 
 use crate::{app, sql};
+
+const TABLES: [&str; 5] = ["user", "projects", "likes", "comments", "follows"];
 
 /// Ada (`u1`) has 40 projects, one of which (`p1`) has 3,000 likes and comments. 3,000 users follow her. She follows
 /// 1,000 users with a project each. Some of the 5,000 users are hidden.
@@ -58,13 +63,7 @@ async fn crowd(db: &PgPool) -> (Db, App) {
     for statement in STATEMENTS {
         sql(db, statement, &[]).await;
     }
-    let options = db.connect_options().as_ref().clone();
-    let db = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await
-        .expect("the database accepts a connection");
-    let app = app(&db);
+    let app = app(&alone(db).await);
     (app.state.db.clone(), app)
 }
 
@@ -76,13 +75,13 @@ async fn lists_are_read_from_indexes(db: PgPool) {
     let paths = LISTS.iter().map(|path| format!("{path}limit=10"));
     let others = ["/notifications/count", "/comments/c1"].map(str::to_owned);
     for path in paths.chain(others) {
-        let before = scans(&db).await;
+        let before = scans(&db, &TABLES).await;
         // After five executions the server may choose a generic plan.
         for _ in 0..7 {
             let answer = ada.get(&path).await.expect(200);
             assert!(answer.body.len() > 2, "{path}");
         }
-        assert_eq!(scans(&db).await, before, "{path}");
+        assert_eq!(scans(&db, &TABLES).await, before, "{path}");
     }
 
     // The newest likes and comments of the site are on other projects.
@@ -105,7 +104,7 @@ async fn writes_find_their_rows_by_indexes(db: PgPool) {
     let (db, app) = crowd(&db).await;
     let ada = app.session("u1").await;
 
-    let before = scans(&db).await;
+    let before = scans(&db, &TABLES).await;
     for _ in 0..7 {
         let body = || serde_json::json!({ "content": "x" });
         let id = crate::comment(&ada, "p1", "x").await;
@@ -117,7 +116,7 @@ async fn writes_find_their_rows_by_indexes(db: PgPool) {
         ada.put("/users/u2/follow", body()).await.expect(200);
         ada.delete("/users/u2/follow").await.expect(200);
     }
-    assert_eq!(scans(&db).await, before);
+    assert_eq!(scans(&db, &TABLES).await, before);
 }
 
 #[testkit::test]
@@ -145,46 +144,10 @@ async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
     }
 }
 
-/// Returns the number of sequential scans of the large tables.
-async fn scans(db: &Db) -> Vec<(String, i64)> {
-    flush(db).await;
-    sqlx::query_as(
-        "select relname::text, seq_scan from pg_stat_user_tables
-         where relname in ('user', 'projects', 'likes', 'comments', 'follows') order by 1",
-    )
-    .fetch_all(db)
-    .await
-    .expect("the statistics are read")
-}
-
 /// Returns how many blocks of tables and indexes a warm request for a page reads.
 async fn blocks(db: &Db, caller: &Caller, path: &str) -> i64 {
     caller.get(path).await.expect(200);
-    let before = read(db).await;
+    let before = blocks_read(db, &TABLES).await;
     caller.get(path).await.expect(200);
-    read(db).await - before
-}
-
-async fn read(db: &Db) -> i64 {
-    flush(db).await;
-    sqlx::query_scalar(
-        "select sum(heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit)::bigint
-         from pg_statio_user_tables
-         where relname in ('user', 'projects', 'likes', 'comments', 'follows')",
-    )
-    .fetch_one(db)
-    .await
-    .expect("the statistics are read")
-}
-
-async fn flush(db: &Db) {
-    for statement in [
-        "select pg_stat_force_next_flush()",
-        "select pg_stat_clear_snapshot()",
-    ] {
-        sqlx::query(statement)
-            .execute(db)
-            .await
-            .expect("the statistics are flushed");
-    }
+    blocks_read(db, &TABLES).await - before
 }

@@ -1,10 +1,11 @@
 //! Plans of the lists: none reads a whole table.
 
-use shared::db::Db;
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::PgPool;
+use testing::statistics::{alone, blocks_read, scans};
 
 use crate::app;
 
+const TABLES: [&str; 5] = ["user", "account", "projects", "comments", "follows"];
 const STATEMENTS: [&str; 6] = [
     r#"insert into "user" (id, name, email, skills, location, "githubUsername", "followersCount", "createdAt", "updatedAt")
        select 'u' || i, 'name ' || md5(i::text), 'u' || i, array['Skill ' || i % 89, 'Rare ' || i % 997]
@@ -58,19 +59,12 @@ async fn users_are_read_from_indexes(db: PgPool) {
     for statement in STATEMENTS {
         sqlx::query(statement).execute(&db).await.unwrap();
     }
-    // With one connection, the session's statistics can be flushed before they are read.
-    let options = db.connect_options().as_ref().clone();
-    let db = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await
-        .unwrap();
-    let app = app(&db);
+    let app = app(&alone(&db).await);
     let viewer = app.session("u7").await;
     let db = app.state.db;
 
     for path in PATHS {
-        let before = scans(&db).await;
+        let before = scans(&db, &TABLES).await;
         // After five executions the server may choose a generic plan.
         for _ in 0..7 {
             let first = viewer.get(&format!("{path}&limit=5")).await.expect(200);
@@ -81,7 +75,7 @@ async fn users_are_read_from_indexes(db: PgPool) {
                 viewer.get(&format!("/users{next}")).await.expect(200);
             }
         }
-        assert_eq!(scans(&db).await, before, "{path}");
+        assert_eq!(scans(&db, &TABLES).await, before, "{path}");
     }
 
     // Five of 20,000 users match. In the order of a list they would be found by reading nearly all users.
@@ -89,47 +83,11 @@ async fn users_are_read_from_indexes(db: PgPool) {
         for search in ["skill=zq", "q=zq", "skill=zq&q=name"] {
             let path = format!("/users?sort={sort}&{search}");
             viewer.get(&path).await.expect(200);
-            let before = blocks(&db).await;
+            let before = blocks_read(&db, &["user"]).await;
             viewer.get(&path).await.expect(200);
-            let read = blocks(&db).await - before;
+            let read = blocks_read(&db, &["user"]).await - before;
 
             assert!(read < 10_000, "{path} reads {read} blocks");
         }
     }
-}
-
-async fn flush(db: &Db) {
-    for statement in [
-        "select pg_stat_force_next_flush()",
-        "select pg_stat_clear_snapshot()",
-    ] {
-        sqlx::query(statement)
-            .execute(db)
-            .await
-            .expect("the statistics are flushed");
-    }
-}
-
-/// Returns how many blocks of users and their indexes have been read.
-async fn blocks(db: &Db) -> i64 {
-    flush(db).await;
-    sqlx::query_scalar(
-        "select (heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::int8
-         from pg_statio_user_tables where relname = 'user'",
-    )
-    .fetch_one(db)
-    .await
-    .expect("the statistics are read")
-}
-
-/// Returns the number of sequential scans of the large tables.
-async fn scans(db: &Db) -> Vec<(String, i64)> {
-    flush(db).await;
-    sqlx::query_as(
-        "select relname::text, seq_scan from pg_stat_user_tables
-         where relname in ('user', 'account', 'projects', 'comments', 'follows') order by 1",
-    )
-    .fetch_all(db)
-    .await
-    .expect("the statistics are read")
 }

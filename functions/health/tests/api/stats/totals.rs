@@ -1,12 +1,14 @@
 //! The totals of `/stats`, which triggers keep.
 
 use serde_json::Value;
-use shared::db::Db;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
+use testing::statistics::{alone, scans};
 use tokio::task::JoinSet;
 
 use super::fill;
 use crate::app;
+
+const TABLES: [&str; 4] = ["user", "projects", "comments", "likes"];
 
 /// The four numbers, counted from the rows.
 const VISIBLE: &str = r#"
@@ -145,38 +147,14 @@ async fn the_totals_are_read_without_the_rows(db: PgPool) {
     ] {
         sqlx::query(statement).execute(&db).await.unwrap();
     }
-    // With one connection, the session's statistics can be flushed before they are read.
-    let options = db.connect_options().as_ref().clone();
-    let db = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await
-        .unwrap();
-    let app = app(db, &[]);
+    let app = app(alone(&db).await, &[]);
     let db = app.state.db.clone();
 
-    let before = scans(&db).await;
+    let before = scans(&db, &TABLES).await;
     // After five executions the server may choose a generic plan.
     for _ in 0..7 {
         let totals = app.anyone().get("/stats").await.expect(200).json();
         assert_eq!(totals["likes"], 5000);
     }
-    assert_eq!(scans(&db).await, before);
-}
-
-/// Returns the number of sequential scans of the large tables.
-async fn scans(db: &Db) -> Vec<(String, i64)> {
-    for statement in [
-        "select pg_stat_force_next_flush()",
-        "select pg_stat_clear_snapshot()",
-    ] {
-        sqlx::query(statement).execute(db).await.unwrap();
-    }
-    sqlx::query_as(
-        "select relname::text, seq_scan from pg_stat_user_tables
-         where relname in ('user', 'projects', 'comments', 'likes') order by 1",
-    )
-    .fetch_all(db)
-    .await
-    .unwrap()
+    assert_eq!(scans(&db, &TABLES).await, before);
 }
