@@ -100,8 +100,7 @@ impl Drop for Waiting {
 #[cfg(test)]
 mod tests {
     use std::{
-        sync::{Arc, Barrier},
-        thread::sleep,
+        sync::{Arc, Barrier, RwLock},
         time::Duration,
     };
 
@@ -114,9 +113,16 @@ mod tests {
     #[tokio::test]
     async fn work_beyond_the_limit_is_rejected_and_the_rest_is_done() {
         static POOL: BlockingPool = BlockingPool::new(2, 7);
-        let work = || sleep(Duration::from_millis(20));
+        // The work lasts until all have asked.
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write().unwrap();
+        let work = || {
+            let gate = gate.clone();
+            POOL.run(move || drop(gate.read()))
+        };
 
-        let results = join_all((0..2 + 7 + 5).map(|_| POOL.run(work))).await;
+        let all = join_all((0..2 + 7 + 5).map(|_| work()));
+        let (results, ()) = tokio::join!(all, async { drop(closed) });
 
         let refused = results.into_iter().filter_map(Result::err);
         let refused: Vec<_> = refused.map(IntoResponse::into_response).collect();

@@ -1,15 +1,22 @@
 //! Connections that the server has closed, and prepared statements that are stale. Requests do not fail because of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use sqlx::{ConnectOptions as _, PgPool};
-use testing::App;
+use sqlx::{ConnectOptions as _, PgPool, Postgres, Transaction, postgres::PgQueryResult};
+use testing::{App, blocked, number};
+use tokio::task::JoinHandle;
 
-use crate::{
-    outage::app,
-    proxy::{Proxy, ProxyState},
-};
+use crate::{outage::app, proxy::Proxy};
+
+/// The process that waits for a lock.
+const WRITER: &str = "
+    select pid::bigint from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
+";
+const BUSY: &str = "
+    select count(*) from pg_stat_activity
+    where datname = current_database() and application_name = 'codecave' and state <> 'idle'
+";
 
 /// Terminates all connections of the group, as a restart of the server does.
 async fn terminate(db: &PgPool) {
@@ -27,11 +34,26 @@ async fn terminate(db: &PgPool) {
     assert!(ended > 0);
 }
 
-/// Closes all connections without a message of PostgreSQL.
-async fn break_once(proxy: &Proxy) {
-    proxy.state.send(ProxyState::Broken).unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    proxy.state.send(ProxyState::Open).unwrap();
+/// Locks the table of users, so that writes wait.
+async fn lock(db: &PgPool) -> Transaction<'static, Postgres> {
+    let mut lock = db.begin().await.unwrap();
+    sqlx::query(r#"lock table "user" in share mode"#)
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    lock
+}
+
+/// Starts a write that has an effect each time it is executed, and that waits for the lock.
+async fn start_write(app: &App, db: &PgPool) -> JoinHandle<sqlx::Result<PgQueryResult>> {
+    let primary = app.state.db.clone();
+    let write = tokio::spawn(async move {
+        sqlx::query(r#"update "user" set bio = concat(bio, 'x')"#)
+            .execute(&primary)
+            .await
+    });
+    blocked(db, 1).await;
+    write
 }
 
 fn connected(db: &PgPool) -> App {
@@ -65,7 +87,7 @@ async fn a_read_that_lost_its_connection_is_retried(db: PgPool) {
 
     for _ in 0..3 {
         ada.get("/me").await.expect(200);
-        break_once(&proxy).await;
+        proxy.break_connections().await;
         ada.get("/me").await.expect(200);
     }
 }
@@ -75,18 +97,10 @@ async fn a_read_that_lost_its_connection_is_retried(db: PgPool) {
 async fn a_write_that_was_rolled_back_is_retried_once(db: PgPool) {
     let app = connected(&db);
     app.user("ada").await;
-    let write = tokio::spawn({
-        let db = app.state.db.clone();
-        async move {
-            sqlx::query(
-                "update \"user\" set bio = concat(bio, 'x') where pg_sleep(0.5) is not null",
-            )
-            .execute(&db)
-            .await
-        }
-    });
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let lock = lock(&db).await;
+    let write = start_write(&app, &db).await;
     terminate(&db).await;
+    lock.rollback().await.unwrap();
 
     write.await.unwrap().unwrap();
 
@@ -103,23 +117,18 @@ async fn a_write_that_lost_its_connection_is_not_retried(db: PgPool) {
     let proxy = Proxy::new(&db).await;
     let app = app(&proxy.address);
     app.user("ada").await;
-    let write = tokio::spawn({
-        let db = app.state.db.clone();
-        async move {
-            sqlx::query(
-                "update \"user\" set bio = concat(bio, 'x') where pg_sleep(0.5) is not null",
-            )
-            .execute(&db)
-            .await
-        }
-    });
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    break_once(&proxy).await;
+    let lock = lock(&db).await;
+    let write = start_write(&app, &db).await;
+    let first = number(&db, WRITER, &[]).await.to_string();
+    proxy.break_connections().await;
+    // The server notices that the client has disconnected, and rolls the write back. A second write could be committed now.
+    let first_ended = "select count(*) from pg_stat_activity where datname = current_database() and pid = $1::integer";
+    while number(&db, first_ended, &[&first]).await > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    lock.rollback().await.unwrap();
 
     write.await.unwrap().unwrap_err();
-
-    // The server notices that the client has disconnected, and rolls the write back. A second write would be committed now.
-    tokio::time::sleep(Duration::from_millis(800)).await;
     let bio: Option<String> = sqlx::query_scalar("select bio from \"user\"")
         .fetch_one(&db)
         .await
@@ -192,15 +201,12 @@ async fn cancelled_requests_leave_nothing_open(db: PgPool) {
             tokio::time::timeout(limit, work).await.ok();
         }
         ada.get("/me").await.expect(200);
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let open: i64 = sqlx::query_scalar(
-            "select count(*) from pg_stat_activity
-             where datname = current_database() and application_name = 'codecave' and state <> 'idle'",
-        )
-        .fetch_one(&db)
-        .await
-        .unwrap();
-        assert_eq!(open, 0);
+        // The server ends statements after five seconds.
+        let deadline = Instant::now() + Duration::from_secs(4);
+        while number(&db, BUSY, &[]).await > 0 {
+            assert!(Instant::now() < deadline, "a connection is still busy");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         app.state.db.close();
     }
 }

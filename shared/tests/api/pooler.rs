@@ -1,6 +1,9 @@
 //! Messages of the protocol that a transaction-mode pooler receives.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use serde_json::json;
 use sqlx::{ConnectOptions as _, PgPool};
@@ -8,15 +11,17 @@ use testing::App;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
+    time::{sleep, timeout},
 };
 
 use crate::api;
 
 /// Type and content of a client's message. The startup message has no type.
 type Message = (char, String);
+type Messages = Mutex<Vec<Message>>;
 
 /// Starts a proxy to the database that records the clients' messages. Returns its address.
-async fn recorded(db: &PgPool) -> (String, Arc<Mutex<Vec<Message>>>) {
+async fn recorded(db: &PgPool) -> (String, Arc<Messages>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut address = db.connect_options().to_url_lossy();
     let server = (
@@ -26,7 +31,7 @@ async fn recorded(db: &PgPool) -> (String, Arc<Mutex<Vec<Message>>>) {
     let port = listener.local_addr().unwrap().port();
     address.set_port(Some(port)).unwrap();
     address.set_query(Some("sslmode=disable"));
-    let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
+    let messages: Arc<Messages> = Arc::default();
     let recorded = Arc::clone(&messages);
     tokio::spawn(async move {
         while let Ok((near, _)) = listener.accept().await {
@@ -70,8 +75,9 @@ async fn message(from: &mut OwnedReadHalf, is_first: bool) -> Option<(char, Vec<
     Some((kind, bytes))
 }
 
-/// Sends requests of every kind, and executes a transaction that is committed and one that is dropped.
-async fn visit(app: &App) {
+/// Sends requests of every kind, and executes a transaction that is committed and one that is dropped. Waits until the pooler
+/// has received the end of the latter.
+async fn visit(app: &App, messages: &Messages) {
     let ada = app.user("ada").await;
     for _ in 0..3 {
         ada.get("/me").await.expect(200);
@@ -86,7 +92,17 @@ async fn visit(app: &App) {
     sqlx::query("select 1").execute(&mut tx).await.unwrap();
     tx.commit().await.unwrap();
     drop(app.state.db.begin().await.unwrap());
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let rolled_back = async {
+        while !messages
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(_, text)| text.starts_with("rollback"))
+        {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), rolled_back).await.unwrap();
 }
 
 /// Returns whether a statement pins a connection:
@@ -123,7 +139,7 @@ async fn no_statement_pins_a_connection_of_the_pooler(db: PgPool) {
     ];
     let app = App::connected(api(), &variables);
 
-    visit(&app).await;
+    visit(&app, &messages).await;
 
     let messages = messages.lock().unwrap();
     let of = |kind: char| messages.iter().filter(move |(found, _)| *found == kind);
@@ -155,7 +171,7 @@ async fn an_older_pooler_gets_unnamed_statements_in_transactions(db: PgPool) {
     ];
     let app = App::connected(api(), &variables);
 
-    visit(&app).await;
+    visit(&app, &messages).await;
 
     let messages = messages.lock().unwrap();
     let of = |kind: char| messages.iter().filter(move |(found, _)| *found == kind);

@@ -134,9 +134,7 @@ impl Program {
 
     /// Ends the program as container platforms do. Returns the lines that it has written.
     pub async fn stop(mut self) -> (ExitStatus, Vec<String>) {
-        let pid = self.child.id().unwrap().to_string();
-        let signal = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(signal.await.unwrap().success());
+        terminate(&self.child).await;
         let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
         for reader in self.readers.drain(..) {
             reader.await.unwrap();
@@ -145,6 +143,13 @@ impl Program {
         check(&lines);
         (status, lines)
     }
+}
+
+/// Sends SIGTERM to the child.
+pub async fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    let signal = Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(signal.await.unwrap().success());
 }
 
 /// Asserts that the log contains no text that looks like a secret.

@@ -84,9 +84,8 @@ async fn start(secrets: &Secrets) -> Program {
         ("AWS_SECRET_ACCESS_KEY", "x"),
     ];
     let program = Program::start("trouble", &variables).await;
-    // The requests of the program's start are not counted.
-    sleep(Duration::from_millis(300)).await;
-    secrets.take_requests();
+    // The program reads the secret at its start.
+    assert!(secrets.take_requests() >= 1);
     program
 }
 
@@ -125,8 +124,6 @@ async fn a_failing_secret_is_not_read_by_every_request() {
     let secrets = Secrets::default();
     secrets.set(Some(json!({ "DATABASE_URL": rejecting().await })));
     let program = start(&secrets).await;
-    // The program has read the secret again at its start, and reads it at most every five seconds.
-    sleep(Duration::from_secs(5)).await;
     secrets.set(None);
 
     let started = Instant::now();

@@ -150,7 +150,7 @@ fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Result<&'b [u8], ImageRefusal
 
 #[cfg(test)]
 mod tests {
-    use std::{thread::sleep, time::Duration};
+    use std::sync::{Arc, RwLock};
 
     use axum::{http::StatusCode, response::IntoResponse};
     use futures_util::future::join_all;
@@ -168,12 +168,19 @@ mod tests {
 
     #[tokio::test]
     async fn images_beyond_the_queue_are_rejected_and_the_others_are_processed() {
+        // The work lasts until all have asked.
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write().unwrap();
         let work = || {
-            sleep(Duration::from_millis(20));
-            Ok(())
+            let gate = gate.clone();
+            run(move || {
+                drop(gate.read());
+                Ok(())
+            })
         };
 
-        let results = join_all((0..MAX_RUNNING + MAX_WAITING + 3).map(|_| run(work))).await;
+        let all = join_all((0..MAX_RUNNING + MAX_WAITING + 3).map(|_| work()));
+        let (results, ()) = tokio::join!(all, async { drop(closed) });
 
         let refused = results.into_iter().filter_map(Result::err);
         let refused: Vec<_> = refused.map(IntoResponse::into_response).collect();
