@@ -1,8 +1,11 @@
 //! Rate limits and their headers.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use sqlx::{ConnectOptions as _, PgPool};
 use testing::{App, Caller};
+use testkit::timing::within;
 
 use crate::{
     api,
@@ -403,9 +406,11 @@ async fn limits_fail_open_for_every_caller(db: PgPool) {
     let address = db.connect_options().to_url_lossy();
     let app = || App::connected(api(), &[("DATABASE_URL", address.as_str())]);
     let ada = app().user("ada").await;
-    let served = async |what: &str| {
+    // Returns the longest time of a request. In the first round requests may take twice as long.
+    let attempt = async |what: &str| {
         let app = app();
         let ada = ada.clone().through(&app);
+        let mut longest = Duration::ZERO;
         for round in 0..3 {
             for (caller, method, path) in [
                 (&ada, "GET", "/me"),
@@ -413,17 +418,19 @@ async fn limits_fail_open_for_every_caller(db: PgPool) {
                 (&ada, "PUT", "/notes"),
                 (&app.anyone(), "GET", "/people"),
             ] {
-                let started = std::time::Instant::now();
+                let started = Instant::now();
                 let body = (method == "PUT").then(|| json!({}));
                 let answer = caller.send(method.parse().unwrap(), path, body).await;
                 let answer = answer.expect(200);
                 assert_eq!(answer.header("ratelimit"), "", "{what} {path}");
-                let limit = if round == 0 { 1000 } else { 500 };
-                let elapsed = started.elapsed().as_millis();
-                assert!(elapsed < limit, "{what} {path}: {elapsed} ms");
+                let share = if round == 0 { 2 } else { 1 };
+                longest = longest.max(started.elapsed() / share);
             }
         }
+        longest
     };
+    let served =
+        async |what| within(Duration::from_millis(500), async || attempt(what).await).await;
 
     let mut lock = db.begin().await.unwrap();
     sqlx::query("lock table quota")
@@ -461,11 +468,15 @@ async fn the_counters_may_be_locked_or_missing_when_a_key_is_used(db: PgPool) {
     let served = async |what: &str, remaining: i64| {
         let app = app();
         for path in ["/me", "/people", "/account", "/open"] {
-            let started = std::time::Instant::now();
+            let started = Instant::now();
             let answer = with_key(&app).get(path).await.expect(200);
             assert_eq!(answer.header("ratelimit"), "", "{what} {path}");
-            let elapsed = started.elapsed().as_millis();
-            assert!(elapsed < 1000, "{what} {path}: {elapsed} ms");
+            // The server ends the wait for a lock after four seconds.
+            let elapsed = started.elapsed();
+            assert!(
+                elapsed < Duration::from_secs(3),
+                "{what} {path}: {elapsed:?}"
+            );
         }
         let answer = with_key(&app).put("/notes", json!({})).await.expect(200);
         assert_eq!(answer.header("ratelimit"), "", "{what}");

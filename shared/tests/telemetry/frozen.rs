@@ -2,15 +2,21 @@
 
 use std::{
     collections::BTreeSet,
+    os::unix::process::ExitStatusExt as _,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use testkit::{database::address, emulator::Instance};
+use testkit::{
+    database::address,
+    emulator::{Instance, SHUTDOWN_LIMIT},
+    timing::within,
+};
+use tokio::time::sleep;
 
 use crate::{
-    ada,
+    PATIENCE, ada,
     ingest::Ingest,
     program::{COMMON, binary, parsed, with_message},
 };
@@ -54,82 +60,115 @@ pub async fn instance(name: &str, variables: &[(&str, &str)]) -> Instance {
         .unwrap()
 }
 
-#[tokio::test]
-async fn every_error_is_sent_before_the_freeze() {
-    let ingest = Ingest::slow(Duration::from_millis(15)).await;
-    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
-    let function = instance("trouble", &variables).await;
+/// An invocation and the sending of its error take less than this, unless other processes use the processors. The freeze waits
+/// for 250 ms.
+const TIME_TO_SEND: Duration = Duration::from_millis(240);
+/// Delay of Sentry's responses, so that none arrives before the freeze by accident.
+const DELAY: Duration = Duration::from_millis(15);
 
-    for _ in 0..100 {
+/// Lets requests fail, and freezes the instance after each. Asserts that Sentry has received each error before the freeze. Returns
+/// the number of errors until all were sent, or until one was delayed by a busy machine.
+async fn errors_before_freeze(function: &Instance, ingest: &Ingest, errors: usize) -> usize {
+    for sent in 0..errors {
+        let started = Instant::now();
         let answer = function.invoke(&get("/fails")).await.unwrap();
         assert_eq!(answer.response["statusCode"], 500);
         function.freeze().await.unwrap();
+        if started.elapsed() > TIME_TO_SEND {
+            return sent;
+        }
+        // The process is frozen, so nothing more is sent.
+        assert_eq!(ingest.events().len(), sent + 1);
         function.thaw().unwrap();
     }
-    // The process is frozen, so nothing more is sent.
-    function.freeze().await.unwrap();
+    errors
+}
 
-    assert_eq!(ingest.events().len(), 100);
-    let ids: BTreeSet<String> = ingest
-        .events()
-        .iter()
-        .map(|event| event["tags"]["request_id"].to_string())
-        .collect();
-    assert_eq!(ids.len(), 100);
+#[tokio::test]
+async fn every_error_is_sent_before_the_freeze() {
+    let mut errors = 0;
+    while errors < 100 {
+        let ingest = Ingest::slow(DELAY).await;
+        let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+        let function = instance("trouble", &variables).await;
+
+        errors += errors_before_freeze(&function, &ingest, 100).await;
+
+        let events = ingest.events();
+        let ids: BTreeSet<String> = events
+            .iter()
+            .map(|event| event["tags"]["request_id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), events.len());
+    }
+}
+
+#[tokio::test]
+async fn the_response_does_not_wait_for_sentry() {
+    within(Duration::from_millis(100), async || {
+        let ingest = Ingest::slow(Duration::from_mins(1)).await;
+        let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+        let function = instance("trouble", &variables).await;
+        function.invoke(&get("/fails")).await.unwrap().duration
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_last_error_is_sent_before_the_process_is_frozen() {
-    let ingest = Ingest::slow(Duration::from_millis(100)).await;
-    let variables = [
-        NO_DATABASE,
-        ("SENTRY_DSN", &ingest.dsn()),
-        ("SENTRY_TRACES_SAMPLE_RATE", "0"),
-    ];
-    let function = instance("trouble", &variables).await;
-
-    let answer = function.invoke(&get("/fails")).await.unwrap();
-    assert!(ingest.events().is_empty(), "the response waited for Sentry");
-    assert!(answer.duration < Duration::from_millis(100));
-    function.freeze().await.unwrap();
-
-    assert_eq!(ingest.events().len(), 1);
+    let mut errors = 0;
+    while errors == 0 {
+        let ingest = Ingest::slow(DELAY).await;
+        let variables = [
+            NO_DATABASE,
+            ("SENTRY_DSN", &ingest.dsn()),
+            ("SENTRY_TRACES_SAMPLE_RATE", "0"),
+        ];
+        let function = instance("trouble", &variables).await;
+        errors = errors_before_freeze(&function, &ingest, 1).await;
+    }
 }
 
 #[tokio::test]
 async fn a_slow_sentry_delays_the_freeze_once_and_briefly() {
-    let ingest = Ingest::slow(Duration::from_mins(1)).await;
-    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
-    let function = instance("trouble", &variables).await;
+    let (first, later) = (Duration::from_secs(1), Duration::from_millis(150));
+    within(later, async || {
+        let ingest = Ingest::slow(Duration::from_mins(1)).await;
+        let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+        let function = instance("trouble", &variables).await;
 
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        function.invoke(&get("/fails")).await.unwrap();
-        let answered = Instant::now();
-        function.settled().await.unwrap();
-        held.push(answered.elapsed().as_millis());
-    }
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let invoked = Instant::now();
+            function.invoke(&get("/fails")).await.unwrap();
+            function.settled().await.unwrap();
+            held.push(invoked.elapsed());
+        }
 
-    assert!((150..1000).contains(&held[0]), "held for {held:?} ms");
-    assert!(held[1] < 150, "held for {held:?} ms");
+        assert!(held[0] >= later, "{held:?}");
+        if held[0] < first { held[1] } else { held[0] }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_invalid_event_does_not_delay_the_freeze() {
-    let ingest = Ingest::start().await;
-    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
-    let function = instance("trouble", &variables).await;
+    let mut errors = 0;
+    while errors == 0 {
+        let ingest = Ingest::slow(DELAY).await;
+        let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+        let function = instance("trouble", &variables).await;
 
-    let failure = function.invoke(&json!({ "no": "request" })).await;
-    assert!(failure.is_err(), "{failure:?}");
-    let answered = Instant::now();
-    function.settled().await.unwrap();
-    assert!(answered.elapsed() < Duration::from_secs(2));
+        let failure = function.invoke(&json!({ "no": "request" })).await;
+        assert!(failure.is_err(), "{failure:?}");
+        let answered = Instant::now();
+        function.settled().await.unwrap();
+        // An extension that misses the end of the invocation waits for its time limit of 30 seconds.
+        assert!(answered.elapsed() < Duration::from_secs(15));
 
-    // The failed invocation does not disturb the count of requests that are over.
-    function.invoke(&get("/fails")).await.unwrap();
-    function.freeze().await.unwrap();
-    assert_eq!(ingest.events().len(), 1);
+        // The failed invocation does not disturb the count of requests that are over.
+        errors = errors_before_freeze(&function, &ingest, 1).await;
+    }
 }
 
 #[testkit::test]
@@ -179,15 +218,24 @@ async fn no_extension_is_registered_without_sentry() {
 
 #[tokio::test]
 async fn an_instance_with_sentry_sends_everything_and_ends_on_sigterm() {
-    let ingest = Ingest::start().await;
-    let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
-    let function = instance("trouble", &variables).await;
-    function.invoke(&get("/fails")).await.unwrap();
+    within(SHUTDOWN_LIMIT, async || {
+        let ingest = Ingest::start().await;
+        let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
+        let function = instance("trouble", &variables).await;
+        function.invoke(&get("/fails")).await.unwrap();
 
-    let status = function.stop().await.unwrap();
+        let stopped = Instant::now();
+        let status = function.stop().await.unwrap();
+        if status.signal().is_some() {
+            // It did not end within the limit.
+            return stopped.elapsed();
+        }
 
-    assert_eq!(status.code(), Some(0), "{status}");
-    assert_eq!(ingest.events().len(), 1);
+        assert_eq!(status.code(), Some(0), "{status}");
+        assert_eq!(ingest.events().len(), 1);
+        Duration::ZERO
+    })
+    .await;
 }
 
 /// The JSON schema of the embedded metric format, from its specification:
@@ -324,7 +372,11 @@ async fn the_user_is_reported_under_lambda_too(db: PgPool) {
 
     let answer = function.invoke(&event).await.unwrap();
     assert_eq!(answer.response["statusCode"], 500);
-    function.freeze().await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while ingest.events().is_empty() {
+        assert!(Instant::now() < deadline, "{:#?}", function.logs());
+        sleep(Duration::from_millis(5)).await;
+    }
 
     assert_eq!(ingest.events()[0]["user"]["id"], ada.id.as_str());
     let log = parsed(&function.logs());

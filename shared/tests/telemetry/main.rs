@@ -23,7 +23,7 @@ use sqlx::PgPool;
 use testing::{App, Caller};
 
 /// Time limit for events and lines to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Returns a user with a session, whose cookie the programs accept.
 async fn ada(db: &PgPool) -> Caller {

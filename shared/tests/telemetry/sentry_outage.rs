@@ -9,6 +9,7 @@ use axum::{
     Router,
     http::{StatusCode, header},
 };
+use testkit::timing::within;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -21,8 +22,10 @@ use crate::{
     program::{free_port, parsed, with_message},
 };
 
-/// Maximum delay of the freeze after a response.
-const HELD: Duration = Duration::from_millis(300);
+/// The freeze waits for a Sentry that does not respond for longer than that.
+const HELD: Duration = Duration::from_millis(200);
+/// Number of requests of an instance.
+const REQUESTS: usize = 100;
 
 fn dsn(port: u16) -> String {
     format!("http://key@127.0.0.1:{port}/7")
@@ -81,25 +84,30 @@ async fn dead() -> (TcpListener, Vec<TcpStream>, u16) {
     (listener, waiting, address.port())
 }
 
-/// Invokes a function whose handler fails, and checks the delay of each freeze. Returns the log of the function.
+/// Invokes a function whose handler fails, and checks that at most two freezes wait for Sentry. Returns the log of the function.
 async fn endure(dsn: &str) -> Vec<serde_json::Value> {
-    let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", dsn)]).await;
-    let mut held = Vec::new();
-    for _ in 0..100 {
-        let answer = function.invoke(&get("/fails")).await.unwrap();
-        assert_eq!(answer.response["statusCode"], 500);
-        let answered = Instant::now();
-        function.settled().await.unwrap();
-        held.push(answered.elapsed());
-        let long = held.iter().filter(|held| **held > HELD).count();
-        assert!(long <= 2, "{held:?}");
+    // On a busy machine more freezes are delayed, but not in each of five attempts.
+    for _ in 0..5 {
+        let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", dsn)]).await;
+        let mut long = Vec::new();
+        let mut requests = 0;
+        while requests < REQUESTS && long.len() <= 2 {
+            let answer = function.invoke(&get("/fails")).await.unwrap();
+            assert_eq!(answer.response["statusCode"], 500);
+            let answered = Instant::now();
+            function.settled().await.unwrap();
+            let held = answered.elapsed();
+            if held > HELD {
+                long.push(held);
+            }
+            requests += 1;
+        }
+        eprintln!("held for longer after {requests} requests: {long:?}");
+        if requests == REQUESTS {
+            return parsed(&function.logs());
+        }
     }
-    held.sort();
-    eprintln!(
-        "held: median {:?}, longest {:?} and {:?}",
-        held[50], held[99], held[98]
-    );
-    parsed(&function.logs())
+    panic!("the freeze waits for Sentry again and again");
 }
 
 /// Returns the number of dropped envelopes in the log, which reports them once a minute.
@@ -155,19 +163,19 @@ async fn a_sentry_with_an_unknown_name_delays_nothing() {
 #[tokio::test]
 async fn requests_after_an_error_do_not_wait_for_sentry() {
     let dsn = dsn(paced("", Duration::ZERO).await);
-    let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", &dsn)]).await;
-
-    let started = Instant::now();
-    function.invoke(&get("/fails")).await.unwrap();
-    for _ in 0..25 {
-        let answer = function.invoke(&get("/fine")).await.unwrap();
-        assert_eq!(answer.response["statusCode"], 204);
-    }
-    function.settled().await.unwrap();
-
-    let together = started.elapsed();
-    eprintln!("25 requests behind an error: {together:?}");
-    assert!(together < Duration::from_millis(2500), "{together:?}");
+    // If each of them waited, they would take two seconds, after which the error is dropped.
+    within(Duration::from_millis(1500), async || {
+        let function = instance("trouble", &[NO_DATABASE, ("SENTRY_DSN", &dsn)]).await;
+        let started = Instant::now();
+        function.invoke(&get("/fails")).await.unwrap();
+        for _ in 0..25 {
+            let answer = function.invoke(&get("/fine")).await.unwrap();
+            assert_eq!(answer.response["statusCode"], 204);
+        }
+        function.settled().await.unwrap();
+        started.elapsed()
+    })
+    .await;
 }
 
 #[tokio::test]

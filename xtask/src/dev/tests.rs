@@ -82,7 +82,7 @@ async fn front() -> Front {
     let environment = Arc::new(Vec::new());
     let functions = FUNCTIONS.map(|name| (name, LocalFunction::new(Arc::clone(&environment))));
     let mut front = Front::new(Routes::read().await.unwrap(), functions.into());
-    front.patience = Duration::from_secs(1);
+    front.patience = Duration::from_secs(3);
     front
 }
 

@@ -13,6 +13,7 @@ pub mod programs;
 pub mod python;
 pub mod redis;
 pub mod storage;
+pub mod timing;
 
 use std::path::{Path, PathBuf};
 

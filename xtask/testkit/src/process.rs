@@ -27,7 +27,7 @@ use tokio::{
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Time that a child has to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The variable that says where a program writes the counters of its lines, while coverage is measured. Processes whose
 /// environment is cleared need it.

@@ -37,7 +37,7 @@ async fn says(instance: &Instance, line: &str) {
             sleep(Duration::from_millis(10)).await;
         }
     };
-    timeout(Duration::from_secs(10), read)
+    timeout(Duration::from_secs(30), read)
         .await
         .unwrap_or_else(|_| panic!("no line {line} in {:?}", instance.logs()));
 }

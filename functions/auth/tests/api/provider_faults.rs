@@ -1,6 +1,6 @@
 //! Slow, broken and hostile providers.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use provider::{Endpoint, Fault, Person};
 use serde_json::json;
@@ -186,11 +186,9 @@ async fn a_slow_token_endpoint_times_out(db: PgPool) {
     stage
         .provider
         .fail(Endpoint::GitHubToken, Fault::Slow(Duration::from_secs(30)));
-    let started = Instant::now();
 
+    // After ten seconds the response would be 503.
     expect_failure(&stage, "github", "invalid_code").await;
-
-    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[testkit::test]
@@ -199,13 +197,11 @@ async fn all_requests_of_a_sign_in_share_one_timeout(db: PgPool) {
     for endpoint in [Endpoint::GitHubToken, Endpoint::GitHubUser] {
         stage
             .provider
-            .fail(endpoint, Fault::Slow(Duration::from_secs(5)));
+            .fail(endpoint, Fault::Slow(Duration::from_secs(6)));
     }
-    let started = Instant::now();
 
+    // Both together take twelve seconds. After ten, the response would be 503.
     expect_failure(&stage, "github", "unable_to_get_user_info").await;
-
-    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[testkit::test]

@@ -7,6 +7,7 @@ use serde_json::json;
 use shared::db::measured;
 use sqlx::PgPool;
 use testing::Answer;
+use testkit::timing::within;
 
 use crate::{
     app, app_without_database,
@@ -76,22 +77,25 @@ async fn readiness_is_cached_for_a_second(db: PgPool) {
 
 #[tokio::test]
 async fn without_a_database_not_ready_is_reported_within_two_seconds() {
-    let started = Instant::now();
-    let answer = app_without_database(&[])
-        .anyone()
-        .get("/health/ready")
-        .await
-        .expect(503);
-
-    assert!(started.elapsed() < Duration::from_secs(2));
-    assert_eq!(
-        without_timestamp(&answer),
-        json!({
-            "status": "not ready",
-            "ready": false,
-            "checks": {"database": false, "replicas": {"healthy": 0, "total": 0}},
-        })
-    );
+    within(Duration::from_secs(2), async || {
+        let started = Instant::now();
+        let answer = app_without_database(&[])
+            .anyone()
+            .get("/health/ready")
+            .await
+            .expect(503);
+        let took = started.elapsed();
+        assert_eq!(
+            without_timestamp(&answer),
+            json!({
+                "status": "not ready",
+                "ready": false,
+                "checks": {"database": false, "replicas": {"healthy": 0, "total": 0}},
+            })
+        );
+        took
+    })
+    .await;
 }
 
 #[testkit::test]
@@ -177,29 +181,32 @@ async fn a_silent_optional_service_is_reported_as_degraded_within_a_second(db: P
         format!("redis://127.0.0.1:{port}"),
         format!("http://127.0.0.1:{port}"),
     );
-    let app = app(
-        db,
-        &[
-            ("REDIS_URL", redis.as_str()),
-            ("MEILI_HOST", meilisearch.as_str()),
-            ("SENTRY_DSN", "not an address"),
-            ("S3_BUCKET", "cave"),
-            ("S3_ENDPOINT", meilisearch.as_str()),
-        ],
-    );
-    let started = Instant::now();
+    let variables = [
+        ("REDIS_URL", redis.as_str()),
+        ("MEILI_HOST", meilisearch.as_str()),
+        ("SENTRY_DSN", "not an address"),
+        ("S3_BUCKET", "cave"),
+        ("S3_ENDPOINT", meilisearch.as_str()),
+    ];
 
-    let answer = app.anyone().get("/health?details=true").await.expect(200);
+    // The services are checked at once.
+    within(Duration::from_millis(1800), async || {
+        let app = app(db.clone(), &variables);
+        let started = Instant::now();
+        let answer = app.anyone().get("/health?details=true").await.expect(200);
+        let took = started.elapsed();
 
-    assert!(started.elapsed() < Duration::from_millis(1800));
-    assert_eq!(answer.json()["status"], "degraded");
-    assert_eq!(
-        answer.json()["services"],
-        json!({
-            "database": "healthy", "redis": "unhealthy", "meilisearch": "unhealthy", "sentry": "unhealthy",
-            "storage": "unhealthy",
-        })
-    );
+        assert_eq!(answer.json()["status"], "degraded");
+        assert_eq!(
+            answer.json()["services"],
+            json!({
+                "database": "healthy", "redis": "unhealthy", "meilisearch": "unhealthy", "sentry": "unhealthy",
+                "storage": "unhealthy",
+            })
+        );
+        took
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -419,11 +419,12 @@ async fn a_failing_storage_is_503_soon_and_then_at_once(db: PgPool) {
             };
             let answer = answer.expect_error(503, &["Service Unavailable"]);
             assert_eq!(answer.header("retry-after"), "5");
-            assert!(started.elapsed() < Duration::from_secs(6), "{address}");
+            // A request to the storage has four seconds, and is not repeated.
+            assert!(started.elapsed() < Duration::from_secs(8), "{address}");
         }
         let started = Instant::now();
         complete(&ada, &made).await.expect(503);
-        assert!(started.elapsed() < Duration::from_secs(1), "{address}");
+        assert!(started.elapsed() < Duration::from_secs(4), "{address}");
     }
     drop(hanging);
 }

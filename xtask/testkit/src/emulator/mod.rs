@@ -44,7 +44,7 @@ use tokio::{
 use api::{Answer, Api, TIME_LIMIT};
 
 /// Time between SIGTERM and SIGKILL for an instance with internal extensions.
-const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
+pub const SHUTDOWN_LIMIT: Duration = Duration::from_millis(500);
 
 /// A process that serves invocations. Dropping it kills the process.
 pub struct Instance {
