@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn work_beyond_the_limit_is_rejected_and_the_rest_is_done() {
         static POOL: BlockingPool = BlockingPool::new(2, 7);
-        // The work lasts until all have asked.
+        // The work lasts until each call waits for a thread or is rejected.
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap();
         let work = || {

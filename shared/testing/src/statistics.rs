@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use crate::rows::PATIENCE;
 
-/// Closes a pool, and returns one for an application with a single connection, whose statistics can be flushed. A server process
-/// adds its statistics to those of the tables up to ten seconds later, or when it ends. Waits until the processes of the closed
-/// connections have ended, so that the statistics change by statements of the application only.
-pub async fn alone(db: &PgPool) -> PgPool {
+/// Closes the pool. Returns one for an application with a single connection, whose statistics can be flushed. A server process
+/// adds its statistics to those of the tables up to ten seconds later, or when it ends. The function waits until the processes of
+/// the closed connections have ended, so that the statistics change by statements of the application only.
+pub async fn with_one_connection(db: &PgPool) -> PgPool {
     db.close().await;
     let options = db.connect_options().as_ref().clone();
     let alone = PgPoolOptions::new()

@@ -55,23 +55,28 @@ async fn a_slow_read_on_a_replica_is_not_repeated_on_the_primary(db: PgPool) {
     let primary = db.connect_options().to_url_lossy();
     let mut replica = primary.clone();
     replica.set_path("postgres");
-    let app = App::connected(
-        api(),
-        &[
-            ("DATABASE_URL", primary.as_str()),
-            ("DATABASE_READ_REPLICA_PRIMARY_URL", replica.as_str()),
-        ],
-    );
-
     // On both it would take two seconds.
     within(Duration::from_millis(1900), async || {
+        let app = App::connected(
+            api(),
+            &[
+                ("DATABASE_URL", primary.as_str()),
+                ("DATABASE_READ_REPLICA_PRIMARY_URL", replica.as_str()),
+            ],
+        );
         let started = Instant::now();
         app.anyone().get("/sleep").await.expect(503);
-        started.elapsed()
+        let took = started.elapsed();
+
+        // The replica is still used, unless the machine was so busy that it seemed to be down.
+        let answer = app.anyone().get("/where").await.expect(200);
+        if answer.json() == json!({"database": "postgres"})
+            && number(&db, LAST_STATEMENTS, &[STATEMENT]).await == 0
+        {
+            took
+        } else {
+            Duration::MAX
+        }
     })
     .await;
-    assert_eq!(number(&db, LAST_STATEMENTS, &[STATEMENT]).await, 0);
-    // The replica is still used.
-    let answer = app.anyone().get("/where").await.expect(200);
-    assert_eq!(answer.json(), json!({"database": "postgres"}));
 }

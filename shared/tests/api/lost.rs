@@ -13,6 +13,7 @@ use crate::{outage::app, proxy::Proxy};
 const WRITER: &str = "
     select pid::bigint from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'
 ";
+const PROCESS: &str = "select count(*) from pg_stat_activity where pid = $1::integer";
 const BUSY: &str = "
     select count(*) from pg_stat_activity
     where datname = current_database() and application_name = 'codecave' and state <> 'idle'
@@ -122,8 +123,9 @@ async fn a_write_that_lost_its_connection_is_not_retried(db: PgPool) {
     let first = number(&db, WRITER, &[]).await.to_string();
     proxy.break_connections().await;
     // The server notices that the client has disconnected, and rolls the write back. A second write could be committed now.
-    let first_ended = "select count(*) from pg_stat_activity where datname = current_database() and pid = $1::integer";
-    while number(&db, first_ended, &[&first]).await > 0 {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while number(&db, PROCESS, &[&first]).await > 0 {
+        assert!(Instant::now() < deadline, "the first write still waits");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     lock.rollback().await.unwrap();
@@ -201,7 +203,7 @@ async fn cancelled_requests_leave_nothing_open(db: PgPool) {
             tokio::time::timeout(limit, work).await.ok();
         }
         ada.get("/me").await.expect(200);
-        // The server ends statements after five seconds.
+        // The server ends a forgotten transaction after ten seconds.
         let deadline = Instant::now() + Duration::from_secs(4);
         while number(&db, BUSY, &[]).await > 0 {
             assert!(Instant::now() < deadline, "a connection is still busy");

@@ -76,7 +76,7 @@ async fn message(from: &mut OwnedReadHalf, is_first: bool) -> Option<(char, Vec<
 }
 
 /// Sends requests of every kind, and executes a transaction that is committed and one that is dropped. Waits until the pooler
-/// has received the end of the latter.
+/// has received its rollback.
 async fn visit(app: &App, messages: &Messages) {
     let ada = app.user("ada").await;
     for _ in 0..3 {

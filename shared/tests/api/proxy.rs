@@ -26,11 +26,11 @@ pub enum ProxyState {
 pub struct Proxy {
     pub address: String,
     pub state: watch::Sender<ProxyState>,
-    /// Each connection has a receiver, and ends at a change.
-    connections: SharedConnections,
+    /// A message on this channel ends each connection.
+    breaks: Breaks,
 }
 
-type SharedConnections = Arc<Mutex<watch::Sender<()>>>;
+type Breaks = Arc<Mutex<watch::Sender<()>>>;
 
 impl Proxy {
     pub async fn new(db: &PgPool) -> Self {
@@ -44,12 +44,12 @@ impl Proxy {
             .set_port(Some(listener.local_addr().unwrap().port()))
             .unwrap();
         let (state, watched) = watch::channel(ProxyState::Open);
-        let connections = SharedConnections::default();
-        let all = connections.clone();
+        let breaks = Breaks::default();
+        let subscribed = breaks.clone();
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
                 let (behind, mut state) = (behind.clone(), watched.clone());
-                let mut broken = all.lock().unwrap().subscribe();
+                let mut broken = subscribed.lock().unwrap().subscribe();
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(behind).await.unwrap();
                     if *state.borrow() == ProxyState::Open {
@@ -61,7 +61,7 @@ impl Proxy {
                     }
                     // A silent connection stays silent when the proxy is opened again.
                     if *state.borrow() == ProxyState::Silent {
-                        std::future::pending::<()>().await;
+                        let _ = broken.changed().await;
                     }
                 });
             }
@@ -69,15 +69,15 @@ impl Proxy {
         Self {
             address: address.into(),
             state,
-            connections,
+            breaks,
         }
     }
 
     /// Closes all connections without a message of PostgreSQL. New ones are accepted.
     pub async fn break_connections(&self) {
-        let connections = mem::take(&mut *self.connections.lock().unwrap());
-        connections.send_replace(());
-        // Until no connection has a receiver.
-        connections.closed().await;
+        let breaks = mem::take(&mut *self.breaks.lock().unwrap());
+        breaks.send_replace(());
+        // Each connection drops its receiver when it ends.
+        breaks.closed().await;
     }
 }

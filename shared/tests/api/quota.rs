@@ -406,7 +406,7 @@ async fn limits_fail_open_for_every_caller(db: PgPool) {
     let address = db.connect_options().to_url_lossy();
     let app = || App::connected(api(), &[("DATABASE_URL", address.as_str())]);
     let ada = app().user("ada").await;
-    // Returns the longest time of a request. In the first round requests may take twice as long.
+    // Returns the longest time of a request. A time of the first round counts half.
     let attempt = async |what: &str| {
         let app = app();
         let ada = ada.clone().through(&app);

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    os::unix::process::ExitStatusExt as _,
     time::{Duration, Instant},
 };
 
@@ -63,8 +62,10 @@ pub async fn instance(name: &str, variables: &[(&str, &str)]) -> Instance {
 /// An invocation and the sending of its error take less than this, unless other processes use the processors. The freeze waits
 /// for 250 ms.
 const TIME_TO_SEND: Duration = Duration::from_millis(240);
-/// Delay of Sentry's responses, so that none arrives before the freeze by accident.
+/// Sentry stores an error after this time, so that a freeze that does not wait comes first.
 const DELAY: Duration = Duration::from_millis(15);
+/// Number of instances after which a test gives up. On a busy machine not each of them sends an error in time.
+const INSTANCES: usize = 20;
 
 /// Lets requests fail, and freezes the instance after each. Asserts that Sentry has received each error before the freeze. Returns
 /// the number of errors until all were sent, or until one was delayed by a busy machine.
@@ -87,7 +88,7 @@ async fn errors_before_freeze(function: &Instance, ingest: &Ingest, errors: usiz
 #[tokio::test]
 async fn every_error_is_sent_before_the_freeze() {
     let mut errors = 0;
-    while errors < 100 {
+    for _ in 0..INSTANCES {
         let ingest = Ingest::slow(DELAY).await;
         let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
         let function = instance("trouble", &variables).await;
@@ -100,7 +101,11 @@ async fn every_error_is_sent_before_the_freeze() {
             .map(|event| event["tags"]["request_id"].to_string())
             .collect();
         assert_eq!(ids.len(), events.len());
+        if errors >= 100 {
+            return;
+        }
     }
+    panic!("only {errors} errors were sent in time");
 }
 
 #[tokio::test]
@@ -116,8 +121,7 @@ async fn the_response_does_not_wait_for_sentry() {
 
 #[tokio::test]
 async fn the_last_error_is_sent_before_the_process_is_frozen() {
-    let mut errors = 0;
-    while errors == 0 {
+    for _ in 0..INSTANCES {
         let ingest = Ingest::slow(DELAY).await;
         let variables = [
             NO_DATABASE,
@@ -125,8 +129,11 @@ async fn the_last_error_is_sent_before_the_process_is_frozen() {
             ("SENTRY_TRACES_SAMPLE_RATE", "0"),
         ];
         let function = instance("trouble", &variables).await;
-        errors = errors_before_freeze(&function, &ingest, 1).await;
+        if errors_before_freeze(&function, &ingest, 1).await == 1 {
+            return;
+        }
     }
+    panic!("no error was sent in time");
 }
 
 #[tokio::test]
@@ -145,7 +152,8 @@ async fn a_slow_sentry_delays_the_freeze_once_and_briefly() {
             held.push(invoked.elapsed());
         }
 
-        assert!(held[0] >= later, "{held:?}");
+        // The extension waits for 250 ms.
+        assert!(held[0] >= Duration::from_millis(250), "{held:?}");
         if held[0] < first { held[1] } else { held[0] }
     })
     .await;
@@ -153,8 +161,7 @@ async fn a_slow_sentry_delays_the_freeze_once_and_briefly() {
 
 #[tokio::test]
 async fn an_invalid_event_does_not_delay_the_freeze() {
-    let mut errors = 0;
-    while errors == 0 {
+    for _ in 0..INSTANCES {
         let ingest = Ingest::slow(DELAY).await;
         let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
         let function = instance("trouble", &variables).await;
@@ -167,8 +174,11 @@ async fn an_invalid_event_does_not_delay_the_freeze() {
         assert!(answered.elapsed() < Duration::from_secs(15));
 
         // The failed invocation does not disturb the count of requests that are over.
-        errors = errors_before_freeze(&function, &ingest, 1).await;
+        if errors_before_freeze(&function, &ingest, 1).await == 1 {
+            return;
+        }
     }
+    panic!("no error was sent in time");
 }
 
 #[testkit::test]
@@ -226,14 +236,14 @@ async fn an_instance_with_sentry_sends_everything_and_ends_on_sigterm() {
 
         let stopped = Instant::now();
         let status = function.stop().await.unwrap();
-        if status.signal().is_some() {
-            // It did not end within the limit.
-            return stopped.elapsed();
+        let took = stopped.elapsed();
+        if took >= SHUTDOWN_LIMIT {
+            // The instance was killed.
+            return took;
         }
-
         assert_eq!(status.code(), Some(0), "{status}");
         assert_eq!(ingest.events().len(), 1);
-        Duration::ZERO
+        took
     })
     .await;
 }

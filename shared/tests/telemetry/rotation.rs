@@ -84,7 +84,7 @@ async fn start(secrets: &Secrets) -> Program {
         ("AWS_SECRET_ACCESS_KEY", "x"),
     ];
     let program = Program::start("trouble", &variables).await;
-    // The program reads the secret at its start.
+    // The program has read the secret at its start. Later requests are counted from here.
     assert!(secrets.take_requests() >= 1);
     program
 }
@@ -132,7 +132,7 @@ async fn a_failing_secret_is_not_read_by_every_request() {
         assert_eq!(answer.unwrap().status(), 503);
     }
     let together = started.elapsed();
-    assert!(together < Duration::from_secs(3), "{together:?}");
+    assert!(together < Duration::from_secs(6), "{together:?}");
 
     let started = Instant::now();
     for _ in 0..10 {
@@ -140,7 +140,8 @@ async fn a_failing_secret_is_not_read_by_every_request() {
         assert_eq!(answer.status(), 503);
     }
     let together = started.elapsed();
-    assert!(together < Duration::from_secs(2), "{together:?}");
+    // If each waited for the secret, they would take ten seconds.
+    assert!(together < Duration::from_secs(5), "{together:?}");
     // The secret is read once, with the retries of the SDK.
     let requests = secrets.take_requests();
     assert!((1..=3).contains(&requests), "{requests}");

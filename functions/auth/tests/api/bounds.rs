@@ -1,13 +1,12 @@
 //! Limits of bodies and of stored texts.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use provider::Person;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 use testing::Answer;
-use testkit::process::processor_time;
 
 use crate::{Stage, admin::act, send};
 
@@ -66,12 +65,11 @@ async fn the_work_for_a_body_is_bounded(db: PgPool) {
             json!({ "permissions": many(30_000, &json!(["x"])) }),
         ),
     ] {
-        let start = processor_time();
+        let start = Instant::now();
         let answer = anyone.post(path, body).await;
         expect_invalid(&answer, what);
-        // The limit allows for a debug build. Without limits on bodies these requests take minutes.
-        let took = processor_time().saturating_sub(start);
-        assert!(took < Duration::from_secs(5), "{what}: {took:?}");
+        // The limit allows for a debug build on a busy machine. Without limits on bodies these requests take minutes.
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}");
     }
     let form = "a=1&".repeat(200_000);
     let media_type = "application/x-www-form-urlencoded";

@@ -197,10 +197,10 @@ async fn all_requests_of_a_sign_in_share_one_timeout(db: PgPool) {
     for endpoint in [Endpoint::GitHubToken, Endpoint::GitHubUser] {
         stage
             .provider
-            .fail(endpoint, Fault::Slow(Duration::from_secs(6)));
+            .fail(endpoint, Fault::Slow(Duration::from_millis(5500)));
     }
 
-    // Both together take twelve seconds. After ten, the response would be 503.
+    // Both together take eleven seconds. After ten, the response would be 503.
     expect_failure(&stage, "github", "unable_to_get_user_info").await;
 }
 

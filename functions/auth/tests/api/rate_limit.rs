@@ -338,15 +338,19 @@ async fn requests_pass_if_the_counters_cannot_be_written(db: PgPool) {
         .execute(&mut *lock)
         .await
         .unwrap();
-    for _ in 0..3 {
-        within(Duration::from_millis(600), async || {
+    within(Duration::from_millis(600), async || {
+        let stage = limited(db.clone()).await;
+        let ada = ada.clone().through(&stage.app);
+        let mut longest = Duration::ZERO;
+        for _ in 0..3 {
             let started = Instant::now();
             let answer = ada.get("/api/auth/get-session").await.expect(200);
             assert_eq!(answer.json()["user"]["id"], ada.id.as_str());
-            started.elapsed()
-        })
-        .await;
-    }
+            longest = longest.max(started.elapsed());
+        }
+        longest
+    })
+    .await;
     lock.rollback().await.unwrap();
 
     sqlx::query("set default_transaction_read_only = on")

@@ -189,7 +189,7 @@ async fn a_silent_optional_service_is_reported_as_degraded_within_a_second(db: P
         ("S3_ENDPOINT", meilisearch.as_str()),
     ];
 
-    // The services are checked at once.
+    // The checks run in parallel. Two in a row would take two seconds.
     within(Duration::from_millis(1800), async || {
         let app = app(db.clone(), &variables);
         let started = Instant::now();

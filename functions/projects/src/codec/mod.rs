@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn images_beyond_the_queue_are_rejected_and_the_others_are_processed() {
-        // The work lasts until all have asked.
+        // The work lasts until each call waits for a thread or is rejected.
         let gate = Arc::new(RwLock::new(()));
         let closed = gate.write().unwrap();
         let work = || {

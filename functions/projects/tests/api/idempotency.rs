@@ -200,7 +200,7 @@ async fn a_cancelled_request_releases_its_key(db: PgPool) {
     assert!(broken);
     blocker.rollback().await.unwrap();
 
-    // The server ends a transaction that is forgotten after ten seconds.
+    // The server ends a forgotten transaction after ten seconds.
     let deadline = Instant::now() + Duration::from_secs(6);
     while Instant::now() < deadline {
         let answer = post(&ada, "k", json!({ "title": "A" })).await;

@@ -1,7 +1,7 @@
 //! Plans of the lists: none reads a whole table.
 
 use sqlx::PgPool;
-use testing::statistics::{alone, rows_read, scans};
+use testing::statistics::{rows_read, scans, with_one_connection};
 
 use crate::{app, each};
 
@@ -84,7 +84,7 @@ async fn fill(db: &PgPool) -> PgPool {
             .await
             .expect("the rows are inserted");
     }
-    alone(db).await
+    with_one_connection(db).await
 }
 
 #[testkit::test]

@@ -4,7 +4,7 @@ use shared::db::Db;
 use sqlx::PgPool;
 use testing::{
     App, Caller,
-    statistics::{alone, blocks_read, scans},
+    statistics::{blocks_read, scans, with_one_connection},
 };
 
 use crate::{app, sql};
@@ -63,7 +63,7 @@ async fn crowd(db: &PgPool) -> (Db, App) {
     for statement in STATEMENTS {
         sql(db, statement, &[]).await;
     }
-    let app = app(&alone(db).await);
+    let app = app(&with_one_connection(db).await);
     (app.state.db.clone(), app)
 }
 

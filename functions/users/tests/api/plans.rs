@@ -1,7 +1,7 @@
 //! Plans of the lists: none reads a whole table.
 
 use sqlx::PgPool;
-use testing::statistics::{alone, blocks_read, scans};
+use testing::statistics::{blocks_read, scans, with_one_connection};
 
 use crate::app;
 
@@ -59,7 +59,7 @@ async fn users_are_read_from_indexes(db: PgPool) {
     for statement in STATEMENTS {
         sqlx::query(statement).execute(&db).await.unwrap();
     }
-    let app = app(&alone(&db).await);
+    let app = app(&with_one_connection(&db).await);
     let viewer = app.session("u7").await;
     let db = app.state.db;
 

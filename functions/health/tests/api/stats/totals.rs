@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool, postgres::PgPoolOptions};
-use testing::statistics::{alone, scans};
+use testing::statistics::{scans, with_one_connection};
 use tokio::task::JoinSet;
 
 use super::fill;
@@ -147,7 +147,7 @@ async fn the_totals_are_read_without_the_rows(db: PgPool) {
     ] {
         sqlx::query(statement).execute(&db).await.unwrap();
     }
-    let app = app(alone(&db).await, &[]);
+    let app = app(with_one_connection(&db).await, &[]);
     let db = app.state.db.clone();
 
     let before = scans(&db, &TABLES).await;
