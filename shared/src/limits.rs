@@ -14,8 +14,6 @@ use platform::{
     random,
 };
 
-/// Maximum time of a statement on the counters.
-const TIME_LIMIT: Duration = Duration::from_millis(250);
 /// After a failure, nothing is counted during this time.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Minimum time between two replacements of connections because the database is read-only.
@@ -30,6 +28,7 @@ pub struct LimitStore {
     pub(crate) reads: Sampler,
     /// Chooses the anonymous reads that are counted.
     pub(crate) anonymous: Sampler,
+    timeout: Duration,
     failed: Breaker,
     read_only: Breaker,
 }
@@ -40,6 +39,7 @@ impl LimitStore {
         Self {
             reads: Sampler::new(quotas.sample, quotas.read),
             anonymous: Sampler::new(quotas.sample, quotas.anon),
+            timeout: quotas.timeout,
             failed: Breaker::new(PAUSE),
             read_only: Breaker::new(RECONNECT_INTERVAL),
         }
@@ -50,7 +50,7 @@ impl LimitStore {
         if self.is_paused() {
             return None;
         }
-        match briefly(TIME_LIMIT, work).await {
+        match briefly(self.timeout, work).await {
             Ok(value) => Some(value),
             Err(error) => {
                 self.pause(error);

@@ -53,6 +53,7 @@ const GENEROUS: Quotas = {
         sentry: quota,
         // No request is sampled, so that equal requests execute equal statements.
         sample: u32::MAX,
+        timeout: Quotas::TIMEOUT,
     }
 };
 
@@ -71,7 +72,8 @@ impl App {
         Self::configured(api, db, &[])
     }
 
-    /// Like [`Self::new`], with these environment variables. `RATE_LIMITS=real` keeps the default quotas.
+    /// Like [`Self::new`], with these environment variables. `RATE_LIMITS=real` keeps the default quotas,
+    /// and `RATE_LIMIT_TIMEOUT=real` the time limit of their counters.
     pub fn configured(api: Api, db: PgPool, variables: &[(&str, &str)]) -> Self {
         Self::with_state(api, db, variables, |app| app)
     }
@@ -208,11 +210,15 @@ fn app_state(db: &PgPool, variables: &[(&str, &str)]) -> AppState {
     .collect();
     // The remaining quota is exact, unless a test is about sampling.
     let real_limits = variables.get("RATE_LIMITS") == Some("real");
+    let real_timeouts = variables.get("RATE_LIMIT_TIMEOUT") == Some("real");
     let mut config = Config::read(variables, &[]).expect("the configuration is valid");
     if !real_limits {
         config.quotas = GENEROUS;
     }
-    // On a busy machine a command takes long.
+    // On a busy machine a statement or a command takes long.
+    if !real_timeouts {
+        config.quotas.timeout = Duration::from_secs(5);
+    }
     if let Some(redis) = &mut config.redis {
         redis.timeout = Duration::from_secs(5);
     }

@@ -1,6 +1,6 @@
 //! Limits on the number of requests.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use anyhow::Context;
 
@@ -53,6 +53,8 @@ pub struct Quotas {
     /// Sampling of reads (`RATE_LIMIT_SAMPLE`): one of this many is counted, at random, with this weight. 1 counts
     /// every read.
     pub sample: u32,
+    /// Maximum time of a statement on the counters.
+    pub timeout: Duration,
 }
 
 impl Default for Quotas {
@@ -64,11 +66,15 @@ impl Default for Quotas {
             create: Quota::new(120, 3600),
             sentry: Quota::new(5, 60),
             sample: 8,
+            timeout: Self::TIMEOUT,
         }
     }
 }
 
 impl Quotas {
+    /// A request is served without being counted after this time.
+    pub const TIMEOUT: Duration = Duration::from_millis(250);
+
     /// Reads the variables; a quota that is not set keeps its default.
     pub fn read(variables: &Variables) -> anyhow::Result<Self> {
         let defaults = Self::default();
@@ -81,6 +87,7 @@ impl Quotas {
             sample: variables
                 .parsed("RATE_LIMIT_SAMPLE", defaults.sample)?
                 .max(1),
+            ..defaults
         })
     }
 }
