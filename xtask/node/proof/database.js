@@ -37,6 +37,8 @@ async function administer(statement) {
 /** A clone of a database, and a connection to it. */
 export class Database {
   #pool;
+  /** The ends of the pool's connections. */
+  #ends = [];
 
   /** Clones the database of that name. Nothing may be connected to it. */
   static async clone(name, template = new URL(templateUrl).pathname.slice(1)) {
@@ -49,8 +51,11 @@ export class Database {
 
   /** Ends the connection, so that the database can be cloned. The next query connects again. */
   async disconnect() {
+    // The pool does not wait until the server has ended its connections.
     await this.#pool?.end();
+    await Promise.all(this.#ends);
     this.#pool = undefined;
+    this.#ends = [];
   }
 
   async drop() {
@@ -58,8 +63,16 @@ export class Database {
     await administer(`drop database "${this.name}" with (force)`);
   }
 
+  #connect() {
+    const pool = new pg.Pool({ connectionString: this.url, max: 1, options: "-c timezone=UTC" });
+    pool.on("connect", (client) => {
+      this.#ends.push(new Promise((resolve) => client.once("end", resolve)));
+    });
+    return pool;
+  }
+
   async query(statement, values) {
-    this.#pool ??= new pg.Pool({ connectionString: this.url, max: 1, options: "-c timezone=UTC" });
+    this.#pool ??= this.#connect();
     return (await this.#pool.query(statement, values)).rows;
   }
 
