@@ -166,12 +166,17 @@ async fn an_invalid_event_does_not_delay_the_freeze() {
         let variables = [NO_DATABASE, ("SENTRY_DSN", &ingest.dsn())];
         let function = instance("trouble", &variables).await;
 
+        let invoked = Instant::now();
         let failure = function.invoke(&json!({ "no": "request" })).await;
         assert!(failure.is_err(), "{failure:?}");
-        let answered = Instant::now();
         function.settled().await.unwrap();
+        let held = invoked.elapsed();
         // An extension that misses the end of the invocation waits for its time limit of 30 seconds.
-        assert!(answered.elapsed() < Duration::from_secs(15));
+        assert!(held < Duration::from_secs(15), "{held:?}");
+        if held > TIME_TO_SEND {
+            // The failure's log line was not sent in time, and the next freeze does not wait for Sentry.
+            continue;
+        }
 
         // The failed invocation does not disturb the count of requests that are over.
         if errors_before_freeze(&function, &ingest, 1).await == 1 {
