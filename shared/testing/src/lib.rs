@@ -34,7 +34,7 @@ pub use proptest;
 pub use self::{
     log::Log,
     redis::serve_redis,
-    rows::{HIDDEN, SHOWN, blocked, ended, number, running, sql},
+    rows::{HIDDEN, SHOWN, blocked, ended, number, running, sql, until},
 };
 
 const SECRET: &str = "reference-secret-for-tests-0123456789abcdef";

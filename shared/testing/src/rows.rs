@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 
 /// Time limit until the server is in an expected state.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Executes a statement with text parameters.
 pub async fn sql(db: &PgPool, statement: &'static str, arguments: &[&str]) {
@@ -48,31 +48,40 @@ pub const SHOWN: [&str; 3] = [
     r#"update "user" set banned = true, "banExpires" = now() at time zone 'utc' - interval '1 second' where id = $1"#,
 ];
 
-/// Waits until `count` statements in the database wait for a lock.
-pub async fn blocked(db: &PgPool, count: i64) {
+/// Waits until the number that a statement selects is as expected.
+pub async fn until(
+    db: &PgPool,
+    statement: &'static str,
+    arguments: &[&str],
+    is_expected: impl Fn(i64) -> bool,
+) {
     let deadline = Instant::now() + PATIENCE;
-    while number(db, BLOCKED, &[]).await < count {
-        assert!(Instant::now() < deadline, "{count} statements do not wait");
+    loop {
+        let found = number(db, statement, arguments).await;
+        if is_expected(found) {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "the number is still {found}: {statement} {arguments:?}"
+        );
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until `count` statements in the database wait for a lock.
+pub async fn blocked(db: &PgPool, count: i64) {
+    until(db, BLOCKED, &[], |found| found >= count).await;
 }
 
 /// Waits until a statement that matches the pattern runs in the database.
 pub async fn running(db: &PgPool, pattern: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    while number(db, RUNNING, &[pattern]).await == 0 {
-        assert!(Instant::now() < deadline, "{pattern} does not run");
-        sleep(Duration::from_millis(5)).await;
-    }
+    until(db, RUNNING, &[pattern], |found| found > 0).await;
 }
 
 /// Waits until no statement that matches the pattern runs in the database.
 pub async fn ended(db: &PgPool, pattern: &str) {
-    let deadline = Instant::now() + PATIENCE;
-    while number(db, RUNNING, &[pattern]).await > 0 {
-        assert!(Instant::now() < deadline, "{pattern} still runs");
-        sleep(Duration::from_millis(5)).await;
-    }
+    until(db, RUNNING, &[pattern], |found| found == 0).await;
 }
 
 const RUNNING: &str = "

@@ -2,13 +2,10 @@
 //!
 //! <https://www.postgresql.org/docs/current/monitoring-stats.html>
 
-use std::time::{Duration, Instant};
-
 use shared::db::Db;
 use sqlx::{PgPool, postgres::PgPoolOptions};
-use tokio::time::sleep;
 
-use crate::rows::PATIENCE;
+use crate::until;
 
 /// Closes the pool. Returns one for an application with a single connection, whose statistics can be flushed. A server process
 /// adds its statistics to those of the tables up to ten seconds later, or when it ends. The function waits until the processes of
@@ -21,11 +18,7 @@ pub async fn with_one_connection(db: &PgPool) -> PgPool {
         .connect_with(options)
         .await
         .expect("the database accepts a connection");
-    let deadline = Instant::now() + PATIENCE;
-    while crate::number(&alone, OTHERS, &[]).await > 0 {
-        assert!(Instant::now() < deadline, "another connection stays open");
-        sleep(Duration::from_millis(5)).await;
-    }
+    until(&alone, OTHERS, &[], |others| others == 0).await;
     alone
 }
 

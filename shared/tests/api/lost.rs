@@ -1,10 +1,10 @@
 //! Connections that the server has closed, and prepared statements that are stale. Requests do not fail because of them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::{ConnectOptions as _, PgPool, Postgres, Transaction, postgres::PgQueryResult};
-use testing::{App, blocked, number};
+use testing::{App, blocked, number, until};
 use tokio::task::JoinHandle;
 
 use crate::{outage::app, proxy::Proxy};
@@ -123,11 +123,7 @@ async fn a_write_that_lost_its_connection_is_not_retried(db: PgPool) {
     let first = number(&db, WRITER, &[]).await.to_string();
     proxy.break_connections().await;
     // The server notices that the client has disconnected, and rolls the write back. A second write could be committed now.
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while number(&db, PROCESS, &[&first]).await > 0 {
-        assert!(Instant::now() < deadline, "the first write still waits");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(&db, PROCESS, &[&first], |found| found == 0).await;
     lock.rollback().await.unwrap();
 
     write.await.unwrap().unwrap_err();
@@ -204,11 +200,10 @@ async fn cancelled_requests_leave_nothing_open(db: PgPool) {
         }
         ada.get("/me").await.expect(200);
         // The server ends a forgotten transaction after ten seconds.
-        let deadline = Instant::now() + Duration::from_secs(4);
-        while number(&db, BUSY, &[]).await > 0 {
-            assert!(Instant::now() < deadline, "a connection is still busy");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let idle = until(&db, BUSY, &[], |busy| busy == 0);
+        tokio::time::timeout(Duration::from_secs(4), idle)
+            .await
+            .unwrap();
         app.state.db.close();
     }
 }

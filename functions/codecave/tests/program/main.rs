@@ -12,6 +12,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
+use testing::blocked;
 use testkit::database::address;
 use tokio::{net::TcpStream, time::sleep};
 
@@ -121,15 +122,7 @@ async fn a_request_that_is_being_served_at_sigterm_is_finished(db: PgPool) {
         .request(Method::GET, "/users/profile")
         .header("cookie", ada);
     let profile = tokio::spawn(profile.send());
-    let blocked = "select exists (select from pg_stat_activity
-                   where wait_event_type = 'Lock' and datname = current_database())";
-    while !sqlx::query_scalar::<_, bool>(blocked)
-        .fetch_one(&db)
-        .await
-        .unwrap()
-    {
-        sleep(Duration::from_millis(10)).await;
-    }
+    blocked(&db, 1).await;
 
     all.terminate();
     while TcpStream::connect((Ipv4Addr::LOCALHOST, all.port))
