@@ -13,7 +13,7 @@ use testkit::workspace;
 use xtask::{sbom, tools::cargo_output};
 
 /// Dependencies that a crate names for their features alone.
-const FOR_FEATURES: [(&str, &[&str]); 4] = [
+const FOR_FEATURES: [(&str, &[&str]); 3] = [
     (
         "shared",
         &[
@@ -35,7 +35,6 @@ const FOR_FEATURES: [(&str, &[&str]); 4] = [
             "simd-adler32",
         ],
     ),
-    ("codecave", &["testing"]),
     ("migrate", &["testing"]),
 ];
 
