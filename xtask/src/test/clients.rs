@@ -13,10 +13,7 @@ use testkit::{storage::LocalStorage, workspace};
 use tokio::{process::Command, task::spawn_blocking};
 
 use super::{node, outcome::Outcome, runner};
-use crate::{
-    stage::{self, Programs},
-    tools,
-};
+use crate::stage::{self, Programs};
 
 const ADMIN_ID: &str = "admin-of-the-clients";
 const ADMIN_EMAIL: &str = "admin@example.com";
@@ -30,13 +27,7 @@ const ADMIN: &str = r#"
 /// Installs the clients and runs their tests with `npm`.
 pub async fn run(npm: &Path, server: &str, programs: Programs) -> anyhow::Result<Outcome> {
     let folder = workspace().join("clients");
-    tools::run(
-        Command::new(npm)
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .args(["--loglevel", "error", "--silent"])
-            .current_dir(&folder),
-    )
-    .await?;
+    node::install(npm, &folder).await?;
     let failed = |outcome: &Outcome| !outcome.is_success();
     // A bucket for the uploads. Without one, their tests are skipped.
     let storage = spawn_blocking(LocalStorage::for_tests).await?;

@@ -13,7 +13,7 @@ use url::Url;
 use super::{node, outcome::Outcome, runner};
 use crate::{
     bundle::{self, FUNCTIONS},
-    migrate, tools,
+    migrate,
 };
 
 /// The tables and some rows of the Node application, as Prisma and Better Auth write them.
@@ -23,13 +23,7 @@ const PRISMA: &str = include_str!("../../tests/migrations/fixtures/prisma.sql");
 /// and our migrations changed.
 pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
     let folder = workspace().join("xtask/node");
-    tools::run(
-        Command::new(npm)
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-            .args(["--loglevel", "error", "--silent"])
-            .current_dir(&folder),
-    )
-    .await?;
+    node::install(npm, &folder).await?;
     let binaries = bundle::build().await?;
     let functions = FUNCTIONS
         .into_iter()
