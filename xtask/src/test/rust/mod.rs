@@ -23,9 +23,9 @@ use crate::{compiler, sam::Tools, variables::without_configuration};
 const POOLED: &str = "package(auth) + package(users) + package(projects) + package(social) + package(health) + package(shared)";
 
 /// Modules of those tests for which a pooler makes no difference. They use the database directly, Redis, or no database, or they
-/// send many values, or many rows, through statements that other tests execute, too.
+/// send many values, files or rows through statements that other tests execute, too.
 const SAME_BEHIND_A_POOLER: &str = "plans|redis|redis_server|provider_faults|html|logs|body|docs|strings|openapi\
-     |corpus|fuzz|redirects|kept|folding|counters|large_accounts";
+     |corpus|fuzz|redirects|kept|folding|counters|large_accounts|images|deep|storage|id_token";
 
 /// All of them, each on a database of its own.
 pub async fn all(server: &str) -> anyhow::Result<Outcome> {
