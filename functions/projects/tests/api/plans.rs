@@ -1,7 +1,10 @@
 //! Plans of the lists: none reads a whole table.
 
 use sqlx::PgPool;
-use testing::statistics::{rows_read, scans, with_one_connection};
+use testing::{
+    App,
+    statistics::{rows_read, scans, with_one_connection},
+};
 
 use crate::{app, each};
 
@@ -76,25 +79,27 @@ const LONG: [&str; 9] = [
     "q=title",
 ];
 
-/// Inserts 20,000 projects. Returns a database with one connection, whose statistics can be flushed.
-async fn fill(db: &PgPool) -> PgPool {
+// One test, because inserting 20,000 projects takes most of its time.
+#[testkit::test]
+async fn lists_use_indexes_at_any_depth(db: PgPool) {
     for statement in STATEMENTS {
         sqlx::query(statement)
-            .execute(db)
+            .execute(&db)
             .await
             .expect("the rows are inserted");
     }
-    with_one_connection(db).await
+    let app = app(&with_one_connection(&db).await);
+
+    the_thousandth_page_reads_no_more_than_the_first(&app).await;
+    lists_are_read_from_indexes(&app).await;
 }
 
-#[testkit::test]
-async fn lists_are_read_from_indexes(db: PgPool) {
-    let app = app(&fill(&db).await);
-    let db = app.state.db.clone();
+async fn lists_are_read_from_indexes(app: &App) {
+    let db = &app.state.db;
     let ada = app.user("ada").await;
 
     for query in QUERIES {
-        let before = scans(&db, &TABLES).await;
+        let before = scans(db, &TABLES).await;
         for caller in [&ada, &app.anyone()] {
             // After a few executions the server may choose a generic plan.
             for _ in 0..4 {
@@ -116,7 +121,7 @@ async fn lists_are_read_from_indexes(db: PgPool) {
                 );
             }
         }
-        assert_eq!(scans(&db, &TABLES).await, before, "{query}");
+        assert_eq!(scans(db, &TABLES).await, before, "{query}");
     }
     for filter in [
         "tag=t5",
@@ -124,32 +129,30 @@ async fn lists_are_read_from_indexes(db: PgPool) {
         "q=zq&language=rust",
         "q=title&tag=s1&tag=t5",
     ] {
-        let before = scans(&db, &TABLES).await;
+        let before = scans(db, &TABLES).await;
         ada.get(&format!("/projects/facets?{filter}"))
             .await
             .expect(200);
-        assert_eq!(scans(&db, &TABLES).await, before, "{filter}");
+        assert_eq!(scans(db, &TABLES).await, before, "{filter}");
     }
-    let before = scans(&db, &TABLES).await;
+    let before = scans(db, &TABLES).await;
     for window in ["24h", "7d", "30d"] {
         for _ in 0..7 {
             let path = format!("/projects/facets?window={window}");
             ada.get(&path).await.expect(200);
         }
     }
-    assert_eq!(scans(&db, &TABLES).await, before);
+    assert_eq!(scans(db, &TABLES).await, before);
 }
 
-#[testkit::test]
-async fn the_thousandth_page_reads_no_more_than_the_first(db: PgPool) {
-    let app = app(&fill(&db).await);
-    let (db, anyone) = (app.state.db.clone(), app.anyone());
+async fn the_thousandth_page_reads_no_more_than_the_first(app: &App) {
+    let (db, anyone) = (&app.state.db, app.anyone());
     let page = async |query: &str| {
-        let before = rows_read(&db, "projects").await;
+        let before = rows_read(db, "projects").await;
         let answer = anyone.get(&format!("/projects?{query}")).await.expect(200);
         let next = answer.header("link").split(['<', '>']).nth(1);
         let next = next.expect("a next page")[1..].to_owned();
-        (rows_read(&db, "projects").await - before, next)
+        (rows_read(db, "projects").await - before, next)
     };
 
     for query in LONG {

@@ -58,56 +58,57 @@ const LISTS: [&str; 11] = [
 /// Number of pages of ten rows between the first page and the deep one.
 const DEPTH: usize = 20;
 
-/// Inserts the rows. Returns a database with one connection, whose statistics can be flushed, and the application on it.
-async fn crowd(db: &PgPool) -> (Db, App) {
-    for statement in STATEMENTS {
-        sql(db, statement, &[]).await;
-    }
-    let app = app(&with_one_connection(db).await);
-    (app.state.db.clone(), app)
-}
-
+// One test, because inserting the rows takes most of its time.
 #[testkit::test]
-async fn lists_are_read_from_indexes(db: PgPool) {
-    let (db, app) = crowd(&db).await;
+async fn lists_and_writes_use_indexes_at_any_depth(db: PgPool) {
+    for statement in STATEMENTS {
+        sql(&db, statement, &[]).await;
+    }
+    let app = app(&with_one_connection(&db).await);
+    let db = &app.state.db;
     let ada = app.session("u1").await;
 
+    deep_pages_read_no_more_than_the_first(db, &ada).await;
+    writes_find_their_rows_by_indexes(db, &ada).await;
+    lists_are_read_from_indexes(db, &ada).await;
+    notifications_are_found_among_newer_rows_of_others(db, &app).await;
+}
+
+async fn lists_are_read_from_indexes(db: &Db, ada: &Caller) {
     let paths = LISTS.iter().map(|path| format!("{path}limit=10"));
     let others = ["/notifications/count", "/comments/c1"].map(str::to_owned);
     for path in paths.chain(others) {
-        let before = scans(&db, &TABLES).await;
+        let before = scans(db, &TABLES).await;
         // After five executions the server may choose a generic plan.
         for _ in 0..7 {
             let answer = ada.get(&path).await.expect(200);
             assert!(answer.body.len() > 2, "{path}");
         }
-        assert_eq!(scans(&db, &TABLES).await, before, "{path}");
+        assert_eq!(scans(db, &TABLES).await, before, "{path}");
     }
+}
 
-    // The newest likes and comments of the site are on other projects.
+/// The newest likes and comments of the site are on projects of others.
+async fn notifications_are_found_among_newer_rows_of_others(db: &Db, app: &App) {
     sqlx::query(
         r#"insert into projects (id, title, "authorId", "updatedAt")
            select 'q' || i, 'title', 'u5000', now() from generate_series(1, 5000) i"#,
     )
-    .execute(&db)
+    .execute(db)
     .await
     .expect("the projects are inserted");
     let quiet = app.session("u5000").await;
     for path in ["/notifications", "/notifications/count"] {
-        let read = blocks(&db, &quiet, path).await;
+        let read = blocks(db, &quiet, path).await;
         assert!(read < 15_000, "{path} reads {read} blocks");
     }
 }
 
-#[testkit::test]
-async fn writes_find_their_rows_by_indexes(db: PgPool) {
-    let (db, app) = crowd(&db).await;
-    let ada = app.session("u1").await;
-
-    let before = scans(&db, &TABLES).await;
+async fn writes_find_their_rows_by_indexes(db: &Db, ada: &Caller) {
+    let before = scans(db, &TABLES).await;
     for _ in 0..7 {
         let body = || serde_json::json!({ "content": "x" });
-        let id = crate::comment(&ada, "p1", "x").await;
+        let id = crate::comment(ada, "p1", "x").await;
         let comment = format!("/comments/{id}");
         ada.put(&comment, body()).await.expect(200);
         ada.delete(&comment).await.expect(204);
@@ -116,14 +117,10 @@ async fn writes_find_their_rows_by_indexes(db: PgPool) {
         ada.put("/users/u2/follow", body()).await.expect(200);
         ada.delete("/users/u2/follow").await.expect(200);
     }
-    assert_eq!(scans(&db, &TABLES).await, before);
+    assert_eq!(scans(db, &TABLES).await, before);
 }
 
-#[testkit::test]
-async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
-    let (db, app) = crowd(&db).await;
-    let ada = app.session("u1").await;
-
+async fn deep_pages_read_no_more_than_the_first(db: &Db, ada: &Caller) {
     for list in LISTS {
         let path = list.split('?').next().expect("a path");
         let first = format!("{list}limit=10");
@@ -133,10 +130,7 @@ async fn a_deep_page_reads_no_more_than_the_first(db: PgPool) {
             let link = answer.header("link");
             deep = format!("{path}{}", &link[1..link.find('>').expect("a next page")]);
         }
-        let (of_first, of_deep) = (
-            blocks(&db, &ada, &first).await,
-            blocks(&db, &ada, &deep).await,
-        );
+        let (of_first, of_deep) = (blocks(db, ada, &first).await, blocks(db, ada, &deep).await);
         assert!(
             of_deep <= of_first * 3 / 2 + 50,
             "{list}: the first page reads {of_first} blocks, the deep one {of_deep}"
