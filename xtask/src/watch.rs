@@ -48,7 +48,7 @@ impl Watch {
             .envs(configuration)
             .current_dir(workspace());
         command
-            .args(["--concurrency", "4", "--ignore-changes"])
+            .args(["--concurrency", "2", "--ignore-changes"])
             .stdout(log.try_clone()?)
             .stderr(log);
         Ok(Self {
