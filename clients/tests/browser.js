@@ -1,5 +1,8 @@
 // The part of a browser that signing in needs: cookies, CORS and redirects, without pages.
 
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+
 import { CookieJar } from "jsdom";
 
 /** Address of the running API. */
@@ -119,4 +122,15 @@ export async function until(condition, what) {
     await new Promise((wake) => setTimeout(wake, 20));
   }
   throw new Error(`timed out after ten seconds: ${what}`);
+}
+
+/** Fails unless `read` returns the expected value within ten seconds. */
+export async function becomes(read, expected) {
+  const deadline = Date.now() + 10_000;
+  let value = await read();
+  while (!isDeepStrictEqual(value, expected) && Date.now() < deadline) {
+    await new Promise((wake) => setTimeout(wake, 20));
+    value = await read();
+  }
+  assert.deepEqual(value, expected);
 }
