@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
@@ -15,6 +14,7 @@ use reqwest::Client;
 use serde::Deserialize;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{
+    ports::free_port,
     postgres::{Postgres, Server},
     process::{Group, listening, unless_stopped},
     programs, target, workspace,
@@ -123,7 +123,7 @@ impl Bundle {
         database: &str,
         instances: u32,
     ) -> anyhow::Result<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let url = format!("http://localhost:{port}");
         let path = target().join("load.log");
         let log = File::create(&path)?;

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +12,7 @@ use sqlx::{Connection as _, PgConnection, migrate::MigrateDatabase as _};
 use testkit::{
     ingest::Ingest,
     leaks::{self, Secrets},
+    ports::free_port,
     process::{Group, listening},
     target,
 };
@@ -123,7 +123,7 @@ pub async fn with_bundle<T>(
     let outcome = async {
         let provider = Provider::start().await?;
         let ingest = Ingest::start().await?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let mut variables = provider.settings();
         variables.extend([
             ("DATABASE_URL", database.clone()),

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
     os::unix::{fs::MetadataExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -121,11 +120,6 @@ pub async fn run(mut command: Command) {
     let text = format!("{command:?}");
     let status = tokio::task::spawn_blocking(move || command.status()).await;
     assert!(status.unwrap().unwrap().success(), "{text}");
-}
-
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Returns the folder of a process's program.

@@ -11,10 +11,10 @@ use std::{
 };
 
 use sqlx::postgres::PgConnectOptions;
-use testkit::postgres::keeper_program;
+use testkit::{ports::free_port, postgres::keeper_program};
 use tokio::time::{sleep, timeout};
 
-use crate::node::{Node, free_port, program_folder, run};
+use crate::node::{Node, program_folder, run};
 
 /// The server of a test.
 pub struct Server {
@@ -94,7 +94,7 @@ impl Server {
         let node = Node {
             data: self.data.with_file_name("replica"),
             programs: self.programs.clone(),
-            port: free_port(),
+            port: free_port().unwrap(),
         };
         let options = self.options();
         self.control(&["stop", "-m", "fast"]).await;

@@ -151,7 +151,7 @@ async fn a_terminal_gets_text() {
         eprintln!("skipped: there is no `script` on this machine");
         return;
     };
-    let port = crate::program::free_port();
+    let port = testkit::ports::free_port().unwrap();
     let binary = binary("trouble").await;
     let output = tokio::process::Command::new("timeout")
         .args(["-s", "TERM", "60"])

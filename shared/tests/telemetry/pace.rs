@@ -2,12 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use testkit::ports::free_port;
 use tokio::time::sleep;
 
-use crate::{
-    ingest::Ingest,
-    program::{Program, free_port},
-};
+use crate::{ingest::Ingest, program::Program};
 
 const ROUNDS: usize = 200;
 /// Pause between two requests, so that sending events of one does not slow down the next.
@@ -54,7 +52,7 @@ fn percent(time: Duration, of: Duration) -> f64 {
 async fn a_slow_or_unreachable_sentry_delays_no_response() {
     let fast = Ingest::start().await;
     let slow = Ingest::slow(Duration::from_secs(1)).await;
-    let dead = format!("http://key@127.0.0.1:{}/7", free_port());
+    let dead = format!("http://key@127.0.0.1:{}/7", free_port().unwrap());
     let programs = [
         trouble("").await,
         trouble(&fast.dsn()).await,
@@ -101,7 +99,7 @@ async fn an_unreachable_sentry_does_not_delay_the_shutdown() {
     let never = Ingest::slow(Duration::from_mins(10)).await;
     for dsn in [
         never.dsn(),
-        format!("http://key@127.0.0.1:{}/7", free_port()),
+        format!("http://key@127.0.0.1:{}/7", free_port().unwrap()),
     ] {
         let program = Program::start(
             "trouble",

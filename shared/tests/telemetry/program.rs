@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::{Ipv4Addr, TcpListener},
+    net::Ipv4Addr,
     path::PathBuf,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -14,6 +14,7 @@ use serde_json::Value;
 use testkit::{
     cargo::{cargo, executables},
     leaks::Secrets,
+    ports::free_port,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -75,7 +76,7 @@ pub struct Program {
 impl Program {
     /// Starts a program with only these variables and [`COMMON`], and waits until it listens.
     pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
-        let port = free_port();
+        let port = free_port().unwrap();
         Self::on_port(name, port, variables).await
     }
 
@@ -171,11 +172,6 @@ pub fn with_message<'l>(log: &'l [Value], message: &str) -> Vec<&'l Value> {
     log.iter()
         .filter(|line| line["message"] == message)
         .collect()
-}
-
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn keep(

@@ -8,12 +8,13 @@ use sqlx::PgPool;
 use testkit::{
     database::address,
     leaks::{self, Secrets},
+    ports::free_port,
 };
 
 use crate::{
     ada,
     ingest::Ingest,
-    program::{COMMON, Program, free_port, parsed, with_message},
+    program::{COMMON, Program, parsed, with_message},
 };
 
 const ADDRESS: &str = "203.0.113.77";
@@ -64,7 +65,7 @@ async fn secrets_of_a_user_are_not_written(db: PgPool) {
     let provider = Provider::start().await.unwrap();
     let ada = provider.register(Person::new("ada"));
     let settings = provider.settings();
-    let port = free_port();
+    let port = free_port().unwrap();
     let (database, dsn) = (address(&db), ingest.dsn());
     let url = format!("http://127.0.0.1:{port}");
     let mut variables: Vec<(&str, &str)> = settings

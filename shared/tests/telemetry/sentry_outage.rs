@@ -9,7 +9,7 @@ use axum::{
     Router,
     http::{StatusCode, header},
 };
-use testkit::timing::within;
+use testkit::{ports::free_port, timing::within};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     frozen::{NO_DATABASE, get, instance},
     ingest::Ingest,
-    program::{free_port, parsed, with_message},
+    program::{parsed, with_message},
 };
 
 /// A freeze that takes longer has waited for Sentry. Waiting in vain takes 250 ms.
@@ -139,7 +139,7 @@ async fn a_sentry_that_accepts_no_connections_delays_nothing() {
 
 #[tokio::test]
 async fn a_sentry_that_refuses_connections_delays_nothing() {
-    let log = endure(&dsn(free_port())).await;
+    let log = endure(&dsn(free_port().unwrap())).await;
     assert!(dropped(&log) > 0, "{log:#?}");
 }
 

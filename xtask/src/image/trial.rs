@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::Read as _,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -21,7 +21,7 @@ use reqwest::header::{COOKIE, ORIGIN};
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use tar::Archive;
-use testkit::{process::listening, target};
+use testkit::{ports::free_port, process::listening, target};
 use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
@@ -57,7 +57,7 @@ pub async fn run(archive: &Path) -> anyhow::Result<()> {
     server.enable_tls(&authority.issue()?).await?;
     server.execute("create database codecave").await?;
     let provider = Provider::start().await?;
-    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    let port = free_port()?;
     let mut variables = over_tls(&provider, &authority).await?;
     variables.extend([
         ("SSL_CERT_FILE", "/etc/ssl/certs/local.crt".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, TcpListener as StdListener},
+    net::Ipv4Addr,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -18,7 +18,7 @@ use axum::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::process::Group;
+use testkit::{ports::free_port, process::Group};
 use tokio::{net::TcpListener, task::JoinHandle, time::sleep};
 
 use super::tools::Tools;
@@ -44,9 +44,7 @@ struct Door {
 impl Aws {
     /// Starts Secrets Manager without any secrets.
     pub async fn start() -> anyhow::Result<Self> {
-        let port = StdListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = free_port()?;
         let moto = Group::spawn(
             Tools::moto()
                 .await?

@@ -1,15 +1,11 @@
 //! Runs Better Auth's official clients, this project's TypeScript client and its example against the API.
 
-use std::{
-    collections::HashMap,
-    net::{Ipv4Addr, TcpListener},
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 use anyhow::Context as _;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use testkit::{storage::LocalStorage, workspace};
+use testkit::{ports::free_port, storage::LocalStorage, workspace};
 use tokio::{process::Command, task::spawn_blocking};
 
 use super::{node, outcome::Outcome, runner};
@@ -32,9 +28,7 @@ pub async fn run(npm: &Path, server: &str, programs: Programs) -> anyhow::Result
     // A bucket for the uploads. Without one, their tests are skipped.
     let storage = spawn_blocking(LocalStorage::for_tests).await?;
     // The tests serve the example at this address.
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port();
+    let port = free_port()?;
     let frontend = format!("http://localhost:{port}");
     let mut settings = vec![
         ("ADMIN_USER_IDS", ADMIN_ID),

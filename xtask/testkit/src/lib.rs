@@ -7,6 +7,7 @@ pub mod database;
 pub mod emulator;
 pub mod ingest;
 pub mod leaks;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod programs;

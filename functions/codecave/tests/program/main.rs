@@ -13,10 +13,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use testing::blocked;
-use testkit::database::address;
+use testkit::{database::address, ports::free_port};
 use tokio::{net::TcpStream, time::sleep};
 
-use self::process::{Process, command, free_port};
+use self::process::{Process, command};
 
 /// Sends the request with the session's cookie. Returns the status and the body.
 async fn send(
@@ -164,7 +164,7 @@ async fn a_group_serves_its_own_routes_only(db: PgPool) {
 
 #[testkit::test]
 async fn the_health_check_fails_unless_the_program_responds(db: PgPool) {
-    let port = free_port().to_string();
+    let port = free_port().unwrap().to_string();
     for arguments in [["healthcheck", "live"], ["healthcheck", "ready"]] {
         let (code, error) = run(&arguments, &[("PORT", &port)]).await;
         assert_eq!(code, 1, "{error}");

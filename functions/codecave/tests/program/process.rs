@@ -1,7 +1,6 @@
 //! A running program, and requests to it.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -17,6 +16,7 @@ use reqwest::{
     redirect::Policy,
 };
 use serde_json::{Value, json};
+use testkit::ports::free_port;
 use tokio::{
     process::{Child, Command},
     time::timeout,
@@ -37,12 +37,6 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// A program that serves plain HTTP. Dropping it kills the process.
 pub struct Process {
     child: Child,
@@ -55,7 +49,7 @@ impl Process {
     /// Starts the program with this argument and the database of this address, and waits until it listens.
     pub async fn start(argument: &str, database: &str) -> Self {
         let provider = Provider::start().await.unwrap();
-        let port = free_port();
+        let port = free_port().unwrap();
         let child = command(&[argument])
             .envs(provider.settings())
             .env("BETTER_AUTH_SECRET", "a-secret-of-these-tests-0123456789")

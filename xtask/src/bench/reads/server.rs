@@ -2,7 +2,6 @@
 
 use std::{
     fs::File,
-    net::TcpListener,
     path::Path,
     time::{Duration, Instant},
 };
@@ -10,6 +9,7 @@ use std::{
 use anyhow::ensure;
 use reqwest::{Client, header};
 use testkit::{
+    ports::free_port,
     process::{Group, listening},
     target,
 };
@@ -32,7 +32,7 @@ pub struct TimedAnswer {
 
 impl ReadsServer {
     pub async fn start(codecave: &Path, database: &str) -> anyhow::Result<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let url = format!("http://localhost:{port}");
         let log = File::create(target().join("reads.log"))?;
         let mut command = Command::new(codecave);

@@ -18,6 +18,7 @@ use super::{
     home::{self, User},
     server::Server,
 };
+use crate::ports::free_port;
 
 /// Starts the server if it does not run, prints its port, and waits for the end of standard input. The last keeper stops
 /// the server.
@@ -208,13 +209,10 @@ impl Local {
         let remembered = fs::read_to_string(&file)
             .ok()
             .and_then(|text| text.trim().parse().ok());
-        let free = |port: u16| -> io::Result<u16> {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-            Ok(listener.local_addr()?.port())
-        };
-        let port = match remembered.map(free) {
-            Some(Ok(port)) => port,
-            _ => free(0)?,
+        let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+        let port = match remembered.filter(is_free) {
+            Some(port) => port,
+            None => free_port()?,
         };
         fs::write(file, port.to_string())?;
         Ok(port)

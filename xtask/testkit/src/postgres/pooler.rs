@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::chown,
     path::{Path, PathBuf},
     process::Stdio,
@@ -14,6 +13,7 @@ use url::Url;
 
 use super::home;
 use crate::{
+    ports::free_port,
     process::{Group, listening},
     programs,
 };
@@ -45,7 +45,7 @@ impl PgBouncer {
         };
         let keeps_statements = version(&program).await? >= KEEPS_STATEMENTS;
         let server = Url::parse(server)?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let user = home::server_user()?;
         let home = home::make("pgbouncer", user)?;
         let settings = home.join(format!("{port}.ini"));
