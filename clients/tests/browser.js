@@ -1,8 +1,5 @@
 // The part of a browser that signing in needs: cookies, CORS and redirects, without pages.
 
-import assert from "node:assert/strict";
-import { isDeepStrictEqual } from "node:util";
-
 import { CookieJar } from "jsdom";
 
 /** Address of the running API. */
@@ -111,26 +108,15 @@ export function agree(address, person) {
   return page.href;
 }
 
-/** Waits until `condition` returns a truthy value, and returns it. Gives up after ten seconds. */
+/** Waits until `condition` returns a truthy value, or resolves to one, and returns it. Gives up after ten seconds. */
 export async function until(condition, what) {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) {
-    const value = condition();
+    const value = await condition();
     if (value) {
       return value;
     }
     await new Promise((wake) => setTimeout(wake, 20));
   }
   throw new Error(`timed out after ten seconds: ${what}`);
-}
-
-/** Fails unless `read` returns the expected value within ten seconds. */
-export async function becomes(read, expected) {
-  const deadline = Date.now() + 10_000;
-  let value = await read();
-  while (!isDeepStrictEqual(value, expected) && Date.now() < deadline) {
-    await new Promise((wake) => setTimeout(wake, 20));
-    value = await read();
-  }
-  assert.deepEqual(value, expected);
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { agree, api, becomes, newcomer, site } from "../browser.js";
+import { agree, api, newcomer, site, until } from "../browser.js";
 import { accessible, askProvider, change, publish, signIn, skip, start, tabTo, toProvider } from "../example.js";
 import { runIn } from "../programs.js";
 
@@ -50,7 +50,7 @@ describe("the pages of the example", { skip }, () => {
     await reader.getByLabel("Your comment").fill("How *fast* is it?");
     await reader.getByRole("button", { name: "Comment" }).click();
     await reader.getByRole("list", { name: "Comments" }).getByText("How fast is it?").waitFor();
-    await becomes(() => reader.getByLabel("Your comment").inputValue(), "");
+    await until(async () => (await reader.getByLabel("Your comment").inputValue()) === "", "the field is empty");
     await reader.getByRole("button", { name: `Follow ${person.name}` }).click();
     await reader.getByRole("button", { name: `Follow ${person.name}`, pressed: true }).waitFor();
     for (const [link, heading] of [
@@ -103,13 +103,13 @@ describe("the pages of the example", { skip }, () => {
     const edit = page.getByRole("button", { name: "Edit the comment" });
     await edit.click();
     await accessible(page);
-    await becomes(() => page.getByLabel("Text of the comment").inputValue(), "It is *slow*.");
+    assert.equal(await page.getByLabel("Text of the comment").inputValue(), "It is *slow*.");
     await page.getByLabel("Text of the comment").fill("It is **fast**.");
     await page.getByRole("button", { name: "Save the comment" }).click();
     await comments.getByText("It is fast.").waitFor();
     await comments.getByText("edited", { exact: true }).waitFor();
-    await becomes(() => edit.getAttribute("aria-expanded"), "false");
-    await becomes(() => edit.evaluate((button) => button === document.activeElement), true);
+    await until(async () => (await edit.getAttribute("aria-expanded")) === "false", "the form is closed");
+    await until(() => edit.evaluate((button) => button === document.activeElement), "the button has the focus");
 
     await old.getByLabel("Text of the comment").fill("It is lost.");
     await old.getByRole("button", { name: "Save the comment" }).click();
@@ -118,7 +118,7 @@ describe("the pages of the example", { skip }, () => {
     await old.getByRole("list", { name: "Comments" }).getByText("It is fast.").waitFor();
     await old.getByRole("button", { name: "Edit the comment" }).click();
     await old.getByRole("button", { name: "Edit the comment" }).click();
-    await becomes(() => old.getByLabel("Text of the comment").inputValue(), "It is **fast**.");
+    assert.equal(await old.getByLabel("Text of the comment").inputValue(), "It is **fast**.");
     await page.reload();
     await comments.getByText("It is fast.").waitFor();
 
@@ -185,7 +185,7 @@ describe("the pages of the example", { skip }, () => {
     const accounts = page.getByRole("list", { name: "Accounts to sign in with" });
     await accounts.getByText("GitHub, since").waitFor();
     await page.getByText("The last account cannot be unlinked.").waitFor();
-    await becomes(() => page.getByRole("button", { name: "Unlink" }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: "Unlink" }).count(), 0);
 
     // Somebody else's account, and one whose owner declines.
     const link = page.getByRole("button", { name: "Link Google", exact: true });
@@ -196,8 +196,8 @@ describe("the pages of the example", { skip }, () => {
     await accessible(page);
     await page.goto(agree(await toProvider(page, link), person));
     await accounts.getByText("Google, since").waitFor();
-    await becomes(() => page.url(), `${site}/settings`);
-    await becomes(() => link.count(), 0);
+    assert.equal(page.url(), `${site}/settings`);
+    assert.equal(await link.count(), 0);
     await accessible(page);
 
     // To unlink, the session must be younger than a day.
@@ -297,7 +297,7 @@ describe("the pages of the example", { skip }, () => {
       await page.getByRole("button", { name: "Sign out" }).click();
       await other.bringToFront();
       await other.getByRole("heading", { level: 1, name: "Sign in first" }).waitFor();
-      await becomes(() => other.getByText(person.name).count(), 0);
+      assert.equal(await other.getByText(person.name).count(), 0);
     });
 
     test("that has expired is noticed", async () => {
@@ -370,7 +370,7 @@ describe("the pages of the example", { skip }, () => {
       await page.evaluate(() => setTimeout(() => history.back()));
       await page.getByRole("heading", { level: 1, name: "Sign in first" }).waitFor();
       assert.equal(await page.evaluate(() => window.isFromCache), true);
-      await becomes(() => page.getByText(person.name).count(), 0);
+      assert.equal(await page.getByText(person.name).count(), 0);
     });
   });
 });
