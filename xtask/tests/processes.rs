@@ -5,13 +5,7 @@
     reason = "a helper that fails is a test that fails"
 )]
 
-use std::{
-    collections::HashMap,
-    net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
-    process::Stdio,
-    time::Duration,
-};
+use std::{collections::HashMap, net::Ipv4Addr, path::PathBuf, process::Stdio, time::Duration};
 
 use provider::Provider;
 use reqwest::{Client, RequestBuilder};
@@ -19,6 +13,7 @@ use serde_json::json;
 use shared::{api_key::hash, http::Api};
 use sqlx::PgPool;
 use testing::{App, Caller};
+use testkit::ports::free_port;
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
@@ -44,10 +39,7 @@ impl Process {
             .get_or_init(|| async { bundle::build().await.unwrap() })
             .await;
         let provider = Provider::start().await.unwrap();
-        let port = {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-            listener.local_addr().unwrap().port()
-        };
+        let port = free_port().unwrap();
         let child = Command::new(&binaries[function])
             .env_clear()
             .envs(provider.settings())
