@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use testkit::workspace;
-use xtask::{bundle::FUNCTIONS, manifest::Manifest, tools::cargo_output};
+use xtask::{bundle::FUNCTIONS, manifest::Manifest, template::Stack, tools::cargo_output};
 
 /// Crates whose tests developers run alone.
 const CRATES: [&str; 9] = [
@@ -22,10 +23,10 @@ const TESTS: &str = "normal,build,dev";
 const DEPLOYED: &str = "normal,no-proc-macro";
 
 /// Returns each crate that the selection compiles, with its features.
-async fn features(edges: &str, selection: &[&str]) -> BTreeSet<String> {
+async fn features<S: AsRef<str>>(edges: &str, selection: &[S]) -> BTreeSet<String> {
     let mut arguments = vec!["tree", "--offline", "--edges", edges];
     arguments.extend(["--prefix", "none", "--format", "{p} {f}"]);
-    arguments.extend(selection);
+    arguments.extend(selection.iter().map(AsRef::as_ref));
     let tree = String::from_utf8(cargo_output(&arguments).await.unwrap()).unwrap();
     // A star marks a crate that was listed before.
     tree.lines()
@@ -74,18 +75,46 @@ async fn a_crate_alone_has_the_features_of_the_workspaces_crates_that_it_needs()
     );
 }
 
+/// Returns the packages that cargo-lambda builds for each function, by its name: those of its manifest, or else the function.
+/// <https://www.cargo-lambda.info/guide/configuration.html>
+async fn deployed() -> Vec<(String, Vec<String>)> {
+    let metadata = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])
+        .await
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let functions = Stack::new(&[], &[]).unwrap().functions().unwrap();
+    let functions = functions.into_iter().map(|function| function.binary);
+    functions
+        .map(|name| {
+            let mut named = packages.iter().filter(|package| package["name"] == *name);
+            let built = &named.next().unwrap()["metadata"]["lambda"]["build"]["packages"];
+            let built =
+                serde_json::from_value(built.clone()).unwrap_or_else(|_| vec![name.clone()]);
+            (name, built)
+        })
+        .collect()
+}
+
 /// `sam build` builds one function after the other. `cargo xtask sam` builds all of them at once before, so that it finds
 /// them built.
 #[tokio::test]
 async fn functions_are_deployed_with_the_same_builds_of_their_dependencies() {
-    let packages = |names: &[&'static str]| -> Vec<&'static str> {
-        names.iter().flat_map(|name| ["--package", name]).collect()
+    let selection = |names: &[String]| -> Vec<String> {
+        names
+            .iter()
+            .map(|name| format!("--package={name}"))
+            .collect()
     };
-    let together = features(DEPLOYED, &packages(&FUNCTIONS)).await;
+    let functions = deployed().await;
+    let names: Vec<_> = functions.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names.len(), FUNCTIONS.len() + 1, "{names:?}");
+    let together = features(DEPLOYED, &selection(&names)).await;
     assert!(together.len() > 200, "{}", together.len());
 
-    for function in FUNCTIONS {
-        let alone = features(DEPLOYED, &packages(&[function])).await;
+    for (function, packages) in functions {
+        assert!(packages.contains(&function), "{function}: {packages:?}");
+        let alone = features(DEPLOYED, &selection(&packages)).await;
         let others: Vec<_> = alone.difference(&together).collect();
         assert!(
             others.is_empty(),

@@ -129,8 +129,8 @@ async fn build(sam: &Tools, architecture: &str) -> anyhow::Result<()> {
     if architecture == "arm64" {
         together.arg("--arm64");
     }
-    for function in FUNCTIONS {
-        together.args(["--package", function]);
+    for function in Stack::new(&[], &[])?.functions()? {
+        together.args(["--package", &function.binary]);
     }
     run(&mut together).await?;
     run(sam_command(sam)?
