@@ -28,9 +28,9 @@ const KEY: &str = "codecave";
 const SECRET: &str = "codecave-local-storage";
 
 /// Ends the server when standard input ends, even if the process that started it was killed. A server with temporary files
-/// is killed at once. Any other server has three seconds to end.
+/// is killed at once. Any other server has three seconds to end. Its sockets remain, so they are removed.
 const KEEP: &str = r#"
-log=$1 temporary=$2; shift 2
+log=$1 temporary=$2 sockets=$3; shift 3
 "$@" </dev/null >"$log" 2>&1 &
 server=$!
 cat >/dev/null
@@ -43,6 +43,7 @@ if [ -z "$temporary" ]; then
 fi
 kill -9 $server 2>/dev/null
 wait $server 2>/dev/null
+rm -f $sockets
 if [ -n "$temporary" ]; then rm -rf "$temporary"; fi
 "#;
 
@@ -96,13 +97,25 @@ impl LocalStorage {
             master,
             master_grpc,
         ] = ports;
+        // The folder of the sockets is fixed in the program.
+        let sockets = [
+            ("s3", s3),
+            ("s3-grpc", s3_grpc),
+            ("filer", filer),
+            ("filer-grpc", filer_grpc),
+            ("volume-grpc", volume_grpc),
+            ("master-grpc", master_grpc),
+        ]
+        .map(|(part, port)| format!("/tmp/seaweedfs-{part}-{port}.sock"));
         let log = folder.join("log");
         let mut command = Command::new("sh");
         command
             .args(["-c", KEEP, "keep-storage"])
             .arg(&log)
             .arg(if temporary { folder } else { Path::new("") })
+            .arg(sockets.join(" "))
             .arg(program)
+            .arg(format!("-logdir={}", folder.display()))
             .args([
                 "server",
                 "-ip=127.0.0.1",
@@ -257,4 +270,25 @@ fn tail(log: &Path) -> String {
         "the log of the storage ends: {}",
         lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_server_leaves_no_files() {
+        let Some(program) = python::or_skipped("SeaweedFS", program()) else {
+            return;
+        };
+        let folder = env::temp_dir().join(format!("codecave-s3-stop-{}", std::process::id()));
+        let server = LocalStorage::start(&program, &folder, true).unwrap();
+        let socket = format!("/tmp/seaweedfs-filer-{}.sock", server.filer.unwrap());
+        let socket = Path::new(&socket);
+        assert!(socket.exists() && folder.exists());
+
+        drop(server);
+
+        assert!(!socket.exists() && !folder.exists());
+    }
 }
