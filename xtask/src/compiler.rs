@@ -101,6 +101,8 @@ impl Built {
         match message {
             CargoMessage::CompilerArtifact {
                 target,
+                // A program of tests has the name of its crate or binary.
+                profile: ArtifactProfile { test: false },
                 executable: Some(executable),
             } => {
                 self.binaries.insert(target.name, executable);
@@ -124,6 +126,7 @@ impl Built {
 enum CargoMessage {
     CompilerArtifact {
         target: ArtifactTarget,
+        profile: ArtifactProfile,
         executable: Option<PathBuf>,
     },
     CompilerMessage {
@@ -136,6 +139,12 @@ enum CargoMessage {
 #[derive(Deserialize)]
 struct ArtifactTarget {
     name: String,
+}
+
+#[derive(Deserialize)]
+struct ArtifactProfile {
+    /// Whether it is a program of tests.
+    test: bool,
 }
 
 /// A diagnostic of the compiler: <https://doc.rust-lang.org/rustc/json.html#diagnostics>.
@@ -234,10 +243,11 @@ mod tests {
         built
     }
 
-    fn artifact(name: &str) -> Value {
+    fn artifact(name: &str, test: bool) -> Value {
         json!({
             "reason": "compiler-artifact",
             "target": { "name": name, "kind": ["bin"] },
+            "profile": { "test": test },
             "executable": format!("/target/debug/{name}"),
             "fresh": false,
         })
@@ -270,7 +280,7 @@ mod tests {
                 &[("functions/users/src/profile.rs", 12)],
             ),
             message("error", "aborting due to 2 previous errors", &[]),
-            artifact("auth"),
+            artifact("auth", false),
         ]);
 
         assert_eq!(built.errors.len(), 1);
@@ -278,6 +288,16 @@ mod tests {
             built.errors[0].summary,
             "functions/users/src/profile.rs:12:5: mismatched types"
         );
+        assert_eq!(built.binaries["auth"], PathBuf::from("/target/debug/auth"));
+    }
+
+    #[test]
+    fn a_program_of_tests_does_not_replace_a_binary() {
+        let mut tests = artifact("auth", true);
+        tests["executable"] = json!("/target/debug/deps/auth-0123456789abcdef");
+
+        let built = built(&[artifact("auth", false), tests]);
+
         assert_eq!(built.binaries["auth"], PathBuf::from("/target/debug/auth"));
     }
 

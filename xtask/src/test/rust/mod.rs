@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::{env, fs, num::NonZero, path::PathBuf, thread};
+use std::{collections::HashMap, env, fs, num::NonZero, path::PathBuf, thread};
 
 use anyhow::{bail, ensure};
 use launch::StatusLine;
@@ -17,7 +17,12 @@ use tokio::process::Command;
 
 use self::report::TestReport;
 use super::{outcome::Outcome, runner};
-use crate::{compiler, sam::Tools, variables::without_configuration};
+use crate::{
+    bundle::{self, FUNCTIONS},
+    compiler,
+    sam::Tools,
+    variables::without_configuration,
+};
 
 /// The functions whose HTTP tests run behind the pooler.
 const POOLED: &str = "package(auth) + package(users) + package(projects) + package(social) + package(health) + package(shared)";
@@ -108,7 +113,7 @@ async fn run(
     filter: &Filter,
     variables: &[(&str, &str)],
 ) -> anyhow::Result<Outcome> {
-    build(packages).await?;
+    let binaries = build(packages).await?;
     let nextest = nextest().await;
     if nextest.is_none() && filter.expression.is_some() {
         ensure!(env::var_os("CI").is_none(), "nextest cannot be obtained");
@@ -125,6 +130,10 @@ async fn run(
         .env("DATABASE_URL", server)
         .env("SQLX_OFFLINE", "true")
         .envs(variables.iter().copied());
+    // The tests of the whole workspace come with the functions that some of them start.
+    if FUNCTIONS.iter().all(|name| binaries.contains_key(*name)) {
+        command.env(bundle::BUILT, serde_json::to_string(&binaries)?);
+    }
     // One server for all tests, each of which is a process of its own.
     let storage = local_storage()?;
     if let Some(storage) = &storage {
@@ -161,8 +170,8 @@ pub(crate) fn local_storage() -> anyhow::Result<Option<LocalStorage>> {
     Ok(python::or_skipped("SeaweedFS", started))
 }
 
-/// Compiles the tests, with one line of progress.
-async fn build(packages: &[&str]) -> anyhow::Result<()> {
+/// Compiles the tests, with one line of progress. Returns the paths of the binaries that cargo builds for them, by name.
+async fn build(packages: &[&str]) -> anyhow::Result<HashMap<String, PathBuf>> {
     let mut command = Command::new(cargo());
     command
         .args(["test", "--no-run"])
@@ -183,7 +192,7 @@ async fn build(packages: &[&str]) -> anyhow::Result<()> {
         }
     }
     let Some(first) = built.errors.first() else {
-        return Ok(());
+        return Ok(built.binaries);
     };
     for error in &built.errors {
         eprintln!("{}", error.rendered);
