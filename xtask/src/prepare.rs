@@ -22,6 +22,10 @@ use crate::migrate;
 pub async fn write() -> anyhow::Result<()> {
     let folder = workspace().join(".sqlx");
     let made = collect().await?;
+    if made != read(&folder)? {
+        // Cargo does not know that the sources depend on these files.
+        invalidate(workspace())?;
+    }
     // The old files are removed only now that everything compiles.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -134,14 +138,40 @@ fn texts(root: &Path) -> anyhow::Result<Vec<String>> {
 }
 
 /// Makes the next build check all queries again, by renewing the times of the sources.
-pub fn invalidate(root: &Path) -> anyhow::Result<()> {
+pub fn invalidate(root: &Path) -> anyhow::Result<RenewedTimes> {
     let now = SystemTime::now();
+    let mut before = Vec::new();
     for source in sources(root)? {
-        File::options()
-            .append(true)
-            .open(source)?
-            .set_modified(now)?;
+        before.push((source.clone(), fs::metadata(&source)?.modified()?));
+        set_modified(&source, now)?;
     }
+    Ok(RenewedTimes { now, before })
+}
+
+/// Times of the sources before a build checked their queries.
+#[derive(Debug)]
+pub struct RenewedTimes {
+    now: SystemTime,
+    before: Vec<(PathBuf, SystemTime)>,
+}
+
+impl RenewedTimes {
+    /// Sets the times back, so that other builds do not compile the same sources again. Leaves a source that has changed since.
+    fn restore(self) -> anyhow::Result<()> {
+        for (source, before) in self.before {
+            if fs::metadata(&source)?.modified()? == self.now {
+                set_modified(&source, before)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn set_modified(file: &Path, time: SystemTime) -> anyhow::Result<()> {
+    File::options()
+        .append(true)
+        .open(file)?
+        .set_modified(time)?;
     Ok(())
 }
 
@@ -194,7 +224,7 @@ async fn collect() -> anyhow::Result<Queries> {
 
 fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
     // Cargo compiles only changed sources, and the macros write files only for sources that are compiled.
-    invalidate(workspace())?;
+    let times = invalidate(workspace())?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .args(["check", "--workspace", "--all-targets", "--all-features"])
@@ -202,8 +232,9 @@ fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
         .env("DATABASE_URL", url)
         .env("SQLX_OFFLINE", "false")
         .env("SQLX_OFFLINE_DIR", folder)
-        .status()?;
-    if !status.success() {
+        .status();
+    times.restore()?;
+    if !status?.success() {
         bail!("the workspace does not compile against the migrated database");
     }
     Ok(())
@@ -215,10 +246,13 @@ fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
+            let entry = entry?;
+            let (path, kind) = (entry.path(), entry.file_type()?);
+            // A link leads to another folder of the workspace.
+            if kind.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
+            } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "rs")
+            {
                 sources.push(path);
             }
         }
@@ -246,6 +280,8 @@ fn read(folder: &Path) -> anyhow::Result<Queries> {
 
 #[cfg(test)]
 mod tests {
+    use std::{os::unix::fs::symlink, time::Duration};
+
     use super::*;
 
     fn queries(files: [(&str, &str); 2]) -> Queries {
@@ -271,6 +307,39 @@ mod tests {
 
     fn metadata(query: &str) -> String {
         serde_json::json!({ "query": query }).to_string()
+    }
+
+    #[test]
+    fn times_are_set_back_but_not_those_of_later_changes() {
+        let root = std::env::temp_dir().join(format!("xtask-times-{}", std::process::id()));
+        fs::create_dir_all(root.join("functions")).unwrap();
+        fs::create_dir_all(root.join("shared")).unwrap();
+        let (kept, changed) = (
+            root.join("functions/kept.rs"),
+            root.join("shared/changed.rs"),
+        );
+        let [old, later] =
+            [1, 2].map(|days| SystemTime::UNIX_EPOCH + Duration::from_hours(24 * days));
+        for source in [&kept, &changed] {
+            fs::write(source, "").unwrap();
+            set_modified(source, old).unwrap();
+        }
+        // Each function has links to the other folders that its program is built from.
+        symlink(root.join("shared"), root.join("functions/shared")).unwrap();
+        let mut found = sources(&root).unwrap();
+        found.sort();
+        let time = |source: &Path| fs::metadata(source).unwrap().modified().unwrap();
+
+        let times = invalidate(&root).unwrap();
+        let renewed = [time(&kept), time(&changed)];
+        set_modified(&changed, later).unwrap();
+        times.restore().unwrap();
+
+        let restored = [time(&kept), time(&changed)];
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(found, [kept, changed]);
+        assert!(renewed.iter().all(|time| *time > later));
+        assert_eq!(restored, [old, later]);
     }
 
     #[test]
