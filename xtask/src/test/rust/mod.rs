@@ -34,7 +34,8 @@ const SAME_BEHIND_A_POOLER: &str = "plans|redis|redis_server|provider_faults|htm
 
 /// All of them, each on a database of its own.
 pub async fn all(server: &str) -> anyhow::Result<Outcome> {
-    run("rust", server, &["--workspace"], &Filter::default(), &[]).await
+    let tests = Tests::build(server, &["--workspace"]).await?;
+    tests.run("rust", &Filter::default(), &[]).await
 }
 
 /// Those of one crate, or of them those whose names contain `filter`.
@@ -43,7 +44,9 @@ pub async fn package(server: &str, name: &str, filter: Option<&str>) -> anyhow::
         names: filter.map(ToOwned::to_owned),
         ..Filter::default()
     };
-    run("rust", server, &["--package", name], &filter, &[]).await
+    let packages = ["--package", name];
+    let tests = Tests::build(server, &packages).await?;
+    tests.run("rust", &filter, &[]).await
 }
 
 /// The functions' HTTP tests behind a `PgBouncer`, and many instances before few connections.
@@ -66,6 +69,7 @@ pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
         )),
         ..Filter::default()
     };
+    let tests = Tests::build(server, &["--workspace"]).await?;
     let mut outcome: Option<Outcome> = None;
     for mode in pooler.modes() {
         println!("DATABASE_POOLER={mode}");
@@ -73,7 +77,7 @@ pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
             ("TEST_POOLER_PORT", port.as_str()),
             ("TEST_POOLER_MODE", mode),
         ];
-        let run = run("pooler", server, &["--workspace"], &functions, &variables).await?;
+        let run = tests.run("pooler", &functions, &variables).await?;
         match &mut outcome {
             Some(outcome) => outcome.merge(run),
             None => outcome = Some(run),
@@ -84,7 +88,7 @@ pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
         ignored: true,
         ..Filter::default()
     };
-    let instances = run("instances", server, &["--workspace"], &instances, &[]).await?;
+    let instances = tests.run("instances", &instances, &[]).await?;
     drop(pooler);
     Ok(match outcome {
         Some(mut outcome) => {
@@ -106,57 +110,80 @@ struct Filter {
     ignored: bool,
 }
 
-async fn run(
-    suite: &'static str,
-    server: &str,
-    packages: &[&str],
-    filter: &Filter,
-    variables: &[(&str, &str)],
-) -> anyhow::Result<Outcome> {
-    let binaries = build(packages).await?;
-    let nextest = nextest().await;
-    if nextest.is_none() && filter.expression.is_some() {
-        ensure!(env::var_os("CI").is_none(), "nextest cannot be obtained");
-        eprintln!("Without nextest the {suite} tests are skipped");
-        return Outcome::skipped(suite);
+/// The compiled tests of some packages, with what all of them need.
+struct Tests<'a> {
+    /// Address of the PostgreSQL server.
+    server: &'a str,
+    packages: &'a [&'a str],
+    /// Paths of the binaries that cargo builds for the tests, by name.
+    binaries: HashMap<String, PathBuf>,
+    nextest: Option<PathBuf>,
+    /// One server for all tests, each of which is a process of its own.
+    storage: Option<LocalStorage>,
+}
+
+impl<'a> Tests<'a> {
+    async fn build(server: &'a str, packages: &'a [&'a str]) -> anyhow::Result<Self> {
+        Ok(Self {
+            server,
+            packages,
+            binaries: build(packages).await?,
+            nextest: nextest().await,
+            storage: local_storage()?,
+        })
     }
-    let mut command = match &nextest {
-        Some(program) => with_nextest(program, packages, filter),
-        None => with_cargo(packages, filter),
-    };
-    without_configuration(&mut command);
-    command
-        .current_dir(workspace())
-        .env("DATABASE_URL", server)
-        .env("SQLX_OFFLINE", "true")
-        .envs(variables.iter().copied());
-    // The tests of the whole workspace come with the functions that some of them start.
-    if FUNCTIONS.iter().all(|name| binaries.contains_key(*name)) {
-        command.env(bundle::BUILT, serde_json::to_string(&binaries)?);
+
+    /// Runs those that the filter selects.
+    async fn run(
+        &self,
+        suite: &'static str,
+        filter: &Filter,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Outcome> {
+        if self.nextest.is_none() && filter.expression.is_some() {
+            ensure!(env::var_os("CI").is_none(), "nextest cannot be obtained");
+            eprintln!("Without nextest the {suite} tests are skipped");
+            return Outcome::skipped(suite);
+        }
+        let mut command = match &self.nextest {
+            Some(program) => with_nextest(program, self.packages, filter),
+            None => with_cargo(self.packages, filter),
+        };
+        without_configuration(&mut command);
+        command
+            .current_dir(workspace())
+            .env("DATABASE_URL", self.server)
+            .env("SQLX_OFFLINE", "true")
+            .envs(variables.iter().copied());
+        // The tests of the whole workspace come with the functions that some of them start.
+        if FUNCTIONS
+            .iter()
+            .all(|name| self.binaries.contains_key(*name))
+        {
+            command.env(bundle::BUILT, serde_json::to_string(&self.binaries)?);
+        }
+        if let Some(storage) = &self.storage {
+            command.env(storage::ENDPOINT, storage.endpoint());
+        }
+        let mut report = TestReport::default();
+        let finished = runner::run(suite, &mut command, |line| {
+            report.read(line);
+            report.progress()
+        })
+        .await?;
+        let mut outcome = Outcome {
+            suite,
+            tally: report.tally(),
+            failures: Vec::new(),
+            flaky: Vec::new(),
+            measured: Vec::new(),
+            success: finished.status.success(),
+            duration: finished.duration,
+            log: finished.log,
+        };
+        report.fill(&mut outcome);
+        Ok(outcome)
     }
-    // One server for all tests, each of which is a process of its own.
-    let storage = local_storage()?;
-    if let Some(storage) = &storage {
-        command.env(storage::ENDPOINT, storage.endpoint());
-    }
-    let mut report = TestReport::default();
-    let finished = runner::run(suite, &mut command, |line| {
-        report.read(line);
-        report.progress()
-    })
-    .await?;
-    let mut outcome = Outcome {
-        suite,
-        tally: report.tally(),
-        failures: Vec::new(),
-        flaky: Vec::new(),
-        measured: Vec::new(),
-        success: finished.status.success(),
-        duration: finished.duration,
-        log: finished.log,
-    };
-    report.fill(&mut outcome);
-    Ok(outcome)
 }
 
 /// Starts a server with Amazon's S3 protocol; `None` where it cannot be had, so that the tests that need it are skipped.
