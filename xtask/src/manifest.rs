@@ -20,6 +20,7 @@ pub struct Manifest {
 struct WorkspacePackage {
     name: String,
     manifest_path: PathBuf,
+    metadata: Value,
 }
 
 impl Manifest {
@@ -32,6 +33,13 @@ impl Manifest {
             .await
             .context("Cargo.toml cannot be read")?;
         Ok(serde_json::from_slice(&output)?)
+    }
+
+    /// Returns the table `package.metadata` of a crate. It is null if the crate has none, or does not exist.
+    pub fn crate_metadata(&self, name: &str) -> &Value {
+        let mut packages = self.packages.iter();
+        let package = packages.find(|package| package.name == name);
+        package.map_or(&Value::Null, |package| &package.metadata)
     }
 
     /// Returns the folders of the crates by name.

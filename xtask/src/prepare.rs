@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use serde::Deserialize;
 use sqlx::migrate::MigrateDatabase as _;
 use testkit::{
+    cargo::cargo,
     postgres::{Postgres, Server},
     target, workspace,
 };
@@ -225,8 +226,7 @@ async fn collect() -> anyhow::Result<Queries> {
 fn compile(url: &str, folder: &Path) -> anyhow::Result<()> {
     // Cargo compiles only changed sources, and the macros write files only for sources that are compiled.
     let times = invalidate(workspace())?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let status = Command::new(cargo())
         .args(["check", "--workspace", "--all-targets", "--all-features"])
         .current_dir(workspace())
         .env("DATABASE_URL", url)

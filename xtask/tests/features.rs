@@ -78,19 +78,16 @@ async fn a_crate_alone_has_the_features_of_the_workspaces_crates_that_it_needs()
 /// Returns the packages that cargo-lambda builds for each function, by its name: those of its manifest, or else the function.
 /// <https://www.cargo-lambda.info/guide/configuration.html>
 async fn deployed() -> Vec<(String, Vec<String>)> {
-    let metadata = cargo_output(&["metadata", "--no-deps", "--format-version", "1"])
-        .await
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&metadata).unwrap();
-    let packages = metadata["packages"].as_array().unwrap();
+    let manifest = Manifest::read().await.unwrap();
     let functions = Stack::new(&[], &[]).unwrap().functions().unwrap();
     let functions = functions.into_iter().map(|function| function.binary);
     functions
         .map(|name| {
-            let mut named = packages.iter().filter(|package| package["name"] == *name);
-            let built = &named.next().unwrap()["metadata"]["lambda"]["build"]["packages"];
-            let built =
-                serde_json::from_value(built.clone()).unwrap_or_else(|_| vec![name.clone()]);
+            let built = &manifest.crate_metadata(&name)["lambda"]["build"]["packages"];
+            let built = match built {
+                Value::Null => vec![name.clone()],
+                packages => serde_json::from_value(packages.clone()).unwrap(),
+            };
             (name, built)
         })
         .collect()
