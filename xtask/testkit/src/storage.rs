@@ -133,7 +133,9 @@ impl LocalStorage {
                 "-master.electionTimeout=1s",
                 "-volume.preStopSeconds=0",
             ])
+            // A write without space would wait for it. By default 1 % of the disk must be free, which can be many gigabytes.
             .args(["-master.volumeSizeLimitMB=256", "-volume.max=8"])
+            .arg("-volume.minFreeSpace=1MiB")
             .arg(format!("-dir={}", data.display()))
             .arg(format!("-s3.config={}", identities.display()))
             .arg(format!("-s3.port={s3}"))
@@ -180,7 +182,8 @@ impl LocalStorage {
             .filer
             .context("another process has started the storage")?;
         let path = format!("/buckets/{BUCKET}/{key}");
-        let status = request(filer, "PUT", &path, Some((content_type, bytes)))?;
+        let status = request(filer, "PUT", &path, Some((content_type, bytes)))
+            .context("the storage does not answer")?;
         ensure!(status < 300, "the storage answered {status}");
         Ok(())
     }
@@ -274,6 +277,8 @@ fn tail(log: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -290,5 +295,44 @@ mod tests {
         drop(server);
 
         assert!(!socket.exists() && !folder.exists());
+    }
+
+    /// Mounts a file system with less than 1 % of free space for the server's files, and becomes the server.
+    const ALMOST_FULL: &str = r#"#!/bin/sh
+exec unshare --map-root-user --mount sh -c '
+mount -t tmpfs -o size=256m tmpfs "$0"
+head -c 254m /dev/zero > "$0/other-files"
+exec "$@"
+' FOLDER WEED "$@"
+"#;
+
+    #[test]
+    fn an_almost_full_disk_stores_files() {
+        let possible = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "mount", "-t", "tmpfs"])
+            .args(["tmpfs", "/tmp"])
+            .status()
+            .is_ok_and(|status| status.success());
+        let Some(program) = python::or_skipped("SeaweedFS", program()) else {
+            return;
+        };
+        if !possible {
+            eprintln!("skipped: this user cannot mount a file system");
+            return;
+        }
+        let folder = env::temp_dir().join(format!("codecave-s3-full-{}", std::process::id()));
+        let data = folder.join("data");
+        fs::create_dir_all(&data).unwrap();
+        let script = folder.join("weed");
+        let text = ALMOST_FULL
+            .replace("FOLDER", data.to_str().unwrap())
+            .replace("WEED", program.to_str().unwrap());
+        fs::write(&script, text).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let server = LocalStorage::start(&script, &folder, true).unwrap();
+
+        server
+            .put("files/1", "text/plain", &[b'x'; 10_000])
+            .unwrap();
     }
 }
