@@ -81,7 +81,7 @@ pub async fn run(npm: &Path, server: &str, programs: Programs) -> anyhow::Result
                 measured: Vec::new(),
                 success: finished.status.success(),
                 duration: finished.duration,
-                log: finished.log,
+                log: Some(finished.log),
             })
         },
     )

@@ -109,7 +109,7 @@ async fn check(tools: &Tools, stage: &Stage, storage: &LocalStorage) -> anyhow::
         measured: Vec::new(),
         success: report.exit_code == 0,
         duration: finished.duration,
-        log: finished.log,
+        log: Some(finished.log),
     })
 }
 

@@ -58,7 +58,7 @@ pub async fn run(npm: &Path, server: &str) -> anyhow::Result<Outcome> {
             measured: Vec::new(),
             success: finished.status.success(),
             duration: finished.duration,
-            log: finished.log,
+            log: Some(finished.log),
         })
     }
     .await;

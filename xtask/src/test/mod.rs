@@ -15,8 +15,8 @@ use testkit::{
     process::unless_stopped,
 };
 
-use self::outcome::Outcome;
 pub(crate) use self::rust::{local_storage, nextest};
+use self::{outcome::Outcome, rust::Tests};
 use crate::{manifest::Manifest, migrate, stage::Programs};
 
 /// Which tests to run; without a name all of them
@@ -64,6 +64,10 @@ impl Suite {
             Self::Cutover => "cutover",
             Self::Contract => "contract",
         }
+    }
+
+    fn needs_compiled_tests(self) -> bool {
+        matches!(self, Self::Rust | Self::Pooler)
     }
 
     fn needs_node(self) -> bool {
@@ -135,19 +139,30 @@ async fn all(selection: Selection, programs: Option<Programs>) -> anyhow::Result
     let mut outcomes = Vec::new();
     match selection {
         Selection::Suites(suites) => {
+            // Tests that do not compile end the run. A suite that stops later does not keep the others from running.
+            let tests = if suites.iter().any(|suite| suite.needs_compiled_tests()) {
+                Some(Tests::of_workspace(server).await?)
+            } else {
+                None
+            };
+            let tests = || tests.as_ref().context("the tests are compiled before");
             for suite in suites {
-                outcomes.push(match suite {
-                    Suite::Rust => rust::all(server).await?,
-                    Suite::Pooler => rust::pooler(server).await?,
-                    Suite::Clients => {
-                        clients::run(npm()?, server, programs.unwrap_or(Programs::Functions))
-                            .await?
+                let run = async {
+                    match suite {
+                        Suite::Rust => rust::all(tests()?).await,
+                        Suite::Pooler => rust::pooler(tests()?).await,
+                        Suite::Clients => {
+                            clients::run(npm()?, server, programs.unwrap_or(Programs::Functions))
+                                .await
+                        }
+                        Suite::Cutover => cutover::run(npm()?, server).await,
+                        Suite::Contract => {
+                            contract::run(server, programs.unwrap_or(Programs::All)).await
+                        }
                     }
-                    Suite::Cutover => cutover::run(npm()?, server).await?,
-                    Suite::Contract => {
-                        contract::run(server, programs.unwrap_or(Programs::All)).await?
-                    }
-                });
+                };
+                let stopped = |error| Outcome::stopped(suite.name(), &error);
+                outcomes.push(run.await.unwrap_or_else(stopped));
             }
         }
         Selection::Crate { name, filter } => {

@@ -60,14 +60,14 @@ pub struct Outcome {
     /// Whether the program that ran the tests ended with success.
     pub success: bool,
     pub duration: Duration,
-    /// The file with the whole output.
-    pub log: PathBuf,
+    /// The file with the whole output, if there is any.
+    pub log: Option<PathBuf>,
 }
 
 impl Outcome {
     /// A suite that this machine cannot run, counted as one test.
-    pub fn skipped(suite: &'static str) -> anyhow::Result<Self> {
-        Ok(Self {
+    pub fn skipped(suite: &'static str) -> Self {
+        Self {
             suite,
             tally: Tally {
                 skipped: 1,
@@ -78,8 +78,25 @@ impl Outcome {
             measured: Vec::new(),
             success: true,
             duration: Duration::ZERO,
-            log: log_file(suite)?,
-        })
+            log: None,
+        }
+    }
+
+    /// A suite that cannot run its tests or report their results, counted as one failed test.
+    pub fn stopped(suite: &'static str, error: &anyhow::Error) -> Self {
+        Self {
+            tally: Tally {
+                failed: 1,
+                ..Tally::default()
+            },
+            failures: vec![Failure {
+                test: format!("{suite}, which did not run to its end"),
+                reason: vec![format!("{error:#}")],
+                repeat: format!("cargo xtask test {suite}"),
+            }],
+            success: false,
+            ..Self::skipped(suite)
+        }
     }
 
     /// Adds another part of the suite.
@@ -114,7 +131,10 @@ impl Outcome {
             lines.extend(failure.reason.iter().map(|line| format!("    {line}")));
             lines.push(format!("    again: {}", failure.repeat));
         }
-        lines.push(format!("The whole output is in {}\n", self.log.display()));
+        if let Some(log) = &self.log {
+            lines.push(format!("The whole output is in {}", log.display()));
+        }
+        lines.push(String::new());
         lines.join("\n")
     }
 }
@@ -148,7 +168,7 @@ mod tests {
             measured: Vec::new(),
             success: false,
             duration: Duration::from_secs(1),
-            log: "rust.log".into(),
+            log: Some("rust.log".into()),
         };
 
         assert_eq!(outcome.to_string(), "rust: 3 passed, 1 failed, 0 skipped");
@@ -168,5 +188,23 @@ mod tests {
 
         outcome.flaky.clear();
         assert_eq!(outcome.failures(), "");
+    }
+
+    #[test]
+    fn a_suite_that_stops_has_failed_for_its_error() {
+        let error = anyhow::anyhow!("no port is free").context("the server does not start");
+
+        let outcome = Outcome::stopped("contract", &error);
+
+        assert!(!outcome.is_success());
+        assert_eq!(
+            outcome.to_string(),
+            "contract: 0 passed, 1 failed, 0 skipped"
+        );
+        assert_eq!(
+            outcome.failures(),
+            "FAILED contract, which did not run to its end\n    the server does not start: no port is free\n    \
+             again: cargo xtask test contract\n"
+        );
     }
 }

@@ -33,8 +33,7 @@ const SAME_BEHIND_A_POOLER: &str = "plans|redis|redis_server|provider_faults|htm
      |corpus|fuzz|redirects|kept|folding|counters|large_accounts|images|deep|storage|id_token";
 
 /// All of them, each on a database of its own.
-pub async fn all(server: &str) -> anyhow::Result<Outcome> {
-    let tests = Tests::build(server, &["--workspace"]).await?;
+pub async fn all(tests: &Tests<'_>) -> anyhow::Result<Outcome> {
     tests.run("rust", &Filter::default(), &[]).await
 }
 
@@ -50,8 +49,8 @@ pub async fn package(server: &str, name: &str, filter: Option<&str>) -> anyhow::
 }
 
 /// The functions' HTTP tests behind a `PgBouncer`, and many instances before few connections.
-pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
-    let Some(pooler) = PgBouncer::start(server, 20).await? else {
+pub async fn pooler(tests: &Tests<'_>) -> anyhow::Result<Outcome> {
+    let Some(pooler) = PgBouncer::start(tests.server, 20).await? else {
         // CI has to run them.
         ensure!(
             env::var_os("CI").is_none(),
@@ -60,7 +59,7 @@ pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
         eprintln!(
             "PgBouncer is not on this machine (Debian: pgbouncer): the tests behind it are skipped"
         );
-        return Outcome::skipped("pooler");
+        return Ok(Outcome::skipped("pooler"));
     };
     let port = pooler.port().to_string();
     let functions = Filter {
@@ -69,7 +68,6 @@ pub async fn pooler(server: &str) -> anyhow::Result<Outcome> {
         )),
         ..Filter::default()
     };
-    let tests = Tests::build(server, &["--workspace"]).await?;
     let mut outcome: Option<Outcome> = None;
     for mode in pooler.modes() {
         println!("DATABASE_POOLER={mode}");
@@ -111,7 +109,7 @@ struct Filter {
 }
 
 /// The compiled tests of some packages, with what all of them need.
-struct Tests<'a> {
+pub struct Tests<'a> {
     /// Address of the PostgreSQL server.
     server: &'a str,
     packages: &'a [&'a str],
@@ -123,6 +121,11 @@ struct Tests<'a> {
 }
 
 impl<'a> Tests<'a> {
+    /// Compiles those of the whole workspace.
+    pub async fn of_workspace(server: &'a str) -> anyhow::Result<Self> {
+        Self::build(server, &["--workspace"]).await
+    }
+
     async fn build(server: &'a str, packages: &'a [&'a str]) -> anyhow::Result<Self> {
         Ok(Self {
             server,
@@ -143,7 +146,7 @@ impl<'a> Tests<'a> {
         if self.nextest.is_none() && filter.expression.is_some() {
             ensure!(env::var_os("CI").is_none(), "nextest cannot be obtained");
             eprintln!("Without nextest the {suite} tests are skipped");
-            return Outcome::skipped(suite);
+            return Ok(Outcome::skipped(suite));
         }
         let mut command = match &self.nextest {
             Some(program) => with_nextest(program, self.packages, filter),
@@ -179,7 +182,7 @@ impl<'a> Tests<'a> {
             measured: Vec::new(),
             success: finished.status.success(),
             duration: finished.duration,
-            log: finished.log,
+            log: Some(finished.log),
         };
         report.fill(&mut outcome);
         Ok(outcome)
