@@ -133,8 +133,8 @@ impl LocalStorage {
                 "-master.electionTimeout=1s",
                 "-volume.preStopSeconds=0",
             ])
-            // A write without space would wait for it. By default 1 % of the disk must be free, which can be many gigabytes.
             .args(["-master.volumeSizeLimitMB=256", "-volume.max=8"])
+            // Without that much space, writes wait. The default is 1 % of the disk, which can be many gigabytes.
             .arg("-volume.minFreeSpace=1MiB")
             .arg(format!("-dir={}", data.display()))
             .arg(format!("-s3.config={}", identities.display()))
