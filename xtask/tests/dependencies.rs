@@ -31,6 +31,7 @@ const FOR_FEATURES: [(&str, &[&str]); 3] = [
             "crc32fast",
             "jsonwebtoken",
             "metrics-exporter-prometheus",
+            "mio",
             "oauth2",
             "simd-adler32",
         ],

@@ -19,7 +19,9 @@ const WITH_FEWER: [(&str, &str); 2] = [("platform", "platform"), ("bench", "shar
 
 /// Kinds of the dependencies of a test.
 const TESTS: &str = "normal,build,dev";
-/// Kinds of the dependencies of a deployed function, without those that run in the compiler and have features of their own.
+/// Those of them that are part of the test, without those that run in the compiler and have features of their own.
+const IN_TESTS: &str = "normal,dev,no-proc-macro";
+/// Kinds of the dependencies of a deployed function, without those that run in the compiler.
 const DEPLOYED: &str = "normal,no-proc-macro";
 
 /// Returns each crate that the selection compiles, with its features.
@@ -36,17 +38,19 @@ async fn features<S: AsRef<str>>(edges: &str, selection: &[S]) -> BTreeSet<Strin
 
 #[tokio::test]
 async fn tests_of_one_crate_use_the_features_of_the_workspace() {
-    let workspace = features(TESTS, &["--workspace"]).await;
-    assert!(workspace.len() > 300, "{}", workspace.len());
+    for edges in [TESTS, IN_TESTS] {
+        let workspace = features(edges, &["--workspace"]).await;
+        assert!(workspace.len() > 300, "{}", workspace.len());
 
-    for name in CRATES {
-        let crates = features(TESTS, &["--package", name]).await;
-        let others: Vec<_> = crates.difference(&workspace).collect();
-        assert!(
-            others.is_empty(),
-            "`cargo test --package {name}` compiles these once more, with other features than the workspace; \
-             shared/testing/Cargo.toml can enable the missing ones: {others:#?}"
-        );
+        for name in CRATES {
+            let crates = features(edges, &["--package", name]).await;
+            let others: Vec<_> = crates.difference(&workspace).collect();
+            assert!(
+                others.is_empty(),
+                "`cargo test --package {name}` compiles these once more, with other features than the workspace; \
+                 shared/testing/Cargo.toml can enable the missing ones: {others:#?}"
+            );
+        }
     }
 }
 
