@@ -139,14 +139,16 @@ async fn all(selection: Selection, programs: Option<Programs>) -> anyhow::Result
     let mut outcomes = Vec::new();
     match selection {
         Selection::Suites(suites) => {
-            // Tests that do not compile end the run. A suite that stops later does not keep the others from running.
-            let tests = if suites.iter().any(|suite| suite.needs_compiled_tests()) {
-                Some(Tests::of_workspace(server).await?)
-            } else {
-                None
-            };
-            let tests = || tests.as_ref().context("the tests are compiled before");
+            let mut tests = None;
             for suite in suites {
+                if !suite.needs_compiled_tests() {
+                    // Their storage ends with them. The one that a later suite starts uses the same folder.
+                    tests = None;
+                } else if tests.is_none() {
+                    // Tests that do not compile end the run. A suite that stops later does not keep the others from running.
+                    tests = Some(Tests::of_workspace(server).await?);
+                }
+                let tests = || tests.as_ref().context("the tests are compiled before");
                 let run = async {
                     match suite {
                         Suite::Rust => rust::all(tests()?).await,
